@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The resources that the API serves: one row per group, version and plural, from the table in schema/.
+ *
+ * Rows of one stored kind (autoscaling/v1 and v2 horizontalpodautoscalers; core and events.k8s.io
+ * events) share `storage`: the row whose version is stored. Well-known rows have constants:
+ *
+ *     const struct resource *pods = resource_get(RESOURCE_pods);
+ *     const struct resource *r = resource_find(S("apps"), S("v1"), S("deployments"));
+ *
+ * Source: kubernetes.io/docs/reference/using-api/ and the served discovery of 1.36.
+ */
+#ifndef CLUSTER_API_RESOURCE_H
+#define CLUSTER_API_RESOURCE_H
+
+#include "sim/base/base.h"
+
+enum verb {
+    VERB_GET,
+    VERB_LIST,
+    VERB_WATCH,
+    VERB_CREATE,
+    VERB_UPDATE,
+    VERB_PATCH,
+    VERB_DELETE,
+    VERB_DELETE_COLLECTION,
+    VERB_COUNT
+};
+const char *verb_text(enum verb v); /* "get" ... "deletecollection" */
+
+/* Generated, explicit: RESOURCE(identifier, ...): the identifier is the plural of the stored version,
+ * with the group in front where two groups share a plural (events_events, core_events). */
+enum resource_known {
+#define RESOURCE(identifier, ...) RESOURCE_##identifier,
+#include "cluster/api/resources.def"
+#undef RESOURCE
+    RESOURCE_KNOWN_COUNT
+};
+
+enum subresource {
+    SUBRESOURCE_NONE,
+    SUBRESOURCE_STATUS,
+    SUBRESOURCE_SCALE,
+    SUBRESOURCE_BINDING,
+    SUBRESOURCE_EVICTION,
+    SUBRESOURCE_FINALIZE,
+    SUBRESOURCE_TOKEN,
+    SUBRESOURCE_APPROVAL,
+    SUBRESOURCE_RESIZE,
+    SUBRESOURCE_EPHEMERALCONTAINERS,
+    SUBRESOURCE_LOG,
+    SUBRESOURCE_EXEC,
+    SUBRESOURCE_ATTACH,
+    SUBRESOURCE_PORTFORWARD,
+    SUBRESOURCE_PROXY,
+    SUBRESOURCE_COUNT
+};
+const char *subresource_text(enum subresource s); /* "" for none */
+
+struct type_schema; /* cluster/api/schema.h */
+
+struct resource {
+    uint32_t index; /* dense; position in the table */
+    struct str group, version, kind, plural, singular, list_kind;
+    struct str group_version; /* as apiVersion has it: "apps/v1", "v1" */
+    struct str qualified;     /* as messages have it: "deployments.apps", "pods" */
+    const char *short_names;  /* comma-separated, "" when none */
+    const char *categories;
+    bool is_namespaced;
+    uint32_t verbs;        /* bit per enum verb */
+    uint32_t subresources; /* bit per enum subresource */
+    const struct resource *storage; /* the row that is stored; itself for most */
+    const struct type_schema *type;
+};
+
+const struct resource *resource_get(enum resource_known r);
+size_t resource_count(void);
+const struct resource *resource_at(size_t index);
+const struct resource *resource_find(struct str group, struct str version, struct str plural); /* or NULL */
+const struct resource *resource_find_kind(struct str api_version, struct str kind);            /* or NULL */
+
+#endif
