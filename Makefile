@@ -64,3 +64,6 @@ unit: $(UNIT_PROGRAMS) ## build and run the unit tests
 	@for t in $(UNIT_PROGRAMS); do $$t || exit 1; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+.PHONY: compile
+compile: $(call objects,$(LIBRARY_SOURCES) $(TUI_SOURCES) $(TEST_SOURCES)) ## compile everything, link nothing
