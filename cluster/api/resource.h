@@ -31,7 +31,7 @@ const char *verb_text(enum verb v); /* "get" ... "deletecollection" */
 /* Generated, explicit: RESOURCE(identifier, ...): the identifier is the plural of the stored version,
  * with the group in front where two groups share a plural (events_events, core_events). */
 enum resource_known {
-#define RESOURCE(identifier, ...) RESOURCE_##identifier,
+#define RESOURCE(identifier) RESOURCE_##identifier,
 #include "cluster/api/resources.def"
 #undef RESOURCE
     RESOURCE_KNOWN_COUNT

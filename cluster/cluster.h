@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Puts a cluster together from options: hosts, etcd members, API servers behind one balancer address, controller
+ * managers, schedulers, nodes with their kubelets; and feeds the picture that eyes outside look at (cluster/view).
+ *
+ * Each replica of a control-plane component stands on a host of its own (`etcd-0`, `kube-apiserver-1`, ...), so that
+ * each can fail apart; replica i stands in the i-th zone, in turn. Processes bear the names that faults use: `etcd-0`,
+ * `kube-apiserver-0`, `kube-controller-manager-0`, `kube-scheduler-0`, `kubelet@node-1`.
+ *
+ *     struct cluster *c = cluster_new(&(struct cluster_options){.seed = 1, ...}, &message);
+ *     sim_run_until(cluster_sim(c), instant_add(sim_now(cluster_sim(c)), duration_s(60)));
+ *     struct value node = view_get_named(cluster_view(c), resource_get(RESOURCE_nodes), S(""), S("node-0"));
+ */
+#ifndef CLUSTER_CLUSTER_H
+#define CLUSTER_CLUSTER_H
+
+#include "cluster/api/request.h"
+#include "cluster/view/view.h"
+#include "sim/sim.h"
+
+#define CLUSTER_API_ADDRESS "kubernetes:6443" /* the balancer's */
+#define CLUSTER_MEMBERS_MAX 7                 /* replicas of any control-plane component */
+#define CLUSTER_NODES_MAX 1000000
+
+enum component_kind {
+    COMPONENT_ETCD,
+    COMPONENT_APISERVER,
+    COMPONENT_CONTROLLER_MANAGER,
+    COMPONENT_SCHEDULER,
+    COMPONENT_KUBELET,
+    COMPONENT_KIND_COUNT
+};
+const char *component_kind_text(enum component_kind kind); /* "kube-apiserver" */
+
+/* One node; all values borrowed for the call of cluster_new. */
+struct cluster_node {
+    struct str name;
+    struct str zone;       /* empty: none */
+    struct value labels;   /* added to the kubelet's own; absent: none */
+    struct value taints;   /* as in Node.spec.taints; absent: none */
+    struct value capacity; /* quantities; what is missing has the default */
+    struct value allocatable; /* absent: computed by the kubelet */
+    struct str runtime;    /* "simulated" or "bwrap"; empty: simulated */
+};
+struct cluster_host {
+    struct str name;
+    const struct str *nfs; /* exported paths */
+    size_t nfs_count;
+};
+
+struct cluster_options {
+    uint64_t seed;
+    struct wall_time start;
+    struct duration latency, jitter; /* latency 0: the default, 500 us */
+    bool shuffle_ties;
+    int etcd_members, apiservers, controller_managers, schedulers; /* 0: one */
+    const struct cluster_node *nodes;
+    size_t node_count;
+    const struct cluster_host *hosts;
+    size_t host_count;
+    const struct str *zones; /* of the control plane, dealt in turn */
+    size_t zone_count;
+    struct value flags; /* {kube-scheduler: {kube-api-qps: 5000}}; names were checked by cluster_flag_known */
+};
+
+struct cluster;
+/* NULL with a message when the options contradict themselves. Nothing has run yet. */
+struct cluster *cluster_new(const struct cluster_options *options, struct errmsg *message);
+void cluster_free(struct cluster *c);
+
+struct sim *cluster_sim(struct cluster *c);
+struct view *cluster_view(struct cluster *c);
+size_t cluster_component_count(const struct cluster *c, enum component_kind kind);
+process_id cluster_component(const struct cluster *c, enum component_kind kind, size_t index);
+/* A component by its name; false when there is none. */
+bool cluster_find_component(const struct cluster *c, struct str name, process_id *ret_process);
+/* All names, in the order of kinds and numbers, separated by ", ": for messages. At most `most` of them. */
+void cluster_component_names(const struct cluster *c, size_t most, struct text *out);
+host_id cluster_outside(const struct cluster *c); /* the host where users sit */
+
+/* The flags that the components heed: a flag's row, by the real binary's name and the flag's real name. */
+struct cluster_flag {
+    enum component_kind component;
+    const char *name;
+    enum { FLAG_INTEGER, FLAG_DURATION, FLAG_STRING, FLAG_BOOL } type;
+    const char *help;
+};
+extern const struct cluster_flag cluster_flags[];
+extern const size_t cluster_flag_count;
+
+#endif

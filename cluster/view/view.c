@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The picture of the cluster: per stored resource an ordered map of entries and a dense array of the same entries by
+ * the key's id. Most changes are updates of what is there: they go through the array and touch no tree.
+ *
+ * Invariants: an entry is in the map if and only if it is in the array; an entry's value is present; the revision of
+ * each entry is at most that of its resource, which is at most that of the picture.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/view/view.h"
+
+#include "sim/base/mem.h"
+#include "sim/base/vec.h"
+
+struct probe {
+    struct str namespace, name;
+};
+
+struct entry {
+    struct probe probe;           /* first: an entry is a probe for itself; the bytes are the key's */
+    const struct object_key *key; /* owned */
+    struct value object;          /* owned */
+    int64_t revision;
+};
+
+struct shelf { /* of one stored resource */
+    struct map entries;
+    struct entry **by_id;
+    size_t by_id_count;
+    int64_t revision;
+};
+
+struct listener {
+    view_fn changed;
+    void *owner;
+};
+
+struct view {
+    struct shelf *shelves; /* by resource index */
+    size_t shelf_count;
+    int64_t revision;
+    uint64_t change_count;
+    VEC(struct listener) listeners;
+};
+
+static int entry_compare(const void *probe, const void *item);
+static struct shelf *shelf_of(const struct view *v, const struct resource *r);
+static struct entry *shelf_entry(const struct shelf *s, const struct object_key *key);
+static void shelf_add(struct shelf *s, const struct view_change *change);
+static void shelf_remove(struct shelf *s, struct entry *e);
+static void cursor_fill(struct view_cursor *c);
+
+struct view *view_new(void)
+{
+    struct view *v = mem_new(struct view);
+    v->shelf_count = resource_count();
+    v->shelves = mem_array(struct shelf, v->shelf_count);
+    for (size_t i = 0; i < v->shelf_count; i++)
+        v->shelves[i].entries.compare = entry_compare;
+    return v;
+}
+
+void view_free(struct view *v)
+{
+    if (!v)
+        return;
+    for (size_t i = 0; i < v->shelf_count; i++) {
+        struct shelf *s = &v->shelves[i];
+        for (struct map_cursor c = map_first(&s->entries); c.item; map_next(&c)) {
+            struct entry *e = c.item;
+            value_drop(e->object);
+            object_key_unref(e->key);
+            mem_free(e);
+        }
+        map_release(&s->entries);
+        mem_free(s->by_id);
+    }
+    mem_free(v->shelves);
+    vec_release(&v->listeners);
+    mem_free(v);
+}
+
+void view_apply(struct view *v, const struct view_change *change)
+{
+    CHECK(change->revision > v->revision);
+    struct shelf *s = shelf_of(v, change->key->resource);
+    struct entry *e = shelf_entry(s, change->key);
+
+    v->revision = change->revision;
+    v->change_count++;
+    s->revision = change->revision;
+    if (!e && value_is_present(change->after))
+        shelf_add(s, change);
+    else if (e && value_is_present(change->after)) {
+        value_drop(e->object);
+        e->object = value_keep(change->after);
+        e->revision = change->revision;
+    }
+    /* `before` is held by the change: the entry may go first. */
+    else if (e)
+        shelf_remove(s, e);
+    for (size_t i = 0; i < v->listeners.count; i++)
+        v->listeners.items[i].changed(v->listeners.items[i].owner, change);
+}
+
+void view_listen(struct view *v, view_fn changed, void *owner)
+{
+    vec_push(&v->listeners, (struct listener){changed, owner});
+}
+
+void view_unlisten(struct view *v, view_fn changed, void *owner)
+{
+    for (size_t i = 0; i < v->listeners.count; i++) {
+        if (v->listeners.items[i].changed == changed && v->listeners.items[i].owner == owner) {
+            vec_remove(&v->listeners, i);
+            return;
+        }
+    }
+}
+
+int64_t view_revision(const struct view *v)
+{
+    return v->revision;
+}
+
+uint64_t view_change_count(const struct view *v)
+{
+    return v->change_count;
+}
+
+int64_t view_resource_revision(const struct view *v, const struct resource *r)
+{
+    return shelf_of(v, r)->revision;
+}
+
+size_t view_count(const struct view *v, const struct resource *r)
+{
+    return shelf_of(v, r)->entries.count;
+}
+
+struct value view_get(const struct view *v, const struct object_key *key)
+{
+    const struct entry *e = shelf_entry(shelf_of(v, key->resource), key);
+    return e ? e->object : VALUE_ABSENT;
+}
+
+struct value view_get_named(const struct view *v, const struct resource *r, struct str namespace, struct str name)
+{
+    const struct entry *e = map_get(&shelf_of(v, r)->entries, &(struct probe){namespace, name});
+    return e ? e->object : VALUE_ABSENT;
+}
+
+struct view_cursor view_first(const struct view *v, const struct resource *r, struct str namespace)
+{
+    struct view_cursor c = {.namespace = namespace};
+    c.position = map_at_or_after(&shelf_of(v, r)->entries, &(struct probe){namespace, S("")});
+    cursor_fill(&c);
+    return c;
+}
+
+void view_next(struct view_cursor *c)
+{
+    map_next(&c->position);
+    cursor_fill(c);
+}
+
+static void cursor_fill(struct view_cursor *c)
+{
+    const struct entry *e = c->position.item;
+    if (e && c->namespace.size && !str_equal(e->key->namespace, c->namespace))
+        e = NULL;
+    c->key = e ? e->key : NULL;
+    c->object = e ? e->object : VALUE_ABSENT;
+    c->revision = e ? e->revision : 0;
+}
+
+static int entry_compare(const void *probe, const void *item)
+{
+    const struct probe *p = probe;
+    const struct entry *e = item;
+    int order = str_compare(p->namespace, e->probe.namespace);
+    return order ? order : str_compare(p->name, e->probe.name);
+}
+
+static struct shelf *shelf_of(const struct view *v, const struct resource *r)
+{
+    CHECK(r->storage->index < v->shelf_count);
+    return &v->shelves[r->storage->index];
+}
+
+static struct entry *shelf_entry(const struct shelf *s, const struct object_key *key)
+{
+    return key->id < s->by_id_count ? s->by_id[key->id] : NULL;
+}
+
+static void shelf_add(struct shelf *s, const struct view_change *change)
+{
+    struct entry *e = mem_new(struct entry);
+    *e = (struct entry){{change->key->namespace, change->key->name},
+                        object_key_ref(change->key),
+                        value_keep(change->after),
+                        change->revision};
+    if (e->key->id >= s->by_id_count) {
+        size_t count = vec_growth(s->by_id_count, e->key->id + 1);
+        s->by_id = mem_resize(s->by_id, struct entry *, s->by_id_count, count);
+        s->by_id_count = count;
+    }
+    s->by_id[e->key->id] = e;
+    CHECK(!map_put(&s->entries, e));
+}
+
+static void shelf_remove(struct shelf *s, struct entry *e)
+{
+    s->by_id[e->key->id] = NULL;
+    CHECK(map_remove(&s->entries, e) == e);
+    value_drop(e->object);
+    object_key_unref(e->key);
+    mem_free(e);
+}
