@@ -28,6 +28,7 @@ struct etcd_kv {
     struct value value; /* stamped; absent: a deletion */
     int64_t create_revision, mod_revision, version; /* version 0: a deletion */
     int64_t lease;                                  /* 0: none */
+    uint32_t size_bytes; /* of the request that wrote it: what the quota counts */
 };
 const struct etcd_kv *etcd_kv_ref(const struct etcd_kv *kv);
 void etcd_kv_unref(const struct etcd_kv *kv);
@@ -52,7 +53,7 @@ extern const struct process_type etcd_process;
 enum etcd_request_kind {
     ETCD_RANGE,       /* serialisable or linearisable read of a key, or of a resource (and namespace), at a revision */
     ETCD_TXN,         /* if mod_revision of key == expected then put or delete, else get */
-    ETCD_WATCH,       /* all changes of all keys from a revision on; progress on request */
+    ETCD_WATCH,       /* all changes from .revision on (0: from the newest + 1); answered by watch messages only, the first at once (progress) */
     ETCD_WATCH_CANCEL,
     ETCD_LEASE_GRANT,
     ETCD_LEASE_REVOKE,
@@ -94,10 +95,12 @@ struct etcd_response {
     uint64_t id;
     enum etcd_request_kind kind;
     enum etcd_error error;
-    int64_t revision;          /* of the header: the member's newest */
+    int64_t revision;          /* of the header: the member's newest when it was answered; TXN: the write's own */
     int64_t compact_revision;
     bool succeeded;            /* TXN: the comparison held */
-    const struct etcd_kv **kvs; /* owned; RANGE: in key order; TXN: the one put, or the current one when it failed (count 0: none) */
+    /* owned; RANGE: in key order; TXN: the one put, the tombstone of a deletion (none when there was nothing
+     * to delete), or the current one when the comparison failed (count 0: the key does not exist) */
+    const struct etcd_kv **kvs;
     size_t count;
     int64_t total;             /* RANGE: without the limit */
     int64_t lease;
@@ -107,7 +110,8 @@ struct etcd_watch_response {
     struct message message;
     uint64_t id;
     int64_t revision; /* everything up to it has been sent (progress) */
-    bool canceled;
+    bool canceled;         /* nothing more comes for this id */
+    enum etcd_error error; /* why: COMPACTED, NO_LEADER (the member lost its quorum: watch elsewhere, from revision + 1) */
     int64_t compact_revision;
     struct etcd_change {
         const struct etcd_kv *kv, *before; /* owned; before NULL: created */
