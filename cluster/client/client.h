@@ -31,6 +31,7 @@ struct client_options {
     int qps, burst;                      /* of client-go's token bucket; qps 0: no limit */
     struct duration request_timeout;     /* 0: none but the server's (60 s) */
     uint32_t random_purpose;             /* the stream of random numbers for its back-offs */
+    uint32_t number;                     /* tells the clients of one process apart: 0, 1, ... */
 };
 struct client *client_new(const struct client_options *options);
 void client_free(struct client *c);
@@ -52,6 +53,27 @@ uint64_t client_watch(struct client *c, struct step *step, struct request *own_r
                       watch_fn event, void *owner, uint64_t tag);
 
 bool client_is_connected(const struct client *c);
+
+/* ---- for the other parts of this library ---- */
+
+/* A timer whose firing is recognised by client_input. Zeroed plus `fire` and `owner` is unset and valid. */
+struct client_timer {
+    void (*fire)(void *owner, struct step *step);
+    void *owner;
+    timer_id timer;
+    struct instant at; /* INSTANT_NEVER or zero while `timer` is 0 */
+    uint32_t slot;     /* private to client.c; 0: none yet */
+};
+void client_timer_set(struct client *c, struct step *step, struct client_timer *t, struct instant at);
+void client_timer_cancel(struct client *c, struct step *step, struct client_timer *t);
+void client_timer_release(struct client *c, struct client_timer *t); /* without effects: the process ends */
+
+/* Called at the end of each input that was the client's, in the order of registering: by then every handler of that
+ * input has been called. */
+void client_after_input(struct client *c, void (*after)(void *owner, struct step *step), void *owner);
+uint64_t client_random_below(struct client *c, struct step *step, uint64_t limit);
+/* Nanoseconds of the wall clock for the name of an Event: never the same twice. */
+int64_t client_event_stamp(struct client *c, const struct step *step);
 
 /* Client-side helpers that every writer needs. */
 struct request *client_create_request(const struct resource *r, struct value own_object); /* key from its metadata; is_typed */

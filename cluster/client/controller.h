@@ -53,6 +53,7 @@ typedef void (*wake_fn)(struct controller *c, struct step *step, const struct ob
 
 struct controller_info {
     const char *name; /* as kube-controller-manager has it: "replicaset-controller" */
+    const char *event_source; /* component of its Events where it is another name; NULL: the name */
     enum resource_known primary;
     struct {
         enum resource_known resource;
@@ -84,6 +85,18 @@ struct controller {
 };
 /* Flags of the real binary that controllers heed; see cluster/controllers/manager.h for the names and defaults. */
 struct controller_flags;
+
+struct controller_environment {
+    struct client *client;
+    struct informer_factory *informers;
+    const struct controller_flags *flags; /* may be NULL in tests */
+    int workers;                          /* 0: as the info says */
+};
+struct controller *controller_new(const struct controller_info *info, const struct controller_environment *e);
+void controller_free(struct controller *c);
+/* After informer_factory_start, or before: nothing is worked on until all watched caches have synced. */
+void controller_start(struct controller *c, struct step *step);
+void controller_dump(const struct controller *c, struct text *out);
 
 struct informer *controller_informer(struct controller *c, enum resource_known resource); /* one of its watches */
 void controller_enqueue(struct controller *c, struct step *step, const struct object_key *key);
@@ -133,8 +146,7 @@ enum sync_result sync_retry(struct sync *s, const char *format, ...) PRINTF_LIKE
 enum sync_result sync_retry_answer(struct sync *s, const struct answer *a); /* takes the Status' message */
 static inline bool answer_ok(const struct answer *a) { return a->code >= 200 && a->code < 300; }
 /* A timeline line of this controller about this key. */
-#define sync_trace(s, ...) sync_trace_line((s), __VA_ARGS__)
-void sync_trace_line(struct sync *s, const char *format, ...) PRINTF_LIKE(2, 3);
+void sync_trace(struct sync *s, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* ---- expectations: creations and deletions of children that the cache has not shown yet ---- */
 
@@ -147,5 +159,12 @@ void expectations_expect(struct expectations *e, const struct object_key *owner,
 void expectations_creation_observed(struct expectations *e, const struct object_key *owner);
 void expectations_deletion_observed(struct expectations *e, const struct object_key *owner);
 void expectations_forget(struct expectations *e, const struct object_key *owner);
+/* Deletions by name of the child: seen once each, whoever deleted it (upstream's UIDTrackingControllerExpectations). */
+void expectations_expect_deletion_of(struct expectations *e, const struct object_key *owner, const struct object_key *child,
+                                     struct instant now);
+void expectations_deletion_of_observed(struct expectations *e, const struct object_key *owner,
+                                       const struct object_key *child);
+bool expectations_awaits_deletion_of(const struct expectations *e, const struct object_key *owner,
+                                     const struct object_key *child);
 
 #endif

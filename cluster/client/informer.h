@@ -34,7 +34,7 @@ void informer_start(struct informer *i, struct step *step);
 void informer_stop(struct informer *i, struct step *step);
 bool informer_has_synced(const struct informer *i); /* the first list is in, and its handlers have heard */
 
-/* before absent: added; after absent: deleted; both: updated (or re-synced when the same). Borrowed. */
+/* Handlers are added before the start. before absent: added; after absent: deleted; both: updated (or re-synced when the same). Borrowed. */
 typedef void (*informer_fn)(void *owner, struct step *step, const struct object_key *key, struct value before,
                             struct value after);
 void informer_handle(struct informer *i, informer_fn changed, void *owner);
@@ -64,6 +64,8 @@ struct informer_cursor informer_first_with(const struct informer *i, informer_in
 void informer_terms_controller_uid(struct value object, informer_emit_fn emit, void *sink);
 void informer_terms_node_name(struct value object, informer_emit_fn emit, void *sink);
 void informer_terms_namespace(struct value object, informer_emit_fn emit, void *sink);
+void informer_terms_orphan(struct value object, informer_emit_fn emit, void *sink); /* the namespace, of those without controller */
+void informer_terms_labels(struct value object, informer_emit_fn emit, void *sink); /* "namespace/key=value" of each label */
 
 /* One informer per resource and process, shared by its users. */
 struct informer_factory;
