@@ -28,8 +28,8 @@ enum verb {
 };
 const char *verb_text(enum verb v); /* "get" ... "deletecollection" */
 
-/* Generated, explicit: RESOURCE(identifier, ...): the identifier is the plural of the stored version,
- * with the group in front where two groups share a plural (events_events, core_events). */
+/* RESOURCE(identifier, ...): the identifier is the plural; where rows share a plural, the one that is not
+ * stored has its group in front or its version behind (events_events, horizontalpodautoscalers_v1). */
 enum resource_known {
 #define RESOURCE(identifier) RESOURCE_##identifier,
 #include "cluster/api/resources.def"
@@ -71,6 +71,17 @@ struct resource {
     uint32_t subresources; /* bit per enum subresource */
     const struct resource *storage; /* the row that is stored; itself for most */
     const struct type_schema *type;
+    uint32_t strategy;           /* bit per enum resource_strategy */
+    const char *field_selectors; /* comma-separated paths that a field selector may name */
+};
+
+/* How the registry of a kind treats its objects. */
+enum resource_strategy {
+    STRATEGY_PUT_CREATES = 1,       /* PUT of a missing object creates it */
+    STRATEGY_PUT_UNCONDITIONAL = 2, /* PUT may leave resourceVersion out */
+    STRATEGY_GENERATION = 4,        /* metadata.generation is 1 on create and counts changes */
+    STRATEGY_ORPHAN_BY_DEFAULT = 8, /* DELETE without a policy orphans dependents */
+    STRATEGY_NO_GC = 16             /* propagation policies are not looked at */
 };
 
 const struct resource *resource_get(enum resource_known r);

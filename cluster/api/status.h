@@ -54,9 +54,36 @@ struct field_errors {
     struct field_error *items;
     size_t count, capacity;
 };
-/* `value` is printed where the type shows one; detail may be empty. */
+/* `value` is printed where the type shows one (absent: null); a detail of nothing is NO_DETAIL.
+ * The path is text. */
+#define NO_DETAIL "%s", ""
 void field_error_add(struct field_errors *errors, enum field_error_type type, struct str path,
                      struct value value, const char *detail_format, ...) PRINTF_LIKE(5, 6);
+/* Walks of a document keep the path to where they are on the stack; it becomes text only for an error:
+ *     struct field_path spec = path_child(NULL, "spec"), item = path_index(&spec, 3);      spec[3]   */
+struct field_path {
+    const struct field_path *parent; /* NULL: the document */
+    struct str name;                 /* of a field, or of a map's key */
+    int64_t index;                   /* PATH_NAME, PATH_KEY, or the index */
+};
+#define PATH_NAME (-1)
+#define PATH_KEY (-2)
+static inline struct field_path path_child(const struct field_path *parent, const char *name)
+{
+    return (struct field_path){parent, str_from(name), PATH_NAME};
+}
+static inline struct field_path path_index(const struct field_path *parent, size_t index)
+{
+    return (struct field_path){parent, {"", 0}, (int64_t)index};
+}
+static inline struct field_path path_key(const struct field_path *parent, struct str key)
+{
+    return (struct field_path){parent, key, PATH_KEY};
+}
+void field_path_text(const struct field_path *path, struct text *out);
+void field_error_at(struct field_errors *errors, enum field_error_type type,
+                    const struct field_path *path, struct value value, const char *detail_format, ...)
+    PRINTF_LIKE(5, 6);
 void field_errors_release(struct field_errors *errors);
 /* "Kind.group "name" is invalid: ..." with its causes. */
 struct value status_invalid(const struct resource *r, struct str name, const struct field_errors *errors);
