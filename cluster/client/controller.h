@@ -109,6 +109,9 @@ void controller_wake_itself(struct controller *c, struct step *step, const struc
                             struct value after);
 void controller_wake_owner(struct controller *c, struct step *step, const struct object_key *key, struct value before,
                            struct value after); /* the controller reference's key, if of kind info->primary */
+/* The key of the primary object that `reference` (a controller reference of `child`) names, when the cache has it with
+ * that uid; owned; NULL else. */
+const struct object_key *controller_owner_key(struct controller *c, struct value child, struct value reference);
 
 /* ---- one reconcile ---- */
 
@@ -146,7 +149,9 @@ enum sync_result sync_retry(struct sync *s, const char *format, ...) PRINTF_LIKE
 enum sync_result sync_retry_answer(struct sync *s, const struct answer *a); /* takes the Status' message */
 static inline bool answer_ok(const struct answer *a) { return a->code >= 200 && a->code < 300; }
 /* A timeline line of this controller about this key. */
-void sync_trace(struct sync *s, const char *format, ...) PRINTF_LIKE(2, 3);
+#define sync_trace(s, ...)                                                                         \
+    step_trace((s)->step, (s)->controller->info->name, sync_subject(s), __VA_ARGS__)
+struct str sync_subject(const struct sync *s); /* "namespace/name" of the key, in the step's scratch */
 
 /* ---- expectations: creations and deletions of children that the cache has not shown yet ---- */
 
