@@ -27,11 +27,16 @@
 #include "sim/base/text.h"
 
 struct sim;
-typedef uint32_t host_id;
+typedef uint32_t host_id;    /* 0 is none, here and below */
 typedef uint32_t process_id;
 typedef uint32_t address_id; /* an interned "host:port" text */
 typedef uint64_t stream_id;  /* with a generation; never reused within a run; 0 is none */
 typedef uint64_t timer_id;   /* likewise */
+
+#define STREAM_SILENCE_DEFAULT duration_s(45) /* idle 30 s, then a ping unanswered for 15 s */
+#define STREAM_CONNECT_TIMEOUT duration_s(30)
+#define DISK_SYNC_LATENCY duration_us(750)
+#define SIM_PURPOSES_MAX 64
 
 /* ---- messages: immutable, reference-counted, one allocation ---- */
 
@@ -178,6 +183,7 @@ struct host_options {
 };
 host_id sim_host_add(struct sim *sim, const struct host_options *options);
 
+#define RESTART_DELAY_DEFAULT duration_ms(100) /* systemd's */
 enum restart_policy { RESTART_ALWAYS, RESTART_NEVER };
 struct process_options {
     struct str name; /* unique */
@@ -185,12 +191,14 @@ struct process_options {
     const struct process_type *type;
     const void *config;           /* borrowed while the simulation lives */
     enum restart_policy restart;  /* what its supervisor does after an exit or a crash */
-    struct duration restart_delay;
-    struct duration start_delay;  /* after the host has booted */
+    struct duration restart_delay; /* default: RESTART_DELAY_DEFAULT */
+    struct duration start_delay;   /* after the host has booted */
 };
 process_id sim_process_add(struct sim *sim, const struct process_options *options); /* starts by an event */
 void sim_process_remove(struct sim *sim, process_id process);
 
+/* Interns a "host:port". Until somebody has listened on it, it belongs to the host of that name: there a
+ * connect is refused; an address of no host is silent. */
 address_id sim_address(struct sim *sim, struct str text);
 /* `front` is an address behind which several stand: a connection goes to the next backend, in turn,
  * that accepts. */
@@ -206,11 +214,54 @@ void sim_run_until(struct sim *sim, struct instant until);           /* events a
 /* From outside: stamped, appended to the journal, then an event at the current instant. */
 void sim_command(struct sim *sim, process_id process, struct message *own_message);
 
+/* ---- the journal: what came from outside ---- */
+
+enum journal_kind { JOURNAL_COMMAND, JOURNAL_ACTION };
+struct journal_entry {
+    enum journal_kind kind;
+    struct instant at;
+    uint64_t event_count; /* events that had run before it */
+    process_id process;   /* of a command */
+    const struct message *message;
+    struct str text; /* of an action: "power off a" */
+};
+typedef void (*sim_journal_fn)(void *owner, const struct journal_entry *entry);
+/* Called before the thing acts; the entry is borrowed for the call. NULL: none. */
+void sim_set_journal_sink(struct sim *sim, sim_journal_fn sink, void *owner);
+
+/* ---- the timeline ---- */
+
+/* A line "[12.350] who subject: text", borrowed for the call. NULL: none. */
+typedef void (*sim_trace_fn)(void *owner, struct instant at, struct str line);
+void sim_set_trace_sink(struct sim *sim, sim_trace_fn sink, void *owner);
+/* Keeps the last `lines` lines (0: none), for reports of failures. */
+void sim_keep_last_lines(struct sim *sim, size_t lines);
+void sim_add_last_lines(const struct sim *sim, struct text *out); /* oldest first, each with its line end */
+/* A line from outside the processes: a scenario's step, a checker's finding. */
+void sim_trace(struct sim *sim, const char *who, struct str subject, const char *format, ...) PRINTF_LIKE(4, 5);
+uint64_t sim_trace_hash(const struct sim *sim); /* of all lines and observations so far */
+uint64_t sim_component_hash(const struct sim *sim, process_id process); /* of one process' */
+uint64_t sim_event_hash(const struct sim *sim); /* of every input that was delivered, with its digest */
+
+/* ---- branches: what if ---- */
+
+/* Runs `run` in a forked copy of this whole program and waits; what it puts into `report` comes back.
+ * False: the child could not be made, or it died. */
+typedef void (*sim_branch_fn)(struct sim *sim, void *context, struct text *report);
+bool sim_branch(struct sim *sim, sim_branch_fn run, void *context, struct text *ret_report);
+
+/* ---- looking ---- */
+
 bool sim_find_host(const struct sim *sim, struct str name, host_id *ret_host);
 bool sim_find_process(const struct sim *sim, struct str name, process_id *ret_process);
 struct str sim_host_name(const struct sim *sim, host_id host);
 struct str sim_process_name(const struct sim *sim, process_id process);
 host_id sim_process_host(const struct sim *sim, process_id process);
+uint32_t sim_process_incarnation(const struct sim *sim, process_id process); /* 0: never started */
+size_t sim_host_count(const struct sim *sim);    /* ids are 1..count; 0 is none */
+size_t sim_process_count(const struct sim *sim); /* likewise; removed ones included */
+struct str sim_host_zone(const struct sim *sim, host_id host);
+uint32_t sim_host_boots(const struct sim *sim, host_id host); /* 1 after it was added; tells boots apart */
 bool sim_process_is_running(const struct sim *sim, process_id process);
 bool sim_host_is_up(const struct sim *sim, host_id host);
 /* The volatile state, for checkers and eyes outside; NULL when dead. No process may call it. */

@@ -23,7 +23,7 @@ struct text {
 void text_add(struct text *t, struct str s);
 void text_add_byte(struct text *t, char byte);
 void text_printf(struct text *t, const char *format, ...) PRINTF_LIKE(2, 3);
-void text_vprintf(struct text *t, const char *format, va_list arguments);
+void text_vprintf(struct text *t, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
 void text_add_int(struct text *t, int64_t n);
 void text_add_duration(struct text *t, struct duration d); /* Go's notation: 1m30s, 1.5s, 500ms, 0s */
 void text_clear(struct text *t);
