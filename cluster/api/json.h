@@ -25,6 +25,7 @@ struct json_limits {
      * "spec.containers[0].name". NULL: nobody asks. */
     void (*duplicate_key)(void *owner, struct str path);
     void *owner;
+    bool has_bare_messages; /* Go's message alone, without "line 1, column 2: " in front */
 };
 
 /* One value and nothing but blanks behind it. `limits` may be NULL. */
