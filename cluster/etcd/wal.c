@@ -99,7 +99,6 @@ static void replay_marker(struct wal_replay *w, uint64_t index, uint64_t term)
     for (size_t i = 0; i < w->snapshots.count; i++)
         if (w->snapshots.items[i]->index == index && w->snapshots.items[i]->term == term)
             found = w->snapshots.items[i];
-    w->snapshot = found;
     bool has_entry = false;
     if (w->entries.count > 0 && index >= w->entries.items[0]->index) {
         size_t at = (size_t)(index - w->entries.items[0]->index);
@@ -107,6 +106,10 @@ static void replay_marker(struct wal_replay *w, uint64_t index, uint64_t term)
     }
     if (!has_entry)
         entries_cut(w, 0); /* the snapshot of a leader replaced the log */
+    if (found || !has_entry) {
+        w->snapshot = found;
+        w->is_missing = !found; /* fatal unless a later marker has its snapshot */
+    }
 }
 
 static void replay_entry(struct wal_replay *w, struct raft_entry *e)
@@ -155,6 +158,8 @@ bool wal_replay_end(struct wal_replay *w, struct raft_disk *ret_disk)
         skip++;
     if (!w->damage && skip < w->entries.count && w->entries.items[skip]->index != base + 1)
         w->damage = "entries do not follow the snapshot";
+    if (!w->damage && w->is_missing)
+        w->damage = "the snapshot that the log goes on from is missing or damaged";
     if (w->damage)
         return false;
     *ret_disk = (struct raft_disk){
@@ -247,13 +252,13 @@ void wal_checkpoint(struct wal *w, struct step *step, const struct raft *r, stru
 {
     append_snapshot(w, step, s);
     struct raft_effects none = {.first = 1};
-    none.commit = s->index;
+    none.commit = raft_commit(r);
     raft_saved_vote(r, &none.term, &none.vote);
     none.snapshot = s;
     append_log(w, step, wal_record_new(r, &none));
     /* What the snapshot before this one covers is not needed any more, whichever of the two survives. */
     size_t drop = 0;
-    while (drop + 1 < w->last_index.count && w->last_index.items[drop] <= w->droppable)
+    while (drop + 1 < w->last_index.count && w->last_index.items[drop] < w->droppable)
         drop++;
     if (drop > 0) {
         step_file_drop_head(step, w->log, drop);

@@ -43,7 +43,7 @@ struct wal_replay {
     uint64_t term, commit;
     uint32_t vote;
     struct raft_snapshot *snapshot; /* borrowed: the one whose marker came last */
-    bool has_record;
+    bool has_record, is_missing;
     size_t good;          /* records before the first damaged one */
     bool is_torn;         /* there is a damaged one */
     const char *damage;   /* why the member must not start; NULL: it may */
