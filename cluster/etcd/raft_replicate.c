@@ -241,6 +241,9 @@ void raft_handle_heartbeat_reply(struct raft *r, const struct raft_message *m)
     struct progress *p = &r->members[m->from];
     p->is_active = true;
     p->is_paused = false;
+    /* The snapshot has arrived, though the answer to it was lost: find out by probing. (etcd's transport reports it.) */
+    if (p->state == PROGRESS_SNAPSHOT && m->index >= p->snapshot_index)
+        become_probe(p);
     if (p->match < raft_last(r) || p->state == PROGRESS_PROBE)
         p->must_send = true;
     for (size_t i = 0; i < r->reads.count; i++) {
@@ -324,6 +327,7 @@ void raft_handle_heartbeat(struct raft *r, const struct raft_message *m)
     commit_to(r, m->commit);
     struct raft_message *answer = raft_answer(r, RAFT_HEARTBEAT_REPLY, m->from);
     answer->context = m->context;
+    answer->index = r->commit;
     raft_send(r, answer);
 }
 

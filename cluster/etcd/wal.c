@@ -99,7 +99,7 @@ static void replay_marker(struct wal_replay *w, uint64_t index, uint64_t term)
     for (size_t i = 0; i < w->snapshots.count; i++)
         if (w->snapshots.items[i]->index == index && w->snapshots.items[i]->term == term)
             found = w->snapshots.items[i];
-    bool has_entry = false;
+    bool has_entry = w->snapshot && w->snapshot->index == index && w->snapshot->term == term;
     if (w->entries.count > 0 && index >= w->entries.items[0]->index) {
         size_t at = (size_t)(index - w->entries.items[0]->index);
         has_entry = at < w->entries.count && w->entries.items[at]->term == term;
