@@ -120,6 +120,18 @@ void object_key_unref(const struct object_key *k)
     mem_free(key_counter(k));
 }
 
+int object_key_namespace_compare(struct str a, struct str b)
+{
+    size_t common = a.size < b.size ? a.size : b.size;
+    int order = common ? memcmp(a.bytes, b.bytes, common) : 0;
+    if (order || a.size == b.size)
+        return order;
+    /* The key goes on with '/', which comes after '-' and '.'. */
+    if (a.size < b.size)
+        return '/' < (unsigned char)b.bytes[common] ? -1 : 1;
+    return '/' < (unsigned char)a.bytes[common] ? 1 : -1;
+}
+
 int object_key_compare(const void *a, const void *b)
 {
     const struct object_key *x = a, *y = b;
@@ -130,7 +142,7 @@ int object_key_compare(const void *a, const void *b)
         order = str_compare(x->resource->group, y->resource->group);
         order = order ? order : str_compare(x->resource->plural, y->resource->plural);
     }
-    order = order ? order : str_compare(x->namespace, y->namespace);
+    order = order ? order : object_key_namespace_compare(x->namespace, y->namespace);
     return order ? order : str_compare(x->name, y->name);
 }
 

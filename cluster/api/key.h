@@ -28,6 +28,8 @@ const struct object_key *object_key_of_object(const struct resource *resource, s
 const struct object_key *object_key_ref(const struct object_key *k);
 void object_key_unref(const struct object_key *k); /* NULL is fine */
 int object_key_compare(const void *a, const void *b); /* by group, plural, namespace, name: etcd's order */
+/* As etcd's keys "/registry/pods/<namespace>/<name>" sort: "a-b" comes before "a". */
+int object_key_namespace_compare(struct str a, struct str b);
 void object_key_text(const struct object_key *k, struct text *out); /* "namespace/name" or "name" */
 
 #endif
