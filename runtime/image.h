@@ -45,7 +45,7 @@ struct image_model {
     uint32_t memory_mib; /* at rest */
     uint32_t cpu_milli;
     uint32_t stop_ms;    /* from SIGTERM to the end; 0: SIGTERM has no handler */
-    int8_t stop_code;    /* exit code after SIGTERM; without handler 143 (ignored as PID 1 by shells) */
+    uint8_t stop_code;   /* exit code after SIGTERM; without handler 143 (ignored as PID 1 by shells) */
     bool has_shell;
 };
 /* The model of an image by its normalised reference; never NULL (the default model for unknown ones). */

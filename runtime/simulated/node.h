@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The state of one simulated container runtime, shared by its files: containerd.c (verbs), files.c (volumes and
+ * what a container sees of them), programs.c (program models). Private to runtime/simulated.
+ *
+ * Invariants: a container belongs to a sandbox that is listed; a settled container (running, nothing due) has no
+ * timer; containers are in the order of their ids.
+ */
+#ifndef RUNTIME_SIMULATED_NODE_H
+#define RUNTIME_SIMULATED_NODE_H
+
+#include "runtime/image.h"
+#include "runtime/simulated/containerd.h"
+#include "runtime/simulated/shell.h"
+#include "sim/base/mem.h"
+#include "sim/base/vec.h"
+
+#define LOG_BYTES_MAX 65536 /* of one container; older lines are dropped, as rotation does */
+
+struct sandbox {
+    uint32_t id, ip;
+    bool is_ready;
+    struct wall_time created;
+    struct cri_sandbox_config *config;
+};
+
+struct node_file {
+    char *path; /* below the volume, no leading slash; a folder ends in '/' */
+    char *content;
+};
+struct volume {
+    char *host_path;
+    VEC(struct node_file) files;
+};
+
+struct container_log {
+    struct text text; /* lines as a container log file has them: time, stream, F, line */
+    struct text partial;
+};
+
+struct container {
+    uint32_t id;
+    struct sandbox *sandbox;
+    enum cri_container_state state;
+    bool is_hung, wants_change, memory_reported, term_sent;
+    int exit_code;
+    int http_status; /* fault: answers everything with this; 0: normal */
+    const char *reason;
+    char *text;
+    struct wall_time created, started, finished;
+    struct instant listens_at; /* a server answers from here on */
+    struct instant ready_at;   /* profile: probes succeed from here on */
+    struct instant ends_at;    /* the program ends by itself, with end_code */
+    struct instant kill_at;    /* SIGKILL of a stop */
+    int end_code;
+    timer_id timer;
+    struct cri_container_config *config;
+    const struct image_model *model;
+    enum program_kind program;
+    struct shell *shell;
+    struct container_view *view; /* the script's; NULL without one */
+    struct container_log *log;
+    struct volume *own_files; /* written into the container's own layer; NULL: none */
+    int64_t memory_bytes;
+    uint64_t request_id; /* a traffic request of the script is out */
+    int64_t cpu_milli;
+};
+
+struct operation; /* containerd.c */
+struct runtime_node {
+    const struct runtime_config *config;
+    struct step *step; /* of the input being handled */
+    uint64_t boot;
+    address_id socket, pods;
+    VEC(stream_id) streams;
+    VEC(struct sandbox *) sandboxes;
+    VEC(struct container *) containers;
+    VEC(struct volume *) volumes;
+    VEC(struct cri_image) images;
+    VEC(struct operation *) operations;
+    uint32_t last_sandbox, last_container, last_operation;
+    uint64_t last_request;
+    uint32_t cidr_base, cidr_size, cidr_next; /* size 0: none yet */
+    file_id image_file;
+    bool registry_is_down, is_hung;
+    int64_t pull_bytes_per_s;
+    VEC(struct message *) held; /* while hung: requests not looked at; each with its stream */
+    VEC(stream_id) held_streams;
+};
+
+struct container_view { /* who looks: the owner of a shell_host */
+    struct runtime_node *node;
+    struct container *container;
+    struct text *capture; /* exec: output goes here instead of the log */
+};
+
+/* containerd.c */
+struct container *runtime_container(struct runtime_node *n, uint32_t id);
+void container_arm(struct runtime_node *n, struct container *c); /* sets the timer to what is due next */
+void container_end(struct runtime_node *n, struct container *c, int exit_code, const char *reason);
+void container_changed(struct runtime_node *n, struct container *c); /* a probe's outcome may be another */
+void pod_changed(struct runtime_node *n, struct sandbox *s);         /* likewise for all containers of the pod */
+void container_log_add(struct runtime_node *n, struct container *c, struct str bytes, bool is_error);
+
+/* programs.c */
+/* Chooses and starts the program; NULL, or the text of a start error. */
+char *program_start(struct runtime_node *n, struct container *c);
+void program_step(struct runtime_node *n, struct container *c); /* something of its is due */
+void program_terminate(struct runtime_node *n, struct container *c); /* SIGTERM */
+void program_answer(struct runtime_node *n, struct container *c, const struct traffic_response *r);
+bool program_listens(const struct runtime_node *n, const struct container *c, uint16_t port);
+/* Status 0: nobody answers (time-out). */
+int program_http(struct runtime_node *n, struct container *c, uint16_t port, struct str path, struct text *body);
+/* The profile of the pod: "wavetank.dev/<key>.<container>", then "wavetank.dev/<key>"; NULL: none. */
+const char *program_profile(const struct container *c, const char *key);
+/* The readiness that a profile delays. */
+bool program_is_ready(const struct runtime_node *n, const struct container *c);
+void container_shell_host(struct container_view *view, struct shell_host *out);
+
+/* files.c: paths are absolute within the container. */
+struct volume *runtime_volume(struct runtime_node *n, struct str host_path, bool make);
+void runtime_volume_write(struct volume *v, const struct cri_pairs *files, bool is_empty_dir);
+void runtime_volumes_remove(struct runtime_node *n, struct str below);
+enum file_kind container_file_kind(struct runtime_node *n, struct container *c, struct str path);
+bool container_file_read(struct runtime_node *n, struct container *c, struct str path, struct text *out);
+const char *container_file_write(struct runtime_node *n, struct container *c, struct str path, struct str content, bool append);
+const char *container_file_remove(struct runtime_node *n, struct container *c, struct str path);
+void container_file_list(struct runtime_node *n, struct container *c, struct str path, struct text *out);
+void container_files_release(struct container *c);
+
+#endif

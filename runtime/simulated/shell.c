@@ -1,0 +1,944 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The shell's machine: runs instructions until the script ends or has to wait.
+ *
+ * Virtual time. Each command costs a little (SHELL_BUILTIN_NS, SHELL_TOOL_NS: fork and exec of a tool); the cost is
+ * gathered and paid as a pause when it reaches SHELL_QUANTUM_NS, so that a busy loop takes time instead of hanging the
+ * simulation, and quick scripts are one step. A background command (&) is a shell of its own over the same code, run
+ * by its parent; a pipeline runs its commands one after the other, each with the whole output of the one before.
+ * DEVIATION: a pipeline's first command must end before the next begins; `tail -f x | grep y` shows nothing.
+ *
+ * Signals: SIGTERM reaches PID 1 only. Without a trap it is ignored; with one, the trap runs when the command in the
+ * foreground has ended, or at once while the shell is in `wait`.
+ */
+#include "sim/base/base.h"
+
+#include "runtime/simulated/shell_code.h"
+
+#include <stdio.h>
+
+#define SHELL_BUILTIN_NS 20000
+#define SHELL_QUANTUM_NS 10000000
+#define SHELL_CALLS_MAX 200
+#define SHELL_CHILDREN_MAX 32
+
+static void sink_pop(struct shell *s);
+
+/* ---- life ---- */
+
+static struct shell *shell_make(const struct shell_host *host)
+{
+    struct shell *s = mem_new(struct shell);
+    s->host = *host;
+    s->wake_at = INSTANT_NEVER;
+    text_add(&s->directory, S("/"));
+    return s;
+}
+
+struct shell *shell_new(struct shell_code *own_code, const struct shell_host *host)
+{
+    struct shell *s = shell_make(host);
+    s->code = own_code;
+    return s;
+}
+
+struct shell *shell_new_command(char *const *words, size_t count, const struct shell_host *host)
+{
+    struct shell *s = shell_make(host);
+    s->single = mem_array(char *, count);
+    s->single_count = count;
+    for (size_t i = 0; i < count; i++)
+        s->single[i] = mem_copy_string(str_from(words[i]));
+    return s;
+}
+
+void shell_add_parameter(struct shell *s, struct str value)
+{
+    vec_push(&s->parameters, mem_copy_string(value));
+}
+
+static void words_free(char **words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        mem_free(words[i]);
+    mem_free(words);
+}
+
+static void list_release(struct shell_list *l)
+{
+    for (size_t i = 0; i < l->items.count; i++)
+        mem_free(l->items.items[i]);
+    vec_release(&l->items);
+}
+
+void shell_free(struct shell *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->children.count; i++)
+        shell_free(s->children.items[i]);
+    shell_free(s->trap_shell);
+    shell_code_unref(s->code);
+    cri_pairs_release(&s->variables);
+    words_free(s->parameters.items, s->parameters.count);
+    words_free(s->single, s->single_count);
+    words_free(s->pending_words, s->pending_count);
+    for (size_t i = 0; i < s->slots.count; i++)
+        text_release(&s->slots.items[i]);
+    for (size_t i = 0; i < s->lists.count; i++)
+        list_release(&s->lists.items[i]);
+    for (size_t i = 0; i < s->sinks.count; i++)
+        text_release(&s->sinks.items[i].text);
+    for (size_t i = 0; i < s->case_words.count; i++)
+        text_release(&s->case_words.items[i]);
+    vec_release(&s->slots);
+    vec_release(&s->lists);
+    vec_release(&s->sinks);
+    vec_release(&s->case_words);
+    vec_release(&s->calls);
+    vec_release(&s->children);
+    text_release(&s->input);
+    text_release(&s->trap);
+    text_release(&s->directory);
+    if (s->request)
+        message_unref(&s->request->message);
+    mem_free(s);
+}
+
+/* ---- what commands use ---- */
+
+static void sink_write(struct shell *s, size_t level, struct str bytes, bool is_error)
+{
+    if (level == 0) {
+        s->host.output(s->host.owner, bytes, is_error);
+        return;
+    }
+    struct shell_sink *sink = &s->sinks.items[level - 1];
+    if (sink->kind == SINK_BUFFER) {
+        text_add(&sink->text, bytes);
+    } else if (sink->kind == SINK_LOG) {
+        sink_write(s, level - 1, bytes, sink->is_error);
+    } else {
+        const char *error = s->host.write(s->host.owner, text_str(&sink->text), bytes, true);
+        if (error)
+            s->status = 1;
+    }
+}
+
+void shell_write(struct shell *s, struct str bytes)
+{
+    sink_write(s, s->sinks.count, bytes, false);
+}
+
+void shell_write_error(struct shell *s, const char *format, ...)
+{
+    struct text t = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    text_vprintf(&t, format, arguments);
+    va_end(arguments);
+    bool to_output = false, to_nowhere = false;
+    for (size_t i = 0; i < s->sinks.count; i++) {
+        to_output = to_output || s->sinks.items[i].is_append;
+        to_nowhere = to_nowhere || (s->sinks.items[i].kind == SINK_LOG && s->sinks.items[i].text.size > 0);
+    }
+    if (to_output)
+        shell_write(s, text_str(&t));
+    else if (!to_nowhere)
+        s->host.output(s->host.owner, text_str(&t), true);
+    text_release(&t);
+}
+
+void shell_set(struct shell *s, struct str name, struct str value)
+{
+    cri_pairs_set(&s->variables, name, value);
+}
+
+const char *shell_get(struct shell *s, struct str name)
+{
+    const char *value = cri_pairs_get(&s->variables, name);
+    return value ? value : s->host.variable(s->host.owner, name);
+}
+
+bool shell_match(struct str pattern, struct str text)
+{
+    if (pattern.size == 0)
+        return text.size == 0;
+    char c = pattern.bytes[0];
+    struct str rest = str_slice(pattern, 1, pattern.size);
+    if (c == '*') {
+        for (size_t i = 0; i <= text.size; i++) {
+            if (shell_match(rest, str_slice(text, i, text.size)))
+                return true;
+        }
+        return false;
+    }
+    if (text.size == 0)
+        return false;
+    struct str text_rest = str_slice(text, 1, text.size);
+    size_t close = str_find(rest, ']');
+    if (c == '[' && close < rest.size && close > 0) {
+        bool negate = rest.bytes[0] == '!', found = false;
+        for (size_t i = negate ? 1 : 0; i < close; i++) {
+            bool is_range = i + 2 < close && rest.bytes[i + 1] == '-';
+            char to = is_range ? rest.bytes[i + 2] : rest.bytes[i];
+            found = found || (text.bytes[0] >= rest.bytes[i] && text.bytes[0] <= to);
+            i += is_range ? 2 : 0;
+        }
+        return found != negate && shell_match(str_slice(rest, close + 1, rest.size), text_rest);
+    }
+    return (c == '?' || c == text.bytes[0]) && shell_match(rest, text_rest);
+}
+
+struct str shell_path(struct shell *s, struct str path, struct text *buffer)
+{
+    text_clear(buffer);
+    if (!str_starts_with(path, S("/")))
+        text_printf(buffer, "%s%s", text_c(&s->directory), str_ends_with(text_str(&s->directory), S("/")) ? "" : "/");
+    if (str_starts_with(path, S("./")))
+        path = str_slice(path, 2, path.size);
+    text_add(buffer, path);
+    return text_str(buffer);
+}
+
+/* ---- arithmetic: + - * / % comparisons, parentheses, variables ---- */
+
+struct arithmetic {
+    struct shell *shell;
+    struct str text;
+    size_t at;
+    bool ok;
+    int depth;
+};
+static int64_t arithmetic_level(struct arithmetic *a, int level);
+
+static char arithmetic_peek(struct arithmetic *a)
+{
+    while (a->at < a->text.size && (a->text.bytes[a->at] == ' ' || a->text.bytes[a->at] == '\t'))
+        a->at++;
+    return a->at < a->text.size ? a->text.bytes[a->at] : '\0';
+}
+
+static int64_t arithmetic_primary(struct arithmetic *a)
+{
+    char c = arithmetic_peek(a);
+    if (++a->depth > 64)
+        a->ok = false;
+    if (!a->ok)
+        return 0;
+    if (c == '(') {
+        a->at++;
+        int64_t n = arithmetic_level(a, 0);
+        if (arithmetic_peek(a) == ')')
+            a->at++;
+        else
+            a->ok = false;
+        a->depth--;
+        return n;
+    }
+    if (c == '-' || c == '!') {
+        a->at++;
+        int64_t n = arithmetic_primary(a);
+        a->depth--;
+        return c == '!' ? n == 0 : (int64_t)(0 - (uint64_t)n);
+    }
+    a->at += c == '$' ? 1 : 0;
+    size_t from = a->at;
+    while (a->at < a->text.size && ((a->text.bytes[a->at] >= '0' && a->text.bytes[a->at] <= '9') || a->text.bytes[a->at] == '_' ||
+                                    (a->text.bytes[a->at] >= 'a' && a->text.bytes[a->at] <= 'z') ||
+                                    (a->text.bytes[a->at] >= 'A' && a->text.bytes[a->at] <= 'Z')))
+        a->at++;
+    struct str word = str_slice(a->text, from, a->at);
+    int64_t n = 0;
+    a->depth--;
+    if (word.size == 0)
+        a->ok = false;
+    else if (!str_to_int64(word, &n)) {
+        const char *value = shell_get(a->shell, word);
+        if (value && !str_to_int64(str_trim(str_from(value)), &n))
+            n = 0;
+    }
+    return n;
+}
+
+static const char *const operators[][5] = {
+    {"||", NULL}, {"&&", NULL}, {"==", "!=", NULL}, {"<=", ">=", "<", ">", NULL}, {"+", "-", NULL}, {"*", "/", "%", NULL}};
+
+static int64_t arithmetic_apply(struct arithmetic *a, const char *o, int64_t x, int64_t y)
+{
+    if (o[0] == '|')
+        return x != 0 || y != 0;
+    if (o[0] == '&')
+        return x != 0 && y != 0;
+    if (o[0] == '=')
+        return x == y;
+    if (o[0] == '!')
+        return x != y;
+    if (o[0] == '<')
+        return o[1] ? x <= y : x < y;
+    if (o[0] == '>')
+        return o[1] ? x >= y : x > y;
+    if (o[0] == '+')
+        return (int64_t)((uint64_t)x + (uint64_t)y);
+    if (o[0] == '-')
+        return (int64_t)((uint64_t)x - (uint64_t)y);
+    if (o[0] == '*')
+        return (int64_t)((uint64_t)x * (uint64_t)y);
+    if (y == 0 || (x == INT64_MIN && y == -1)) {
+        a->ok = false;
+        return 0;
+    }
+    return o[0] == '/' ? x / y : x % y;
+}
+
+static int64_t arithmetic_level(struct arithmetic *a, int level)
+{
+    if (level == (int)ARRAY_COUNT(operators))
+        return arithmetic_primary(a);
+    int64_t n = arithmetic_level(a, level + 1);
+    while (a->ok) {
+        (void)arithmetic_peek(a);
+        struct str rest = str_slice(a->text, a->at, a->text.size);
+        const char *found = NULL;
+        for (size_t i = 0; operators[level][i] && !found; i++) {
+            if (str_starts_with(rest, str_from(operators[level][i])))
+                found = operators[level][i];
+        }
+        if (!found)
+            break;
+        a->at += strlen(found);
+        n = arithmetic_apply(a, found, n, arithmetic_level(a, level + 1));
+    }
+    return n;
+}
+
+int64_t shell_arithmetic(struct shell *s, struct str expression, bool *ret_ok)
+{
+    struct arithmetic a = {.shell = s, .text = expression, .ok = true};
+    int64_t n = arithmetic_level(&a, 0);
+    *ret_ok = a.ok && arithmetic_peek(&a) == '\0';
+    return *ret_ok ? n : 0;
+}
+
+/* ---- expansion ---- */
+
+struct words {
+    VEC(char *) items;
+};
+
+static void parameter_text(struct shell *s, struct str name, struct text *out, bool *ret_set)
+{
+    int64_t number = 0;
+    *ret_set = true;
+    if (str_equal(name, S("?"))) {
+        text_add_int(out, s->status);
+    } else if (str_equal(name, S("#"))) {
+        text_add_int(out, s->parameters.count > 0 ? (int64_t)s->parameters.count - 1 : 0);
+    } else if (str_equal(name, S("$"))) {
+        text_add(out, S("1"));
+    } else if (str_equal(name, S("!"))) {
+        text_add_int(out, 6 + (int64_t)s->children.count);
+    } else if (str_equal(name, S("@")) || str_equal(name, S("*"))) {
+        for (size_t i = 1; i < s->parameters.count; i++)
+            text_printf(out, "%s%s", i > 1 ? " " : "", s->parameters.items[i]);
+    } else if (str_to_int64(name, &number)) {
+        *ret_set = (size_t)number < s->parameters.count;
+        if (*ret_set)
+            text_add(out, str_from(s->parameters.items[number]));
+        else if (number == 0)
+            text_add(out, S("sh"));
+    } else {
+        const char *value = shell_get(s, name);
+        *ret_set = value != NULL;
+        if (value)
+            text_add(out, str_from(value));
+    }
+}
+
+/* A fallback may name a variable itself: ${A:-$B}. */
+static void fallback_text(struct shell *s, struct str fallback, struct text *out)
+{
+    bool set = false;
+    if (str_starts_with(fallback, S("$")))
+        parameter_text(s, str_slice(fallback, 1, fallback.size), out, &set);
+    else
+        text_add(out, fallback);
+}
+
+static void part_text(struct shell *s, const struct shell_part *p, struct text *out)
+{
+    AUTO(text) struct text value = {0};
+    bool set = false, ok = false;
+    switch (p->kind) {
+    case PART_TEXT:
+        text_add(out, text_str(&p->text));
+        break;
+    case PART_VARIABLE:
+        parameter_text(s, text_str(&p->text), out, &set);
+        break;
+    case PART_DEFAULT:
+    case PART_ALTERNATIVE:
+        parameter_text(s, text_str(&p->text), &value, &set);
+        set = set && value.size > 0;
+        if (set != (p->kind == PART_ALTERNATIVE))
+            set ? text_add(out, text_str(&value)) : fallback_text(s, text_str(&p->fallback), out);
+        else if (p->kind == PART_ALTERNATIVE && set)
+            fallback_text(s, text_str(&p->fallback), out);
+        break;
+    case PART_LENGTH:
+        parameter_text(s, text_str(&p->text), &value, &set);
+        text_add_int(out, (int64_t)value.size);
+        break;
+    case PART_ARITHMETIC:
+        text_add_int(out, shell_arithmetic(s, text_str(&p->text), &ok));
+        break;
+    case PART_CAPTURE:
+        if (p->slot < s->slots.count)
+            text_add(out, text_str(&s->slots.items[p->slot]));
+        break;
+    }
+}
+
+static void word_text(struct shell *s, const struct shell_word *w, struct text *out)
+{
+    for (size_t i = 0; i < w->parts.count; i++)
+        part_text(s, &w->parts.items[i], out);
+}
+
+/* Field splitting: unquoted expansions break at blanks; {1..5} is no part of POSIX and stays. */
+static void expand_word(struct shell *s, const struct shell_word *w, struct words *out)
+{
+    AUTO(text) struct text field = {0};
+    bool open = w->is_quoted;
+    for (size_t i = 0; i < w->parts.count; i++) {
+        const struct shell_part *p = &w->parts.items[i];
+        AUTO(text) struct text value = {0};
+        part_text(s, p, &value);
+        if (p->is_quoted || p->kind == PART_TEXT) {
+            text_add(&field, text_str(&value));
+            open = open || value.size > 0;
+            continue;
+        }
+        for (size_t k = 0; k < value.size; k++) {
+            char c = value.bytes[k];
+            if (c != ' ' && c != '\n' && c != '\t') {
+                text_add_byte(&field, c);
+                open = true;
+            } else if (open) {
+                vec_push(&out->items, mem_copy_string(text_str(&field)));
+                text_clear(&field);
+                open = false;
+            }
+        }
+    }
+    if (open)
+        vec_push(&out->items, mem_copy_string(text_str(&field)));
+}
+
+/* NAME=value in front of a command. */
+static bool assignment_name(const struct shell_word *w, struct str *ret_name)
+{
+    if (w->parts.count == 0 || w->parts.items[0].kind != PART_TEXT || w->parts.items[0].is_quoted)
+        return false;
+    struct str text = text_str(&w->parts.items[0].text);
+    size_t equal = str_find(text, '=');
+    if (equal == text.size || equal == 0)
+        return false;
+    for (size_t i = 0; i < equal; i++) {
+        char c = text.bytes[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (i > 0 && c >= '0' && c <= '9');
+        if (!ok)
+            return false;
+    }
+    *ret_name = str_slice(text, 0, equal);
+    return true;
+}
+
+/* ---- redirections ---- */
+
+static void sink_push(struct shell *s, enum sink_kind kind)
+{
+    struct shell_sink sink = {.kind = kind};
+    vec_push(&s->sinks, sink);
+}
+
+static void sink_pop(struct shell *s)
+{
+    CHECK(s->sinks.count > 0);
+    text_release(&vec_last(&s->sinks).text);
+    (void)vec_pop(&s->sinks);
+}
+
+/* False when a file cannot be opened; sinks are pushed either way, as many as redirections that have one. */
+static bool redirect(struct shell *s, const struct shell_command *c)
+{
+    bool ok = true;
+    for (size_t i = 0; i < c->redirections.count; i++) {
+        const struct shell_redirection *r = &c->redirections.items[i];
+        AUTO(text) struct text word = {0};
+        AUTO(text) struct text path = {0};
+        word_text(s, &r->word, &word);
+        (void)shell_path(s, text_str(&word), &path);
+        if (r->kind == REDIRECT_READ) {
+            text_clear(&s->input);
+            s->has_input = s->host.read(s->host.owner, text_str(&path), &s->input);
+            s->input_at = 0;
+            if (!s->has_input) {
+                shell_write_error(s, "sh: can't open %s: no such file\n", text_c(&word));
+                ok = false;
+            }
+            continue;
+        }
+        bool to_file = r->kind == REDIRECT_WRITE || r->kind == REDIRECT_APPEND;
+        if (to_file) {
+            const char *error = s->host.write(s->host.owner, text_str(&path), S(""), r->kind == REDIRECT_APPEND);
+            if (error) {
+                shell_write_error(s, "sh: can't create %s: %s\n", text_c(&word), error);
+                ok = false;
+            }
+        }
+        sink_push(s, to_file ? SINK_FILE : SINK_LOG);
+        struct shell_sink *sink = &vec_last(&s->sinks);
+        if (to_file || r->kind == REDIRECT_ERROR_WRITE)
+            text_add(&sink->text, text_str(&path));
+        sink->is_append = r->kind == REDIRECT_ERROR_TO_OUT;
+        sink->is_error = r->kind == REDIRECT_OUT_TO_ERROR;
+    }
+    return ok;
+}
+
+static void redirect_end(struct shell *s, const struct shell_command *c)
+{
+    for (size_t i = 0; i < c->redirections.count; i++) {
+        if (c->redirections.items[i].kind != REDIRECT_READ)
+            sink_pop(s);
+    }
+}
+
+/* ---- running ---- */
+
+static bool call_function(struct shell *s, const char *name)
+{
+    for (size_t i = 0; s->code && i < s->code->instructions.count; i++) {
+        const struct shell_instruction *x = &s->code->instructions.items[i];
+        if (x->operation != SHELL_FUNCTION)
+            continue;
+        const struct shell_word *w = &s->code->commands.items[x->a].words.items[0];
+        if (!str_equal(text_str(&w->parts.items[0].text), str_from(name)))
+            continue;
+        if (s->calls.count >= SHELL_CALLS_MAX) {
+            shell_write_error(s, "sh: %s: maximum function nesting level exceeded\n", name);
+            s->status = 1;
+            return true;
+        }
+        vec_push(&s->calls, s->at);
+        s->at = (uint32_t)i + 1;
+        return true;
+    }
+    return false;
+}
+
+/* True when the machine must stop (a pause, a request, for ever). */
+static bool run_words(struct shell *s, struct instant now, char **words, size_t count)
+{
+    int status = 0;
+    if (s->code && call_function(s, words[0]))
+        return false;
+    if (!shell_run_command(s, now, words, count, &status)) {
+        shell_write_error(s, "sh: %s: not found\n", words[0]);
+        status = 127;
+    }
+    s->cost_ns += SHELL_BUILTIN_NS;
+    if (status == SHELL_FOREVER)
+        s->is_blocked = true;
+    if (status == SHELL_AGAIN) {
+        s->pending_words = mem_array(char *, count);
+        s->pending_count = count;
+        for (size_t i = 0; i < count; i++)
+            s->pending_words[i] = mem_copy_string(str_from(words[i]));
+    }
+    if (status < 0) {
+        s->status = 0;
+        return true;
+    }
+    s->status = status;
+    return false;
+}
+
+static bool run_command(struct shell *s, struct instant now, uint32_t index)
+{
+    const struct shell_command *c = &s->code->commands.items[index];
+    struct words words = {0};
+    size_t first = 0;
+    for (; first < c->words.count; first++) {
+        struct str name;
+        if (!assignment_name(&c->words.items[first], &name))
+            break;
+        AUTO(text) struct text value = {0};
+        word_text(s, &c->words.items[first], &value);
+        if (first == 0 || first < c->words.count)
+            shell_set(s, name, str_slice(text_str(&value), name.size + 1, value.size));
+    }
+    for (size_t i = first; i < c->words.count; i++)
+        expand_word(s, &c->words.items[i], &words);
+    bool stop = false;
+    if (redirect(s, c)) {
+        if (words.items.count == 0) {
+            bool has_capture = false;
+            for (size_t i = 0; i < first; i++) {
+                for (size_t k = 0; k < c->words.items[i].parts.count; k++)
+                    has_capture = has_capture || c->words.items[i].parts.items[k].kind == PART_CAPTURE;
+            }
+            s->status = has_capture ? s->status : 0;
+        } else {
+            stop = run_words(s, now, words.items.items, words.items.count);
+        }
+    } else {
+        s->status = 1;
+    }
+    redirect_end(s, c);
+    if (c->redirections.count > 0) {
+        for (size_t i = 0; i < c->redirections.count; i++) {
+            if (c->redirections.items[i].kind == REDIRECT_READ)
+                s->has_input = false;
+        }
+    }
+    words_free(words.items.items, words.items.count);
+    return stop;
+}
+
+static void fork_child(struct shell *s)
+{
+    if (s->children.count >= SHELL_CHILDREN_MAX) {
+        shell_write_error(s, "sh: fork: Resource temporarily unavailable\n");
+        s->status = 1;
+        return;
+    }
+    struct shell *child = shell_make(&s->host);
+    s->code->references++;
+    child->code = s->code;
+    child->at = s->at;
+    child->is_child = true;
+    for (uint32_t i = 0; i < s->variables.count; i++)
+        cri_pairs_add(&child->variables, str_from(s->variables.items[i].key), str_from(s->variables.items[i].value));
+    for (size_t i = 0; i < s->parameters.count; i++)
+        shell_add_parameter(child, str_from(s->parameters.items[i]));
+    for (size_t i = 0; i < s->slots.count; i++) {
+        struct text slot = {0};
+        text_add(&slot, text_str(&s->slots.items[i]));
+        vec_push(&child->slots, slot);
+    }
+    vec_push(&s->children, child);
+    s->status = 0;
+}
+
+static void capture_end(struct shell *s, uint32_t slot)
+{
+    while (s->slots.count <= slot) {
+        struct text empty = {0};
+        vec_push(&s->slots, empty);
+    }
+    struct str out = text_str(&vec_last(&s->sinks).text);
+    while (out.size > 0 && out.bytes[out.size - 1] == '\n')
+        out.size--;
+    text_clear(&s->slots.items[slot]);
+    text_add(&s->slots.items[slot], out);
+    sink_pop(s);
+}
+
+static void pipe_next(struct shell *s, bool captures)
+{
+    text_clear(&s->input);
+    text_add(&s->input, text_str(&vec_last(&s->sinks).text));
+    s->input_at = 0;
+    s->has_input = true;
+    sink_pop(s);
+    if (captures)
+        sink_push(s, SINK_BUFFER);
+}
+
+static void for_begin(struct shell *s, const struct shell_command *c)
+{
+    struct words words = {0};
+    struct shell_list list = {0};
+    for (size_t i = 0; i < c->words.count; i++)
+        expand_word(s, &c->words.items[i], &words);
+    for (size_t i = 0; i < words.items.count; i++)
+        vec_push(&list.items, words.items.items[i]);
+    vec_release(&words.items);
+    vec_push(&s->lists, list);
+}
+
+static void for_next(struct shell *s, const struct shell_instruction *x)
+{
+    struct shell_list *list = &vec_last(&s->lists);
+    if (list->next >= list->items.count) {
+        s->at = x->b;
+        return;
+    }
+    AUTO(text) struct text name = {0};
+    word_text(s, &s->code->commands.items[x->a].words.items[0], &name);
+    shell_set(s, text_str(&name), str_from(list->items.items[list->next++]));
+}
+
+static bool case_matches(struct shell *s, const struct shell_command *patterns)
+{
+    bool found = false;
+    for (size_t i = 0; i < patterns->words.count && !found; i++) {
+        AUTO(text) struct text pattern = {0};
+        word_text(s, &patterns->words.items[i], &pattern);
+        found = shell_match(text_str(&pattern), text_str(&vec_last(&s->case_words)));
+    }
+    return found;
+}
+
+/* One instruction; true when the machine must stop. */
+static bool run_instruction(struct shell *s, struct instant now)
+{
+    const struct shell_instruction x = s->code->instructions.items[s->at++];
+    const struct shell_command *c = x.a < s->code->commands.count ? &s->code->commands.items[x.a] : NULL;
+    struct text word = {0};
+    switch (x.operation) {
+    case SHELL_COMMAND:
+        return run_command(s, now, x.a);
+    case SHELL_JUMP:
+        s->at = x.a;
+        s->cost_ns += 1000;
+        break;
+    case SHELL_JUMP_FALSE:
+        s->at = s->status != 0 ? x.a : s->at;
+        break;
+    case SHELL_JUMP_TRUE:
+        s->at = s->status == 0 ? x.a : s->at;
+        break;
+    case SHELL_NOT:
+        s->status = s->status == 0;
+        break;
+    case SHELL_STATUS:
+        s->status = (int)x.a;
+        break;
+    case SHELL_FOR_BEGIN:
+        for_begin(s, c);
+        break;
+    case SHELL_FOR_NEXT:
+        for_next(s, &x);
+        break;
+    case SHELL_FOR_END:
+        list_release(&vec_last(&s->lists));
+        (void)vec_pop(&s->lists);
+        break;
+    case SHELL_CASE_BEGIN:
+        word_text(s, &c->words.items[0], &word);
+        if (s->case_words.count == 0) {
+            vec_push(&s->case_words, word);
+        } else {
+            text_release(&s->case_words.items[0]);
+            s->case_words.items[0] = word;
+        }
+        s->status = 0;
+        break;
+    case SHELL_CASE_MATCH:
+        s->at = case_matches(s, c) ? s->at : x.b;
+        break;
+    case SHELL_CAPTURE_BEGIN:
+        sink_push(s, SINK_BUFFER);
+        break;
+    case SHELL_CAPTURE_END:
+        capture_end(s, x.a);
+        break;
+    case SHELL_PIPE_NEXT:
+        pipe_next(s, x.a != 0);
+        break;
+    case SHELL_PIPE_END:
+        s->has_input = false;
+        break;
+    case SHELL_REDIRECT_BEGIN:
+        (void)redirect(s, c);
+        vec_push(&s->calls, x.a);
+        break;
+    case SHELL_REDIRECT_END:
+        redirect_end(s, &s->code->commands.items[vec_last(&s->calls)]);
+        (void)vec_pop(&s->calls);
+        s->has_input = false;
+        break;
+    case SHELL_FORK:
+        fork_child(s);
+        s->at = x.a;
+        break;
+    case SHELL_FUNCTION:
+        s->at = x.b;
+        s->status = 0;
+        break;
+    case SHELL_RETURN:
+        if (s->calls.count > 0)
+            s->at = vec_pop(&s->calls);
+        break;
+    case SHELL_END:
+        s->has_exited = true;
+        return true;
+    }
+    return false;
+}
+
+static void run_alone(struct shell *s, struct instant now)
+{
+    while (!s->has_exited && !s->is_blocked && !s->request) {
+        if (s->wake_at.ns > now.ns && s->wake_at.ns != INT64_MAX)
+            return;
+        s->wake_at = INSTANT_NEVER;
+        if (s->cost_ns >= SHELL_QUANTUM_NS) {
+            s->wake_at = instant_add(now, duration_ns(s->cost_ns));
+            s->cost_ns = 0;
+            return;
+        }
+        if (s->code) {
+            (void)run_instruction(s, now);
+        } else if (s->at == 0) {
+            s->at = 1;
+            (void)run_words(s, now, s->single, s->single_count);
+        } else {
+            s->has_exited = true;
+        }
+        if (s->waits_for_children)
+            return;
+    }
+}
+
+static void run_trap(struct shell *s, struct instant now)
+{
+    if (!s->term_pending || s->trap_shell)
+        return;
+    bool in_foreground = s->wake_at.ns != INT64_MAX && s->wake_at.ns > now.ns && !s->waits_for_children;
+    if (in_foreground || (s->is_blocked && !s->waits_for_children))
+        return;
+    AUTO(text) struct text error = {0};
+    struct shell_code *code = shell_compile(text_str(&s->trap), &error);
+    s->term_pending = false;
+    if (!code)
+        return;
+    s->trap_shell = shell_new(code, &s->host);
+    for (uint32_t i = 0; i < s->variables.count; i++)
+        shell_set(s->trap_shell, str_from(s->variables.items[i].key), str_from(s->variables.items[i].value));
+    bool has_exit = str_contains(text_str(&s->trap), S("exit"));
+    run_alone(s->trap_shell, now);
+    if (has_exit) {
+        s->has_exited = true;
+        s->status = s->trap_shell->status;
+    } else {
+        s->waits_for_children = false;
+    }
+    shell_free(s->trap_shell);
+    s->trap_shell = NULL;
+}
+
+static void run_children(struct shell *s, struct instant now)
+{
+    for (size_t i = 0; i < s->children.count;) {
+        struct shell *child = s->children.items[i];
+        (void)shell_run(child, now);
+        if (child->has_exited) {
+            shell_free(child);
+            vec_remove(&s->children, i);
+        } else {
+            i++;
+        }
+    }
+    if (s->waits_for_children && s->children.count == 0) {
+        s->waits_for_children = false;
+        s->status = 0;
+    }
+}
+
+static bool has_request(const struct shell *s)
+{
+    if (s->request && !s->request_is_out)
+        return true;
+    for (size_t i = 0; i < s->children.count; i++) {
+        if (has_request(s->children.items[i]))
+            return true;
+    }
+    return false;
+}
+
+enum shell_state shell_run(struct shell *s, struct instant now)
+{
+    for (int round = 0; round < 4; round++) {
+        run_trap(s, now);
+        if (!s->waits_for_children)
+            run_alone(s, now);
+        run_children(s, now);
+        if (s->has_exited)
+            return SHELL_EXITED;
+        if (s->waits_for_children || s->request || s->is_blocked || s->wake_at.ns != INT64_MAX)
+            break;
+    }
+    if (has_request(s))
+        return SHELL_REQUESTS;
+    return shell_wake_at(s).ns == INT64_MAX ? SHELL_BLOCKED : SHELL_SLEEPS;
+}
+
+struct instant shell_wake_at(const struct shell *s)
+{
+    struct instant at = s->is_blocked || s->waits_for_children || s->request ? INSTANT_NEVER : s->wake_at;
+    for (size_t i = 0; i < s->children.count; i++) {
+        struct instant other = shell_wake_at(s->children.items[i]);
+        at = other.ns < at.ns ? other : at;
+    }
+    return at;
+}
+
+int shell_exit_code(const struct shell *s)
+{
+    return s->status & 255;
+}
+
+/* The shell that waits for an answer: this one or a child of its. */
+static struct shell *asker(struct shell *s, bool is_out)
+{
+    if (s->request && s->request_is_out == is_out)
+        return s;
+    for (size_t i = 0; i < s->children.count; i++) {
+        struct shell *found = asker(s->children.items[i], is_out);
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+struct traffic_request *shell_request(struct shell *s)
+{
+    struct shell *a = asker(s, false);
+    CHECK(a != NULL);
+    a->request_is_out = true;
+    message_ref(&a->request->message);
+    return a->request;
+}
+
+void shell_answer(struct shell *s, const struct traffic_response *response)
+{
+    struct shell *a = asker(s, true);
+    if (!a)
+        return;
+    message_unref(&a->request->message);
+    a->request = NULL;
+    a->request_is_out = false;
+    char **words = a->pending_words;
+    size_t count = a->pending_count;
+    a->pending_words = NULL;
+    a->pending_count = 0;
+    a->status = shell_finish_request(a, words, count, response);
+    words_free(words, count);
+}
+
+bool shell_terminate(struct shell *s)
+{
+    if (!s->has_trap)
+        return false;
+    s->term_pending = true;
+    return true;
+}
+
+bool shell_read_clock(const struct shell *s)
+{
+    return s->read_clock;
+}

@@ -1,0 +1,875 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands a script may use: those of Kubernetes' own examples, as busybox has them. A table of name and function.
+ *
+ * A command returns its exit status, or SHELL_PAUSE (it has set wake_at), SHELL_AGAIN (it waits for the network;
+ * shell_finish_request says what came) or SHELL_FOREVER. Options that a table row does not look at are ignored.
+ */
+#include "sim/base/base.h"
+
+#include "runtime/simulated/shell_code.h"
+
+#include <stdio.h>
+
+struct call {
+    struct shell *shell;
+    struct instant now;
+    char **words;
+    size_t count;
+};
+typedef int (*command_fn)(struct call *c);
+
+static struct str word(const struct call *c, size_t i)
+{
+    return i < c->count ? str_from(c->words[i]) : (struct str){"", 0};
+}
+
+/* ---- output ---- */
+
+static void add_escaped(struct text *out, struct str s)
+{
+    for (size_t i = 0; i < s.size; i++) {
+        char c = s.bytes[i];
+        if (c == '\\' && i + 1 < s.size) {
+            char d = s.bytes[++i];
+            if (d == 'n' || d == 't' || d == '\\' || d == 'r')
+                text_add_byte(out, d == 'n' ? '\n' : d == 't' ? '\t' : d == 'r' ? '\r' : '\\');
+            else {
+                text_add_byte(out, '\\');
+                text_add_byte(out, d);
+            }
+        } else {
+            text_add_byte(out, c);
+        }
+    }
+}
+
+static int run_echo(struct call *c)
+{
+    AUTO(text) struct text out = {0};
+    size_t i = 1;
+    bool newline = true, escapes = false;
+    for (; i < c->count && (str_equal(word(c, i), S("-n")) || str_equal(word(c, i), S("-e")) || str_equal(word(c, i), S("-ne"))); i++) {
+        newline = newline && !str_contains(word(c, i), S("n"));
+        escapes = escapes || str_contains(word(c, i), S("e"));
+    }
+    for (size_t first = i; i < c->count; i++) {
+        if (i > first)
+            text_add_byte(&out, ' ');
+        if (escapes)
+            add_escaped(&out, word(c, i));
+        else
+            text_add(&out, word(c, i));
+    }
+    if (newline)
+        text_add_byte(&out, '\n');
+    shell_write(c->shell, text_str(&out));
+    return 0;
+}
+
+static int run_printf(struct call *c)
+{
+    AUTO(text) struct text format = {0};
+    AUTO(text) struct text out = {0};
+    add_escaped(&format, word(c, 1));
+    size_t next = 2;
+    do {
+        for (size_t i = 0; i < format.size; i++) {
+            if (format.bytes[i] != '%' || i + 1 == format.size) {
+                text_add_byte(&out, format.bytes[i]);
+            } else if (format.bytes[i + 1] == '%') {
+                text_add_byte(&out, '%');
+                i++;
+            } else {
+                while (i + 1 < format.size && str_find(S("sdiuxcb"), format.bytes[i + 1]) == 7)
+                    i++;
+                i++;
+                text_add(&out, word(c, next++));
+            }
+        }
+    } while (next < c->count && next > 2);
+    shell_write(c->shell, text_str(&out));
+    return 0;
+}
+
+static int run_date(struct call *c)
+{
+    static const char *const days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    struct wall_time wall = c->shell->host.wall(c->shell->host.owner);
+    c->shell->read_clock = true;
+    int64_t seconds = wall.unix_ns / 1000000000, day = seconds / 86400, rest = seconds % 86400;
+    int64_t z = day + 719468, era = z / 146097, doe = z % 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t shifted = (5 * doy + 2) / 153, month = shifted < 10 ? shifted + 3 : shifted - 9;
+    int64_t day_of_month = doy - (153 * shifted + 2) / 5 + 1, year = yoe + era * 400 + (month <= 2);
+    AUTO(text) struct text out = {0};
+    size_t f = c->count > 1 && str_equal(word(c, 1), S("-u")) ? 2 : 1;
+    if (!str_starts_with(word(c, f), S("+"))) {
+        text_printf(&out, "%s %s %2" PRId64 " %02" PRId64 ":%02" PRId64 ":%02" PRId64 " UTC %" PRId64 "\n", days[day % 7], months[month - 1],
+                    day_of_month, rest / 3600, rest / 60 % 60, rest % 60, year);
+        shell_write(c->shell, text_str(&out));
+        return 0;
+    }
+    struct str format = word(c, f);
+    for (size_t i = 1; i < format.size; i++) {
+        char k = format.bytes[i] == '%' && i + 1 < format.size ? format.bytes[++i] : '\0';
+        if (k == '\0')
+            text_add_byte(&out, format.bytes[i]);
+        else if (k == 's')
+            text_add_int(&out, seconds);
+        else if (k == 'T')
+            text_printf(&out, "%02" PRId64 ":%02" PRId64 ":%02" PRId64, rest / 3600, rest / 60 % 60, rest % 60);
+        else if (k == 'F')
+            text_printf(&out, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year, month, day_of_month);
+        else if (k == 'Y')
+            text_add_int(&out, year);
+        else if (k == 'm' || k == 'd' || k == 'H' || k == 'M' || k == 'S')
+            text_printf(&out, "%02" PRId64, k == 'm' ? month : k == 'd' ? day_of_month : k == 'H' ? rest / 3600 : k == 'M' ? rest / 60 % 60 : rest % 60);
+        else if (k == 'N')
+            text_printf(&out, "%09" PRId64, wall.unix_ns % 1000000000);
+        else
+            text_add_byte(&out, k);
+    }
+    text_add_byte(&out, '\n');
+    shell_write(c->shell, text_str(&out));
+    return 0;
+}
+
+static int run_env(struct call *c)
+{
+    AUTO(text) struct text out = {0};
+    if (c->count > 1) { /* printenv NAME */
+        const char *value = shell_get(c->shell, word(c, 1));
+        if (value)
+            text_printf(&out, "%s\n", value);
+        shell_write(c->shell, text_str(&out));
+        return value ? 0 : 1;
+    }
+    c->shell->host.environment(c->shell->host.owner, &out);
+    for (uint32_t i = 0; i < c->shell->variables.count; i++)
+        text_printf(&out, "%s=%s\n", c->shell->variables.items[i].key, c->shell->variables.items[i].value);
+    shell_write(c->shell, text_str(&out));
+    return 0;
+}
+
+/* Digits of pi, as the Job of the documentation prints them. */
+static int run_perl(struct call *c)
+{
+    c->shell->cost_ns += INT64_C(4000000000);
+    shell_write(c->shell, S("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706"
+                            "79821480865132823066470938446095505822317253594081284811174502841027019385211055596446229489549303819\n"));
+    return 0;
+}
+
+static int run_hostname(struct call *c)
+{
+    AUTO(text) struct text out = {0};
+    text_printf(&out, "%s\n", c->shell->host.hostname);
+    shell_write(c->shell, text_str(&out));
+    return 0;
+}
+
+static int run_whoami(struct call *c)
+{
+    shell_write(c->shell, str_equal(word(c, 0), S("id")) ? S("uid=0(root) gid=0(root)\n") : S("root\n"));
+    return 0;
+}
+
+static int run_uname(struct call *c)
+{
+    shell_write(c->shell, c->count > 1 ? S("Linux wavetank 6.1.0-18-amd64 x86_64 GNU/Linux\n") : S("Linux\n"));
+    return 0;
+}
+
+static int run_seq(struct call *c)
+{
+    int64_t from = 1, to = 0;
+    AUTO(text) struct text out = {0};
+    if (!str_to_int64(word(c, c->count - 1), &to) || (c->count > 2 && !str_to_int64(word(c, 1), &from)))
+        return 1;
+    for (int64_t i = from; i <= to && i < from + 100000; i++)
+        text_printf(&out, "%" PRId64 "\n", i);
+    shell_write(c->shell, text_str(&out));
+    return 0;
+}
+
+/* ---- files ---- */
+
+static bool read_file(struct call *c, struct str path, struct text *out)
+{
+    AUTO(text) struct text absolute = {0};
+    (void)shell_path(c->shell, path, &absolute);
+    return c->shell->host.read(c->shell->host.owner, text_str(&absolute), out);
+}
+
+/* The files named, or the input. */
+static int gather(struct call *c, size_t first, struct text *out)
+{
+    int status = 0;
+    bool any = false;
+    for (size_t i = first; i < c->count; i++) {
+        if (str_starts_with(word(c, i), S("-")) && word(c, i).size > 1)
+            continue;
+        any = true;
+        if (!read_file(c, word(c, i), out)) {
+            shell_write_error(c->shell, "%s: can't open '%s': No such file or directory\n", c->words[0], c->words[i]);
+            status = 1;
+        }
+    }
+    if (!any && c->shell->has_input) {
+        text_add(out, str_slice(text_str(&c->shell->input), c->shell->input_at, c->shell->input.size));
+        c->shell->input_at = c->shell->input.size;
+    }
+    return status;
+}
+
+static int run_cat(struct call *c)
+{
+    AUTO(text) struct text out = {0};
+    int status = gather(c, 1, &out);
+    shell_write(c->shell, text_str(&out));
+    return status;
+}
+
+static int run_head_tail(struct call *c)
+{
+    AUTO(text) struct text all = {0};
+    int64_t lines = 10;
+    size_t first = 1;
+    bool follows = false, is_tail = str_equal(word(c, 0), S("tail"));
+    for (; first < c->count && str_starts_with(word(c, first), S("-")); first++) {
+        struct str w = word(c, first);
+        follows = follows || str_contains(w, S("f")) || str_contains(w, S("F"));
+        if (str_equal(w, S("-n")) && first + 1 < c->count)
+            (void)str_to_int64(word(c, ++first), &lines);
+        else if (w.size > 1)
+            (void)str_to_int64(str_slice(w, 1, w.size), &lines);
+    }
+    int status = str_equal(word(c, first), S("/dev/null")) ? 0 : gather(c, first, &all);
+    struct str s = text_str(&all);
+    size_t at = is_tail ? s.size : 0;
+    int64_t seen = 0;
+    if (is_tail) {
+        for (; at > 0; at--) {
+            if (s.bytes[at - 1] == '\n' && at < s.size && ++seen == lines)
+                break;
+        }
+        shell_write(c->shell, str_slice(s, at, s.size));
+    } else {
+        for (; at < s.size && seen < lines; at++)
+            seen += s.bytes[at] == '\n';
+        shell_write(c->shell, str_slice(s, 0, at));
+    }
+    return follows && status == 0 ? SHELL_FOREVER : status;
+}
+
+static int run_grep(struct call *c)
+{
+    AUTO(text) struct text all = {0};
+    AUTO(text) struct text out = {0};
+    size_t first = 1;
+    bool quiet = false, invert = false, count_only = false;
+    for (; first < c->count && str_starts_with(word(c, first), S("-")); first++) {
+        quiet = quiet || str_contains(word(c, first), S("q"));
+        invert = invert || str_contains(word(c, first), S("v"));
+        count_only = count_only || str_contains(word(c, first), S("c"));
+    }
+    struct str pattern = word(c, first);
+    (void)gather(c, first + 1, &all);
+    struct str rest = text_str(&all);
+    int64_t found = 0;
+    bool anchored = str_starts_with(pattern, S("^"));
+    pattern = anchored ? str_slice(pattern, 1, pattern.size) : pattern;
+    while (rest.size > 0) {
+        struct str line = str_cut(rest, '\n', &rest);
+        if ((anchored ? str_starts_with(line, pattern) : str_contains(line, pattern)) == invert)
+            continue;
+        found++;
+        text_printf(&out, "%.*s\n", STR_ARG(line));
+    }
+    if (count_only) {
+        text_clear(&out);
+        text_printf(&out, "%" PRId64 "\n", found);
+    }
+    if (!quiet)
+        shell_write(c->shell, text_str(&out));
+    return found > 0 ? 0 : 1;
+}
+
+static int run_wc(struct call *c)
+{
+    AUTO(text) struct text all = {0};
+    AUTO(text) struct text out = {0};
+    (void)gather(c, 1, &all);
+    int64_t n = 0;
+    for (size_t i = 0; i < all.size; i++)
+        n += str_equal(word(c, 1), S("-c")) || all.bytes[i] == '\n';
+    text_printf(&out, "%" PRId64 "\n", n);
+    shell_write(c->shell, text_str(&out));
+    return 0;
+}
+
+static int run_touch(struct call *c)
+{
+    int status = 0;
+    bool is_folder = str_equal(word(c, 0), S("mkdir"));
+    for (size_t i = 1; i < c->count; i++) {
+        if (str_starts_with(word(c, i), S("-")))
+            continue;
+        AUTO(text) struct text path = {0};
+        (void)shell_path(c->shell, word(c, i), &path);
+        if (is_folder)
+            text_add(&path, S("/.keep"));
+        const char *error = c->shell->host.write(c->shell->host.owner, text_str(&path), S(""), true);
+        if (error) {
+            shell_write_error(c->shell, "%s: %s: %s\n", c->words[0], c->words[i], error);
+            status = 1;
+        }
+    }
+    return status;
+}
+
+static int run_rm(struct call *c)
+{
+    int status = 0;
+    bool force = false;
+    for (size_t i = 1; i < c->count; i++) {
+        if (str_starts_with(word(c, i), S("-"))) {
+            force = force || str_contains(word(c, i), S("f"));
+            continue;
+        }
+        AUTO(text) struct text path = {0};
+        (void)shell_path(c->shell, word(c, i), &path);
+        const char *error = c->shell->host.remove(c->shell->host.owner, text_str(&path));
+        if (error && !force) {
+            shell_write_error(c->shell, "rm: can't remove '%s': %s\n", c->words[i], error);
+            status = 1;
+        }
+    }
+    return status;
+}
+
+static int run_cp(struct call *c)
+{
+    AUTO(text) struct text content = {0};
+    AUTO(text) struct text path = {0};
+    size_t from = c->count > 3 ? c->count - 2 : 1;
+    if (c->count < 3)
+        return 1;
+    if (!read_file(c, word(c, from), &content)) {
+        shell_write_error(c->shell, "%s: can't stat '%s': No such file or directory\n", c->words[0], c->words[from]);
+        return 1;
+    }
+    (void)shell_path(c->shell, word(c, from + 1), &path);
+    if (c->shell->host.kind(c->shell->host.owner, text_str(&path)) == FILE_DIRECTORY) {
+        struct str name = word(c, from);
+        while (str_find(name, '/') < name.size)
+            name = str_slice(name, str_find(name, '/') + 1, name.size);
+        text_printf(&path, "/%.*s", STR_ARG(name));
+    }
+    const char *error = c->shell->host.write(c->shell->host.owner, text_str(&path), text_str(&content), false);
+    if (error)
+        shell_write_error(c->shell, "%s: can't create '%s': %s\n", c->words[0], c->words[from + 1], error);
+    if (!error && str_equal(word(c, 0), S("mv")))
+        return run_rm(&(struct call){c->shell, c->now, c->words, c->count - 1});
+    return error ? 1 : 0;
+}
+
+static int run_ls(struct call *c)
+{
+    AUTO(text) struct text path = {0};
+    AUTO(text) struct text out = {0};
+    size_t first = 1;
+    while (first < c->count && str_starts_with(word(c, first), S("-")))
+        first++;
+    (void)shell_path(c->shell, word(c, first), &path);
+    enum file_kind kind = c->shell->host.kind(c->shell->host.owner, text_str(&path));
+    if (kind == FILE_NONE) {
+        shell_write_error(c->shell, "ls: %s: No such file or directory\n", first < c->count ? c->words[first] : ".");
+        return 1;
+    }
+    if (kind == FILE_REGULAR)
+        text_printf(&out, "%.*s\n", STR_ARG(word(c, first)));
+    else
+        c->shell->host.list(c->shell->host.owner, text_str(&path), &out);
+    shell_write(c->shell, text_str(&out));
+    return 0;
+}
+
+static int run_cd(struct call *c)
+{
+    AUTO(text) struct text path = {0};
+    (void)shell_path(c->shell, c->count > 1 ? word(c, 1) : S("/root"), &path);
+    text_clear(&c->shell->directory);
+    text_add(&c->shell->directory, text_str(&path));
+    return 0;
+}
+
+static int run_pwd(struct call *c)
+{
+    AUTO(text) struct text out = {0};
+    text_printf(&out, "%s\n", text_c(&c->shell->directory));
+    shell_write(c->shell, text_str(&out));
+    return 0;
+}
+
+/* ---- tests ---- */
+
+static bool test_one(struct call *c, struct str flag, struct str operand)
+{
+    AUTO(text) struct text path = {0};
+    AUTO(text) struct text content = {0};
+    if (str_equal(flag, S("-z")) || str_equal(flag, S("-n")))
+        return (operand.size == 0) == str_equal(flag, S("-z"));
+    (void)shell_path(c->shell, operand, &path);
+    enum file_kind kind = c->shell->host.kind(c->shell->host.owner, text_str(&path));
+    if (str_equal(flag, S("-f")))
+        return kind == FILE_REGULAR;
+    if (str_equal(flag, S("-d")))
+        return kind == FILE_DIRECTORY;
+    if (str_equal(flag, S("-s")))
+        return c->shell->host.read(c->shell->host.owner, text_str(&path), &content) && content.size > 0;
+    return kind != FILE_NONE;
+}
+
+static int test_two(struct call *c, struct str a, struct str o, struct str b)
+{
+    int64_t x = 0, y = 0;
+    if (str_equal(o, S("=")) || str_equal(o, S("==")))
+        return str_equal(a, b) ? 0 : 1;
+    if (str_equal(o, S("!=")))
+        return str_equal(a, b) ? 1 : 0;
+    if (!str_to_int64(a, &x) || !str_to_int64(b, &y)) {
+        shell_write_error(c->shell, "sh: %.*s: bad number\n", STR_ARG(str_to_int64(a, &x) ? b : a));
+        return 2;
+    }
+    bool result = str_equal(o, S("-eq"))   ? x == y
+                  : str_equal(o, S("-ne")) ? x != y
+                  : str_equal(o, S("-lt")) ? x < y
+                  : str_equal(o, S("-le")) ? x <= y
+                  : str_equal(o, S("-gt")) ? x > y
+                                           : x >= y;
+    return result ? 0 : 1;
+}
+
+static int test_words(struct call *c, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (str_equal(word(c, i), S("-o")) && i > from && to - from > 3)
+            return test_words(c, from, i) == 0 || test_words(c, i + 1, to) == 0 ? 0 : 1;
+    }
+    for (size_t i = from; i < to; i++) {
+        if (str_equal(word(c, i), S("-a")) && i > from && to - from > 3)
+            return test_words(c, from, i) == 0 && test_words(c, i + 1, to) == 0 ? 0 : 1;
+    }
+    if (to > from && str_equal(word(c, from), S("!")))
+        return test_words(c, from + 1, to) == 0 ? 1 : 0;
+    size_t count = to > from ? to - from : 0;
+    if (count == 0)
+        return 1;
+    if (count == 1)
+        return word(c, from).size > 0 ? 0 : 1;
+    if (count == 2)
+        return test_one(c, word(c, from), word(c, from + 1)) ? 0 : 1;
+    return test_two(c, word(c, from), word(c, from + 1), word(c, from + 2));
+}
+
+static int run_test(struct call *c)
+{
+    size_t to = c->count;
+    if (str_equal(word(c, 0), S("["))) {
+        if (!str_equal(word(c, to - 1), S("]"))) {
+            shell_write_error(c->shell, "sh: missing ]\n");
+            return 2;
+        }
+        to--;
+    }
+    return test_words(c, 1, to);
+}
+
+/* ---- control ---- */
+
+static int run_true(struct call *c)
+{
+    (void)c;
+    return 0;
+}
+static int run_false(struct call *c)
+{
+    (void)c;
+    return 1;
+}
+
+static int run_exit(struct call *c)
+{
+    int64_t code = c->shell->status;
+    if (c->count > 1 && !str_to_int64(word(c, 1), &code))
+        code = 2;
+    c->shell->has_exited = true;
+    return (int)(code & 255);
+}
+
+static int run_return(struct call *c)
+{
+    int64_t code = c->shell->status;
+    if (c->count > 1 && !str_to_int64(word(c, 1), &code))
+        code = 2;
+    if (c->shell->calls.count > 0)
+        c->shell->at = vec_pop(&c->shell->calls);
+    return (int)(code & 255);
+}
+
+/* Seconds, with a fraction or s, m, h, d; "infinity". */
+static int run_sleep(struct call *c)
+{
+    int64_t total = 0;
+    for (size_t i = 1; i < c->count; i++) {
+        struct str w = word(c, i);
+        struct duration d;
+        AUTO(text) struct text unit = {0};
+        if (str_equal(w, S("infinity")) || str_equal(w, S("inf")))
+            return SHELL_FOREVER;
+        int64_t days = 0;
+        if (str_ends_with(w, S("d")) && str_to_int64(str_slice(w, 0, w.size - 1), &days) && days >= 0 && days < 100000) {
+            total += days * INT64_C(86400000000000);
+            continue;
+        }
+        text_add(&unit, w);
+        if (w.size > 0 && w.bytes[w.size - 1] >= '0' && w.bytes[w.size - 1] <= '9')
+            text_add_byte(&unit, 's');
+        if (!duration_parse(text_str(&unit), &d) || d.ns < 0) {
+            shell_write_error(c->shell, "sleep: invalid number '%s'\n", c->words[i]);
+            return 1;
+        }
+        total += d.ns;
+    }
+    c->shell->wake_at = instant_add(c->now, duration_ns(total));
+    return SHELL_PAUSE;
+}
+
+static int run_export(struct call *c)
+{
+    for (size_t i = 1; i < c->count; i++) {
+        struct str value = {0};
+        struct str name = str_cut(word(c, i), '=', &value);
+        if (name.size < word(c, i).size)
+            shell_set(c->shell, name, value);
+    }
+    return 0;
+}
+
+static int run_read(struct call *c)
+{
+    struct shell *s = c->shell;
+    struct str rest = str_slice(text_str(&s->input), s->input_at, s->input.size);
+    if (!s->has_input || rest.size == 0)
+        return 1;
+    struct str after = {0};
+    struct str line = str_cut(rest, '\n', &after);
+    s->input_at += line.size < rest.size ? line.size + 1 : line.size;
+    size_t first = str_equal(word(c, 1), S("-r")) ? 2 : 1;
+    for (size_t i = first; i < c->count; i++) {
+        struct str tail = {0};
+        struct str head = i + 1 < c->count ? str_cut(line, ' ', &tail) : line;
+        shell_set(s, word(c, i), head);
+        line = tail;
+    }
+    return 0;
+}
+
+static int run_trap(struct call *c)
+{
+    for (size_t i = 2; i < c->count; i++) {
+        struct str signal = word(c, i);
+        if (str_equal(signal, S("TERM")) || str_equal(signal, S("SIGTERM")) || str_equal(signal, S("15")) || str_equal(signal, S("EXIT"))) {
+            text_clear(&c->shell->trap);
+            text_add(&c->shell->trap, word(c, 1));
+            c->shell->has_trap = c->shell->has_trap || !str_equal(signal, S("EXIT"));
+        }
+    }
+    return 0;
+}
+
+static int run_wait(struct call *c)
+{
+    c->shell->waits_for_children = c->shell->children.count > 0;
+    return 0;
+}
+
+static int run_shift(struct call *c)
+{
+    if (c->shell->parameters.count < 2)
+        return 1;
+    mem_free(c->shell->parameters.items[1]);
+    vec_remove(&c->shell->parameters, 1);
+    return 0;
+}
+
+static int run_exec(struct call *c)
+{
+    int status = 0;
+    if (c->count < 2)
+        return 0;
+    if (!shell_run_command(c->shell, c->now, c->words + 1, c->count - 1, &status))
+        return 127;
+    if (status >= 0)
+        c->shell->has_exited = true;
+    return status;
+}
+
+/* expr A op B */
+static int run_expr(struct call *c)
+{
+    AUTO(text) struct text expression = {0};
+    AUTO(text) struct text out = {0};
+    bool ok = false;
+    for (size_t i = 1; i < c->count; i++)
+        text_printf(&expression, " %s", c->words[i]);
+    int64_t n = shell_arithmetic(c->shell, text_str(&expression), &ok);
+    text_printf(&out, "%" PRId64 "\n", n);
+    shell_write(c->shell, text_str(&out));
+    return !ok ? 2 : n == 0;
+}
+
+/* stress --vm-bytes 150M: holds memory for ever. */
+static int run_stress(struct call *c)
+{
+    for (size_t i = 1; i + 1 < c->count; i++) {
+        int64_t n = 0;
+        struct str w = word(c, i + 1);
+        if (!str_equal(word(c, i), S("--vm-bytes")))
+            continue;
+        int shift = str_ends_with(w, S("G")) ? 30 : str_ends_with(w, S("M")) ? 20 : str_ends_with(w, S("K")) ? 10 : 0;
+        if (str_to_int64(shift ? str_slice(w, 0, w.size - 1) : w, &n) && n >= 0 && n < INT64_C(1) << 32)
+            c->shell->host.memory(c->shell->host.owner, n << shift);
+    }
+    return SHELL_FOREVER;
+}
+
+/* ---- network ---- */
+
+/* [http://]host[:port][/path] */
+static void parse_url(struct str url, struct traffic_request *r)
+{
+    struct str s = url;
+    r->port = 80;
+    if (str_starts_with(s, S("https://")))
+        r->port = 443;
+    size_t scheme = str_starts_with(s, S("http://")) ? 7 : str_starts_with(s, S("https://")) ? 8 : 0;
+    s = str_slice(s, scheme, s.size);
+    size_t slash = str_find(s, '/');
+    struct str path = str_slice(s, slash, s.size);
+    struct str port = {0};
+    struct str host = str_cut(str_slice(s, 0, slash), ':', &port);
+    int64_t number = 0;
+    if (port.size > 0 && str_to_int64(port, &number) && number > 0 && number < 65536)
+        r->port = (uint16_t)number;
+    r->host = mem_copy_string(host);
+    r->path = mem_copy_string(path.size ? path : S("/"));
+    (void)traffic_ip_parse(host, &r->ip);
+}
+
+static int run_http(struct call *c)
+{
+    struct traffic_request *r = traffic_request_new(TRAFFIC_HTTP, 0);
+    struct str url = {"", 0};
+    for (size_t i = 1; i < c->count; i++) {
+        struct str w = word(c, i);
+        bool takes_value = str_equal(w, S("-O")) || str_equal(w, S("-T")) || str_equal(w, S("-o")) || str_equal(w, S("-m")) ||
+                           str_equal(w, S("-H")) || str_equal(w, S("-X")) || str_equal(w, S("--max-time")) || str_equal(w, S("-t")) ||
+                           str_equal(w, S("-w")) || str_equal(w, S("--connect-timeout"));
+        if (takes_value)
+            i++;
+        else if (!str_starts_with(w, S("-")))
+            url = w;
+    }
+    parse_url(url, r);
+    c->shell->request = r;
+    return SHELL_AGAIN;
+}
+
+static int run_nslookup(struct call *c)
+{
+    struct traffic_request *r = traffic_request_new(TRAFFIC_DNS, 0);
+    for (size_t i = 1; i < c->count; i++) {
+        if (!str_starts_with(word(c, i), S("-"))) {
+            r->host = mem_copy_string(word(c, i));
+            break;
+        }
+    }
+    c->shell->request = r;
+    return SHELL_AGAIN;
+}
+
+static int run_nc(struct call *c)
+{
+    struct traffic_request *r = traffic_request_new(TRAFFIC_CONNECT, 0);
+    int64_t port = 0;
+    for (size_t i = 1; i < c->count; i++) {
+        struct str w = word(c, i);
+        if (str_equal(w, S("-w")))
+            i++;
+        else if (!str_starts_with(w, S("-")) && !r->host)
+            r->host = mem_copy_string(w);
+        else if (r->host && str_to_int64(w, &port) && port > 0 && port < 65536)
+            r->port = (uint16_t)port;
+    }
+    if (r->host)
+        (void)traffic_ip_parse(str_from(r->host), &r->ip);
+    c->shell->request = r;
+    return SHELL_AGAIN;
+}
+
+/* The value behind a one-letter option; empty when there is none. */
+static struct str option(char **words, size_t count, const char *name)
+{
+    for (size_t i = 1; i + 1 < count; i++) {
+        if (str_equal(str_from(words[i]), str_from(name)))
+            return str_from(words[i + 1]);
+    }
+    return (struct str){"", 0};
+}
+
+static bool has_flag(char **words, size_t count, char flag)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct str w = str_from(words[i]);
+        if (w.size > 1 && w.bytes[0] == '-' && w.bytes[1] != '-' && str_find(w, flag) < w.size)
+            return true;
+    }
+    return false;
+}
+
+static struct str name_in_url(char **words, size_t count)
+{
+    struct str url = str_from(words[count - 1]);
+    size_t scheme = str_starts_with(url, S("http://")) ? 7 : 0;
+    url = str_slice(url, scheme, url.size);
+    return str_slice(url, 0, str_find(str_slice(url, 0, str_find(url, '/')), ':'));
+}
+
+static int finish_wget(struct shell *s, char **words, size_t count, const struct traffic_response *r)
+{
+    bool is_curl = str_equal(str_from(words[0]), S("curl"));
+    struct str body = str_from(r->body ? r->body : "");
+    struct str file = option(words, count, is_curl ? "-o" : "-O");
+    struct str host = name_in_url(words, count);
+    if (r->result == TRAFFIC_NO_NAME) {
+        if (is_curl)
+            shell_write_error(s, "curl: (6) Could not resolve host: %.*s\n", STR_ARG(host));
+        else
+            shell_write_error(s, "wget: bad address '%.*s'\n", STR_ARG(host));
+        return is_curl ? 6 : 1;
+    }
+    if (r->result != TRAFFIC_OK) {
+        if (is_curl)
+            shell_write_error(s, "curl: (%d) Failed to connect to %.*s: %s\n", r->result == TRAFFIC_TIMEOUT ? 28 : 7, STR_ARG(host),
+                              traffic_result_text(r->result));
+        else if (r->result == TRAFFIC_TIMEOUT)
+            shell_write_error(s, "wget: download timed out\n");
+        else
+            shell_write_error(s, "wget: can't connect to remote host: %s\n",
+                              r->result == TRAFFIC_REFUSED ? "Connection refused" : "No route to host");
+        return is_curl ? (r->result == TRAFFIC_TIMEOUT ? 28 : 7) : 1;
+    }
+    if (!is_curl && r->status >= 400) {
+        shell_write_error(s, "wget: server returned error: HTTP/1.1 %d\n", r->status);
+        return 1;
+    }
+    if (is_curl && r->status >= 400 && has_flag(words, count, 'f')) {
+        shell_write_error(s, "curl: (22) The requested URL returned error: %d\n", r->status);
+        return 22;
+    }
+    if (file.size > 0 && !str_equal(file, S("-"))) {
+        AUTO(text) struct text path = {0};
+        (void)shell_path(s, file, &path);
+        return s->host.write(s->host.owner, text_str(&path), body, false) ? 1 : 0;
+    }
+    if ((is_curl || str_equal(file, S("-")) || has_flag(words, count, 'O')) && !(has_flag(words, count, 'q') && file.size == 0 && !has_flag(words, count, 'O')))
+        shell_write(s, body);
+    return 0;
+}
+
+static int finish_nslookup(struct shell *s, char **words, size_t count, const struct traffic_response *r)
+{
+    struct str name = count > 1 ? str_from(words[1]) : (struct str){"", 0};
+    AUTO(text) struct text out = {0};
+    if (r->result != TRAFFIC_OK) {
+        text_printf(&out, "** server can't find %.*s: NXDOMAIN\n", STR_ARG(name));
+        shell_write(s, text_str(&out));
+        return 1;
+    }
+    text_add(&out, S("Server:\t\t10.96.0.10\nAddress:\t10.96.0.10:53\n\n"));
+    struct str rest = str_from(r->body ? r->body : "");
+    while (rest.size > 0) {
+        struct str address = str_cut(rest, '\n', &rest);
+        text_printf(&out, "Name:\t%.*s\nAddress: %.*s\n", STR_ARG(name), STR_ARG(address));
+    }
+    shell_write(s, text_str(&out));
+    return 0;
+}
+
+int shell_finish_request(struct shell *s, char **words, size_t count, const struct traffic_response *r)
+{
+    struct str name = str_from(words[0]);
+    if (str_equal(name, S("nslookup")) || str_equal(name, S("host")))
+        return finish_nslookup(s, words, count, r);
+    if (str_equal(name, S("nc")) || str_equal(name, S("telnet")))
+        return r->result == TRAFFIC_OK ? 0 : 1;
+    return finish_wget(s, words, count, r);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    const char *name;
+    command_fn run;
+    int32_t cost_us; /* of starting a tool; 0: built into the shell */
+} commands[] = {
+    {":", run_true, 0},        {"[", run_test, 0},          {"cat", run_cat, 800},     {"cd", run_cd, 0},         {"chmod", run_true, 800},
+    {"chown", run_true, 800},  {"cp", run_cp, 900},         {"curl", run_http, 5000},  {"date", run_date, 800},   {"echo", run_echo, 0},
+    {"env", run_env, 800},     {"exec", run_exec, 0},       {"exit", run_exit, 0},     {"export", run_export, 0}, {"expr", run_expr, 800},
+    {"false", run_false, 0},   {"grep", run_grep, 900},     {"head", run_head_tail, 800}, {"hostname", run_hostname, 800}, {"id", run_whoami, 800},
+    {"kill", run_true, 0},     {"ls", run_ls, 900},         {"mkdir", run_touch, 800}, {"mv", run_cp, 900},       {"nc", run_nc, 1000},
+    {"nslookup", run_nslookup, 1000}, {"perl", run_perl, 3000}, {"printenv", run_env, 800}, {"printf", run_printf, 0}, {"pwd", run_pwd, 0},
+    {"read", run_read, 0},     {"return", run_return, 0},   {"rm", run_rm, 800},       {"seq", run_seq, 800},     {"set", run_true, 0},
+    {"shift", run_shift, 0},   {"sleep", run_sleep, 800},   {"stress", run_stress, 5000}, {"sync", run_true, 800}, {"tail", run_head_tail, 800},
+    {"test", run_test, 0},     {"touch", run_touch, 800},   {"trap", run_trap, 0},     {"true", run_true, 0},     {"uname", run_uname, 800},
+    {"wait", run_wait, 0},     {"wc", run_wc, 800},         {"wget", run_http, 2000},  {"whoami", run_whoami, 800},
+};
+
+static struct str base_name(struct str path)
+{
+    for (size_t i = path.size; i > 0; i--) {
+        if (path.bytes[i - 1] == '/')
+            return str_slice(path, i, path.size);
+    }
+    return path;
+}
+
+static size_t find_command(struct str name)
+{
+    name = base_name(name);
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
+        if (str_equal(name, str_from(commands[i].name)))
+            return i;
+    }
+    return ARRAY_COUNT(commands);
+}
+
+bool shell_knows_command(struct str name)
+{
+    return find_command(name) < ARRAY_COUNT(commands);
+}
+
+bool shell_run_command(struct shell *s, struct instant now, char **words, size_t count, int *ret_status)
+{
+    size_t i = find_command(str_from(words[0]));
+    if (i == ARRAY_COUNT(commands))
+        return false;
+    struct call c = {s, now, words, count};
+    *ret_status = commands[i].run(&c);
+    s->cost_ns += (int64_t)commands[i].cost_us * 1000;
+    return true;
+}
