@@ -44,6 +44,7 @@ struct sync_private {
     bool has_failed;
     int next_phase;
     size_t memory_size;
+    VEC(struct value) kept; /* by sync_keep */
 };
 struct controller_private {
     struct sync_private *running;
@@ -127,6 +128,9 @@ static void sync_free(struct sync_private *p)
     vec_release(&p->collected);
     vec_release(&p->shown);
     mem_free(p->sync.memory);
+    for (size_t i = 0; i < p->kept.count; i++)
+        value_drop(p->kept.items[i]);
+    vec_release(&p->kept);
     mem_free(p);
 }
 
@@ -434,6 +438,12 @@ static void run(struct sync_private *p, struct step *step)
 }
 
 /* ---- what a sync calls ---- */
+
+struct value sync_keep(struct sync *s, struct value v)
+{
+    vec_push(&s->private->kept, value_keep(v));
+    return v;
+}
 
 void *sync_memory(struct sync *s, size_t size)
 {

@@ -133,6 +133,8 @@ struct sync {
 };
 /* Zeroed memory that lives until this sync ends; the same block on each call (size fixed by the first). */
 void *sync_memory(struct sync *s, size_t size);
+/* Keeps a value (one more reference) until this sync ends; returns it. */
+struct value sync_keep(struct sync *s, struct value v);
 /* Adds a request to what the phase sends. */
 void sync_send(struct sync *s, struct request *own_request, uint32_t tag);
 void sync_create(struct sync *s, enum resource_known r, struct value own_object, uint32_t tag);
