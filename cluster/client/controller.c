@@ -53,6 +53,7 @@ struct controller_private {
     bool is_stirred; /* something may be ready for a worker */
     size_t watch_count;
     struct informer *watched[CONTROLLER_WATCHES_MAX];
+    struct informer *primary; /* one of them; NULL when it is not watched */
     struct wake {
         struct controller *controller;
         wake_fn wake;
@@ -99,6 +100,8 @@ struct controller *controller_new(const struct controller_info *info, const stru
     for (size_t n = 0; n < p->watch_count; n++) {
         p->watched[n] = informer_factory_get(e->informers, info->watches[n].resource);
         p->wakes[n] = (struct wake){c, info->watches[n].wake};
+        if (info->watches[n].resource == info->primary)
+            p->primary = p->watched[n];
         if (info->watches[n].wake)
             informer_handle(p->watched[n], on_change, &p->wakes[n]);
     }
@@ -106,6 +109,12 @@ struct controller *controller_new(const struct controller_info *info, const stru
     p->period_timer = (struct client_timer){.fire = on_period, .owner = c};
     client_after_input(c->client, pump, c);
     return c;
+}
+
+static void answer_release(struct answer *a)
+{
+    value_drop(a->body);
+    object_key_unref(a->key);
 }
 
 static void sync_free(struct sync_private *p)
@@ -121,12 +130,13 @@ static void sync_free(struct sync_private *p)
         if (p->requests.items[i].request)
             message_unref(&p->requests.items[i].request->message);
     for (size_t i = 0; i < p->collected.count; i++)
-        value_drop(p->collected.items[i].body);
+        answer_release(&p->collected.items[i]);
     for (size_t i = 0; i < p->shown.count; i++)
-        value_drop(p->shown.items[i].body);
+        answer_release(&p->shown.items[i]);
     vec_release(&p->requests);
     vec_release(&p->collected);
     vec_release(&p->shown);
+    value_drop(p->sync.object);
     mem_free(p->sync.memory);
     for (size_t i = 0; i < p->kept.count; i++)
         value_drop(p->kept.items[i]);
@@ -298,6 +308,8 @@ static void pump(void *owner, struct step *step)
             break;
         struct sync_private *sync = mem_new(struct sync_private);
         sync->sync = (struct sync){.controller = c, .key = key, .private = sync};
+        if (p->primary && key->resource == resource_get(c->info->primary)->storage)
+            sync->sync.object = value_keep(informer_get(p->primary, key));
         sync->after = p->running;
         if (p->running)
             p->running->before = sync;
@@ -406,7 +418,7 @@ static void on_answer(void *owner, struct step *step, const struct response *r, 
 static void show_answers(struct sync_private *p)
 {
     for (size_t i = 0; i < p->shown.count; i++)
-        value_drop(p->shown.items[i].body);
+        answer_release(&p->shown.items[i]);
     vec_clear(&p->shown);
     for (size_t i = 0; i < p->collected.count; i++)
         vec_push(&p->shown, p->collected.items[i]);
@@ -462,7 +474,8 @@ void sync_send(struct sync *s, struct request *own_request, uint32_t tag)
     if (p->kind == GROUP_SINGLE)
         p->group++;
     vec_push(&p->requests, (struct outgoing){own_request, p->group, p->kind});
-    vec_push(&p->collected, (struct answer){.tag = tag});
+    const struct object_key *key = own_request->key ? object_key_ref(own_request->key) : NULL;
+    vec_push(&p->collected, (struct answer){.tag = tag, .key = key});
 }
 
 void sync_create(struct sync *s, enum resource_known r, struct value own_object, uint32_t tag)

@@ -119,11 +119,13 @@ struct answer {
     int code;          /* 0: outcome unknown */
     struct value body; /* the object, or the Status; held by the frame until the next call */
     uint32_t tag;      /* what sync_send was given */
+    const struct object_key *key; /* the request's; NULL where it had none (generateName); held as the body is */
 };
 struct sync {
     struct controller *controller;
     struct step *step;
     const struct object_key *key;
+    struct value object; /* the primary object as the cache had it when the sync began; absent: gone. Held by the frame */
     int phase;
     void *memory;            /* the controller's own, between phases; see sync_memory */
     const struct answer *answers; /* of the phase before, in the order of sending */
