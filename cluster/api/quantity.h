@@ -13,6 +13,8 @@
 /* The canonical form of what is written: "1000m" -> "1", "0.5" -> "500m", "1024Mi" -> "1Gi"; false when it is no
  * quantity. */
 bool quantity_canonical(struct str written, struct text *out);
+/* NULL when it is a quantity, else Kubernetes' error text. */
+const char *quantity_check(struct str written);
 int64_t quantity_milli(struct value v); /* 0 when absent or no quantity; numbers are accepted */
 int64_t quantity_value(struct value v); /* whole units */
 int quantity_compare(struct value a, struct value b); /* exact; absent is zero */

@@ -90,6 +90,12 @@ static int member_compare(const void *a, const void *b, void *context)
     return str_compare(x->text, y->text);
 }
 
+/* The same key comes again behind it. */
+static bool is_replaced(const struct value_member *sorted, size_t count, size_t i)
+{
+    return i + 1 < count && str_equal(sorted[i].text, sorted[i + 1].text);
+}
+
 static struct value dict_from_members(struct value_member *members, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -98,22 +104,22 @@ static struct value dict_from_members(struct value_member *members, size_t count
     bool is_sorted = true;
     for (size_t i = 1; i < count && is_sorted; i++)
         is_sorted = str_compare(members[i - 1].text, members[i].text) < 0;
-    size_t kept = count;
-    if (!is_sorted) {
+    if (!is_sorted)
         sort_stable(members, count, sizeof(members[0]), member_compare, NULL);
-        kept = 0;
-        for (size_t i = 0; i < count; i++) {
-            if (kept && str_equal(members[kept - 1].text, members[i].text))
-                value_drop(members[--kept].part);
-            members[kept++] = members[i];
-        }
-    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        kept += !is_replaced(members, count, i);
     CHECK(kept < OTHER_INTEGER);
     struct list_node *n = node_allocate(list_size(2 * kept));
     n->head.info = OTHER_DICT | (uint32_t)kept;
-    for (size_t i = 0; i < kept; i++) {
-        n->items[2 * i] = string_key(members[i].text);
-        n->items[2 * i + 1] = members[i].part;
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_replaced(members, count, i)) {
+            value_drop(members[i].part);
+            continue;
+        }
+        n->items[at++] = string_key(members[i].text);
+        n->items[at++] = members[i].part;
     }
     return word_of(n, TAG_OTHER);
 }
