@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The resource quota controller: keeps status.used of each ResourceQuota true. (Refusing what would exceed a quota is admission's
+ * work, which also counts a create at once; this controller corrects what admission cannot see: deletions, pods that ended.)
+ *
+ * One sync is one quota: counts what its namespace holds of each resource in spec.hard, within the scopes, and writes the status if it
+ * differs. Woken by a change of the quota, by deletions and ended pods in its namespace, and every 5 minutes.
+ *
+ * Source: kubernetes.io/docs/concepts/policy/resource-quotas/; upstream pkg/controller/resourcequota.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/controllers/controllers.h"
+
+#include "cluster/api/object.h"
+#include "cluster/api/quota.h"
+#include "cluster/client/controller.h"
+
+#define RESYNC_S 300
+
+static void wake_quota(struct controller *c, struct step *step, const struct object_key *key, struct value before,
+                       struct value after);
+static void wake_quotas_of_namespace(struct controller *c, struct step *step, const struct object_key *key,
+                                     struct value before, struct value after);
+static void quota_tick(struct controller *c, struct step *step);
+static enum sync_result quota_sync(struct sync *s);
+
+const struct controller_info resource_quota_controller = {
+    .name = "resourcequota-controller",
+    .primary = RESOURCE_resourcequotas,
+    .watches = {{RESOURCE_resourcequotas, wake_quota},
+                {RESOURCE_pods, wake_quotas_of_namespace},
+                {RESOURCE_services, wake_quotas_of_namespace},
+                {RESOURCE_configmaps, wake_quotas_of_namespace},
+                {RESOURCE_secrets, wake_quotas_of_namespace},
+                {RESOURCE_replicationcontrollers, wake_quotas_of_namespace},
+                {RESOURCE_persistentvolumeclaims, wake_quotas_of_namespace},
+                {RESOURCE_deployments, wake_quotas_of_namespace},
+                {RESOURCE_replicasets, wake_quotas_of_namespace},
+                {RESOURCE_jobs, wake_quotas_of_namespace}},
+    .watch_count = 10,
+    .sync = quota_sync,
+    .workers = 5,
+    .period = {RESYNC_S * INT64_C(1000000000)},
+    .tick = quota_tick,
+};
+
+/* A status write of our own wakes nobody. */
+static void wake_quota(struct controller *c, struct step *step, const struct object_key *key, struct value before,
+                       struct value after)
+{
+    if (value_is_present(before) && value_is_present(after) &&
+        value_equal(VALUE_GET(before, spec), VALUE_GET(after, spec)))
+        return;
+    controller_enqueue(c, step, key);
+}
+
+static bool has_ended(struct value pod)
+{
+    return VALUE_IS(pod, "Succeeded", status, phase) || VALUE_IS(pod, "Failed", status, phase);
+}
+
+/* Something was given back: a deletion, or a pod that has ended. What comes is counted by admission. */
+static void wake_quotas_of_namespace(struct controller *c, struct step *step, const struct object_key *key,
+                                     struct value before, struct value after)
+{
+    bool ended = value_is_present(before) && value_is_present(after) && !has_ended(before) && has_ended(after);
+    if (value_is_present(after) && !ended)
+        return;
+    struct informer *quotas = controller_informer(c, RESOURCE_resourcequotas);
+    for (struct informer_cursor q = informer_first(quotas, key->namespace); q.key; informer_next(&q))
+        controller_enqueue(c, step, q.key);
+}
+
+static void quota_tick(struct controller *c, struct step *step)
+{
+    struct informer *quotas = controller_informer(c, RESOURCE_resourcequotas);
+    for (struct informer_cursor q = informer_first(quotas, S("")); q.key; informer_next(&q))
+        controller_enqueue(c, step, q.key);
+}
+
+/* What the namespace holds, by the names of `hard`; owned. */
+static struct value count_usage(struct sync *s, struct value quota)
+{
+    struct value hard = VALUE_GET(quota, spec, hard), used = value_object();
+    for (size_t w = 1; w < s->controller->info->watch_count; w++) {
+        enum resource_known known = s->controller->info->watches[w].resource;
+        struct informer *informer = controller_informer(s->controller, known);
+        for (struct informer_cursor o = informer_first(informer, s->key->namespace); o.key; informer_next(&o))
+            if (quota_scopes_match(quota, resource_get(known), o.object))
+                used = quota_add_usage(used, resource_get(known), o.object);
+    }
+    struct value masked = quota_mask(used, hard);
+    value_drop(used);
+    return masked;
+}
+
+static enum sync_result quota_sync(struct sync *s)
+{
+    if (s->phase == 1) {
+        if (answer_ok(&s->answers[0]) || s->answers[0].code == 404)
+            return SYNC_DONE;
+        return sync_retry_answer(s, &s->answers[0]);
+    }
+    struct value quota = informer_get(controller_informer(s->controller, RESOURCE_resourcequotas), s->key);
+    if (!value_is_present(quota))
+        return SYNC_DONE;
+    struct value hard = VALUE_GET(quota, spec, hard), used = count_usage(s, quota);
+    if (value_equal(VALUE_GET(quota, status, hard), hard) && value_equal(VALUE_GET(quota, status, used), used)) {
+        value_drop(used);
+        return SYNC_DONE;
+    }
+    struct value changed = VALUE_SET(value_keep(quota), value_keep(hard), status, hard);
+    sync_trace(s, "counts anew what the namespace uses");
+    sync_update_status(s, RESOURCE_resourcequotas, VALUE_SET(changed, used, status, used), 0);
+    return sync_wait(s, 1);
+}
