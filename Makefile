@@ -1,12 +1,11 @@
 # wavetank: `make help` lists the targets.
 #
-# Layers (each is one archive, so that a layer that uses one above it does not link):
-#   sim <- runtime <- cluster <- scenarios <- tui
+# Layers, each one archive:  sim <- runtime <- cluster <- scenarios <- tui
 
 PROGRAM := wavetank
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
-CC      ?= gcc
+DESTDIR ?=
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -23,21 +22,27 @@ CFLAGS_debug    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -f
 CFLAGS_coverage := -O0 --coverage
 OPT      ?= $(CFLAGS_$(MODE))
 ALL_CFLAGS := $(COMMON) $(WARNINGS) $(OPT) $(EXTRA_CFLAGS)
-LDLIBS   := -lyaml -lcjson -ljq -lm
+LIBRARIES := -lyaml -ljq -lm
+
+BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjq-dev
+TEST_PACKAGES  := libcunit1-dev clang faketime valgrind git
 
 LAYERS := sim runtime cluster scenarios
 sources = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIBRARY_SOURCES := $(foreach layer,$(LAYERS),$(call sources,$(layer)))
-TUI_SOURCES  := $(call sources,tui)
-TEST_SOURCES := $(call sources,tests/unit) $(call sources,tests/integration)
+TUI_SOURCES   := $(call sources,tui)
+UNIT_SOURCES  := $(call sources,tests/unit) $(call sources,tests/integration)
+PLAIN_SOURCES := $(call sources,tests/swarm) $(call sources,tests/bench) $(call sources,tests/fuzz)
 ARCHIVES := $(foreach layer,scenarios cluster runtime sim,$(BUILD)/lib$(layer).a)
 
 .PHONY: all help
-all: $(BUILD)/$(PROGRAM)
+all: $(BUILD)/$(PROGRAM) ## build the program: build/wavetank
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- compiling ----
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -51,19 +56,64 @@ endef
 $(foreach layer,$(LAYERS),$(eval $(call archive,$(layer))))
 
 $(BUILD)/$(PROGRAM): $(call objects,$(TUI_SOURCES)) $(ARCHIVES)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBRARIES)
 
-# One CUnit program a test file: tests/unit/sim/test_queue.c -> build/tests/unit/sim/test_queue
-UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
+# One program a test file: tests/unit/sim/test_queue.c -> build/tests/unit/sim/test_queue
+UNIT_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
+PLAIN_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(PLAIN_SOURCES))
 $(UNIT_PROGRAMS): %: %.o $(ARCHIVES)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcunit $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcunit $(LIBRARIES)
+$(PLAIN_PROGRAMS): %: %.o $(ARCHIVES)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBRARIES)
 .PRECIOUS: $(BUILD)/%.o
 
-.PHONY: unit check-%
-unit: $(UNIT_PROGRAMS) ## build and run the unit tests
+.PHONY: compile programs unit
+compile: $(call objects,$(LIBRARY_SOURCES) $(TUI_SOURCES) $(UNIT_SOURCES) $(PLAIN_SOURCES)) ## compile everything, link nothing
+programs: $(UNIT_PROGRAMS) $(PLAIN_PROGRAMS)
+unit: $(UNIT_PROGRAMS) ## build and run the unit tests (MODE=debug: with sanitizers)
 	@for t in $(UNIT_PROGRAMS); do $$t || exit 1; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: compile
-compile: $(call objects,$(LIBRARY_SOURCES) $(TUI_SOURCES) $(TEST_SOURCES)) ## compile everything, link nothing
+# ---- what users run ----
+
+.PHONY: dependencies demo test lint bench golden install clean
+dependencies:
+	@tests/dependencies.sh $(BUILD_PACKAGES)
+
+demo: dependencies ## install what is missing, build, and let a node lose its power
+	@$(MAKE) -s -j$$(nproc) all
+	@$(BUILD)/$(PROGRAM) run scenarios/library/node-loss.yaml
+
+test: dependencies ## every test; ends with "N passed, N failed"
+	@tests/dependencies.sh $(TEST_PACKAGES)
+	@echo "== building: gcc -O2, sanitizers, clang, gcc -O0, gcc -O3"
+	@$(MAKE) -s -j$$(nproc) all programs
+	@$(MAKE) -s -j$$(nproc) all programs MODE=debug
+	@$(MAKE) -s -j$$(nproc) all BUILD=build-clang CC=clang
+	@$(MAKE) -s -j$$(nproc) all BUILD=build-O0 OPT=-O0
+	@$(MAKE) -s -j$$(nproc) all BUILD=build-O3 OPT=-O3
+	@tests/run.sh
+
+lint: all ## style, layers, banned calls, sizes
+	@tests/lint/lint.sh $(BUILD)
+
+bench: dependencies ## speeds beside their budgets; also build/bench.json
+	@$(MAKE) -s -j$$(nproc) all $(filter $(BUILD)/tests/bench/%,$(PLAIN_PROGRAMS))
+	@tests/bench/bench.sh $(BUILD)
+
+golden: all ## UPDATE=1 make golden: take the timelines of the library as the golden ones
+	@test "$(UPDATE)" = 1 || { echo "UPDATE=1 make golden rewrites scenarios/library/*.trace"; exit 2; }
+	@for s in scenarios/library/*.yaml; do $(BUILD)/$(PROGRAM) run $$s --quiet --trace $${s%.yaml}.trace || exit 1; done
+
+install: all ## the program, the library and its pkg-config file, under PREFIX
+	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 755 $(BUILD)/$(PROGRAM) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 scenarios/wavetank.h $(DESTDIR)$(PREFIX)/include/
+	@rm -rf $(BUILD)/merged && mkdir -p $(BUILD)/merged
+	@printf 'create $(BUILD)/libwavetank.a\n$(foreach a,$(ARCHIVES),addlib $(a)\n)save\nend\n' | ar -M
+	install -m 644 $(BUILD)/libwavetank.a $(DESTDIR)$(PREFIX)/lib/
+	@printf 'prefix=$(PREFIX)\nincludedir=$${prefix}/include\nlibdir=$${prefix}/lib\n\nName: wavetank\nDescription: A deterministic Kubernetes cluster for tests\nVersion: $(VERSION)\nCflags: -I$${includedir}\nLibs: -L$${libdir} -lwavetank $(LIBRARIES)\n' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/wavetank.pc
+
+clean: ## remove what was built
+	rm -rf build build-*

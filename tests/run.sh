@@ -1,0 +1,91 @@
+#!/bin/sh
+# Runs every test and ends with "N passed, N failed". Each check is one command; its output is shown when it fails.
+# Usage: tests/run.sh [PART...]     parts: lint unit scenarios determinism swarm fuzz library program (all by default)
+set -u
+cd "$(dirname "$0")/.."
+export LC_ALL=C
+parts=${*:-lint unit scenarios determinism swarm fuzz library program}
+passed=0
+failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+program=build/wavetank
+started=$(date +%s)
+
+# check NAME COMMAND...: one test.
+check() {
+    name=$1
+    shift
+    if "$@" >"$work/out" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED: %s\n' "$name"
+        tail -n 40 "$work/out" | sed 's/^/    /'
+    fi
+}
+part() { printf '== %s (after %d s)\n' "$1" $(($(date +%s) - started)); }
+hash_of() { "$@" --quiet --output json 2>/dev/null | grep -o '"traceHash": *"[0-9a-f]*"' | head -1; }
+same_hash() { # EXPECTED COMMAND...
+    expected=$1
+    shift
+    actual=$(hash_of "$@")
+    [ -n "$actual" ] && [ "$actual" = "$expected" ] || {
+        echo "trace hash differs: $expected, then $actual from: $*"
+        return 1
+    }
+}
+
+scenarios=$(ls scenarios/library/*.yaml 2>/dev/null)
+
+test_lint() { check "style and layers" tests/lint/lint.sh build; }
+
+test_unit() {
+    for t in $(find build-debug/tests/unit build-debug/tests/integration -type f -perm -u+x 2>/dev/null | sort); do
+        check "$t" "$t"
+    done
+}
+
+# Each scenario holds, and its timeline is the golden one to the byte.
+golden() {
+    "$program" run "$1" --quiet --trace "$work/trace" || return 1
+    diff -u "${1%.yaml}.trace" "$work/trace" | head -n 60 >"$work/diff"
+    [ ! -s "$work/diff" ] || { cat "$work/diff"; echo "UPDATE=1 make golden takes the new timeline"; return 1; }
+}
+test_scenarios() { for s in $scenarios; do check "$s is as its golden trace says" golden "$s"; done; }
+
+# The same hash: again, without address randomisation, with poisoned memory, other compilers and optimisation, sanitizers,
+# another date.
+test_determinism() {
+    for s in $scenarios; do
+        h=$(hash_of "$program" run "$s")
+        check "$s: again, other addresses, poisoned memory" same_hash "$h" env MALLOC_PERTURB_=165 setarch -R "$program" run "$s"
+        check "$s: sanitizers" same_hash "$h" build-debug/wavetank run "$s"
+        check "$s: clang" same_hash "$h" build-clang/wavetank run "$s"
+        check "$s: gcc -O0" same_hash "$h" build-O0/wavetank run "$s"
+        check "$s: gcc -O3" same_hash "$h" build-O3/wavetank run "$s"
+        check "$s: another date" same_hash "$h" faketime '2031-05-05 05:05:05' "$program" run "$s"
+    done
+    small=tests/scenarios/small.yaml
+    h=$(hash_of "$program" run "$small")
+    check "$small: valgrind" same_hash "$h" valgrind -q --error-exitcode=9 "$program" run "$small"
+}
+
+test_swarm() {
+    check "Raft, thousands of seeds" build/tests/swarm/raft_swarm
+    check "whole cluster, random faults" build/tests/swarm/cluster_swarm
+}
+
+test_fuzz() {
+    for f in $(find build-debug/tests/fuzz -type f -perm -u+x 2>/dev/null | sort); do check "$f" timeout 120 "$f"; done
+}
+
+test_library() { check "the installed library and its example" tests/library.sh "$work"; }
+test_program() { check "the program's answers to bad input" tests/program.sh "$program" "$work"; }
+
+for p in $parts; do
+    part "$p"
+    "test_$p"
+done
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
