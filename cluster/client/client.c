@@ -46,17 +46,23 @@ struct after_hook {
     void (*after)(void *owner, struct step *step);
     void *owner;
 };
+/* Requests that wait, in order; their instants never decrease within a lane. */
+struct lane {
+    struct token_bucket bucket;
+    struct call *first, *last;
+};
 struct client {
     struct client_options options;
     struct value user_agent;
-    struct token_bucket bucket;
+    VEC(struct lane) lanes;
+    uint32_t lane; /* entered */
     stream_id stream;
     bool is_connected;
     uint64_t last_id;
     uint32_t attempts; /* failed in a row */
     struct map calls;  /* sent and not answered, by id */
     struct map lost;   /* being answered with code 0 */
-    struct call *first, *last; /* in line */
+    size_t waiting; /* requests in line */
     struct client_timer line_timer, reconnect_timer, deadline_timer;
     VEC(struct client_timer *) timers; /* by slot - 1 */
     VEC(struct after_hook) hooks;
@@ -81,7 +87,7 @@ struct client *client_new(const struct client_options *options)
     c->options = *options;
     c->options.credential = options->credential ? credential_ref(options->credential) : NULL;
     c->user_agent = value_string(str_from(options->user_agent ? options->user_agent : "wavetank"));
-    c->bucket = token_bucket(options->qps, duration_s(1), options->burst);
+    client_add_lane(c);
     c->calls.compare = by_id;
     c->lost.compare = by_id;
     c->line_timer = (struct client_timer){.fire = line_move, .owner = c};
@@ -101,11 +107,12 @@ void client_free(struct client *c)
 {
     if (!c)
         return;
-    while (c->first) {
-        struct call *call = c->first;
-        c->first = call->next;
-        call_free(call);
-    }
+    for (size_t i = 0; i < c->lanes.count; i++)
+        for (struct call *call = c->lanes.items[i].first, *next; call; call = next) {
+            next = call->next;
+            call_free(call);
+        }
+    vec_release(&c->lanes);
     for (struct map_cursor at = map_first(&c->calls); at.item; map_next(&at))
         call_free(at.item);
     map_release(&c->calls);
@@ -216,7 +223,7 @@ static void call_answer_unknown(struct call *own_call, struct step *step)
 
 static void connect_if_needed(struct client *c, struct step *step)
 {
-    if (c->stream || c->reconnect_timer.timer || !c->first)
+    if (c->stream || c->reconnect_timer.timer || c->waiting == 0)
         return;
     c->stream = step_connect(step, c->options.server);
     step_stream_silence(step, c->stream, duration_s(SILENCE_SECONDS));
@@ -265,19 +272,47 @@ static void call_dispatch(struct client *c, struct step *step, struct call *call
     map_put(&c->calls, call);
 }
 
+static struct call *lane_pop(struct client *c, struct lane *lane)
+{
+    struct call *call = lane->first;
+    lane->first = call->next;
+    if (!lane->first)
+        lane->last = NULL;
+    c->waiting--;
+    return call;
+}
+
 static void line_move(void *owner, struct step *step)
 {
     struct client *c = owner;
     connect_if_needed(c, step);
-    while (c->first && c->is_connected && c->first->ready_at.ns <= step->now.ns) {
-        struct call *call = c->first;
-        c->first = call->next;
-        if (!c->first)
-            c->last = NULL;
-        call_dispatch(c, step, call);
+    if (!c->is_connected)
+        return;
+    struct instant next = INSTANT_NEVER;
+    for (size_t i = 0; i < c->lanes.count && c->waiting > 0; i++) {
+        struct lane *lane = &c->lanes.items[i];
+        while (lane->first && lane->first->ready_at.ns <= step->now.ns)
+            call_dispatch(c, step, lane_pop(c, lane));
+        if (lane->first && lane->first->ready_at.ns < next.ns)
+            next = lane->first->ready_at;
     }
-    if (c->first && c->is_connected)
-        client_timer_set(c, step, &c->line_timer, c->first->ready_at);
+    if (next.ns != INSTANT_NEVER.ns)
+        client_timer_set(c, step, &c->line_timer, next);
+}
+
+uint32_t client_add_lane(struct client *c)
+{
+    struct token_bucket bucket = token_bucket(c->options.qps, duration_s(1), c->options.burst);
+    vec_push(&c->lanes, (struct lane){.bucket = bucket});
+    return (uint32_t)c->lanes.count - 1;
+}
+
+uint32_t client_enter_lane(struct client *c, uint32_t lane)
+{
+    CHECK(lane < c->lanes.count);
+    uint32_t before = c->lane;
+    c->lane = lane;
+    return before;
 }
 
 static void stamp(struct client *c, struct request *r)
@@ -298,14 +333,17 @@ static uint64_t enqueue(struct client *c, struct step *step, struct request *own
     *own_call = call;
     own_call->id = own_request->id;
     own_call->request = own_request;
-    own_call->ready_at = token_bucket_reserve(&c->bucket, step->now);
-    if (c->last)
-        c->last->next = own_call;
+    struct lane *lane = &c->lanes.items[c->lane];
+    own_call->ready_at = token_bucket_reserve(&lane->bucket, step->now);
+    if (lane->last)
+        lane->last->next = own_call;
     else
-        c->first = own_call;
-    c->last = own_call;
+        lane->first = own_call;
+    lane->last = own_call;
+    c->waiting++;
+    uint64_t id = own_request->id;
     line_move(c, step);
-    return c->last_id;
+    return id;
 }
 
 uint64_t client_send(struct client *c, struct step *step, struct request *own_request, response_fn done, void *owner,
@@ -322,22 +360,33 @@ uint64_t client_watch(struct client *c, struct step *step, struct request *own_r
     return enqueue(c, step, own_request, (struct call){.done = opened, .event = event, .owner = owner, .tag = tag});
 }
 
-void client_forget(struct client *c, struct step *step, uint64_t id)
+/* The one of this id, taken out of its line; NULL when it is not in line. */
+static struct call *take_waiting(struct client *c, uint64_t id)
 {
-    struct call *before = NULL;
-    for (struct call *call = c->first; call; before = call, call = call->next) {
-        if (call->id != id)
+    for (size_t i = 0; i < c->lanes.count; i++) {
+        struct lane *lane = &c->lanes.items[i];
+        struct call *before = NULL, *call = lane->first;
+        for (; call && call->id != id; call = call->next)
+            before = call;
+        if (!call)
             continue;
         if (before)
             before->next = call->next;
         else
-            c->first = call->next;
-        if (c->last == call)
-            c->last = before;
-        call_free(call);
-        return;
+            lane->first = call->next;
+        if (lane->last == call)
+            lane->last = before;
+        c->waiting--;
+        return call;
     }
-    struct call *call = map_remove(&c->lost, &(struct call){.id = id});
+    return NULL;
+}
+
+void client_forget(struct client *c, struct step *step, uint64_t id)
+{
+    struct call *call = take_waiting(c, id);
+    if (!call)
+        call = map_remove(&c->lost, &(struct call){.id = id});
     if (call) {
         call_free(call);
         return;
@@ -359,9 +408,9 @@ static void attempt_failed(struct client *c, struct step *step)
     wait_ms += (int64_t)client_random_below(c, step, (uint64_t)wait_ms / 2 + 1);
     c->attempts++;
     client_timer_set(c, step, &c->reconnect_timer, instant_add(step->now, duration_ms(wait_ms)));
-    for (struct call *call = c->first; call; call = call->next)
-        map_put(&c->lost, call);
-    c->first = c->last = NULL;
+    for (size_t i = 0; i < c->lanes.count; i++)
+        while (c->lanes.items[i].first)
+            map_put(&c->lost, lane_pop(c, &c->lanes.items[i]));
 }
 
 static void on_closed(struct client *c, struct step *step)

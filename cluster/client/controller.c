@@ -48,6 +48,7 @@ struct sync_private {
 };
 struct controller_private {
     struct sync_private *running;
+    uint32_t lane;
     int workers, busy;
     bool is_started, has_synced;
     bool is_stirred; /* something may be ready for a worker */
@@ -93,7 +94,10 @@ struct controller *controller_new(const struct controller_info *info, const stru
     c->client = e->client;
     c->informers = e->informers;
     c->flags = e->flags;
+    p->lane = client_add_lane(e->client);
+    uint32_t lane = client_enter_lane(e->client, p->lane);
     c->recorder = recorder_new(e->client, str_from(info->event_source ? info->event_source : info->name), S(""));
+    client_enter_lane(e->client, lane);
     c->queue = workqueue_new();
     p->workers = e->workers > 0 ? e->workers : info->workers > 0 ? info->workers : 1;
     p->watch_count = watch_count(info);
@@ -212,7 +216,9 @@ void controller_enqueue_after(struct controller *c, struct step *step, const str
 void controller_send(struct controller *c, struct step *step, struct request *own_request, response_fn done, void *owner,
                      uint64_t tag)
 {
+    uint32_t lane = client_enter_lane(c->client, c->private->lane);
     client_send(c->client, step, own_request, done, owner, tag);
+    client_enter_lane(c->client, lane);
 }
 
 void controller_wake_itself(struct controller *c, struct step *step, const struct object_key *key, struct value before,
@@ -393,7 +399,7 @@ static bool advance(struct sync_private *p, struct step *step)
             struct outgoing *o = &p->requests.items[p->next];
             struct request *request = o->request;
             o->request = NULL;
-            client_send(c->client, step, request, on_answer, p, p->next++);
+            controller_send(c, step, request, on_answer, p, p->next++);
         }
     }
     return false;

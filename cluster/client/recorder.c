@@ -62,6 +62,7 @@ struct pending {
 };
 struct recorder {
     struct client *client;
+    uint32_t lane; /* the one entered when it was made */
     struct value component, host;
     struct index memos;
     struct memo_list lists[MEMO_KINDS];
@@ -86,6 +87,8 @@ struct recorder *recorder_new(struct client *client, struct str component, struc
 {
     struct recorder *r = mem_new(struct recorder);
     r->client = client;
+    r->lane = client_enter_lane(client, 0);
+    client_enter_lane(client, r->lane);
     r->component = value_string(component);
     r->host = value_string(host);
     r->memos.equal = is_of_hash;
@@ -355,7 +358,9 @@ static void send_next(struct recorder *r, struct step *step)
             request = client_create_request(p->resource, value_keep(p->event));
         }
         r->is_sending = true;
+        uint32_t lane = client_enter_lane(r->client, r->lane);
         client_send(r->client, step, request, on_written, r, 0);
+        client_enter_lane(r->client, lane);
     }
 }
 

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every controller of kube-controller-manager, for the table in manager.c.
+ */
+#ifndef CLUSTER_CONTROLLERS_ALL_H
+#define CLUSTER_CONTROLLERS_ALL_H
+
+#include "cluster/client/controller.h"
+
+extern const struct controller_info replicaset_controller;
+extern const struct controller_info replicationcontroller_controller;
+extern const struct controller_info deployment_controller;
+
+#endif
