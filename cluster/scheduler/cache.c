@@ -79,29 +79,28 @@ void cache_put_node(struct cache *c, const struct object_key *key, struct value 
     uint32_t slot;
     struct node_info *n = node_slot(c, key, &slot);
     bool is_new = !value_is_present(n->node);
-    struct value before = n->node;
-    n->node = value_keep(node);
+    struct value before = n->node, zone = n->zone;
+    n->node = VALUE_ABSENT;
     if (is_new)
         n->order = ++c->additions;
-    /* A heartbeat changes conditions only: nothing that is decoded here. */
-    bool is_same = !is_new && value_is_same(VALUE_GET(before, spec), VALUE_GET(node, spec)) &&
+    /* A heartbeat changes conditions only: nothing that is decoded here (taints point into the Node). */
+    bool is_same = !is_new && n->taint_count == 0 &&
+                   value_is_same(VALUE_GET(before, spec), VALUE_GET(node, spec)) &&
                    value_is_same(VALUE_GET(before, metadata, labels), VALUE_GET(node, metadata, labels)) &&
                    value_is_same(VALUE_GET(before, status, allocatable), VALUE_GET(node, status, allocatable)) &&
                    value_is_same(VALUE_GET(before, status, images), VALUE_GET(node, status, images));
-    if (is_same && n->taint_count == 0) {
-        value_drop(before);
-        return;
+    if (!is_same) {
+        n->zone = VALUE_ABSENT;
+        node_forget(c, n);
     }
-    struct value zone = n->zone;
-    n->zone = VALUE_ABSENT;
-    node_forget(c, n);
     n->node = value_keep(node);
-    node_decode(c, n);
-    if (is_new || !value_equal(zone, n->zone))
-        c->order_is_stale = true;
-    value_drop(zone);
+    if (!is_same) {
+        node_decode(c, n);
+        if (is_new || !value_equal(zone, n->zone))
+            c->order_is_stale = true;
+        value_drop(zone);
+    }
     value_drop(before);
-    value_drop(node);
 }
 
 void cache_remove_node(struct cache *c, const struct object_key *key)
