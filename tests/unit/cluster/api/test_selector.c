@@ -42,7 +42,7 @@ static void test_printing(void)
         const char *selector, *text;
     } cases[] = {
         {"", ""}, {"b=c,a", "a,b=c"}, {"x in (c,a,b),!y,z!=1", "x in (a,b,c),!y,z!=1"}, {"a==b", "a==b"}, {"a notin (q)", "a notin (q)"},
-        {"a>1,b<2", "a>1,b<2"}, {"a=", "a="}, {"x in (,,)", "x in ()"},
+        {"a>1,b<2", "a>1,b<2"}, {"a=", "a="}, {"x in (,)", "x in ()"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct label_selector *s = label_selector_parse(str_from(cases[i].selector), NULL);
