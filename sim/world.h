@@ -92,10 +92,12 @@ struct direction {
     uint64_t key; /* of its latency draws */
     struct kind_counters counters;
     bool is_blocked;
+    bool has_unacked; /* something was sent to a host without power */
 };
 struct stream {
-    uint64_t generation; /* odd: in use */
-    uint32_t next_free;
+    uint64_t generation;
+    uint32_t index, next_free;
+    bool is_used;
     address_id asked, used; /* these differ behind a balancer */
     uint32_t attempts;      /* backends asked */
     struct end ends[2];     /* 0: client, 1: server */
@@ -106,6 +108,7 @@ struct stream {
 
 struct address {
     struct str text;
+    address_id id;
     process_id listener; /* 0: nobody */
     host_id host;        /* where it was last listened on, or of the host's name; 0: nowhere */
     uint32_t next_of_listener;
@@ -120,11 +123,16 @@ struct datagram {
     address_id to;
 };
 
+/* A fault_set as bits; `all`: the set was empty, which means everything. */
+struct members {
+    uint64_t *hosts, *processes;
+    size_t host_words, process_words;
+    bool all;
+};
 struct rule {
     network_rule_id id;
-    struct network_rule rule;
-    uint64_t *from_hosts, *to_hosts, *from_processes, *to_processes; /* bit sets; NULL: see below */
-    bool from_all, to_all;
+    struct network_rule rule; /* its sets are not read after the start */
+    struct members from, to;
     int64_t busy_until; /* of the shared bandwidth */
 };
 struct message_trip {
@@ -177,6 +185,7 @@ struct disk {
 
 struct host {
     struct str name, zone;
+    host_id id;
     bool is_up, is_paused;
     uint32_t boots;
     int64_t clock_base, clock_base_mono; /* where the current drift began */
@@ -196,9 +205,11 @@ struct process {
     uint64_t first_timer;  /* event_count when this incarnation began: older timers are void */
     uint64_t trace_hash;
     uint64_t random_key;   /* of this incarnation */
+    process_id id;
     host_id host;
     uint32_t incarnation;
     uint8_t run_state;
+    bool is_host_paused;
     bool is_wanted; /* its supervisor keeps it running */
     bool is_removed;
     uint32_t connects; /* of this incarnation */
@@ -317,6 +328,10 @@ void process_supervise(struct sim *sim, process_id id); /* after a death: the su
 void process_release(struct sim *sim, process_id id);
 
 /* stream.c, network.c, address.c */
+/* Acts on message faults that stand before (or after) this delivery; true: the message is gone. */
+bool trips_act(struct sim *sim, stream_id stream, process_id from, process_id to,
+               const struct message *message, bool is_after);
+void stream_reset_now(struct sim *sim, stream_id stream); /* the end of that id is told at once */
 void stream_deliver(struct sim *sim, const struct popped *popped);
 void stream_silence(struct sim *sim, const struct popped *popped);
 void streams_process_dies(struct sim *sim, process_id id, bool is_silent);
@@ -333,11 +348,18 @@ struct path_end {
 };
 bool network_is_cut(const struct sim *sim, struct path_end from, struct path_end to);
 /* Latency of one packet, draws included; HELD: lost beyond endurance. `is_stream`: loss is delay. */
-int64_t network_latency(struct sim *sim, struct path_end from, struct path_end to, uint64_t key,
-                        uint32_t kind, uint32_t n, uint32_t size_bytes, bool is_stream);
-bool network_chance(const struct sim *sim, struct path_end from, struct path_end to, uint64_t key,
-                    uint64_t n, bool is_duplicate);
+struct flight {
+    struct path_end from, to;
+    uint64_t key; /* of the link's draws */
+    uint32_t kind, n;
+    uint32_t size_bytes;
+    bool is_stream;
+};
+int64_t network_latency(struct sim *sim, const struct flight *flight);
+bool flight_duplicates(const struct sim *sim, const struct flight *flight);
+int64_t retransmission_after(int64_t sent, int64_t until, int64_t timeout);
 void network_release(struct sim *sim);
+/* The address that stands behind `front`, the next in turn; itself when it is no balancer. */
 address_id address_backend(struct sim *sim, address_id front);
 host_id address_host(struct sim *sim, address_id id);
 
