@@ -167,7 +167,10 @@ static void direction_start(struct sim *sim, struct stream *s, int side)
     if (!d->head || d->event || d->head->arrival == HELD)
         return;
     struct event event = {EVENT_STREAM, 0, end_id(s, side)};
-    d->event = queue_push(sim->queue, (struct instant){d->head->arrival}, d->head->tie, &event);
+    struct instant at = {d->head->arrival};
+    if (at.ns < sim->now)
+        at = now_of(sim); /* it came behind one that a stopped process has only now taken */
+    d->event = queue_push(sim->queue, at, d->head->tie, &event);
 }
 
 /* When a packet that leaves at `departure` arrives. One lost beyond endurance becomes a reset. */
@@ -600,13 +603,30 @@ static struct stream *own_stream(struct step *step, stream_id id)
     return end->state == END_OPEN || end->state == END_CONNECTING ? s : NULL;
 }
 
+/* Towards a host that has lost power. If it is up again, its kernel answers with a reset, a round trip
+ * from now; else the sender keeps trying. */
+static void send_into_silence(struct sim *sim, struct stream *s, int to)
+{
+    s->toward[to].has_unacked = true;
+    struct direction *back = &s->toward[!to];
+    if (s->ends[to].state != END_VANISHED || s->toward[to].is_blocked || back->is_blocked ||
+        !host_of(sim, s->ends[to].host)->is_up)
+        return;
+    int64_t there = sim->now + sim->options.latency.ns;
+    if (back->head && back->head->arrival <= there + sim->options.latency.ns)
+        return; /* one is on its way */
+    direction_drop(sim, back);
+    back->last_arrival = there;
+    packet_send(sim, s, !to, PACKET_RESET, CLOSE_RESET);
+}
+
 void step_send(struct step *step, stream_id id, struct message *own_message)
 {
     struct stream *s = own_stream(step, id);
     int to = !side_of(id);
     if (!s || s->ends[to].state == END_CLOSED || s->ends[to].state == END_VANISHED) {
         if (s)
-            s->toward[to].has_unacked = true;
+            send_into_silence(step->sim, s, to);
         message_unref(own_message);
         return;
     }

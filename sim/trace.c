@@ -63,7 +63,7 @@ static const char *absorb_argument(const char *at, va_list *arguments, uint64_t 
     case '%':
         break;
     default:
-        CHECK(!"a conversion that the timeline knows");
+        check_failed("a conversion that the timeline knows", __FILE__, __LINE__);
     }
     return at + 1;
 }

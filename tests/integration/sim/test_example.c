@@ -373,7 +373,7 @@ static void test_partition_holds_and_heals(void)
                                .is_cut = true};
 
     network_rule_id rule = sim_network_rule_add(w.sim, &cut);
-    run_for(&w, duration_s(3));
+    run_for(&w, duration_ms(3100));
     CU_ASSERT(client_of(&w)->answered <= answered + 1);
     sim_network_rule_remove(w.sim, rule);
     run_for(&w, duration_s(3)); /* sent again after 0.2 + 0.4 + 0.8 + 1.6 + 3.2 s: at 6.2 s */
@@ -488,6 +488,7 @@ static void test_duplicates_and_message_faults(void)
         CU_ASSERT(sim_message_fault_has_acted(w.sim, id));
         CU_ASSERT_EQUAL(client_of(&w)->closed[cases[i].reason], closed + 1);
     }
+    run_for(&w, duration_s(3));
     sim_streams_reset(w.sim, w.client, 0);
     run_for(&w, duration_s(3));
     CU_ASSERT_EQUAL(client_of(&w)->closed[CLOSE_RESET], 3);
@@ -573,6 +574,7 @@ static void test_disk_faults(void)
     CU_ASSERT(server_of(&w)->served - served <= 10);
 
     struct disk_fault lying = {.loses_syncs = true, .tears_writes = true};
+    sim_disk_fault_set(w.sim, w.a, 0, &(struct disk_fault){0});
     sim_process_kill(w.sim, w.server);
     run_for(&w, duration_s(20));
     sim_disk_fault_set(w.sim, w.a, w.server, &lying);
