@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One run of a scenario: the cluster, the steps one after another, the checks that hold at every instant, the
+ * invariants, and what is known at the end. Nothing here reads a clock on the wall or prints: reports do.
+ *
+ *     struct run *r = run_new(scenario, &(struct run_options){.seed = 7}, &message);
+ *     enum outcome o = run_execute(r);
+ *     ... r->steps, r->message, invariants_violations(r->invariants) ...
+ *     run_free(r);
+ */
+#ifndef SCENARIOS_ENGINE_RUN_H
+#define SCENARIOS_ENGINE_RUN_H
+
+#include "cluster/cluster.h"
+#include "scenarios/engine/match.h"
+#include "scenarios/engine/scenario.h"
+#include "scenarios/engine/user.h"
+#include "sim/base/vec.h"
+
+enum outcome { OUTCOME_PASSED, OUTCOME_FAILED, OUTCOME_SKIPPED };
+const char *outcome_text(enum outcome o); /* "passed" */
+
+struct run;
+struct run_options {
+    bool has_seed;
+    uint64_t seed;
+    struct instant until; /* zero: as the scenario says */
+    /* Called about every so many events, with the instant: progress, dashboards. Returns false to stop the run. */
+    bool (*progress)(void *owner, const struct run *run);
+    /* Called at the begin (outcome SKIPPED, end instant 0) and the end of each step, and for each `say`. */
+    void (*step_begun)(void *owner, const struct run *run, size_t step);
+    void (*step_ended)(void *owner, const struct run *run, size_t step);
+    void (*said)(void *owner, const struct run *run, struct str text);
+    void *owner;
+};
+struct step_result {
+    struct str name; /* borrowed from the scenario, or a constant */
+    enum outcome outcome;
+    struct instant begun, ended;
+    struct text message;
+};
+/* A check of `always` or `never`, from the end of step `after` on. */
+struct standing_check {
+    struct str name;
+    bool is_never;
+    int after; /* index of the step; -1: from the start */
+    struct tally *tally; /* NULL until then */
+    struct value spec;   /* borrowed */
+    int64_t least, most; /* how many must match */
+    uint64_t evaluations;
+};
+struct active_fault; /* faults.h */
+struct invariants;   /* invariants.h */
+struct timeline;     /* timeline.h */
+
+struct run {
+    const struct scenario *scenario;
+    struct run_options options;
+    struct cluster *cluster;
+    struct sim *sim;
+    struct view *view;
+    process_id user;
+    struct user_config user_config;
+    uint64_t last_action; /* id of the last action posted to the user */
+    uint64_t seed;
+    VEC(struct step_result) steps;
+    VEC(struct standing_check) checks;
+    VEC(struct active_fault *) faults;
+    struct invariants *invariants;
+    enum outcome outcome;
+    struct text message;  /* why it failed: the first reason */
+    bool is_stopped;      /* a check or an invariant failed, or progress said so */
+    uint64_t seen_changes;
+    uint64_t fault_count; /* names of unnamed ones */
+};
+
+struct run *run_new(const struct scenario *s, const struct run_options *options, struct errmsg *message);
+void run_free(struct run *r);
+enum outcome run_execute(struct run *r);
+
+/* ---- for steps ---- */
+
+/* Runs until `done` answers true (asked after each event) or the deadline has passed; false: deadline or stopped. */
+bool run_until(struct run *r, bool (*done)(void *owner), void *owner, struct instant deadline);
+void run_for(struct run *r, struct duration d);
+struct instant run_deadline(const struct run *r, struct value arguments); /* now + timeout of the arguments, or the default */
+/* Posts an action of the user and waits for its result; NULL with a message when it did not come in time. */
+const struct user_result *run_action(struct run *r, struct user_action *own_action, struct instant deadline,
+                                     struct text *message);
+/* The last lines of the timeline that concern a name, indented, into a message. */
+void run_explain(const struct run *r, struct str name, struct text *out);
+void run_fail(struct run *r, const char *format, ...) PRINTF_LIKE(2, 3); /* fails and stops the run: checks, invariants */
+
+/* Counts of pods for the report. */
+struct pod_counts {
+    size_t total, running, pending, unscheduled, succeeded, failed;
+};
+struct pod_counts run_pods(const struct run *r);
+
+#endif
