@@ -28,6 +28,7 @@ enum component_kind {
     COMPONENT_CONTROLLER_MANAGER,
     COMPONENT_SCHEDULER,
     COMPONENT_KUBELET,
+    COMPONENT_RUNTIME, /* "containerd@node-1" */
     COMPONENT_KIND_COUNT
 };
 const char *component_kind_text(enum component_kind kind); /* "kube-apiserver" */
@@ -60,7 +61,7 @@ struct cluster_options {
     size_t host_count;
     const struct str *zones; /* of the control plane, dealt in turn */
     size_t zone_count;
-    struct value flags; /* {kube-scheduler: {kube-api-qps: 5000}}; names were checked by cluster_flag_known */
+    struct value flags; /* {kube-scheduler: {kube-api-qps: 5000}}; checked by cluster_flag_check */
 };
 
 struct cluster;
@@ -78,14 +79,7 @@ bool cluster_find_component(const struct cluster *c, struct str name, process_id
 void cluster_component_names(const struct cluster *c, size_t most, struct text *out);
 host_id cluster_outside(const struct cluster *c); /* the host where users sit */
 
-/* The flags that the components heed: a flag's row, by the real binary's name and the flag's real name. */
-struct cluster_flag {
-    enum component_kind component;
-    const char *name;
-    enum { FLAG_INTEGER, FLAG_DURATION, FLAG_STRING, FLAG_BOOL } type;
-    const char *help;
-};
-extern const struct cluster_flag cluster_flags[];
-extern const size_t cluster_flag_count;
+/* Is this a flag of a component, with a value of its type? Names are those of the real binaries. */
+enum err cluster_flag_check(struct str component, struct str flag, struct value v, struct errmsg *message) MUST_CHECK;
 
 #endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Step `evict`: asks for the eviction of one pod, which its disruption budget may refuse (429).
+ */
+#include "sim/base/base.h"
+
+#include "scenarios/engine/steps.h"
+
+static const struct shape_field fields[] = {
+    {"ref", &reference_shape, true, "the pod"},
+    {"expect", &expect_shape, false, "it must be refused, so"},
+    {"timeout", &shape_duration, false, "30s when absent"},
+};
+static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+
+static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
+{
+    const struct object_key *key = reference_key(value_get_key(arguments, S("ref")), message);
+    if (!key)
+        return OUTCOME_FAILED;
+    AUTO(text) struct text what = {0};
+    text_printf(&what, "eviction of pod %.*s/%.*s", STR_ARG(key->namespace), STR_ARG(key->name));
+    const struct user_result *result =
+        run_action(r, user_action_new(USER_EVICT, key), run_deadline(r, arguments), message);
+    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what), message) : OUTCOME_FAILED;
+}
+
+const struct step_kind step_evict = {
+    .name = "evict",
+    .help = "evicts one pod through the eviction subresource",
+    .example = "evict: {ref: {apiVersion: v1, kind: Pod, name: web-0}}",
+    .shape = &shape,
+    .run = run_step,
+};
