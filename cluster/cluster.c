@@ -28,12 +28,18 @@
 #define MANAGER_START_MS 500
 #define KUBELET_START_MS 200
 
+struct machine {
+    host_id host;
+    struct str zone; /* in the arena */
+};
+
 struct cluster {
     struct sim *sim;
     struct view *view;
     struct arena arena; /* configurations: they live as long as the simulation */
     struct component_settings settings;
     VEC(process_id) components[COMPONENT_KIND_COUNT];
+    VEC(struct machine) machines;
     host_id outside;
     address_id api;
 };
@@ -93,6 +99,7 @@ void cluster_free(struct cluster *c)
     view_free(c->view);
     for (size_t i = 0; i < COMPONENT_KIND_COUNT; i++)
         vec_release(&c->components[i]);
+    vec_release(&c->machines);
     arena_release(&c->arena);
     mem_free(c);
 }
@@ -105,6 +112,23 @@ struct sim *cluster_sim(struct cluster *c)
 struct view *cluster_view(struct cluster *c)
 {
     return c->view;
+}
+
+size_t cluster_host_count(const struct cluster *c)
+{
+    return c->machines.count;
+}
+
+host_id cluster_host_id(const struct cluster *c, size_t index)
+{
+    CHECK(index < c->machines.count);
+    return c->machines.items[index].host;
+}
+
+struct str cluster_host_zone(const struct cluster *c, size_t index)
+{
+    CHECK(index < c->machines.count);
+    return c->machines.items[index].zone;
 }
 
 host_id cluster_outside(const struct cluster *c)
@@ -188,11 +212,19 @@ static int at_least_one(int n)
     return n > 0 ? n : 1;
 }
 
+static host_id add_machine(struct cluster *c, struct str name, struct str zone)
+{
+    struct machine m = {.zone = arena_str(&c->arena, zone)};
+    m.host = sim_host_add(c->sim, &(struct host_options){.name = arena_str(&c->arena, name), .zone = m.zone});
+    vec_push(&c->machines, m);
+    return m.host;
+}
+
 /* A host for replica i of the control plane. */
 static host_id control_host(struct cluster *c, const struct cluster_options *o, struct str name, int i)
 {
     struct str zone = o->zone_count ? o->zones[(size_t)i % o->zone_count] : S("");
-    return sim_host_add(c->sim, &(struct host_options){.name = name, .zone = arena_str(&c->arena, zone)});
+    return add_machine(c, name, zone);
 }
 
 static void add_component(struct cluster *c, enum component_kind kind, const struct process_options *options)
@@ -204,10 +236,8 @@ static void add_component(struct cluster *c, enum component_kind kind, const str
 static void add_hosts_outside(struct cluster *c, const struct cluster_options *o)
 {
     c->outside = sim_host_add(c->sim, &(struct host_options){.name = S("outside")});
-    for (size_t i = 0; i < o->host_count; i++) {
-        struct str name = arena_str(&c->arena, o->hosts[i].name);
-        (void)sim_host_add(c->sim, &(struct host_options){.name = name});
-    }
+    for (size_t i = 0; i < o->host_count; i++)
+        (void)add_machine(c, o->hosts[i].name, S(""));
 }
 
 /* ---- the control plane ---- */
@@ -360,7 +390,7 @@ static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t
         return errmsg_set(message, ERR_UNSUPPORTED, "node \"%.*s\": runtime \"%.*s\" is not part of this build",
                           STR_ARG(name), STR_ARG(n->runtime));
     struct str zone = arena_str(&c->arena, n->zone);
-    host_id host = sim_host_add(c->sim, &(struct host_options){.name = name, .zone = zone});
+    host_id host = add_machine(c, name, zone);
     struct kubelet_config *config = arena_new(&c->arena, struct kubelet_config);
     config->node = name.bytes;
     config->internal_ip = node_address(c, index).bytes;

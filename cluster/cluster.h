@@ -77,6 +77,10 @@ process_id cluster_component(const struct cluster *c, enum component_kind kind, 
 bool cluster_find_component(const struct cluster *c, struct str name, process_id *ret_process);
 /* All names, in the order of kinds and numbers, separated by ", ": for messages. At most `most` of them. */
 void cluster_component_names(const struct cluster *c, size_t most, struct text *out);
+/* Machines in the order of their making, without `outside`. */
+size_t cluster_host_count(const struct cluster *c);
+host_id cluster_host_id(const struct cluster *c, size_t index);
+struct str cluster_host_zone(const struct cluster *c, size_t index);
 host_id cluster_outside(const struct cluster *c); /* the host where users sit */
 
 /* Is this a flag of a component, with a value of its type? Names are those of the real binaries. */

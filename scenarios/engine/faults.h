@@ -25,14 +25,24 @@ struct active_fault {
     char *name;
     const struct fault_kind *kind;
     struct value arguments; /* of the kind; owned */
-    uint32_t count;         /* of `handles` */
-    uint32_t *handles;      /* of sim/fault.h; owned */
+    struct instant ends;    /* INSTANT_NEVER: until healed */
+    VEC(uint32_t) handles;  /* hosts, processes or rules: whatever heal undoes */
+    struct value pods;      /* podChaos: [{namespace, name, node}]; owned */
 };
-const struct shape *inject_shape(void);
-const struct shape *heal_shape(void);
+extern const struct shape inject_shape; /* {name, duration, <kind>: {...}} */
 /* `arguments` is {name, <kind>: {...}, duration}. */
 bool fault_inject(struct run *r, struct value arguments, struct text *message);
 bool fault_heal(struct run *r, struct str name, struct text *message);
 void faults_free(struct run *r);
+struct instant faults_next_end(const struct run *r); /* INSTANT_NEVER: none has a duration */
+void faults_end_due(struct run *r);                  /* heals those whose duration is over */
+
+/* ---- shared by the kinds ---- */
+
+/* The names' machines or processes; false with a message that lists what there is. */
+bool fault_hosts(struct run *r, struct value names, struct active_fault *f, struct text *message);
+bool fault_processes(struct run *r, struct value names, struct active_fault *f, struct text *message);
+bool fault_find_host(struct run *r, struct str name, host_id *ret_host, struct text *message);
+bool fault_find_process(struct run *r, struct str name, process_id *ret_process, struct text *message);
 
 #endif

@@ -232,7 +232,15 @@ bool run_until(struct run *r, bool (*done)(void *owner), void *owner, struct ins
     while (!r->is_stopped) {
         if (done && done(owner))
             return true;
-        if (!sim_next_event(r->sim, &at) || instant_before(deadline, at)) {
+        struct instant fault_end = faults_next_end(r);
+        bool has_next = sim_next_event(r->sim, &at);
+        if (!instant_before(deadline, fault_end) && (!has_next || instant_before(fault_end, at))) {
+            if (instant_before(sim_now(r->sim), fault_end))
+                sim_run_until(r->sim, fault_end);
+            faults_end_due(r);
+            continue;
+        }
+        if (!has_next || instant_before(deadline, at)) {
             if (instant_before(sim_now(r->sim), deadline) && deadline.ns != INSTANT_NEVER.ns)
                 sim_run_until(r->sim, deadline);
             return false;

@@ -38,7 +38,7 @@ static enum err check_enum(struct check *c, const struct shape *shape, struct va
 static enum err check_resource(struct check *c, struct value v);
 static enum err check_holds(struct check *c, const struct shape *shape, struct value v);
 static enum err wrong_type(struct check *c, struct value v, const char *expected);
-static const struct shape_field *field_of(const struct shape *shape, struct str key);
+static bool find_field(const struct shape *shape, struct str key, struct shape_field *ret_field);
 static size_t path_push(struct check *c, struct str key);
 
 static bool is_not_negative(struct value v, struct text *expected, struct text *at)
@@ -131,21 +131,20 @@ static enum err check_object(struct check *c, const struct shape *shape, struct 
         return wrong_type(c, v, "a mapping");
     for (size_t i = 0; i < value_count(v); i++) {
         struct str key = value_key_at(v, i);
-        const struct shape_field *field = field_of(shape, key);
-        if (!field)
+        struct shape_field field;
+        if (!find_field(shape, key, &field))
             return check_unknown_key(c, shape, key);
         size_t length = path_push(c, key);
-        enum err e = check(c, field->shape, value_member_at(v, i));
+        enum err e = check(c, field.shape, value_member_at(v, i));
         if (e)
             return e;
         c->path.size = length;
     }
-    for (const struct shape *s = shape; s; s = s->more) {
-        for (size_t i = 0; i < s->field_count; i++) {
-            if (s->fields[i].required && !value_is_present(value_get_key(v, str_from(s->fields[i].name))))
-                return place_error(c->document, text_str(&c->path), ERR_MISSING, c->message, "\"%s\" is missing: %s",
-                                   s->fields[i].name, s->fields[i].help);
-        }
+    struct shape_field f;
+    for (size_t i = 0; shape_field_at(shape, i, &f); i++) {
+        if (f.required && !value_is_present(value_get_key(v, str_from(f.name))))
+            return place_error(c->document, text_str(&c->path), ERR_MISSING, c->message, "\"%s\" is missing: %s", f.name,
+                               f.help);
     }
     return ERR_OK;
 }
@@ -153,11 +152,10 @@ static enum err check_object(struct check *c, const struct shape *shape, struct 
 static enum err check_unknown_key(struct check *c, const struct shape *shape, struct str key)
 {
     const char *names[128];
+    struct shape_field f;
     size_t count = 0;
-    for (const struct shape *s = shape; s; s = s->more) {
-        for (size_t i = 0; i < s->field_count && count < ARRAY_COUNT(names); i++)
-            names[count++] = s->fields[i].name;
-    }
+    for (; count < ARRAY_COUNT(names) && shape_field_at(shape, count, &f); count++)
+        names[count] = f.name;
     AUTO(text) struct text known = {0};
     for (size_t i = 0; i < count && known.size < 300; i++)
         text_printf(&known, "%s%s", i ? ", " : "", names[i]);
@@ -308,15 +306,27 @@ static enum err wrong_type(struct check *c, struct value v, const char *expected
                        text_c(&found));
 }
 
-static const struct shape_field *field_of(const struct shape *shape, struct str key)
+bool shape_field_at(const struct shape *shape, size_t i, struct shape_field *ret_field)
 {
-    for (const struct shape *s = shape; s; s = s->more) {
-        for (size_t i = 0; i < s->field_count; i++) {
-            if (str_equal(key, str_from(s->fields[i].name)))
-                return &s->fields[i];
+    for (; shape; shape = shape->more) {
+        if (i < shape->field_count) {
+            *ret_field = shape->fields[i];
+            return true;
         }
+        i -= shape->field_count;
+        if (shape->row)
+            return shape->row(i, ret_field);
     }
-    return NULL;
+    return false;
+}
+
+static bool find_field(const struct shape *shape, struct str key, struct shape_field *ret_field)
+{
+    for (size_t i = 0; shape_field_at(shape, i, ret_field); i++) {
+        if (str_equal(key, str_from(ret_field->name)))
+            return true;
+    }
+    return false;
 }
 
 /* Returns the length to go back to. */

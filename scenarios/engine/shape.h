@@ -32,7 +32,13 @@ enum shape_kind {
     SHAPE_JQ,       /* an expression that compiles */
     SHAPE_SELECTOR, /* a label selector as text */
 };
-struct shape_field;
+struct shape;
+struct shape_field {
+    const char *name;
+    const struct shape *shape;
+    bool required;
+    const char *help;
+};
 struct shape {
     enum shape_kind kind;
     const struct shape_field *fields;
@@ -42,12 +48,8 @@ struct shape {
     /* Optional: what the type alone does not say; writes what was expected. `at` is the key that is wrong, or "". */
     bool (*holds)(struct value v, struct text *expected, struct text *at);
     const struct shape *more; /* OBJECT: its fields are allowed too */
-};
-struct shape_field {
-    const char *name;
-    const struct shape *shape;
-    bool required;
-    const char *help;
+    /* Further fields, from a table elsewhere (steps, faults): row i, false beyond the last. */
+    bool (*row)(size_t i, struct shape_field *ret_field);
 };
 extern const struct shape shape_any, shape_string, shape_integer, shape_count, shape_bool, shape_duration, shape_time,
     shape_scalar, shape_strings, shape_labels, shape_resource, shape_jq, shape_selector;
@@ -55,6 +57,8 @@ extern const struct shape shape_any, shape_string, shape_integer, shape_count, s
 /* Checks `v`, which stands at `path` ("" is the root) of the document. */
 enum err shape_check(const struct shape *shape, struct value v, const struct document *d, struct str path,
                      struct errmsg *message) MUST_CHECK;
+/* Field i of an object's shape, `more` and rows included; false beyond the last. */
+bool shape_field_at(const struct shape *shape, size_t i, struct shape_field *ret_field);
 /* "file:line:column: spec.steps[0].try[1]: <what>". */
 enum err place_error(const struct document *d, struct str path, enum err code, struct errmsg *message, const char *format,
                      ...) PRINTF_LIKE(5, 6);

@@ -24,15 +24,14 @@ const struct step_kind *step_kind_find(struct str name)
     return NULL;
 }
 
-const struct shape *step_operation_shape(void)
+static bool operation_row(size_t i, struct shape_field *ret_field)
 {
-    /* Built once from the table; constant from then on. */
-    static struct shape_field fields[ARRAY_COUNT(step_kinds)];
-    static struct shape shape = {.kind = SHAPE_ONE_OF, .fields = fields, .field_count = ARRAY_COUNT(fields)};
-    for (size_t i = 0; i < step_kind_count; i++)
-        fields[i] = (struct shape_field){step_kinds[i]->name, step_kinds[i]->shape, false, step_kinds[i]->help};
-    return &shape;
+    if (i >= step_kind_count)
+        return false;
+    *ret_field = (struct shape_field){step_kinds[i]->name, step_kinds[i]->shape, false, step_kinds[i]->help};
+    return true;
 }
+const struct shape step_operation_shape = {.kind = SHAPE_ONE_OF, .row = operation_row};
 
 static bool is_known_kind(struct value v, struct text *expected, struct text *at)
 {

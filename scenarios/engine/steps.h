@@ -18,7 +18,7 @@ struct step_kind {
 extern const struct step_kind *const step_kinds[];
 extern const size_t step_kind_count;
 const struct step_kind *step_kind_find(struct str name); /* or NULL */
-const struct shape *step_operation_shape(void);          /* an item of try, catch, finally */
+extern const struct shape step_operation_shape;          /* an item of try, catch, finally */
 
 extern const struct step_kind step_apply, step_create, step_update, step_patch, step_delete, step_scale, step_evict,
     step_drain, step_assert, step_error, step_count, step_wait, step_sleep, step_say, step_request, step_inject, step_heal;

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The cluster that a scenario asks for, as options: node groups dealt into zones, Node manifests, hosts, latency, flags.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/api/object.h"
+#include "scenarios/engine/scenario.h"
+#include "sim/base/mem.h"
+#include "sim/base/vec.h"
+
+#define ZONE_LABEL "topology.kubernetes.io/zone"
+
+struct builder {
+    const struct scenario *scenario;
+    struct arena arena;
+    VEC(struct cluster_node) nodes;
+    VEC(struct cluster_host) hosts;
+    VEC(struct str) zones;
+};
+
+static void add_group(struct builder *b, struct value group);
+static enum err add_manifest(struct builder *b, struct str file, struct errmsg *message);
+static void add_hosts(struct builder *b, struct value hosts);
+
+static void add_zone(struct builder *b, struct str zone)
+{
+    for (size_t i = 0; i < b->zones.count; i++) {
+        if (str_equal(b->zones.items[i], zone))
+            return;
+    }
+    if (zone.size)
+        vec_push(&b->zones, zone);
+}
+
+static int replicas(struct value cluster, struct str key)
+{
+    return (int)value_as_integer(value_get_key(cluster, key), 1);
+}
+
+struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct errmsg *message)
+{
+    struct builder b = {.scenario = s};
+    struct value nodes = value_get_key(s->cluster, S("nodes")), network = value_get_key(s->cluster, S("network"));
+    enum err e = ERR_OK;
+    AUTO(value) struct value three = value_pack("{count: 3}");
+    if (!value_is_present(nodes))
+        add_group(&b, three);
+    for (size_t i = 0; i < value_count(nodes) && !e; i++) {
+        struct value file = value_get_key(value_at(nodes, i), S("file"));
+        if (value_is_present(file))
+            e = add_manifest(&b, value_str(file), message);
+        else
+            add_group(&b, value_at(nodes, i));
+    }
+    add_hosts(&b, value_get_key(s->cluster, S("hosts")));
+    struct cluster *c = NULL;
+    if (!e)
+        c = cluster_new(
+            &(struct cluster_options){.seed = seed,
+                                      .start = s->start,
+                                      .latency = value_duration(network, S("latency"), (struct duration){0}),
+                                      .jitter = value_duration(network, S("jitter"), (struct duration){0}),
+                                      .etcd_members = replicas(value_get_key(s->cluster, S("etcd")), S("members")),
+                                      .apiservers = replicas(s->cluster, S("apiservers")),
+                                      .controller_managers = replicas(s->cluster, S("controllerManagers")),
+                                      .schedulers = replicas(s->cluster, S("schedulers")),
+                                      .nodes = b.nodes.items,
+                                      .node_count = b.nodes.count,
+                                      .hosts = b.hosts.items,
+                                      .host_count = b.hosts.count,
+                                      .zones = b.zones.items,
+                                      .zone_count = b.zones.count,
+                                      .flags = value_get_key(s->cluster, S("flags"))},
+            message);
+    vec_release(&b.nodes);
+    vec_release(&b.hosts);
+    vec_release(&b.zones);
+    arena_release(&b.arena);
+    return c;
+}
+
+/* "node-{i}" with the number in place of {i}. */
+static struct str numbered(struct builder *b, struct str pattern, size_t i)
+{
+    for (size_t at = 0; at + 3 <= pattern.size; at++) {
+        if (str_equal(str_slice(pattern, at, at + 3), S("{i}")))
+            return arena_printf(&b->arena, "%.*s%zu%.*s", STR_ARG(str_slice(pattern, 0, at)), i,
+                                STR_ARG(str_slice(pattern, at + 3, pattern.size)));
+    }
+    return arena_str(&b->arena, pattern);
+}
+
+static void add_group(struct builder *b, struct value group)
+{
+    struct value pattern = value_get_key(group, S("name")), zones = value_get_key(group, S("zones"));
+    size_t count = (size_t)value_as_integer(value_get_key(group, S("count")), 1);
+    for (size_t i = 0; i < count; i++) {
+        struct cluster_node n = {
+            .name = numbered(b, value_is_present(pattern) ? value_str(pattern) : S("node-{i}"), i),
+            .labels = VALUE_GET(group, labels),
+            .taints = VALUE_GET(group, taints),
+            .capacity = VALUE_GET(group, capacity),
+            .runtime = arena_str(&b->arena, value_str(value_get_key(group, S("runtime")))),
+        };
+        if (value_count(zones) > 0)
+            n.zone = arena_str(&b->arena, value_str(value_at(zones, i % value_count(zones))));
+        add_zone(b, n.zone);
+        vec_push(&b->nodes, n);
+    }
+}
+
+static enum err add_manifest(struct builder *b, struct str file, struct errmsg *message)
+{
+    const struct manifest *m = scenario_manifest(b->scenario, file);
+    for (size_t i = 0; i < m->documents.count; i++) {
+        struct value node = m->documents.items[i].root;
+        if (!VALUE_IS(node, "Node", kind))
+            return place_error(&m->documents.items[i], S(""), ERR_VALUE, message, "expected an object of kind Node");
+        struct cluster_node n = {
+            .name = arena_str(&b->arena, value_str(object_name(node))),
+            .labels = object_labels(node),
+            .taints = VALUE_GET(node, spec, taints),
+            .capacity = VALUE_GET(node, status, capacity),
+            .allocatable = VALUE_GET(node, status, allocatable),
+            .zone = arena_str(&b->arena, value_str(object_label(node, S(ZONE_LABEL)))),
+        };
+        if (n.name.size == 0)
+            return place_error(&m->documents.items[i], S("metadata"), ERR_MISSING, message, "the node has no name");
+        add_zone(b, n.zone);
+        vec_push(&b->nodes, n);
+    }
+    return ERR_OK;
+}
+
+static void add_hosts(struct builder *b, struct value hosts)
+{
+    for (size_t i = 0; i < value_count(hosts); i++) {
+        struct value nfs = value_get_key(value_at(hosts, i), S("nfs"));
+        struct str *paths = arena_array(&b->arena, struct str, value_count(nfs));
+        for (size_t j = 0; j < value_count(nfs); j++)
+            paths[j] = arena_str(&b->arena, value_str(value_at(nfs, j)));
+        struct str name = arena_str(&b->arena, value_str(value_get_key(value_at(hosts, i), S("name"))));
+        vec_push(&b->hosts, (struct cluster_host){name, paths, value_count(nfs)});
+    }
+}
