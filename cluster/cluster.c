@@ -47,7 +47,9 @@ struct cluster {
 static void add_hosts_outside(struct cluster *c, const struct cluster_options *o);
 static void add_etcd(struct cluster *c, const struct cluster_options *o);
 static void add_apiservers(struct cluster *c, const struct cluster_options *o);
+#if HAS_SCHEDULER
 static void add_schedulers(struct cluster *c, const struct cluster_options *o);
+#endif
 static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t index, struct errmsg *message);
 static enum err check_options(const struct cluster_options *o, struct errmsg *message);
 static enum err read_flags(struct cluster *c, struct value flags, struct errmsg *message);
@@ -80,7 +82,9 @@ struct cluster *cluster_new(const struct cluster_options *options, struct errmsg
     add_hosts_outside(c, options);
     add_etcd(c, options);
     add_apiservers(c, options);
+#if HAS_SCHEDULER
     add_schedulers(c, options);
+#endif
     for (size_t i = 0; i < options->node_count; i++) {
         if (add_node(c, &options->nodes[i], i, message)) {
             cluster_free(c);
@@ -296,6 +300,7 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
     sim_balancer_add(c->sim, c->api, backends, (size_t)count);
 }
 
+#if HAS_SCHEDULER
 static void add_schedulers(struct cluster *c, const struct cluster_options *o)
 {
     const struct credential *credential = credential_certificate(S("system:kube-scheduler"), NULL, 0);
@@ -316,6 +321,7 @@ static void add_schedulers(struct cluster *c, const struct cluster_options *o)
                                                 .start_delay = duration_ms(MANAGER_START_MS)});
     }
 }
+#endif
 
 /* ---- nodes ---- */
 

@@ -30,12 +30,14 @@ static const struct flag flags[] = {
     {"kube-apiserver", "event-ttl", FLAG_DURATION, AT(apiserver.event_ttl)},
     {"kube-apiserver", "etcd-compaction-interval", FLAG_DURATION, AT(apiserver.compaction_interval)},
     {"kube-apiserver", "service-cluster-ip-range", FLAG_TEXT, AT(apiserver.service_cidr)},
+#if HAS_SCHEDULER
     {"kube-scheduler", "kube-api-qps", FLAG_INT, AT(scheduler.kube_api_qps)},
     {"kube-scheduler", "kube-api-burst", FLAG_INT, AT(scheduler.kube_api_burst)},
     {"kube-scheduler", "leader-elect", FLAG_OFF, AT(scheduler.leader_elect_off)},
     {"kube-scheduler", "percentage-of-nodes-to-score", FLAG_INT, AT(scheduler.percentage_of_nodes_to_score)},
     {"kube-scheduler", "pod-initial-backoff", FLAG_DURATION, AT(scheduler.pod_initial_backoff)},
     {"kube-scheduler", "pod-max-backoff", FLAG_DURATION, AT(scheduler.pod_max_backoff)},
+#endif
 };
 
 static enum err wrong(const struct flag *f, const char *expected, struct errmsg *message)

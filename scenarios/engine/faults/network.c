@@ -68,7 +68,7 @@ struct side {
 
 static bool read_side(struct run *r, struct value v, struct side *side, struct text *message)
 {
-    struct value nodes = VALUE_GET(v, nodes), zones = value_get_key(v, S("zones"));
+    struct value nodes = value_get_key(v, S("nodes")), zones = value_get_key(v, S("zones"));
     struct value components = value_get_key(v, S("components"));
     for (size_t i = 0; i < value_count(nodes); i++) {
         host_id host;

@@ -21,7 +21,7 @@ static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .fiel
 static bool inject(struct run *r, struct active_fault *f, struct value arguments, struct text *message)
 {
     struct value action = VALUE_GET(arguments, action);
-    if (!fault_hosts(r, VALUE_GET(arguments, nodes), f, message))
+    if (!fault_hosts(r, value_get_key(arguments, S("nodes")), f, message))
         return false;
     for (size_t i = 0; i < f->handles.count; i++) {
         host_id host = f->handles.items[i];

@@ -58,7 +58,7 @@ static bool list_has(struct value list, struct str name)
 
 static bool is_selected(struct value selector, const struct object_key *key, struct value pod)
 {
-    struct value namespaces = value_get_key(selector, S("namespaces")), nodes = VALUE_GET(selector, nodes);
+    struct value namespaces = value_get_key(selector, S("namespaces")), nodes = value_get_key(selector, S("nodes"));
     struct value labels = value_get_key(selector, S("labelSelectors")), named = VALUE_GET(selector, pods);
     if (value_is_present(named) && !list_has(value_get_key(named, key->namespace), key->name))
         return false;
@@ -110,7 +110,7 @@ static void tell_runtime(struct run *r, struct value pod, enum runtime_fault_kin
 {
     AUTO(text) struct text name = {0};
     process_id runtime;
-    text_printf(&name, "containerd@%.*s", STR_ARG(VALUE_STR(pod, node)));
+    text_printf(&name, "containerd@%.*s", STR_ARG(value_str(value_get_key(pod, S("node")))));
     if (!sim_find_process(r->sim, text_str(&name), &runtime) || !sim_process_is_running(r->sim, runtime))
         return;
     struct runtime_fault *fault = runtime_fault_new(kind, VALUE_STR(pod, namespace), VALUE_STR(pod, name),

@@ -16,7 +16,7 @@ static bool names_something(struct value v, struct text *expected, struct text *
     int64_t ppm = value_as_integer(drift, 0);
     text_printf(expected, "timeOffset and/or drift (-%d to %d ppm), and components or nodes", DRIFT_MAX_PPM, DRIFT_MAX_PPM);
     bool has_effect = value_is_present(value_get_key(v, S("timeOffset"))) || value_is_present(drift);
-    bool has_target = value_is_present(value_get_key(v, S("components"))) || value_is_present(VALUE_GET(v, nodes));
+    bool has_target = value_is_present(value_get_key(v, S("components"))) || value_is_present(value_get_key(v, S("nodes")));
     return has_effect && has_target && ppm >= -DRIFT_MAX_PPM && ppm <= DRIFT_MAX_PPM;
 }
 static const struct shape_field fields[] = {
@@ -31,7 +31,7 @@ static const struct shape shape = {
 static bool inject(struct run *r, struct active_fault *f, struct value arguments, struct text *message)
 {
     struct value components = value_get_key(arguments, S("components"));
-    if (!fault_hosts(r, VALUE_GET(arguments, nodes), f, message))
+    if (!fault_hosts(r, value_get_key(arguments, S("nodes")), f, message))
         return false;
     for (size_t i = 0; i < value_count(components); i++) {
         process_id process;
