@@ -366,12 +366,13 @@ static int64_t capacity(struct value v, bool is_milli, int64_t otherwise)
 
 static void read_capacity(struct cluster *c, const struct cluster_node *n, struct kubelet_config *config)
 {
-    struct value cpu = VALUE_GET(n->capacity, cpu), memory = VALUE_GET(n->capacity, memory);
+    struct value cpu = value_get_key(n->capacity, S("cpu")), memory = value_get_key(n->capacity, S("memory"));
     struct value pods = VALUE_GET(n->capacity, pods);
     config->cpu_milli = capacity(cpu, true, 4000);
     config->memory_bytes = capacity(memory, false, INT64_C(8) << 30);
     config->ephemeral_storage_bytes = capacity(value_get_key(n->capacity, S("ephemeral-storage")), false, INT64_C(50) << 30);
-    struct value allocatable_cpu = VALUE_GET(n->allocatable, cpu), allocatable_memory = VALUE_GET(n->allocatable, memory);
+    struct value allocatable_cpu = value_get_key(n->allocatable, S("cpu"));
+    struct value allocatable_memory = value_get_key(n->allocatable, S("memory"));
     if (value_is_present(allocatable_cpu) && quantity_milli(allocatable_cpu) < config->cpu_milli)
         config->system_reserved_cpu_milli = config->cpu_milli - quantity_milli(allocatable_cpu);
     bool is_memory_given = value_is_present(allocatable_memory);
@@ -441,5 +442,9 @@ static void on_applied(void *owner, const struct etcd_kv *kv, const struct etcd_
                                               .key = kv->key,
                                               .before = before ? before->value : VALUE_ABSENT,
                                               .after = kv->value,
-                                              .by = by});
+                                              .by = by,
+                                              .create_revision = kv->create_revision,
+                                              .version = kv->version,
+                                              .before_revision = before ? before->mod_revision : 0,
+                                              .before_version = before ? before->version : 0});
 }

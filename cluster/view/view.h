@@ -25,6 +25,8 @@ struct view_change {
     struct value before; /* absent: added */
     struct value after;  /* absent: deleted */
     struct str by;       /* who wrote it: lives as long as the simulation */
+    /* As etcd has them; 0 where the maker of the change does not know. */
+    int64_t create_revision, version, before_revision, before_version;
 };
 typedef void (*view_fn)(void *owner, const struct view_change *change);
 

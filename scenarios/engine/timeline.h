@@ -9,7 +9,5 @@
 
 /* The last lines that contain `name`, at most `most`, oldest first, each after `indent`. */
 void timeline_last_lines(const struct sim *sim, struct str name, size_t most, struct str indent, struct text *out);
-/* The whole of it, a line each. */
-void timeline_write(const struct sim *sim, struct text *out);
 
 #endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Invariants of the store, judged from the ghost state of its members and from the order of what is committed.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/etcd/etcd.h"
+#include "scenarios/engine/invariants/table.h"
+#include "scenarios/engine/run.h"
+#include "sim/base/mem.h"
+
+#define RECENT_MAX 4096
+
+static const struct etcd_member *member_of(const struct run *r, size_t i)
+{
+    process_id p = cluster_component(r->cluster, COMPONENT_ETCD, i);
+    return sim_process_is_running(r->sim, p) ? sim_process_state(r->sim, p) : NULL;
+}
+
+/* ---- I5: members that are equally far agree on each key that changed lately ---- */
+
+struct recent {
+    int64_t revision;
+    const struct object_key *key;
+    struct value value;
+};
+struct agreement {
+    struct recent recent[RECENT_MAX];         /* by revision modulo RECENT_MAX */
+    int64_t seen[CLUSTER_MEMBERS_MAX], newest; /* each member's revision up to which it was compared */
+};
+
+static void *agreement_new(struct run *r)
+{
+    (void)r;
+    return mem_new(struct agreement);
+}
+
+static void agreement_free(void *memory)
+{
+    struct agreement *a = memory;
+    for (size_t i = 0; i < RECENT_MAX; i++) {
+        object_key_unref(a->recent[i].key);
+        value_drop(a->recent[i].value);
+    }
+    mem_free(a);
+}
+
+static void agreement_changed(struct verdict *v, void *memory, const struct view_change *change)
+{
+    struct agreement *a = memory;
+    struct recent *slot = &a->recent[change->revision % RECENT_MAX];
+    (void)v;
+    object_key_unref(slot->key);
+    value_drop(slot->value);
+    *slot = (struct recent){change->revision, object_key_ref(change->key), value_keep(change->after)};
+    a->newest = change->revision;
+}
+
+static void agreement_looked(struct verdict *v, void *memory)
+{
+    struct agreement *a = memory;
+    for (size_t i = 0; i < cluster_component_count(v->run->cluster, COMPONENT_ETCD); i++) {
+        const struct etcd_member *m = member_of(v->run, i);
+        int64_t revision = m ? etcd_member_revision(m) : 0;
+        if (revision < a->seen[i]) /* it came back from its disk: what it applies again was compared */
+            continue;
+        int64_t from = a->seen[i] + 1 > revision - RECENT_MAX ? a->seen[i] + 1 : revision - RECENT_MAX + 1;
+        for (int64_t n = from; n <= revision; n++) {
+            const struct recent *c = &a->recent[n % RECENT_MAX];
+            if (c->revision != n)
+                continue;
+            const struct etcd_kv *kv = etcd_member_get(m, c->key);
+            int64_t found = kv ? kv->mod_revision : 0;
+            (*v->checked)++;
+            bool is_gone = !value_is_present(c->value) && (!kv || !value_is_present(kv->value));
+            if (is_gone || found > n || (found == n && value_equal(kv->value, c->value)))
+                continue;
+            text_printf(v->violation, "etcd-%zu at revision %" PRId64 " has another value of %.*s than was committed at %" PRId64,
+                        i, revision, STR_ARG(c->key->name), n);
+            return;
+        }
+        a->seen[i] = revision > a->seen[i] ? revision : a->seen[i];
+    }
+}
+
+const struct invariant invariant_state_machine_safety = {
+    .id = "I5",
+    .name = "state-machine-safety",
+    .help = "members that have applied a revision agree on what it wrote",
+    .changed = agreement_changed,
+    .looked = agreement_looked,
+    .memory_new = agreement_new,
+    .memory_free = agreement_free,
+};
+
+/* ---- I6: what was committed is still there at the end ---- */
+
+static void durability_ended(struct verdict *v, void *memory)
+{
+    (void)memory;
+    for (size_t i = 0; i < cluster_component_count(v->run->cluster, COMPONENT_ETCD); i++) {
+        const struct etcd_member *m = member_of(v->run, i);
+        if (!m || etcd_member_revision(m) < view_revision(v->run->view))
+            continue;
+        for (size_t k = 0; k < resource_count(); k++) {
+            const struct resource *r = resource_at(k);
+            if (r->storage != r)
+                continue;
+            for (struct view_cursor c = view_first(v->run->view, r, S("")); c.key; view_next(&c)) {
+                const struct etcd_kv *kv = etcd_member_get(m, c.key);
+                (*v->checked)++;
+                if (kv && kv->mod_revision >= c.revision)
+                    continue;
+                text_printf(v->violation, "etcd-%zu has lost %.*s %.*s of revision %" PRId64, i, STR_ARG(r->qualified),
+                            STR_ARG(c.key->name), c.revision);
+                return;
+            }
+        }
+    }
+}
+
+const struct invariant invariant_durability = {
+    .id = "I6",
+    .name = "durability",
+    .help = "every committed write is in each member that has come as far, at the end",
+    .ended = durability_ended,
+};
+
+/* ---- I21, I22: revisions and versions ---- */
+
+struct last_revision {
+    int64_t revision;
+};
+
+static void *last_revision_new(struct run *r)
+{
+    (void)r;
+    return mem_new(struct last_revision);
+}
+
+static void revision_changed(struct verdict *v, void *memory, const struct view_change *change)
+{
+    struct last_revision *last = memory;
+    (*v->checked)++;
+    if (last->revision && change->revision != last->revision + 1)
+        text_printf(v->violation, "revision %" PRId64 " follows %" PRId64, change->revision, last->revision);
+    last->revision = change->revision;
+}
+
+const struct invariant invariant_revision_by_one = {
+    .id = "I21",
+    .name = "revision-by-one",
+    .help = "the store's revision grows by one with each write",
+    .changed = revision_changed,
+    .memory_new = last_revision_new,
+    .memory_free = mem_free,
+};
+
+static void version_changed(struct verdict *v, void *memory, const struct view_change *change)
+{
+    (void)memory;
+    if (!value_is_present(change->after) || change->version == 0)
+        return;
+    (*v->checked)++;
+    bool is_new = !value_is_present(change->before);
+    if (is_new && (change->version != 1 || change->create_revision != change->revision))
+        text_printf(v->violation, "a new key has version %" PRId64 " and create revision %" PRId64, change->version,
+                    change->create_revision);
+    else if (!is_new && change->version != change->before_version + 1)
+        text_printf(v->violation, "version %" PRId64 " follows %" PRId64, change->version, change->before_version);
+}
+
+const struct invariant invariant_version_rules = {
+    .id = "I22",
+    .name = "version-rules",
+    .help = "a key's version starts at 1 and grows by one; its create revision stays",
+    .changed = version_changed,
+};
