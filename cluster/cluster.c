@@ -42,14 +42,14 @@ struct cluster {
     VEC(struct machine) machines;
     host_id outside;
     address_id api;
+    const struct credential *credentials[2]; /* of the controller managers and the schedulers */
 };
 
 static void add_hosts_outside(struct cluster *c, const struct cluster_options *o);
 static void add_etcd(struct cluster *c, const struct cluster_options *o);
 static void add_apiservers(struct cluster *c, const struct cluster_options *o);
-#if HAS_SCHEDULER
+static void add_controller_managers(struct cluster *c, const struct cluster_options *o);
 static void add_schedulers(struct cluster *c, const struct cluster_options *o);
-#endif
 static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t index, struct errmsg *message);
 static enum err check_options(const struct cluster_options *o, struct errmsg *message);
 static enum err read_flags(struct cluster *c, struct value flags, struct errmsg *message);
@@ -82,9 +82,8 @@ struct cluster *cluster_new(const struct cluster_options *options, struct errmsg
     add_hosts_outside(c, options);
     add_etcd(c, options);
     add_apiservers(c, options);
-#if HAS_SCHEDULER
+    add_controller_managers(c, options);
     add_schedulers(c, options);
-#endif
     for (size_t i = 0; i < options->node_count; i++) {
         if (add_node(c, &options->nodes[i], i, message)) {
             cluster_free(c);
@@ -101,6 +100,8 @@ void cluster_free(struct cluster *c)
     if (c->sim)
         sim_free(c->sim);
     view_free(c->view);
+    for (size_t i = 0; i < ARRAY_COUNT(c->credentials); i++)
+        credential_unref(c->credentials[i]);
     for (size_t i = 0; i < COMPONENT_KIND_COUNT; i++)
         vec_release(&c->components[i]);
     vec_release(&c->machines);
@@ -199,6 +200,8 @@ static enum err read_flags(struct cluster *c, struct value flags, struct errmsg 
     s->etcd.quota_bytes = INT64_C(2) << 30;
     s->apiserver.service_cidr = S("10.96.0.0/12");
     kubelet_flags_defaults(&s->kubelet);
+    controller_flags_init(&s->controllers);
+    s->controllers.root_ca = S("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
     for (size_t i = 0; i < value_count(flags); i++) {
         struct value of = value_member_at(flags, i);
         for (size_t j = 0; j < value_count(of); j++) {
@@ -300,16 +303,36 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
     sim_balancer_add(c->sim, c->api, backends, (size_t)count);
 }
 
-#if HAS_SCHEDULER
+static void add_controller_managers(struct cluster *c, const struct cluster_options *o)
+{
+    c->credentials[0] = credential_certificate(S("system:kube-controller-manager"), NULL, 0);
+    for (int i = 0; i < at_least_one(o->controller_managers); i++) {
+        struct controller_manager_config *config = arena_new(&c->arena, struct controller_manager_config);
+        struct str name = arena_printf(&c->arena, "kube-controller-manager-%d", i);
+        config->server = c->api;
+        config->flags = &c->settings.controllers;
+        config->credential = c->credentials[0];
+        config->identity = name;
+        add_component(c, COMPONENT_CONTROLLER_MANAGER,
+                      &(struct process_options){.name = name,
+                                                .host = control_host(c, o, name, i),
+                                                .type = &controller_manager_process,
+                                                .config = config,
+                                                .restart = RESTART_ALWAYS,
+                                                .restart_delay = duration_ms(MANAGER_RESTART_MS),
+                                                .start_delay = duration_ms(MANAGER_START_MS)});
+    }
+}
+
 static void add_schedulers(struct cluster *c, const struct cluster_options *o)
 {
-    const struct credential *credential = credential_certificate(S("system:kube-scheduler"), NULL, 0);
+    c->credentials[1] = credential_certificate(S("system:kube-scheduler"), NULL, 0);
     for (int i = 0; i < at_least_one(o->schedulers); i++) {
         struct scheduler_config *config = arena_new(&c->arena, struct scheduler_config);
         config->name = arena_printf(&c->arena, "kube-scheduler-%d", i);
         config->identity = config->name;
         config->server = c->api;
-        config->credential = credential; /* counted by the clients; ours is given back with the process */
+        config->credential = c->credentials[1];
         config->flags = c->settings.scheduler;
         add_component(c, COMPONENT_SCHEDULER,
                       &(struct process_options){.name = config->name,
@@ -321,7 +344,6 @@ static void add_schedulers(struct cluster *c, const struct cluster_options *o)
                                                 .start_delay = duration_ms(MANAGER_START_MS)});
     }
 }
-#endif
 
 /* ---- nodes ---- */
 

@@ -10,34 +10,32 @@
 
 #include <stddef.h>
 
-enum flag_type { FLAG_INT, FLAG_INT64, FLAG_DURATION, FLAG_MILLISECONDS, FLAG_SECONDS, FLAG_TEXT, FLAG_OFF };
+enum setting_type { SETTING_INT, SETTING_INT64, SETTING_DURATION, SETTING_MILLISECONDS, SETTING_SECONDS, SETTING_TEXT, SETTING_OFF };
 struct flag {
     const char *component, *name;
-    enum flag_type type;
+    enum setting_type type;
     size_t offset; /* in struct component_settings */
 };
 #define AT(member) offsetof(struct component_settings, member)
 
 static const struct flag flags[] = {
-    {"etcd", "heartbeat-interval", FLAG_MILLISECONDS, AT(etcd.heartbeat)},
-    {"etcd", "election-timeout", FLAG_MILLISECONDS, AT(etcd.election)},
-    {"etcd", "snapshot-count", FLAG_INT64, AT(etcd.snapshot_entries)},
-    {"etcd", "quota-backend-bytes", FLAG_INT64, AT(etcd.quota_bytes)},
-    {"kube-apiserver", "max-requests-inflight", FLAG_INT, AT(apiserver.max_requests_inflight)},
-    {"kube-apiserver", "max-mutating-requests-inflight", FLAG_INT, AT(apiserver.max_mutating_requests_inflight)},
-    {"kube-apiserver", "request-timeout", FLAG_DURATION, AT(apiserver.request_timeout)},
-    {"kube-apiserver", "min-request-timeout", FLAG_SECONDS, AT(apiserver.min_request_timeout)},
-    {"kube-apiserver", "event-ttl", FLAG_DURATION, AT(apiserver.event_ttl)},
-    {"kube-apiserver", "etcd-compaction-interval", FLAG_DURATION, AT(apiserver.compaction_interval)},
-    {"kube-apiserver", "service-cluster-ip-range", FLAG_TEXT, AT(apiserver.service_cidr)},
-#if HAS_SCHEDULER
-    {"kube-scheduler", "kube-api-qps", FLAG_INT, AT(scheduler.kube_api_qps)},
-    {"kube-scheduler", "kube-api-burst", FLAG_INT, AT(scheduler.kube_api_burst)},
-    {"kube-scheduler", "leader-elect", FLAG_OFF, AT(scheduler.leader_elect_off)},
-    {"kube-scheduler", "percentage-of-nodes-to-score", FLAG_INT, AT(scheduler.percentage_of_nodes_to_score)},
-    {"kube-scheduler", "pod-initial-backoff", FLAG_DURATION, AT(scheduler.pod_initial_backoff)},
-    {"kube-scheduler", "pod-max-backoff", FLAG_DURATION, AT(scheduler.pod_max_backoff)},
-#endif
+    {"etcd", "heartbeat-interval", SETTING_MILLISECONDS, AT(etcd.heartbeat)},
+    {"etcd", "election-timeout", SETTING_MILLISECONDS, AT(etcd.election)},
+    {"etcd", "snapshot-count", SETTING_INT64, AT(etcd.snapshot_entries)},
+    {"etcd", "quota-backend-bytes", SETTING_INT64, AT(etcd.quota_bytes)},
+    {"kube-apiserver", "max-requests-inflight", SETTING_INT, AT(apiserver.max_requests_inflight)},
+    {"kube-apiserver", "max-mutating-requests-inflight", SETTING_INT, AT(apiserver.max_mutating_requests_inflight)},
+    {"kube-apiserver", "request-timeout", SETTING_DURATION, AT(apiserver.request_timeout)},
+    {"kube-apiserver", "min-request-timeout", SETTING_SECONDS, AT(apiserver.min_request_timeout)},
+    {"kube-apiserver", "event-ttl", SETTING_DURATION, AT(apiserver.event_ttl)},
+    {"kube-apiserver", "etcd-compaction-interval", SETTING_DURATION, AT(apiserver.compaction_interval)},
+    {"kube-apiserver", "service-cluster-ip-range", SETTING_TEXT, AT(apiserver.service_cidr)},
+    {"kube-scheduler", "kube-api-qps", SETTING_INT, AT(scheduler.kube_api_qps)},
+    {"kube-scheduler", "kube-api-burst", SETTING_INT, AT(scheduler.kube_api_burst)},
+    {"kube-scheduler", "leader-elect", SETTING_OFF, AT(scheduler.leader_elect_off)},
+    {"kube-scheduler", "percentage-of-nodes-to-score", SETTING_INT, AT(scheduler.percentage_of_nodes_to_score)},
+    {"kube-scheduler", "pod-initial-backoff", SETTING_DURATION, AT(scheduler.pod_initial_backoff)},
+    {"kube-scheduler", "pod-max-backoff", SETTING_DURATION, AT(scheduler.pod_max_backoff)},
 };
 
 static enum err wrong(const struct flag *f, const char *expected, struct errmsg *message)
@@ -50,33 +48,33 @@ static enum err set(const struct flag *f, void *target, struct arena *arena, str
     int64_t number = value_as_integer(v, -1);
     struct duration d;
     switch (f->type) {
-    case FLAG_INT:
+    case SETTING_INT:
         if (value_kind(v) != VALUE_INTEGER || number < 0 || number > INT32_MAX)
             return wrong(f, "a number of at least 0", message);
         *(int *)target = (int)number;
         return ERR_OK;
-    case FLAG_INT64:
+    case SETTING_INT64:
         if (value_kind(v) != VALUE_INTEGER || number < 0)
             return wrong(f, "a number of at least 0", message);
         *(int64_t *)target = number;
         return ERR_OK;
-    case FLAG_MILLISECONDS:
-    case FLAG_SECONDS:
+    case SETTING_MILLISECONDS:
+    case SETTING_SECONDS:
         if (value_kind(v) != VALUE_INTEGER || number < 1 || number > INT32_MAX)
-            return wrong(f, f->type == FLAG_SECONDS ? "a number of seconds" : "a number of milliseconds", message);
-        *(struct duration *)target = f->type == FLAG_SECONDS ? duration_s(number) : duration_ms(number);
+            return wrong(f, f->type == SETTING_SECONDS ? "a number of seconds" : "a number of milliseconds", message);
+        *(struct duration *)target = f->type == SETTING_SECONDS ? duration_s(number) : duration_ms(number);
         return ERR_OK;
-    case FLAG_DURATION:
+    case SETTING_DURATION:
         if (value_kind(v) != VALUE_STRING || !duration_parse(value_str(v), &d) || d.ns < 0)
             return wrong(f, "a duration such as 30s or 1h", message);
         *(struct duration *)target = d;
         return ERR_OK;
-    case FLAG_TEXT:
+    case SETTING_TEXT:
         if (value_kind(v) != VALUE_STRING)
             return wrong(f, "a text", message);
         *(struct str *)target = arena_str(arena, value_str(v));
         return ERR_OK;
-    case FLAG_OFF:
+    case SETTING_OFF:
         if (value_kind(v) != VALUE_BOOL)
             return wrong(f, "true or false", message);
         *(bool *)target = !value_as_bool(v);
@@ -85,7 +83,9 @@ static enum err set(const struct flag *f, void *target, struct arena *arena, str
     return ERR_OK;
 }
 
-static enum err set_kubelet(struct component_settings *s, struct str flag, struct value v, struct errmsg *message)
+/* The kubelet and the controller manager know their own flags and take them as text. */
+static enum err set_as_text(struct component_settings *s, struct str component, struct str flag, struct value v,
+                            struct errmsg *message)
 {
     AUTO(text) struct text written = {0};
     if (value_kind(v) == VALUE_INTEGER)
@@ -94,9 +94,11 @@ static enum err set_kubelet(struct component_settings *s, struct str flag, struc
         text_add(&written, value_as_bool(v) ? S("true") : S("false"));
     else
         text_add(&written, value_str(v));
-    enum err e = kubelet_flags_set(&s->kubelet, flag, text_str(&written), message);
+    enum err e = str_equal(component, S("kubelet"))
+                     ? kubelet_flags_set(&s->kubelet, flag, text_str(&written), message)
+                     : controller_flags_set(&s->controllers, flag, text_str(&written), message);
     if (e)
-        errmsg_prefix(message, "flag --%.*s of kubelet", STR_ARG(flag));
+        errmsg_prefix(message, "flag --%.*s of %.*s", STR_ARG(flag), STR_ARG(component));
     return e;
 }
 
@@ -105,8 +107,8 @@ enum err settings_set(struct component_settings *s, struct arena *arena, struct 
 {
     AUTO(text) struct text known = {0};
     bool is_component = false;
-    if (str_equal(component, S("kubelet")))
-        return set_kubelet(s, flag, v, message);
+    if (str_equal(component, S("kubelet")) || str_equal(component, S("kube-controller-manager")))
+        return set_as_text(s, component, flag, v, message);
     for (size_t i = 0; i < ARRAY_COUNT(flags); i++) {
         if (!str_equal(component, str_from(flags[i].component)))
             continue;

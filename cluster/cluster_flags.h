@@ -6,21 +6,16 @@
 #define CLUSTER_CLUSTER_FLAGS_H
 
 #include "cluster/apiserver/apiserver.h"
+#include "cluster/controllers/manager.h"
 #include "cluster/etcd/etcd.h"
 #include "cluster/kubelet/kubelet.h"
-#if __has_include("cluster/scheduler/scheduler.h")
 #include "cluster/scheduler/scheduler.h"
-#define HAS_SCHEDULER 1
-#else
-#define HAS_SCHEDULER 0
-#endif
 
 struct component_settings {
     struct etcd_config etcd;
     struct apiserver_config apiserver;
-#if HAS_SCHEDULER
+    struct controller_flags controllers;
     struct scheduler_flags scheduler;
-#endif
     struct kubelet_flags kubelet;
 };
 /* Sets one flag; texts are copied into the arena. */
