@@ -10,5 +10,11 @@
 extern const struct controller_info replicaset_controller;
 extern const struct controller_info replicationcontroller_controller;
 extern const struct controller_info deployment_controller;
+extern const struct controller_info node_lifecycle_controller;
+extern const struct controller_info taint_eviction_controller;
+extern const struct controller_info pod_gc_controller;
+extern const struct controller_info garbage_collector_controller;
+extern const struct controller_info resource_quota_controller;
+extern const struct controller_info disruption_controller;
 
 #endif

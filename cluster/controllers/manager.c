@@ -28,6 +28,12 @@ static const struct {
     {&replicationcontroller_controller, WORKERS(concurrent_rc_syncs)},
     {&replicaset_controller, WORKERS(concurrent_replicaset_syncs)},
     {&deployment_controller, WORKERS(concurrent_deployment_syncs)},
+    {&node_lifecycle_controller, WORKERS_AS_DECLARED},
+    {&taint_eviction_controller, WORKERS_AS_DECLARED},
+    {&pod_gc_controller, WORKERS_AS_DECLARED},
+    {&garbage_collector_controller, WORKERS(concurrent_gc_syncs)},
+    {&resource_quota_controller, WORKERS(concurrent_resource_quota_syncs)},
+    {&disruption_controller, WORKERS_AS_DECLARED},
 };
 
 struct manager {

@@ -10,7 +10,7 @@
  */
 #include "sim/base/base.h"
 
-#include "cluster/controllers/controllers.h"
+#include "cluster/controllers/all.h"
 
 #include "cluster/api/object.h"
 #include "cluster/api/quota.h"

@@ -15,13 +15,12 @@
 
 enum zone_state { ZONE_INITIAL, ZONE_NORMAL, ZONE_PARTIAL_DISRUPTION, ZONE_FULL_DISRUPTION };
 
-/* Thresholds in thousandths: unhealthy_zone 550; rates in thousandths of nodes a second: 100 and 10. */
+/* Defaults: 550, 100, 10, 50. */
 struct zone_rules {
     int64_t unhealthy_zone_permille;
     int64_t eviction_rate_milli, secondary_rate_milli;
     int64_t large_cluster_size;
 };
-#define ZONE_RULES_DEFAULT ((struct zone_rules){550, 100, 10, 50})
 
 enum zone_state zone_state_of(int64_t ready, int64_t not_ready, const struct zone_rules *rules);
 /* Thousandths of nodes a second. */
