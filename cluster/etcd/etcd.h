@@ -47,13 +47,15 @@ struct etcd_config {
     /* Eyes outside: called once per revision, by the first member that applies it. May be NULL. */
     void (*applied)(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before, struct str by, struct instant now);
     void *owner;
+    uint32_t raft_bugs; /* bits of enum raft_bug (raft.h): textbook mistakes, for tests of the checkers */
 };
 extern const struct process_type etcd_process;
 
 enum etcd_request_kind {
     ETCD_RANGE,       /* serialisable or linearisable read of a key, or of a resource (and namespace), at a revision */
     ETCD_TXN,         /* if mod_revision of key == expected then put or delete, else get */
-    ETCD_WATCH,       /* all changes from .revision on (0: from the newest + 1); answered by watch messages only, the first at once (progress) */
+    ETCD_WATCH,       /* all changes from .revision on (0: from the newest + 1); answered by watch messages only, the first at once
+                       * (progress); sent again with the id of a watch: asks for progress */
     ETCD_WATCH_CANCEL,
     ETCD_LEASE_GRANT,
     ETCD_LEASE_REVOKE,
@@ -88,6 +90,8 @@ enum etcd_error {
     ETCD_ERROR_TOO_MANY_REQUESTS, /* "etcdserver: too many requests" */
     ETCD_ERROR_NO_SPACE,          /* "etcdserver: mvcc: database space exceeded" */
     ETCD_ERROR_LEASE_NOT_FOUND,
+    ETCD_ERROR_LEASE_EXISTS,
+    ETCD_ERROR_TOO_LARGE, /* "etcdserver: request is too large": more than 1.5 MiB */
 };
 const char *etcd_error_text(enum etcd_error e);
 struct etcd_response {
@@ -127,5 +131,7 @@ struct etcd_request *etcd_request_new(enum etcd_request_kind kind);
 struct etcd_member; /* sim_process_state of an etcd process */
 int64_t etcd_member_revision(const struct etcd_member *m);
 const struct etcd_kv *etcd_member_get(const struct etcd_member *m, const struct object_key *key);
+bool etcd_member_is_leader(const struct etcd_member *m);
+uint64_t etcd_member_hash(const struct etcd_member *m); /* equal at equal revisions */
 
 #endif

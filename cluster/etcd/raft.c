@@ -639,6 +639,15 @@ uint64_t raft_applied(const struct raft *r)
     return r->applied;
 }
 
+uint32_t raft_successor(const struct raft *r)
+{
+    uint32_t best = r->options.self == 0 && r->options.member_count > 1 ? 1 : 0;
+    for (uint32_t i = 0; i < r->options.member_count; i++)
+        if (i != r->options.self && r->members[i].match > r->members[best].match)
+            best = i;
+    return best;
+}
+
 struct instant raft_leader_contact(const struct raft *r)
 {
     return r->leader_contact;

@@ -192,6 +192,7 @@ uint64_t raft_first(const struct raft *r); /* index of the first entry in memory
 uint64_t raft_last(const struct raft *r);
 struct raft_entry *raft_entry(const struct raft *r, uint64_t index); /* borrowed; NULL when not in memory */
 bool raft_has_term(const struct raft *r, uint64_t index, uint64_t *ret_term);
+uint32_t raft_successor(const struct raft *r); /* leader: the member that has most of the log */
 struct instant raft_leader_contact(const struct raft *r); /* when a leader was last heard or, leading, a quorum */
 /* Checks the invariants between the fields. */
 void raft_check(const struct raft *r);

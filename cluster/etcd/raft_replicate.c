@@ -259,10 +259,12 @@ void raft_unreachable(struct raft *r, uint32_t member)
     if (r->role != RAFT_LEADER || member == r->options.self)
         return;
     struct progress *p = &r->members[member];
-    if (p->state == PROGRESS_SNAPSHOT)
+    bool was_snapshot = p->state == PROGRESS_SNAPSHOT;
+    if (was_snapshot)
         p->snapshot_index = 0; /* it was not received: begin where the member was */
     if (p->state != PROGRESS_PROBE)
         become_probe(p);
+    p->is_paused |= was_snapshot; /* but only when the member is heard again */
 }
 
 /* ---- followers ---- */
