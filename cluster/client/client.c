@@ -87,7 +87,7 @@ struct client *client_new(const struct client_options *options)
     c->options = *options;
     c->options.credential = options->credential ? credential_ref(options->credential) : NULL;
     c->user_agent = value_string(str_from(options->user_agent ? options->user_agent : "wavetank"));
-    client_add_lane(c);
+    (void)client_add_lane(c, 1, 1);
     c->calls.compare = by_id;
     c->lost.compare = by_id;
     c->line_timer = (struct client_timer){.fire = line_move, .owner = c};
@@ -300,9 +300,10 @@ static void line_move(void *owner, struct step *step)
         client_timer_set(c, step, &c->line_timer, next);
 }
 
-uint32_t client_add_lane(struct client *c)
+uint32_t client_add_lane(struct client *c, int qps_factor, int burst_factor)
 {
-    struct token_bucket bucket = token_bucket(c->options.qps, duration_s(1), c->options.burst);
+    struct token_bucket bucket = token_bucket((int64_t)c->options.qps * qps_factor, duration_s(1),
+                                              (int64_t)c->options.burst * burst_factor);
     vec_push(&c->lanes, (struct lane){.bucket = bucket});
     return (uint32_t)c->lanes.count - 1;
 }

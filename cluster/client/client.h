@@ -57,7 +57,7 @@ bool client_is_connected(const struct client *c);
 /* Lanes: client sets of one process that share the connection but not the token bucket, as the controllers of a real
  * kube-controller-manager do: each has the client's QPS and burst for itself. Lane 0 is there from the start. What is
  * sent goes through the lane entered last. */
-uint32_t client_add_lane(struct client *c);
+uint32_t client_add_lane(struct client *c, int qps_factor, int burst_factor);
 uint32_t client_enter_lane(struct client *c, uint32_t lane); /* returns the one before */
 
 /* ---- for the other parts of this library ---- */

@@ -94,7 +94,8 @@ struct controller *controller_new(const struct controller_info *info, const stru
     c->client = e->client;
     c->informers = e->informers;
     c->flags = e->flags;
-    p->lane = client_add_lane(e->client);
+    p->lane = client_add_lane(e->client, info->qps_factor ? info->qps_factor : 1,
+                              info->burst_factor ? info->burst_factor : 1);
     uint32_t lane = client_enter_lane(e->client, p->lane);
     c->recorder = recorder_new(e->client, str_from(info->event_source ? info->event_source : info->name), S(""));
     client_enter_lane(e->client, lane);

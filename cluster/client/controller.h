@@ -62,6 +62,7 @@ struct controller_info {
     size_t watch_count;
     enum sync_result (*sync)(struct sync *s);
     int workers;
+    int qps_factor, burst_factor; /* of the client's QPS and burst; 0: 1 */
     int retries_max; /* 0: endless; after these the key is dropped until the next event */
     /* Optional state of the whole controller (expectations, zone states): */
     void *(*new_state)(struct controller *c, struct step *step);

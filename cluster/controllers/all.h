@@ -16,5 +16,8 @@ extern const struct controller_info pod_gc_controller;
 extern const struct controller_info garbage_collector_controller;
 extern const struct controller_info resource_quota_controller;
 extern const struct controller_info disruption_controller;
+extern const struct controller_info serviceaccount_controller;
+extern const struct controller_info root_ca_publisher_controller;
+extern const struct controller_info namespace_controller;
 
 #endif

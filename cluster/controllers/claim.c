@@ -11,20 +11,7 @@
 
 #include "cluster/controllers/claim.h"
 
-static bool holds(struct value expression, struct value labels)
-{
-    struct value operation = value_get(expression, ATOM_operator);
-    struct value label = value_get_key(labels, VALUE_STR(expression, key));
-    if (value_is(operation, "Exists"))
-        return value_is_present(label);
-    if (value_is(operation, "DoesNotExist"))
-        return !value_is_present(label);
-    struct value values = value_get(expression, ATOM_values);
-    bool is_among = false;
-    for (size_t i = 0; i < value_count(values) && !is_among; i++)
-        is_among = value_equal(value_at(values, i), label);
-    return value_is(operation, "In") ? is_among : value_is(operation, "NotIn") && !is_among;
-}
+#include "cluster/api/selector.h"
 
 static bool has_all(struct value map, struct value labels)
 {
@@ -36,13 +23,7 @@ static bool has_all(struct value map, struct value labels)
 
 bool selector_matches(struct value selector, struct value labels)
 {
-    if (!value_is_present(selector) || !has_all(value_get(selector, ATOM_matchLabels), labels))
-        return false;
-    struct value expressions = value_get(selector, ATOM_matchExpressions);
-    for (size_t i = 0; i < value_count(expressions); i++)
-        if (!holds(value_at(expressions, i), labels))
-            return false;
-    return true;
+    return label_selector_object_matches(selector, labels);
 }
 
 bool selector_map_matches(struct value map, struct value labels)

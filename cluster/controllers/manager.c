@@ -25,6 +25,9 @@ static const struct {
     const struct controller_info *info;
     size_t workers; /* offset of the flag that says how many keys at the same time */
 } controllers[] = {
+    {&serviceaccount_controller, WORKERS_AS_DECLARED},
+    {&root_ca_publisher_controller, WORKERS_AS_DECLARED},
+    {&namespace_controller, WORKERS(concurrent_namespace_syncs)},
     {&replicationcontroller_controller, WORKERS(concurrent_rc_syncs)},
     {&replicaset_controller, WORKERS(concurrent_replicaset_syncs)},
     {&deployment_controller, WORKERS(concurrent_deployment_syncs)},
