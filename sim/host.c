@@ -60,6 +60,8 @@ void sim_clock_set(struct sim *sim, host_id id, struct duration offset, int32_t 
     host->clock_base = sim->now;
     host->clock_offset = offset.ns;
     host->drift_ppm = drift_ppm;
+    for (process_id p = host->first_process; p; p = process_of(sim, p)->next_on_host)
+        process_of(sim, p)->has_odd_clock = true;
     if (before.drift_ppm == drift_ppm)
         return;
     struct popped timer;

@@ -15,11 +15,6 @@
  */
 #include "sim/world.h"
 
-bool process_is_stopped(const struct process *p)
-{
-    return p->run_state == PROCESS_PAUSED || p->run_state == PROCESS_HUNG || p->is_host_paused;
-}
-
 /* ---- start ---- */
 
 void process_schedule_start(struct sim *sim, process_id id, struct duration delay)

@@ -251,6 +251,8 @@ static void level_drain(struct queue *q, struct level *level, uint32_t bucket)
     level->occupied[bucket / 64] &= ~(UINT64_C(1) << (bucket % 64));
     while (index) {
         uint32_t next = q->slots[index - 1].next;
+        if (next)
+            __builtin_prefetch(&q->slots[next - 1], 1);
         place(q, index - 1);
         index = next;
     }
@@ -454,6 +456,17 @@ bool queue_pop(struct queue *q, struct popped *ret_popped)
                                   .event = {slot->kind, slot->target, slot->argument},
                                   .handle = handle_of(q, index)};
     return true;
+}
+
+bool queue_hint(const struct queue *q, struct event *ret_event)
+{
+    if (!q->due.count)
+        return false;
+    const struct slot *slot = &q->slots[q->due.items[0].slot];
+    for (size_t i = 1; i < 5 && i < q->due.count; i++)
+        __builtin_prefetch(&q->slots[q->due.items[i].slot], 1);
+    *ret_event = (struct event){slot->kind, slot->target, slot->argument};
+    return slot->place == PLACE_HEAP;
 }
 
 bool queue_next(struct queue *q, struct instant *ret_at)

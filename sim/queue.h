@@ -50,6 +50,8 @@ bool queue_get(const struct queue *q, event_handle handle, struct popped *ret_ev
 
 /* Takes the first event out of the order. Its handle stays valid until dropped or moved back in. */
 bool queue_pop(struct queue *q, struct popped *ret_popped);
+/* Probably the next event; for prefetching only. False: no guess. */
+bool queue_hint(const struct queue *q, struct event *ret_event);
 bool queue_next(struct queue *q, struct instant *ret_at); /* false: none pending */
 size_t queue_count(const struct queue *q);                /* pending ones */
 

@@ -58,6 +58,15 @@ static int side_of(stream_id id)
     return (int)(id & 1);
 }
 
+void stream_prefetch(const struct sim *sim, stream_id id)
+{
+    uint32_t index = (uint32_t)(id & ((1u << END_BITS) - 1)) >> 1;
+    CHECK(index < sim->stream_count);
+    const char *s = (const char *)stream_at(sim, index);
+    for (size_t at = 0; at < sizeof(struct stream); at += 64)
+        __builtin_prefetch(s + at, 1);
+}
+
 static struct stream *stream_new(struct sim *sim)
 {
     uint32_t index;
@@ -166,7 +175,7 @@ static void direction_start(struct sim *sim, struct stream *s, int side)
     struct direction *d = &s->toward[side];
     if (!d->head || d->event || d->head->arrival == HELD)
         return;
-    struct event event = {EVENT_STREAM, 0, end_id(s, side)};
+    struct event event = {EVENT_STREAM, s->ends[side].process, end_id(s, side)};
     struct instant at = {d->head->arrival};
     if (at.ns < sim->now)
         at = now_of(sim); /* it came behind one that a stopped process has only now taken */
@@ -186,7 +195,7 @@ static void packet_fly(struct sim *sim, struct stream *s, int side, struct packe
                                                : PACKET_KIND_BASE + p->kind,
                             .size_bytes = p->message ? p->message->size_bytes : CONTROL_BYTES,
                             .is_stream = true};
-    flight.n = kind_count(&d->counters, flight.kind);
+    flight.n = p->message ? kind_count(&d->counters, flight.kind) : d->control_count++;
     int64_t latency = network_latency(sim, &flight);
     if (UNLIKELY(latency == HELD)) {
         message_unref(p->message);

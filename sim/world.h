@@ -91,6 +91,7 @@ struct direction {
     int64_t blocked_since;
     uint64_t key; /* of its latency draws */
     struct kind_counters counters;
+    uint32_t control_count; /* packets without a message */
     bool is_blocked;
     bool has_unacked; /* something was sent to a host without power */
 };
@@ -210,6 +211,7 @@ struct process {
     uint32_t incarnation;
     uint8_t run_state;
     bool is_host_paused;
+    bool has_odd_clock; /* its host's clocks are not simply the simulation's */
     bool is_wanted; /* its supervisor keeps it running */
     bool is_removed;
     uint32_t connects; /* of this incarnation */
@@ -317,7 +319,11 @@ struct instant host_from_monotonic(const struct host *host, struct instant mono)
 void host_boot(struct sim *sim, host_id id);
 
 /* process.c */
-bool process_is_stopped(const struct process *p); /* paused or hung, or on a paused host */
+/* Paused or hung, or on a paused host. */
+static inline bool process_is_stopped(const struct process *p)
+{
+    return p->run_state == PROCESS_PAUSED || p->run_state == PROCESS_HUNG || p->is_host_paused;
+}
 void process_park(struct sim *sim, process_id id, event_handle event);
 void process_unpark(struct sim *sim, process_id id);
 void process_schedule_start(struct sim *sim, process_id id, struct duration delay);
@@ -333,6 +339,7 @@ bool trips_act(struct sim *sim, stream_id stream, process_id from, process_id to
                const struct message *message, bool is_after);
 void stream_reset_now(struct sim *sim, stream_id stream); /* the end of that id is told at once */
 void stream_deliver(struct sim *sim, const struct popped *popped);
+void stream_prefetch(const struct sim *sim, stream_id id); /* it is about to be delivered to */
 void stream_silence(struct sim *sim, const struct popped *popped);
 void streams_process_dies(struct sim *sim, process_id id, bool is_silent);
 void streams_refresh_host(struct sim *sim, host_id host); /* something that decides silence changed */
