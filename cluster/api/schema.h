@@ -99,7 +99,5 @@ bool schema_is_zero(struct value v);
 /* JSON in Kubernetes' order: fields as declared, maps sorted, zeros left out or put in as Go does.
  * `type` may be NULL: generic, all keys sorted. */
 void schema_write_json(const struct type_schema *type, struct value v, struct text *out);
-/* A JSON string with Go's escapes, quotes included. */
-void schema_write_json_string(struct str s, struct text *out);
 
 #endif

@@ -2,21 +2,17 @@
  *
  * JSON as the API server writes it: the fields of a struct in the order in which Go declares them, maps sorted by
  * key, fields of zero left out where Go's omitempty does so, and written where it does not ("status":{}).
- * Text is escaped as encoding/json does by default, HTML's special characters included.
  */
 #include "sim/base/base.h"
 
 #include "cluster/api/schema.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "cluster/api/json.h"
 
 static void write_struct(const struct type_schema *t, struct value v, struct text *out);
 static void write_field(const struct field_schema *f, struct value v, struct text *out);
 static void write_element(const struct field_schema *f, struct value v, struct text *out);
 static void write_zero(const struct field_schema *f, struct text *out);
-static void write_generic(struct value v, struct text *out);
-static void write_double(double d, struct text *out);
 static bool is_left_out(const struct field_schema *f, struct value v);
 
 void schema_write_json(const struct type_schema *type, struct value v, struct text *out)
@@ -24,7 +20,7 @@ void schema_write_json(const struct type_schema *type, struct value v, struct te
     if (type != NULL && value_kind(v) == VALUE_OBJECT)
         write_struct(type, v, out);
     else
-        write_generic(v, out);
+        json_write(v, out);
 }
 
 bool schema_is_zero(struct value v)
@@ -99,7 +95,7 @@ static void write_field(const struct field_schema *f, struct value v, struct tex
         for (size_t i = 0; i < value_count(v); i++) {
             if (i > 0)
                 text_add_byte(out, ',');
-            schema_write_json_string(value_key_at(v, i), out);
+            json_write_string(value_key_at(v, i), out);
             text_add_byte(out, ':');
             write_element(f, value_member_at(v, i), out);
         }
@@ -115,7 +111,7 @@ static void write_element(const struct field_schema *f, struct value v, struct t
     if (t != NULL && value_kind(v) == VALUE_OBJECT)
         write_struct(t, v, out);
     else
-        write_generic(v, out);
+        json_write(v, out);
 }
 
 static void write_zero(const struct field_schema *f, struct text *out)
@@ -155,92 +151,4 @@ static void write_zero(const struct field_schema *f, struct text *out)
         text_add(out, S("null"));
         break;
     }
-}
-
-static void write_generic(struct value v, struct text *out)
-{
-    switch (value_kind(v)) {
-    case VALUE_NONE:
-    case VALUE_NULL:
-        text_add(out, S("null"));
-        break;
-    case VALUE_BOOL:
-        text_add(out, value_as_bool(v) ? S("true") : S("false"));
-        break;
-    case VALUE_INTEGER:
-        text_add_int(out, value_as_integer(v, 0));
-        break;
-    case VALUE_DOUBLE:
-        write_double(value_as_double(v, 0), out);
-        break;
-    case VALUE_STRING:
-        schema_write_json_string(value_str(v), out);
-        break;
-    case VALUE_ARRAY:
-        text_add_byte(out, '[');
-        for (size_t i = 0; i < value_count(v); i++) {
-            if (i > 0)
-                text_add_byte(out, ',');
-            write_generic(value_at(v, i), out);
-        }
-        text_add_byte(out, ']');
-        break;
-    case VALUE_OBJECT:
-        text_add_byte(out, '{');
-        for (size_t i = 0; i < value_count(v); i++) {
-            if (i > 0)
-                text_add_byte(out, ',');
-            schema_write_json_string(value_key_at(v, i), out);
-            text_add_byte(out, ':');
-            write_generic(value_member_at(v, i), out);
-        }
-        text_add_byte(out, '}');
-        break;
-    }
-}
-
-/* The shortest decimal that reads back as the same number. */
-static void write_double(double d, struct text *out)
-{
-    char digits[40];
-    for (int precision = 1; precision <= 17; precision++) {
-        (void)snprintf(digits, sizeof digits, "%.*g", precision, d);
-        double back = strtod(digits, NULL);
-        if (memcmp(&back, &d, sizeof d) == 0)
-            break;
-    }
-    text_add(out, str_from(digits));
-}
-
-void schema_write_json_string(struct str s, struct text *out)
-{
-    size_t start = 0;
-    text_add_byte(out, '"');
-    for (size_t i = 0; i < s.size; i++) {
-        unsigned char c = (unsigned char)s.bytes[i];
-        bool is_line_separator = c == 0xe2 && i + 2 < s.size && (unsigned char)s.bytes[i + 1] == 0x80 &&
-                                 ((unsigned char)s.bytes[i + 2] | 1) == 0xa9;
-        if (c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' &&
-            !is_line_separator)
-            continue;
-        text_add(out, str_slice(s, start, i));
-        start = i + 1;
-        if (is_line_separator) {
-            text_printf(out, "\\u202%d", (unsigned char)s.bytes[i + 2] & 0xf);
-            i += 2;
-            start = i + 1;
-        } else if (c == '"' || c == '\\') {
-            text_add_byte(out, '\\');
-            text_add_byte(out, (char)c);
-        } else {
-            static const char named[] = "\b\f\n\r\t", letters[] = "bfnrt";
-            const char *found = c ? strchr(named, c) : NULL;
-            if (found != NULL)
-                text_printf(out, "\\%c", letters[found - named]);
-            else
-                text_printf(out, "\\u%04x", c);
-        }
-    }
-    text_add(out, str_slice(s, start, s.size));
-    text_add_byte(out, '"');
 }

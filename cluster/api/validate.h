@@ -9,8 +9,7 @@
  *         status = status_invalid(resource, name, &errors);
  *     field_errors_release(&errors);
  *
- * Parts of `new` that are the very parts of `old` are known to be good and cost nothing. A pod that a controller made from
- * a template is looked at container by container once: see `known_good`.
+ * Parts of `new` that are the very parts of `old` (the same word) are known to be good and cost nothing.
  */
 #ifndef CLUSTER_API_VALIDATE_H
 #define CLUSTER_API_VALIDATE_H

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Jobs, cron jobs and autoscalers.
+ *
+ * DEVIATION: a time zone is taken to exist when it looks like one ("UTC", "Europe/Oslo"): there is no
+ * zone database in here.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/api/validate_parts.h"
+
+#define INDEXED_PARALLELISM_MAX 100000
+
+static void check_job_spec(struct value spec, path_t path, errors_t *errors);
+
+/* ---- Job ---- */
+
+static void check_failure_policy(struct value spec, path_t path, errors_t *errors)
+{
+    struct value rules = VALUE_GET(spec, podFailurePolicy, rules);
+    struct field_path policy = path_child(path, "podFailurePolicy"), list = path_child(&policy, "rules");
+    if (value_count(rules) > 20)
+        field_error_at(errors, FIELD_TOO_MANY, &list, value_integer((int64_t)value_count(rules)),
+                       "must have at most 20 items");
+    for (size_t i = 0; i < value_count(rules); i++) {
+        struct field_path item = path_index(&list, i);
+        struct value rule = value_at(rules, i), action = VALUE_GET(rule, action);
+        bool codes = value_is_present(VALUE_GET(rule, onExitCodes));
+        bool conditions = value_count(VALUE_GET(rule, onPodConditions)) > 0;
+        if (!text_is_set(action))
+            child_error(errors, FIELD_REQUIRED, &item, "action", VALUE_ABSENT,
+                        "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]");
+        else if (value_is(action, "FailIndex") &&
+                 !value_is_present(VALUE_GET(spec, backoffLimitPerIndex)))
+            child_error(errors, FIELD_INVALID, &item, "action", action,
+                        "requires the backoffLimitPerIndex to be set");
+        else
+            check_optional_choice(errors, &item, "action", action, "Count|FailIndex|FailJob|Ignore");
+        if (codes && conditions)
+            field_error_at(errors, FIELD_INVALID, &item, VALUE_ABSENT,
+                           "specifying both OnExitCodes and OnPodConditions is not supported");
+        else if (!codes && !conditions)
+            field_error_at(errors, FIELD_INVALID, &item, VALUE_ABSENT,
+                           "specifying one of OnExitCodes and OnPodConditions is required");
+    }
+}
+
+static void check_completion_mode(struct value spec, path_t path, errors_t *errors)
+{
+    struct value mode = VALUE_GET(spec, completionMode);
+    bool is_indexed = value_is(mode, "Indexed");
+    check_optional_choice(errors, path, "completionMode", mode, "NonIndexed|Indexed");
+    if (is_indexed && !value_is_present(VALUE_GET(spec, completions)))
+        child_error(errors, FIELD_REQUIRED, path, "completions", VALUE_ABSENT,
+                    "when completion mode is Indexed");
+    if (is_indexed && VALUE_INT(spec, 0, parallelism) > INDEXED_PARALLELISM_MAX)
+        child_error(errors, FIELD_INVALID, path, "parallelism", VALUE_GET(spec, parallelism),
+                    "must be less than or equal to %d when completion mode is Indexed",
+                    INDEXED_PARALLELISM_MAX);
+    if (is_indexed)
+        return;
+    if (value_is_present(VALUE_GET(spec, backoffLimitPerIndex)))
+        child_error(errors, FIELD_INVALID, path, "backoffLimitPerIndex",
+                    VALUE_GET(spec, backoffLimitPerIndex), "requires indexed completion mode");
+    if (value_is_present(VALUE_GET(spec, maxFailedIndexes)))
+        child_error(errors, FIELD_INVALID, path, "maxFailedIndexes", VALUE_GET(spec, maxFailedIndexes),
+                    "requires indexed completion mode");
+    if (value_is_present(VALUE_GET(spec, successPolicy)))
+        child_error(errors, FIELD_INVALID, path, "successPolicy", VALUE_GET(spec, successPolicy),
+                    "requires indexed completion mode");
+}
+
+static void check_job_spec(struct value spec, path_t path, errors_t *errors)
+{
+    struct field_path template_path = path_child(path, "template"),
+                      pod = path_child(&template_path, "spec");
+    check_nonnegative(errors, path, "parallelism", VALUE_GET(spec, parallelism));
+    check_nonnegative(errors, path, "completions", VALUE_GET(spec, completions));
+    check_nonnegative(errors, path, "activeDeadlineSeconds", VALUE_GET(spec, activeDeadlineSeconds));
+    check_nonnegative(errors, path, "backoffLimit", VALUE_GET(spec, backoffLimit));
+    check_nonnegative(errors, path, "ttlSecondsAfterFinished",
+                      VALUE_GET(spec, ttlSecondsAfterFinished));
+    check_nonnegative(errors, path, "backoffLimitPerIndex", VALUE_GET(spec, backoffLimitPerIndex));
+    check_completion_mode(spec, path, errors);
+    check_failure_policy(spec, path, errors);
+    check_optional_choice(errors, path, "podReplacementPolicy", VALUE_GET(spec, podReplacementPolicy),
+                          value_is_present(VALUE_GET(spec, podFailurePolicy))
+                              ? "Failed"
+                              : "Failed|TerminatingOrFailed");
+    validate_pod_template(value_get(spec, ATOM_template), &template_path, errors);
+    struct value restart = VALUE_GET(spec, template, spec, restartPolicy);
+    if (!text_is_set(restart) || value_is(restart, "Always"))
+        child_error(errors, FIELD_REQUIRED, &pod, "restartPolicy", VALUE_ABSENT,
+                    "valid values: \"OnFailure\", \"Never\"");
+    else if (!is_one_of(restart, "OnFailure|Never"))
+        check_optional_choice(errors, &pod, "restartPolicy", restart, "OnFailure|Never");
+    else if (value_is_present(VALUE_GET(spec, podFailurePolicy)) && !value_is(restart, "Never"))
+        child_error(errors, FIELD_INVALID, &pod, "restartPolicy", restart,
+                    "only \"Never\" is supported when podFailurePolicy is specified");
+}
+
+/* The selector that the server made names the job's own uid. */
+static void check_generated_selector(struct value o, errors_t *errors)
+{
+    struct value uid = VALUE_GET(o, metadata, uid);
+    struct value labels = VALUE_GET(o, spec, selector, matchLabels);
+    if (VALUE_BOOL_AT(o, spec, manualSelector))
+        return;
+    if (!text_is_set(uid)) {
+        field_error_add(errors, FIELD_REQUIRED, S("metadata.uid"), VALUE_ABSENT, NO_DETAIL);
+        return;
+    }
+    struct value own = value_get_key(labels, S("batch.kubernetes.io/controller-uid"));
+    if (!value_is_present(own))
+        own = value_get_key(labels, S("controller-uid"));
+    if (!value_equal(own, uid))
+        field_error_add(errors, FIELD_INVALID, S("spec.selector"), VALUE_GET(o, spec, selector),
+                        "`selector` not auto-generated");
+}
+
+void validate_job(struct value o, errors_t *errors)
+{
+    struct value spec = value_get(o, ATOM_spec), selector = VALUE_GET(spec, selector);
+    struct field_path path = path_child(NULL, "spec"), selector_path = path_child(&path, "selector"),
+                      template_path = path_child(&path, "template"),
+                      meta = path_child(&template_path, "metadata");
+    check_generated_selector(o, errors);
+    check_job_spec(spec, &path, errors);
+    if (!value_is_present(selector)) {
+        field_error_at(errors, FIELD_REQUIRED, &selector_path, VALUE_ABSENT, NO_DETAIL);
+        return;
+    }
+    check_label_selector(errors, &selector_path, selector);
+    struct value labels = VALUE_GET(spec, template, metadata, labels);
+    if (!selector_matches_labels(selector, labels))
+        child_error(errors, FIELD_INVALID, &meta, "labels", labels,
+                    "`selector` does not match template `labels`");
+}
+
+void validate_job_update(struct value new_job, struct value old_job, errors_t *errors)
+{
+    static const struct {
+        atom key;
+        const char *name;
+    } fixed[] = {{ATOM_completionMode, "completionMode"},
+                 {ATOM_podFailurePolicy, "podFailurePolicy"},
+                 {ATOM_backoffLimitPerIndex, "backoffLimitPerIndex"},
+                 {ATOM_managedBy, "managedBy"},
+                 {ATOM_successPolicy, "successPolicy"}};
+    struct value new = value_get(new_job, ATOM_spec), old = value_get(old_job, ATOM_spec);
+    struct field_path path = path_child(NULL, "spec");
+    struct value was = VALUE_GET(old, completions), is = VALUE_GET(new, completions);
+    if (!value_equal(was, is)) {
+        if (!VALUE_IS(new, "Indexed", completionMode))
+            check_immutable(errors, &path, "completions", is, was);
+        else if (!value_equal(is, VALUE_GET(new, parallelism)))
+            child_error(errors, FIELD_INVALID, &path, "completions", is,
+                        "can only be modified in tandem with spec.parallelism");
+    }
+    check_immutable(errors, &path, "selector", VALUE_GET(new, selector), VALUE_GET(old, selector));
+    bool may_schedule = VALUE_BOOL_AT(old, suspend) &&
+                        !value_is_present(VALUE_GET(old_job, status, startTime));
+    if (!may_schedule)
+        check_immutable(errors, &path, "template", VALUE_GET(new, template), VALUE_GET(old, template));
+    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
+        check_immutable(errors, &path, fixed[i].name, value_get(new, fixed[i].key),
+                        value_get(old, fixed[i].key));
+}
+
+/* ---- CronJob ---- */
+
+/* One part of a field: "*", "5", "1-5", with "/2". */
+static bool check_cron_part(struct str part, int64_t low, int64_t high, struct text *why)
+{
+    struct str step, range = str_cut(part, '/', &step), end, begin = str_cut(range, '-', &end);
+    int64_t from = low, to = high, by = 1;
+    if (range.size < part.size && (!str_to_int64(step, &by) || by <= 0)) {
+        text_printf(why, "step of range should be a positive number: %.*s", STR_ARG(part));
+        return false;
+    }
+    if (str_equal(range, S("*")) || str_equal(range, S("?")))
+        return true;
+    bool has_letters = begin.size > 0 && !(begin.bytes[0] >= '0' && begin.bytes[0] <= '9');
+    if (has_letters && high <= 12)
+        return true; /* JAN, MON */
+    if (!str_to_int64(begin, &from)) {
+        text_printf(why, "failed to parse int from %.*s: strconv.Atoi: parsing \"%.*s\": invalid syntax",
+                    STR_ARG(begin), STR_ARG(begin));
+        return false;
+    }
+    to = from;
+    if (begin.size < range.size && !str_to_int64(end, &to)) {
+        text_printf(why, "failed to parse int from %.*s: strconv.Atoi: parsing \"%.*s\": invalid syntax",
+                    STR_ARG(end), STR_ARG(end));
+        return false;
+    }
+    if (from < low)
+        text_printf(why, "beginning of range (%d) below minimum (%d): %.*s", (int)from, (int)low,
+                    STR_ARG(part));
+    else if (to > high)
+        text_printf(why, "end of range (%d) above maximum (%d): %.*s", (int)to, (int)high, STR_ARG(part));
+    else if (from > to)
+        text_printf(why, "beginning of range (%d) beyond end of range (%d): %.*s", (int)from, (int)to,
+                    STR_ARG(part));
+    return why->size == 0;
+}
+
+static void cron_fault(struct str schedule, struct text *why)
+{
+    static const int limits[5][2] = {{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 6}};
+    struct str fields[16];
+    size_t count = 0;
+    if (str_starts_with(schedule, S("@"))) {
+        AUTO(value) struct value v = value_string(schedule);
+        if (!is_one_of(v, "@yearly|@annually|@monthly|@weekly|@daily|@midnight|@hourly") &&
+            !str_starts_with(schedule, S("@every ")))
+            text_printf(why, "unrecognized descriptor: %.*s", STR_ARG(schedule));
+        return;
+    }
+    for (struct str rest = str_trim(schedule); rest.size > 0;) {
+        struct str after, field = str_cut(rest, ' ', &after);
+        if (count < ARRAY_COUNT(fields))
+            fields[count] = field;
+        count++;
+        rest = str_trim(after);
+    }
+    if (count != 5) {
+        text_printf(why, "expected exactly 5 fields, found %d: [", (int)count);
+        for (size_t i = 0; i < count && i < ARRAY_COUNT(fields); i++)
+            text_printf(why, "%s%.*s", i ? " " : "", STR_ARG(fields[i]));
+        text_add_byte(why, ']');
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (struct str rest = fields[i]; rest.size > 0;) {
+            struct str after, part = str_cut(rest, ',', &after);
+            if (!check_cron_part(part, limits[i][0], limits[i][1], why))
+                return;
+            rest = after;
+        }
+    }
+}
+
+static void check_schedule(struct value spec, path_t path, errors_t *errors)
+{
+    struct value schedule = VALUE_GET(spec, schedule), zone = VALUE_GET(spec, timeZone);
+    if (!check_required(errors, path, "schedule", schedule))
+        return;
+    AUTO(text) struct text why = {0};
+    struct str s = value_str(schedule);
+    if (str_contains(s, S("TZ"))) {
+        child_error(errors, FIELD_INVALID, path, "schedule", schedule,
+                    value_is_present(zone)
+                        ? "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+                        : "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+    } else {
+        cron_fault(s, &why);
+        if (why.size > 0)
+            child_error(errors, FIELD_INVALID, path, "schedule", schedule, "%s", text_c(&why));
+    }
+    if (!value_is_present(zone))
+        return;
+    struct str z = value_str(zone);
+    bool looks_right = str_equal(z, S("UTC")) || str_equal(z, S("GMT")) ||
+                       (z.size > 2 && z.bytes[0] >= 'A' && z.bytes[0] <= 'Z' &&
+                        str_find(z, '/') > 0 && str_find(z, '/') + 1 < z.size);
+    if (z.size == 0)
+        child_error(errors, FIELD_INVALID, path, "timeZone", zone,
+                    "timeZone must be nil or non-empty string");
+    else if (str_equal(z, S("Local")))
+        child_error(errors, FIELD_INVALID, path, "timeZone", zone,
+                    "timeZone must be an explicit time zone as defined in "
+                    "https://www.iana.org/time-zones");
+    else if (!looks_right)
+        child_error(errors, FIELD_INVALID, path, "timeZone", zone, "unknown time zone %.*s", STR_ARG(z));
+}
+
+void validate_cron_job(struct value o, errors_t *errors)
+{
+    struct value spec = value_get(o, ATOM_spec);
+    struct field_path path = path_child(NULL, "spec"), job = path_child(&path, "jobTemplate"),
+                      job_spec = path_child(&job, "spec");
+    check_schedule(spec, &path, errors);
+    check_nonnegative(errors, &path, "startingDeadlineSeconds",
+                      VALUE_GET(spec, startingDeadlineSeconds));
+    check_choice(errors, &path, "concurrencyPolicy", VALUE_GET(spec, concurrencyPolicy),
+                 "Allow|Forbid|Replace");
+    check_job_spec(VALUE_GET(spec, jobTemplate, spec), &job_spec, errors);
+    if (value_is_present(VALUE_GET(spec, jobTemplate, spec, selector)))
+        child_error(errors, FIELD_INVALID, &job_spec, "selector",
+                    VALUE_GET(spec, jobTemplate, spec, selector), "`selector` will be auto-generated");
+    check_nonnegative(errors, &path, "successfulJobsHistoryLimit",
+                      VALUE_GET(spec, successfulJobsHistoryLimit));
+    check_nonnegative(errors, &path, "failedJobsHistoryLimit",
+                      VALUE_GET(spec, failedJobsHistoryLimit));
+}
+
+/* ---- HorizontalPodAutoscaler ---- */
+
+void validate_autoscaler(struct value o, errors_t *errors)
+{
+    struct value spec = value_get(o, ATOM_spec), max = VALUE_GET(spec, maxReplicas);
+    struct field_path path = path_child(NULL, "spec"), target = path_child(&path, "scaleTargetRef"),
+                      metrics_path = path_child(&path, "metrics");
+    int64_t least = VALUE_INT(spec, 1, minReplicas);
+    if (least < 1)
+        child_error(errors, FIELD_INVALID, &path, "minReplicas", VALUE_GET(spec, minReplicas),
+                    "must be greater than or equal to 1");
+    if (value_as_integer(max, 0) < 1)
+        child_error(errors, FIELD_REQUIRED, &path, "maxReplicas", VALUE_ABSENT,
+                    "must be set and greater than 0");
+    else if (value_as_integer(max, 0) < least)
+        child_error(errors, FIELD_INVALID, &path, "maxReplicas", max,
+                    "must be greater than or equal to `minReplicas`");
+    if (check_required(errors, &target, "kind", VALUE_GET(spec, scaleTargetRef, kind)))
+        check_child_rule(errors, &target, "kind", VALUE_GET(spec, scaleTargetRef, kind),
+                         name_path_segment);
+    if (check_required(errors, &target, "name", VALUE_GET(spec, scaleTargetRef, name)))
+        check_child_rule(errors, &target, "name", VALUE_GET(spec, scaleTargetRef, name),
+                         name_path_segment);
+    struct value metrics = VALUE_GET(spec, metrics);
+    for (size_t i = 0; i < value_count(metrics); i++) {
+        struct field_path item = path_index(&metrics_path, i);
+        struct value type = VALUE_GET(value_at(metrics, i), type);
+        if (!text_is_set(type))
+            child_error(errors, FIELD_REQUIRED, &item, "type", VALUE_ABSENT,
+                        "must specify a metric source type");
+        else
+            check_optional_choice(errors, &item, "type", type,
+                                  "ContainerResource|External|Object|Pods|Resource");
+    }
+}

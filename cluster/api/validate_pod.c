@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pods and pod templates, and what may change in a pod (ValidatePodSpec, ValidatePodUpdate upstream).
+ *
+ * A pod's spec is fixed but for images, a shorter deadline, more tolerations; a gated pod may lose gates and gain node
+ * selectors. The check makes the old spec take over what may change, and compares the rest.
+ *
+ * DEVIATION: the refusal of any other change ends upstream with a diff of Go structs; here it ends before it.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/api/validate.h"
+
+#include "cluster/api/validate_parts.h"
+
+static void check_dns(struct value spec, path_t path, errors_t *errors);
+static void check_pod_security(struct value spec, path_t path, errors_t *errors);
+static void check_host_network(struct value spec, path_t path, errors_t *errors);
+static void check_names(struct value spec, path_t path, errors_t *errors);
+static void check_gates(struct value spec, path_t path, errors_t *errors);
+
+void validate_pod_spec(struct value spec, path_t path, errors_t *errors)
+{
+    struct field_path selector = path_child(path, "nodeSelector"),
+                      resources = path_child(path, "resources");
+    validate_volumes(spec, path, errors);
+    validate_containers(spec, value_get(spec, ATOM_volumes), path, errors);
+    if (value_is_present(value_get(spec, ATOM_resources)))
+        validate_resources(value_get(spec, ATOM_resources), &resources, errors);
+    check_host_network(spec, path, errors);
+    check_choice(errors, path, "restartPolicy", value_get(spec, ATOM_restartPolicy),
+                 "Always|Never|OnFailure");
+    check_choice(errors, path, "dnsPolicy", value_get(spec, ATOM_dnsPolicy),
+                 "ClusterFirst|ClusterFirstWithHostNet|Default|None");
+    check_labels(errors, &selector, value_get(spec, ATOM_nodeSelector));
+    check_pod_security(spec, path, errors);
+    check_dns(spec, path, errors);
+    check_gates(spec, path, errors);
+    validate_scheduling(spec, path, errors);
+    check_names(spec, path, errors);
+}
+
+/* ---- parts ---- */
+
+static void check_host_network(struct value spec, path_t path, errors_t *errors)
+{
+    static const struct {
+        atom key;
+        const char *name;
+    } lists[] = {{ATOM_containers, "containers"}, {ATOM_initContainers, "initContainers"}};
+    if (!VALUE_BOOL_AT(spec, hostNetwork))
+        return;
+    for (size_t l = 0; l < ARRAY_COUNT(lists); l++) {
+        struct value list = value_get(spec, lists[l].key);
+        struct field_path list_path = path_child(path, lists[l].name);
+        for (size_t i = 0; i < value_count(list); i++) {
+            struct value ports = value_get(value_at(list, i), ATOM_ports);
+            struct field_path container = path_index(&list_path, i),
+                              port_list = path_child(&container, "ports");
+            for (size_t k = 0; k < value_count(ports); k++) {
+                struct value p = value_at(ports, k);
+                struct field_path item = path_index(&port_list, k);
+                int64_t host = VALUE_INT(p, 0, hostPort);
+                if (host != VALUE_INT(p, 0, containerPort))
+                    child_error(errors, FIELD_INVALID, &item, "hostPort", value_integer(host),
+                                "must match `containerPort` when `hostNetwork` is true");
+            }
+        }
+    }
+}
+
+static void check_id(errors_t *errors, path_t path, const char *name, struct value id)
+{
+    int64_t n = value_as_integer(id, 0);
+    if (n < 0 || n > INT32_MAX)
+        child_error(errors, FIELD_INVALID, path, name, id,
+                    "must be between 0 and 2147483647, inclusive");
+}
+
+static void check_pod_security(struct value spec, path_t path, errors_t *errors)
+{
+    struct value s = value_get(spec, ATOM_securityContext), groups;
+    struct field_path here = path_child(path, "securityContext"),
+                      list = path_child(&here, "supplementalGroups");
+    check_id(errors, &here, "fsGroup", value_get(s, ATOM_fsGroup));
+    check_id(errors, &here, "runAsUser", value_get(s, ATOM_runAsUser));
+    check_id(errors, &here, "runAsGroup", value_get(s, ATOM_runAsGroup));
+    groups = value_get(s, ATOM_supplementalGroups);
+    for (size_t i = 0; i < value_count(groups); i++) {
+        int64_t n = value_as_integer(value_at(groups, i), 0);
+        struct field_path item = path_index(&list, i);
+        if (n < 0 || n > INT32_MAX)
+            field_error_at(errors, FIELD_INVALID, &item, value_at(groups, i),
+                           "must be between 0 and 2147483647, inclusive");
+    }
+    check_optional_choice(errors, &here, "fsGroupChangePolicy", value_get(s, ATOM_fsGroupChangePolicy),
+                          "Always|OnRootMismatch");
+    if (VALUE_BOOL_AT(spec, hostPID) && VALUE_BOOL_AT(spec, shareProcessNamespace))
+        child_error(errors, FIELD_INVALID, path, "shareProcessNamespace", value_bool(true),
+                    "ShareProcessNamespace and HostPID cannot both be enabled");
+}
+
+static void check_dns(struct value spec, path_t path, errors_t *errors)
+{
+    struct value config = value_get(spec, ATOM_dnsConfig), servers, searches;
+    struct field_path here = path_child(path, "dnsConfig");
+    servers = value_get(config, ATOM_nameservers);
+    searches = value_get(config, ATOM_searches);
+    if (VALUE_IS(spec, "None", dnsPolicy)) {
+        if (!value_is_present(config))
+            field_error_at(errors, FIELD_REQUIRED, &here, VALUE_ABSENT,
+                           "must provide `dnsConfig` when `dnsPolicy` is None");
+        else if (value_count(servers) == 0)
+            child_error(errors, FIELD_REQUIRED, &here, "nameservers", VALUE_ABSENT,
+                        "must provide at least one DNS nameserver when `dnsPolicy` is None");
+    }
+    if (value_count(servers) > 3)
+        child_error(errors, FIELD_INVALID, &here, "nameservers", servers,
+                    "must not have more than 3 nameservers");
+    for (size_t i = 0; i < value_count(servers); i++) {
+        struct field_path list = path_child(&here, "nameservers"), item = path_index(&list, i);
+        bool is_v6 = false;
+        if (!text_is_ip(value_str(value_at(servers, i)), &is_v6))
+            field_error_at(errors, FIELD_INVALID, &item, value_at(servers, i),
+                           "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+    }
+    if (value_count(searches) > 32)
+        child_error(errors, FIELD_INVALID, &here, "searches", searches,
+                    "must not have more than 32 search paths");
+}
+
+static void check_gates(struct value spec, path_t path, errors_t *errors)
+{
+    struct value gates = value_get(spec, ATOM_schedulingGates);
+    struct field_path list = path_child(path, "schedulingGates");
+    for (size_t i = 0; i < value_count(gates); i++) {
+        struct field_path item = path_index(&list, i);
+        struct value name = value_get(value_at(gates, i), ATOM_name);
+        check_rule(errors, &item, name, name_qualified);
+        if (is_repeated_before(gates, i, ATOM_name))
+            field_error_at(errors, FIELD_DUPLICATE, &item, name, NO_DETAIL);
+    }
+}
+
+static void check_names(struct value spec, path_t path, errors_t *errors)
+{
+    static const struct {
+        atom key;
+        const char *name;
+        name_rule_fn rule;
+    } names[] = {{ATOM_serviceAccountName, "serviceAccountName", name_dns_subdomain},
+                 {ATOM_nodeName, "nodeName", name_dns_subdomain},
+                 {ATOM_hostname, "hostname", name_dns_label},
+                 {ATOM_subdomain, "subdomain", name_dns_label},
+                 {ATOM_priorityClassName, "priorityClassName", name_dns_subdomain},
+                 {ATOM_runtimeClassName, "runtimeClassName", name_dns_subdomain}};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct value v = value_get(spec, names[i].key);
+        if (text_is_set(v))
+            check_child_rule(errors, path, names[i].name, v, names[i].rule);
+    }
+    struct value deadline = value_get(spec, ATOM_activeDeadlineSeconds);
+    int64_t n = value_as_integer(deadline, 1);
+    if (n < 1 || n > INT32_MAX)
+        child_error(errors, FIELD_INVALID, path, "activeDeadlineSeconds", deadline,
+                    "must be between 1 and 2147483647, inclusive");
+    check_optional_choice(errors, path, "preemptionPolicy", value_get(spec, ATOM_preemptionPolicy),
+                          "Never|PreemptLowerPriority");
+}
+
+/* ---- Pod ---- */
+
+static void check_images(struct value list, const char *name, path_t spec, errors_t *errors)
+{
+    struct field_path list_path = path_child(spec, name);
+    for (size_t i = 0; i < value_count(list); i++) {
+        struct value image = value_get(value_at(list, i), ATOM_image);
+        struct str s = value_str(image);
+        struct field_path item = path_index(&list_path, i);
+        if (s.size != str_trim(s).size)
+            child_error(errors, FIELD_INVALID, &item, "image", image,
+                        "must not have leading or trailing whitespace");
+    }
+}
+
+void validate_pod(struct value o, errors_t *errors)
+{
+    struct value spec = value_get(o, ATOM_spec);
+    struct field_path path = path_child(NULL, "spec");
+    validate_pod_spec(spec, &path, errors);
+    check_images(value_get(spec, ATOM_containers), "containers", &path, errors);
+    check_images(value_get(spec, ATOM_initContainers), "initContainers", &path, errors);
+    if (!value_is_present(VALUE_GET(o, metadata, resourceVersion))) {
+        if (value_count(value_get(spec, ATOM_ephemeralContainers)) > 0)
+            child_error(errors, FIELD_FORBIDDEN, &path, "ephemeralContainers", VALUE_ABSENT,
+                        "cannot be set on create");
+        if (value_count(value_get(spec, ATOM_schedulingGates)) > 0 &&
+            text_is_set(value_get(spec, ATOM_nodeName)))
+            child_error(errors, FIELD_FORBIDDEN, &path, "nodeName", VALUE_ABSENT,
+                        "cannot be set until all schedulingGates have been cleared");
+    }
+}
+
+void validate_pod_template(struct value template_value, path_t path, errors_t *errors)
+{
+    struct field_path meta = path_child(path, "metadata"), labels = path_child(&meta, "labels"),
+                      annotations = path_child(&meta, "annotations"), spec = path_child(path, "spec");
+    struct value list = VALUE_GET(template_value, metadata, annotations);
+    check_labels(errors, &labels, VALUE_GET(template_value, metadata, labels));
+    for (size_t i = 0; i < value_count(list); i++) {
+        const char *why = name_qualified(value_key_at(list, i));
+        AUTO(value) struct value key = value_string(value_key_at(list, i));
+        if (why != NULL)
+            field_error_at(errors, FIELD_INVALID, &annotations, key, "%s", why);
+    }
+    validate_pod_spec(value_get(template_value, ATOM_spec), &spec, errors);
+    if (value_count(VALUE_GET(template_value, spec, ephemeralContainers)) > 0)
+        child_error(errors, FIELD_FORBIDDEN, &spec, "ephemeralContainers", VALUE_ABSENT,
+                    "ephemeral containers not allowed in pod template");
+}
+
+void validate_template_object(struct value o, errors_t *errors)
+{
+    struct field_path path = path_child(NULL, "template");
+    validate_pod_template(value_get(o, ATOM_template), &path, errors);
+}
+
+/* ---- update ---- */
+
+/* The images of `from`'s containers in `own_to`, where there are as many. */
+static struct value take_images(struct value own_to, struct value from, atom list_key)
+{
+    struct value to_list = value_get(own_to, list_key), from_list = value_get(from, list_key);
+    if (value_is_same(to_list, from_list) || value_count(to_list) != value_count(from_list))
+        return own_to;
+    struct value changed = value_keep(to_list);
+    for (size_t i = 0; i < value_count(from_list); i++) {
+        struct value image = value_keep(value_get(value_at(from_list, i), ATOM_image));
+        changed = value_set_at(changed, i,
+                               value_set(value_keep(value_at(changed, i)), ATOM_image, image));
+    }
+    return value_set(own_to, list_key, changed);
+}
+
+static void check_tolerations_grow(struct value new, struct value old, path_t path, errors_t *errors)
+{
+    for (size_t i = 0; i < value_count(old); i++) {
+        AUTO(value) struct value a =
+            value_set(value_keep(value_at(old, i)), ATOM_tolerationSeconds, VALUE_ABSENT);
+        bool is_kept = false;
+        for (size_t k = 0; k < value_count(new) && !is_kept; k++) {
+            AUTO(value) struct value b =
+                value_set(value_keep(value_at(new, k)), ATOM_tolerationSeconds, VALUE_ABSENT);
+            is_kept = value_equal(a, b);
+        }
+        if (!is_kept) {
+            child_error(errors, FIELD_FORBIDDEN, path, "tolerations", VALUE_ABSENT,
+                        "existing toleration can not be modified except its tolerationSeconds");
+            return;
+        }
+    }
+}
+
+static void check_deadline(struct value new, struct value old, path_t path, errors_t *errors)
+{
+    struct value was = value_get(old, ATOM_activeDeadlineSeconds);
+    struct value is = value_get(new, ATOM_activeDeadlineSeconds);
+    if (!value_is_present(was))
+        return;
+    if (!value_is_present(is))
+        child_error(errors, FIELD_INVALID, path, "activeDeadlineSeconds", VALUE_ABSENT,
+                    "must not update from a positive integer to nil value");
+    else if (value_as_integer(is, 0) > value_as_integer(was, 0))
+        child_error(errors, FIELD_INVALID, path, "activeDeadlineSeconds", is,
+                    "must be less than or equal to previous value");
+}
+
+/* A gated pod: gates may go, node selectors may come. */
+static struct value take_scheduling(struct value own_to, struct value new, path_t path,
+                                    errors_t *errors)
+{
+    struct value was = value_get(own_to, ATOM_schedulingGates);
+    struct value gates = value_get(new, ATOM_schedulingGates);
+    struct field_path list = path_child(path, "schedulingGates");
+    for (size_t i = 0; i < value_count(gates); i++) {
+        bool is_old = false;
+        for (size_t k = 0; k < value_count(was); k++)
+            is_old |= value_equal(value_at(gates, i), value_at(was, k));
+        struct field_path item = path_index(&list, i);
+        if (!is_old)
+            child_error(errors, FIELD_FORBIDDEN, &item, "name", VALUE_ABSENT,
+                        "only deletion is allowed, but found new scheduling gate '%.*s'",
+                        STR_ARG(VALUE_STR(value_at(gates, i), name)));
+    }
+    bool was_gated = value_count(was) > 0;
+    own_to = value_set(own_to, ATOM_schedulingGates, value_keep(gates));
+    if (!was_gated)
+        return own_to;
+    struct value selector = value_get(own_to, ATOM_nodeSelector);
+    for (size_t i = 0; i < value_count(selector); i++) {
+        if (!value_equal(value_get_key(VALUE_GET(new, nodeSelector), value_key_at(selector, i)),
+                         value_member_at(selector, i))) {
+            child_error(errors, FIELD_INVALID, path, "nodeSelector", VALUE_GET(new, nodeSelector),
+                        "only additions to spec.nodeSelector are allowed (no mutations or deletions)");
+            break;
+        }
+    }
+    own_to = value_set(own_to, ATOM_nodeSelector, value_keep(VALUE_GET(new, nodeSelector)));
+    return value_set(own_to, ATOM_affinity, value_keep(value_get(new, ATOM_affinity)));
+}
+
+void validate_pod_update(struct value new_pod, struct value old_pod, errors_t *errors)
+{
+    struct value new = value_get(new_pod, ATOM_spec), old = value_get(old_pod, ATOM_spec);
+    struct field_path path = path_child(NULL, "spec");
+    if (value_is_same(new, old))
+        return;
+    if (value_count(VALUE_GET(new, containers)) != value_count(VALUE_GET(old, containers)) ||
+        value_count(VALUE_GET(new, initContainers)) != value_count(VALUE_GET(old, initContainers))) {
+        child_error(errors, FIELD_FORBIDDEN, &path,
+                    value_count(VALUE_GET(new, containers)) != value_count(VALUE_GET(old, containers))
+                        ? "containers"
+                        : "initContainers",
+                    VALUE_ABSENT, "pod updates may not add or remove containers");
+        return;
+    }
+    check_deadline(new, old, &path, errors);
+    check_tolerations_grow(value_get(new, ATOM_tolerations), value_get(old, ATOM_tolerations), &path,
+                           errors);
+    struct value allowed = take_images(value_keep(old), new, ATOM_containers);
+    allowed = take_images(allowed, new, ATOM_initContainers);
+    allowed = value_set(allowed, ATOM_activeDeadlineSeconds,
+                        value_keep(value_get(new, ATOM_activeDeadlineSeconds)));
+    allowed = value_set(allowed, ATOM_tolerations, value_keep(value_get(new, ATOM_tolerations)));
+    if (VALUE_INT(old, 0, terminationGracePeriodSeconds) < 0 &&
+        VALUE_INT(new, 0, terminationGracePeriodSeconds) == 1)
+        allowed = value_set(allowed, ATOM_terminationGracePeriodSeconds, value_integer(1));
+    allowed = take_scheduling(allowed, new, &path, errors);
+    if (!value_equal(allowed, new))
+        field_error_at(errors, FIELD_FORBIDDEN, &path, VALUE_ABSENT,
+                       "pod updates may not change fields other than `spec.containers[*].image`,"
+                       "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+                       "`spec.tolerations` (only additions to existing tolerations),"
+                       "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+                       "previously negative)");
+    value_drop(allowed);
+}
+
+/* ---- subresources ---- */
+
+/* Each container's resources of `from` in `own_to`. */
+static struct value take_resources(struct value own_to, struct value from, atom list_key)
+{
+    struct value list = value_get(own_to, list_key), other = value_get(from, list_key);
+    struct value changed = value_keep(list);
+    for (size_t i = 0; i < value_count(list) && i < value_count(other); i++) {
+        struct value resources = value_keep(value_get(value_at(other, i), ATOM_resources));
+        changed = value_set_at(changed, i,
+                               value_set(value_keep(value_at(changed, i)), ATOM_resources, resources));
+    }
+    return value_is_present(list) ? value_set(own_to, list_key, changed) : own_to;
+}
+
+void validate_pod_resize(struct value new_pod, struct value old_pod, struct field_errors *errors)
+{
+    struct value new = value_get(new_pod, ATOM_spec), old = value_get(old_pod, ATOM_spec);
+    struct field_path path = path_child(NULL, "spec");
+    if (value_count(VALUE_GET(new, containers)) != value_count(VALUE_GET(old, containers))) {
+        child_error(errors, FIELD_FORBIDDEN, &path, "containers", VALUE_ABSENT,
+                    "containers may not be added or removed on resize");
+        return;
+    }
+    validate_containers(new, value_get(new, ATOM_volumes), &path, errors);
+    AUTO(value) struct value allowed = take_resources(value_keep(old), new, ATOM_containers);
+    allowed = take_resources(allowed, new, ATOM_initContainers);
+    allowed = value_set(allowed, ATOM_resources, value_keep(value_get(new, ATOM_resources)));
+    if (!value_equal(allowed, new))
+        field_error_at(errors, FIELD_FORBIDDEN, &path, VALUE_ABSENT,
+                       "only cpu and memory resources are mutable");
+}
+
+void validate_pod_ephemeral_containers(struct value new_pod, struct value old_pod,
+                                       struct field_errors *errors)
+{
+    struct value new = VALUE_GET(new_pod, spec, ephemeralContainers);
+    struct value old = VALUE_GET(old_pod, spec, ephemeralContainers);
+    struct field_path spec = path_child(NULL, "spec"), list = path_child(&spec, "ephemeralContainers");
+    for (size_t i = 0; i < value_count(old); i++) {
+        struct value was = value_at(old, i), is = VALUE_ABSENT;
+        for (size_t k = 0; k < value_count(new); k++) {
+            if (value_equal(VALUE_GET(value_at(new, k), name), VALUE_GET(was, name)))
+                is = value_at(new, k);
+        }
+        if (!value_equal(is, was))
+            field_error_at(errors, FIELD_FORBIDDEN, &list, VALUE_ABSENT,
+                           "existing ephemeral containers \"%.*s\" may not be %s",
+                           STR_ARG(VALUE_STR(was, name)),
+                           value_is_present(is) ? "changed" : "removed");
+    }
+    for (size_t i = 0; i < value_count(new); i++) {
+        struct field_path item = path_index(&list, i);
+        struct value c = value_at(new, i);
+        if (check_required(errors, &item, "name", VALUE_GET(c, name)))
+            check_child_rule(errors, &item, "name", VALUE_GET(c, name), name_dns_label);
+        check_required(errors, &item, "image", VALUE_GET(c, image));
+        if (is_repeated_before(new, i, ATOM_name))
+            child_error(errors, FIELD_DUPLICATE, &item, "name", VALUE_GET(c, name), NO_DETAIL);
+    }
+}
+
+/* ---- warnings ---- */
+
+struct value validate_warnings(const struct resource *r, struct value object, struct value own_warnings)
+{
+    if (r->index == RESOURCE_endpoints)
+        own_warnings = value_append(
+            own_warnings, value_string(S("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
+                                         "EndpointSlice")));
+    else if (r->index == RESOURCE_componentstatuses)
+        own_warnings = value_append(own_warnings,
+                                    value_string(S("v1 ComponentStatus is deprecated in v1.19+")));
+    else if (r->index == RESOURCE_pods &&
+             VALUE_INT(object, 0, spec, terminationGracePeriodSeconds) < 0)
+        own_warnings = value_append(
+            own_warnings, value_string(S("spec.terminationGracePeriodSeconds: must be >= 0; negative "
+                                         "values are invalid and will be treated as 1")));
+    return own_warnings;
+}
