@@ -113,6 +113,28 @@ static void write_string(struct value v, struct text *out)
 
 /* ---- numbers ---- */
 
+/* "-1.25e+01" without exponent: -12.5; zeros fill up to the point. */
+static void write_plain(const char *scientific, struct text *out)
+{
+    char digits[DOUBLE_DIGITS_MAX + 1];
+    size_t count = 0;
+    if (*scientific == '-')
+        text_add_byte(out, *scientific++);
+    for (; *scientific != 'e'; scientific++)
+        if (*scientific != '.')
+            digits[count++] = *scientific;
+    long point = strtol(scientific + 1, NULL, 10) + 1; /* digits before the point */
+    if (point <= 0)
+        text_add(out, S("0."));
+    for (long i = point; i < 0; i++)
+        text_add_byte(out, '0');
+    for (size_t i = 0; i < count || (long)i < point; i++) {
+        if ((long)i == point && i > 0)
+            text_add_byte(out, '.');
+        text_add_byte(out, i < count ? digits[i] : '0');
+    }
+}
+
 void json_write_double(double d, struct text *out)
 {
     CHECK(isfinite(d));
@@ -135,10 +157,7 @@ void json_write_double(double d, struct text *out)
         text_add(out, str_slice(s, exponent, s.size));
         return;
     }
-    char *exponent_text = strchr(buffer, 'e');
-    int exponent = (int)strtol(exponent_text + 1, NULL, 10);
-    int decimals = digits - 1 - exponent;
-    text_printf(out, "%.*f", decimals > 0 ? decimals : 0, d);
+    write_plain(buffer, out);
 }
 
 /* ---- trees ---- */
