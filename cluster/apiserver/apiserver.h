@@ -62,6 +62,8 @@ struct apiserver_config {
     bool no_bootstrap;                  /* no post-start hooks: for tests of the bare server */
 };
 extern const struct process_type apiserver_process;
+/* For etcd_config.stamp: the object with the revision as its metadata.resourceVersion. */
+struct value apiserver_stamp(struct value own_object, int64_t revision);
 
 /* ---- for checkers and eyes outside: sim_process_state of an API server ---- */
 

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the pipeline asks of the object model (machinery.h): versions of one stored object, and patches.
+ *
+ * Two kinds are served in two shapes: events (core/v1 is stored, events.k8s.io/v1 renames some fields) and horizontal pod
+ * autoscalers (autoscaling/v2 is stored, v1 has only a CPU target). Everything else differs in nothing.
+ *
+ * DEVIATION: autoscaling/v1 shows the CPU utilisation target and leaves the metrics it cannot express out, instead of keeping
+ * them in annotations (autoscaling.alpha.kubernetes.io/metrics and its kin).
+ */
+#include "cluster/apiserver/machinery.h"
+
+#include "cluster/api/decode.h"
+#include "cluster/api/json.h"
+#include "cluster/api/object.h"
+#include "cluster/api/patch.h"
+#include "cluster/api/schema.h"
+#include "cluster/api/strategic.h"
+
+struct value object_with_version(struct value own_object, int64_t revision)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + revision % 10);
+        revision /= 10;
+    } while (revision > 0);
+    return VALUE_SET(own_object, value_string((struct str){digits + at, sizeof(digits) - at}), metadata, resourceVersion);
+}
+
+/* ---- versions ---- */
+
+static struct value move(struct value own_object, atom from, atom to)
+{
+    struct value part = value_keep(value_get(own_object, from));
+    own_object = value_set(own_object, from, VALUE_ABSENT);
+    return value_is_present(part) ? value_set(own_object, to, part) : own_object;
+}
+
+static const struct {
+    atom stored, shown;
+} event_fields[] = {{ATOM_involvedObject, ATOM_regarding},
+                    {ATOM_message, ATOM_note},
+                    {ATOM_reportingComponent, ATOM_reportingController},
+                    {ATOM_source, ATOM_deprecatedSource},
+                    {ATOM_firstTimestamp, ATOM_deprecatedFirstTimestamp},
+                    {ATOM_lastTimestamp, ATOM_deprecatedLastTimestamp},
+                    {ATOM_count, ATOM_deprecatedCount}};
+
+static struct value convert_event(struct value own_object, bool to_stored)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(event_fields); i++)
+        own_object = to_stored ? move(own_object, event_fields[i].shown, event_fields[i].stored)
+                               : move(own_object, event_fields[i].stored, event_fields[i].shown);
+    return own_object;
+}
+
+static struct value hpa_to_v1(struct value own_object)
+{
+    struct value metrics = VALUE_GET(own_object, spec, metrics), current = VALUE_GET(own_object, status, currentMetrics);
+    struct value target = VALUE_ABSENT, utilization = VALUE_ABSENT;
+    for (size_t i = 0; i < value_count(metrics); i++)
+        if (VALUE_IS(value_at(metrics, i), "cpu", resource, name))
+            target = value_keep(VALUE_GET(value_at(metrics, i), resource, target, averageUtilization));
+    for (size_t i = 0; i < value_count(current); i++)
+        if (VALUE_IS(value_at(current, i), "cpu", resource, name))
+            utilization = value_keep(VALUE_GET(value_at(current, i), resource, current, averageUtilization));
+    own_object = VALUE_REMOVE(own_object, spec, metrics);
+    own_object = VALUE_REMOVE(own_object, spec, behavior);
+    own_object = VALUE_REMOVE(own_object, status, currentMetrics);
+    own_object = VALUE_REMOVE(own_object, status, conditions);
+    if (value_is_present(target))
+        own_object = VALUE_SET(own_object, target, spec, targetCPUUtilizationPercentage);
+    if (value_is_present(utilization))
+        own_object = VALUE_SET(own_object, utilization, status, currentCPUUtilizationPercentage);
+    return own_object;
+}
+
+static struct value hpa_to_v2(struct value own_object)
+{
+    struct value target = value_keep(VALUE_GET(own_object, spec, targetCPUUtilizationPercentage));
+    own_object = VALUE_REMOVE(own_object, spec, targetCPUUtilizationPercentage);
+    own_object = VALUE_REMOVE(own_object, status, currentCPUUtilizationPercentage);
+    if (value_is_present(target))
+        own_object = VALUE_SET(own_object,
+                               value_pack("[{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: %v}}}]", target),
+                               spec, metrics);
+    return own_object;
+}
+
+struct value version_convert(struct value own_object, const struct resource *from, const struct resource *to)
+{
+    if (from == to)
+        return own_object;
+    bool to_stored = to->storage == to;
+    if (to->storage == resource_get(RESOURCE_events))
+        own_object = convert_event(own_object, to_stored);
+    else if (to->storage == resource_get(RESOURCE_horizontalpodautoscalers))
+        own_object = to_stored ? hpa_to_v2(own_object) : hpa_to_v1(own_object);
+    own_object = value_set(own_object, ATOM_apiVersion, value_string(to->group_version));
+    return value_set(own_object, ATOM_kind, value_string(to->kind));
+}
+
+/* ---- patches ---- */
+
+static struct value refuse(int code, const char *reason, const struct text *why)
+{
+    return status_make(code, str_from(reason), text_str(why), value_object());
+}
+
+struct value patch_object(const struct request *r, struct value own_object, struct value *ret_status, struct value *warnings)
+{
+    AUTO(text) struct text why = {0};
+    struct value next = VALUE_ABSENT;
+    const struct type_schema *type = schema_for_subresource(r->resource, r->subresource);
+    switch (r->patch_type) {
+    case PATCH_JSON: {
+        enum patch_result result = json_patch_apply(own_object, r->body, &next, &why);
+        if (result != PATCH_APPLIED) {
+            *ret_status = refuse((int)result, result == PATCH_MALFORMED ? "BadRequest" : result == PATCH_TOO_LARGE ? "RequestEntityTooLarge" : "Invalid", &why);
+            return VALUE_ABSENT;
+        }
+        break;
+    }
+    case PATCH_MERGE:
+        next = merge_patch_apply(own_object, r->body);
+        break;
+    case PATCH_STRATEGIC:
+        next = strategic_merge(type, own_object, r->body, &why);
+        if (!value_is_present(next)) {
+            *ret_status = refuse(400, "BadRequest", &why);
+            return VALUE_ABSENT;
+        }
+        break;
+    case PATCH_APPLY:
+    case PATCH_NONE:
+        value_drop(own_object);
+        *ret_status = status_make(415, S("UnsupportedMediaType"),
+                                  S("the body of the request was in an unknown format - accepted media types include: "
+                                    "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"),
+                                  value_object());
+        return VALUE_ABSENT;
+    }
+    if (r->is_typed)
+        return next;
+    const struct decode_options options = {.validation = r->field_validation};
+    return decode(type, next, &options, ret_status, warnings);
+}
+
+struct value status_options_invalid(const char *kind, const struct field_errors *errors)
+{
+    const struct resource options = {.group = S("meta.k8s.io"), .kind = str_from(kind)};
+    return status_invalid(&options, S(""), errors);
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one pipeline that every request takes, however it came in:
+ *
+ *     authenticate -> (impersonate) -> wait for a seat -> authorize -> read: get, list, watch
+ *                                                                   -> write: decode -> default -> mutating admission
+ *                                                                      -> strategy -> validate -> validating admission
+ *                                                                      -> store (etcd) -> respond
+ *
+ * This file has the life of a call and the part that all verbs share; reading goes on in list.c, writing in registry.c.
+ *
+ * A call is refused with a Status; what is refused and would have changed something is told in the trace, so that a person
+ * sees why nothing happened. "A request that is not answered within --request-timeout" gets 504, whatever may still become of it.
+ */
+#include "cluster/apiserver/server.h"
+
+#include "cluster/api/object.h"
+#include "cluster/apiserver/list.h"
+#include "cluster/apiserver/registry.h"
+
+static bool impersonate(struct call *c, struct step *step);
+static bool may(struct call *c, struct step *step);
+static void call_free(struct call *c, struct step *step);
+
+/* ---- the way ---- */
+
+void pipeline_start(struct call *c, struct step *step)
+{
+    struct apiserver *s = c->server;
+    struct connection *k = c->connection;
+    if (k && k->user && k->credential == c->request->credential) {
+        c->user = user_ref(k->user);
+    } else {
+        c->user = authenticate(s, c->request->credential);
+        if (!c->user) {
+            call_refuse(c, step, status_unauthorized());
+            return;
+        }
+        if (k) {
+            user_unref(k->user);
+            credential_unref(k->credential);
+            k->user = user_ref(c->user);
+            k->credential = c->request->credential ? credential_ref(c->request->credential) : NULL;
+        }
+    }
+    if (value_is_present(c->request->impersonate_user) && !impersonate(c, step))
+        return;
+    fairness_enter(c, step);
+}
+
+static bool verb_is_served(const struct request *r)
+{
+    if (r->subresource != SUBRESOURCE_NONE && !(r->resource->subresources & (1u << r->subresource)))
+        return false;
+    if (r->subresource == SUBRESOURCE_NONE)
+        return (r->resource->verbs & (1u << r->verb)) != 0;
+    switch (r->subresource) {
+    case SUBRESOURCE_STATUS:
+    case SUBRESOURCE_SCALE:
+    case SUBRESOURCE_RESIZE:
+    case SUBRESOURCE_EPHEMERALCONTAINERS:
+    case SUBRESOURCE_APPROVAL:
+        return r->verb == VERB_GET || r->verb == VERB_UPDATE || r->verb == VERB_PATCH;
+    case SUBRESOURCE_FINALIZE:
+        return r->verb == VERB_UPDATE;
+    case SUBRESOURCE_BINDING:
+    case SUBRESOURCE_EVICTION:
+    case SUBRESOURCE_TOKEN:
+        return r->verb == VERB_CREATE;
+    case SUBRESOURCE_LOG:
+        return r->verb == VERB_GET;
+    case SUBRESOURCE_EXEC:
+    case SUBRESOURCE_ATTACH:
+    case SUBRESOURCE_PORTFORWARD:
+        return r->verb == VERB_GET || r->verb == VERB_CREATE;
+    case SUBRESOURCE_PROXY:
+        return true;
+    case SUBRESOURCE_NONE:
+    case SUBRESOURCE_COUNT:
+        break;
+    }
+    return false;
+}
+
+void pipeline_execute(struct call *c, struct step *step)
+{
+    const struct request *r = c->request;
+    if (!may(c, step))
+        return;
+    if (!verb_is_served(r)) {
+        call_refuse(c, step, status_make(405, S("MethodNotAllowed"),
+                                         S("the server does not allow this method on the requested resource"), value_object()));
+        return;
+    }
+    if (!c->server->caches.has_listed) {
+        call_refuse(c, step, status_too_many_requests(S("storage is (re)initializing"), 1));
+        return;
+    }
+    switch (r->verb) {
+    case VERB_GET:
+        registry_get(c, step);
+        break;
+    case VERB_LIST:
+        list_start(c, step);
+        break;
+    case VERB_WATCH:
+        watch_start(c, step);
+        break;
+    case VERB_CREATE:
+        registry_create(c, step);
+        break;
+    case VERB_UPDATE:
+    case VERB_PATCH:
+        registry_update(c, step);
+        break;
+    case VERB_DELETE:
+        registry_delete(c, step);
+        break;
+    case VERB_DELETE_COLLECTION:
+        registry_delete_collection(c, step);
+        break;
+    case VERB_COUNT:
+        break;
+    }
+}
+
+static struct attributes attributes_of(const struct request *r)
+{
+    struct attributes a = {.verb = str_from(verb_text(r->verb)),
+                           .group = r->resource->group,
+                           .resource = r->resource->plural,
+                           .subresource = str_from(subresource_text(r->subresource))};
+    if (r->key) {
+        a.namespace = r->key->namespace;
+        if (r->verb != VERB_CREATE || r->subresource != SUBRESOURCE_NONE)
+            a.name = r->key->name;
+    }
+    if (r->list)
+        a.field_selector = r->list->field_selector;
+    return a;
+}
+
+/* False: refused. */
+static bool may(struct call *c, struct step *step)
+{
+    const struct request *r = c->request;
+    if (c->is_internal || authorize_quickly(c->server, c->user, r))
+        return true;
+    struct attributes a = attributes_of(r);
+    char small[VALUE_SMALL_SIZE] = {0};
+    if (!r->key && r->resource->is_namespaced)
+        a.namespace = value_str_in(r->namespace, small);
+    /* "fieldSelector=metadata.name=x" is a request for x alone. */
+    struct str rest = value_str(a.field_selector), prefix = S("metadata.name=");
+    while (!r->key && rest.size > 0) {
+        struct str term = str_cut(rest, ',', &rest);
+        if (str_starts_with(term, prefix))
+            a.name = arena_str(step->scratch, str_slice(term, prefix.size, term.size));
+    }
+    if (authorize(c->server, c->user, &a))
+        return true;
+    AUTO(text) struct text why = {0};
+    authorize_refusal(c->user, &a, &why);
+    struct value status = status_forbidden(r->resource, a.name, text_str(&why));
+    if (r->subresource != SUBRESOURCE_NONE && a.name.size > 0) {
+        AUTO(text) struct text message = {0};
+        text_printf(&message, "%.*s \"%.*s\" is forbidden: %s", STR_ARG(r->resource->qualified), STR_ARG(a.name), text_c(&why));
+        status = VALUE_SET(status, value_string(text_str(&message)), message);
+    }
+    call_refuse(c, step, status);
+    return false;
+}
+
+static bool impersonate(struct call *c, struct step *step)
+{
+    struct str wanted = value_str(c->request->impersonate_user);
+    struct attributes a = {.verb = S("impersonate"), .resource = S("users"), .name = wanted};
+    if (!authorize(c->server, c->user, &a)) {
+        struct attributes asked = attributes_of(c->request);
+        AUTO(text) struct text verb = {0};
+        text_printf(&verb, "impersonate-on:user-info:%.*s", STR_ARG(asked.verb));
+        asked.verb = text_str(&verb);
+        char small[VALUE_SMALL_SIZE] = {0};
+        if (!c->request->key)
+            asked.namespace = value_str_in(c->request->namespace, small);
+        AUTO(text) struct text why = {0};
+        authorize_refusal(c->user, &asked, &why);
+        call_refuse(c, step, status_forbidden(c->request->resource, S(""), text_str(&why)));
+        return false;
+    }
+    struct user *other = user_make(c->server, wanted, NULL, 0, S(""));
+    user_unref(c->user);
+    c->user = other;
+    return true;
+}
+
+/* ---- the life of a call ---- */
+
+struct call *call_new(struct apiserver *s, struct step *step, struct request *own_request)
+{
+    struct call *c = mem_new(struct call);
+    c->server = s;
+    c->request = own_request;
+    c->resource = own_request->resource->storage;
+    c->key = own_request->key ? object_key_ref(own_request->key) : NULL;
+    c->deadline = instant_add(step->now, s->flags.request_timeout);
+    if (s->free_slots.count > 0) {
+        c->slot = vec_pop(&s->free_slots);
+        s->slots.items[c->slot] = c;
+    } else {
+        c->slot = (uint32_t)s->slots.count;
+        vec_push(&s->slots, c);
+    }
+    c->previous = s->last;
+    *(s->last ? &s->last->next : &s->first) = c;
+    s->last = c;
+    s->call_count++;
+    if (s->deadline_timer == 0)
+        s->deadline_timer = step_timer_set(step, c->deadline, TIMER_TAG(TIMER_CALL_DEADLINES, 0));
+    return c;
+}
+
+void call_own(struct apiserver *s, struct step *step, struct request *own_request,
+              void (*answered)(struct call *, struct step *, int, struct value), void *owner)
+{
+    own_request->is_typed = true;
+    if (!value_is_present(own_request->user_agent))
+        own_request->user_agent = value_string(S("kube-apiserver"));
+    struct call *c = call_new(s, step, own_request);
+    c->answered = answered;
+    c->answered_owner = owner;
+    c->user = user_ref(s->authorizer.own);
+    c->is_internal = true;
+    pipeline_execute(c, step);
+}
+
+void call_sub(struct call *parent, struct step *step, struct request *own_request,
+              void (*answered)(struct call *, struct step *, int, struct value))
+{
+    CHECK(parent->child == NULL);
+    own_request->is_typed = true;
+    own_request->user_agent = value_keep(parent->request->user_agent);
+    struct call *c = call_new(parent->server, step, own_request);
+    c->deadline = parent->deadline;
+    c->is_internal = true;
+    c->answered = answered;
+    c->parent = parent;
+    parent->child = c;
+    c->user = user_ref(parent->user);
+    pipeline_execute(c, step);
+}
+
+static int retry_after(struct value status)
+{
+    return (int)VALUE_INT(status, 0, details, retryAfterSeconds);
+}
+
+void call_finish(struct call *c, struct step *step, int code, struct value own_body)
+{
+    if (c->connection) {
+        struct response *r = response_new(c->request->id, code, own_body);
+        r->warnings = c->warnings;
+        c->warnings = VALUE_ABSENT;
+        if (code >= 400)
+            r->retry_after = duration_s(retry_after(own_body));
+        step_send(step, c->connection->stream, &r->message);
+        call_free(c, step);
+        return;
+    }
+    struct call *parent = c->parent;
+    void (*answered)(struct call *, struct step *, int, struct value) = c->answered;
+    if (parent) {
+        parent->child = NULL;
+        c->parent = NULL;
+        call_free(c, step);
+        answered(parent, step, code, own_body);
+    } else {
+        if (answered)
+            answered(c, step, code, own_body);
+        call_free(c, step);
+    }
+    value_drop(own_body);
+}
+
+void call_refuse(struct call *c, struct step *step, struct value own_status)
+{
+    int code = status_code(own_status);
+    if (c->request->verb >= VERB_CREATE) {
+        AUTO(text) struct text subject = {0};
+        text_printf(&subject, "%.*s", STR_ARG(c->request->resource->qualified));
+        if (c->key) {
+            text_add_byte(&subject, ' ');
+            object_key_text(c->key, &subject);
+        }
+        struct str reason = VALUE_STR(own_status, reason);
+        struct str message = VALUE_STR(own_status, message);
+        step_trace(step, "kube-apiserver", text_str(&subject), "%s by %s refused: %d %.*s: %.*s", verb_text(c->request->verb),
+                   c->user ? c->user->by : "nobody", code, STR_ARG(reason), STR_ARG(message));
+    }
+    call_finish(c, step, code, own_status);
+}
+
+void call_abandon(struct call *c, struct step *step)
+{
+    call_free(c, step);
+}
+
+void call_warn(struct call *c, struct value own_text)
+{
+    c->warnings = value_append(c->warnings, own_text);
+}
+
+void call_release(struct call *c)
+{
+    if (c->extra)
+        c->extra->release(c->extra);
+    service_allocation_free(c);
+    message_unref(&c->request->message);
+    user_unref(c->user);
+    object_key_unref(c->key);
+    value_drop(c->body);
+    value_drop(c->object);
+    value_drop(c->warnings);
+    etcd_kv_unref(c->existing);
+    mem_free(c);
+}
+
+static void call_free(struct call *c, struct step *step)
+{
+    struct apiserver *s = c->server;
+    if (c->etcd_operation) {
+        etcd_link_forget(s, c->etcd_operation);
+        service_allocation_free(c); /* it may yet be written */
+    }
+    service_release_reservations(c, step);
+    if (c->wait_version > 0)
+        list_forget(c);
+    if (c->parent)
+        c->parent->child = NULL;
+    if (c->child) {
+        c->child->parent = NULL;
+        c->child->answered = NULL;
+    }
+    *(c->previous ? &c->previous->next : &s->first) = c->next;
+    *(c->next ? &c->next->previous : &s->last) = c->previous;
+    if (c->connection_link) {
+        *c->connection_link = c->connection_next;
+        if (c->connection_next)
+            c->connection_next->connection_link = c->connection_link;
+    }
+    s->slots.items[c->slot] = NULL;
+    vec_push(&s->free_slots, c->slot);
+    s->call_count--;
+    fairness_leave(c, step);
+    call_release(c);
+}
+
+void calls_expire(struct apiserver *s, struct step *step)
+{
+    s->deadline_timer = 0;
+    while (s->first && s->first->deadline.ns <= step->now.ns)
+        call_refuse(s->first, step,
+                    status_timeout(S("request did not complete within requested timeout - context deadline exceeded"), 0));
+    if (s->first && s->deadline_timer == 0)
+        s->deadline_timer = step_timer_set(step, s->first->deadline, TIMER_TAG(TIMER_CALL_DEADLINES, 0));
+}
+
+/* ---- etcd ---- */
+
+static void on_etcd_answer(struct apiserver *s, struct step *step, const struct etcd_response *r, void *owner)
+{
+    (void)s;
+    struct call *c = owner;
+    c->etcd_operation = 0;
+    c->etcd_then(c, step, r);
+}
+
+void call_etcd(struct call *c, struct step *step, struct etcd_request *own_request, call_etcd_fn then)
+{
+    CHECK(c->etcd_operation == 0);
+    c->etcd_then = then;
+    own_request->by = str_from(c->user->by);
+    c->etcd_operation = etcd_link_send(c->server, step, own_request, on_etcd_answer, c);
+}
+
+bool call_etcd_failed(struct call *c, struct step *step, const struct etcd_response *r)
+{
+    if (r && r->error == ETCD_OK)
+        return false;
+    if (r && r->error == ETCD_ERROR_COMPACTED) {
+        call_refuse(c, step, status_expired(S("The resourceVersion for the provided watch is too old.")));
+        return true;
+    }
+    struct str why = r ? str_from(etcd_error_text(r->error))
+                       : S("rpc error: code = Unavailable desc = error reading from server: EOF");
+    call_refuse(c, step, value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Failure, message: %S, code: 500}", why));
+    return true;
+}
