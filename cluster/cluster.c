@@ -257,8 +257,10 @@ static void add_etcd(struct cluster *c, const struct cluster_options *o)
     shared.stamp = stamp;
     shared.applied = on_applied;
     shared.owner = c;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         shared.peers[i] = sim_address(c->sim, arena_printf(&c->arena, "etcd-%d:2380", i));
+        shared.peer_names[i] = arena_printf(&c->arena, "etcd-%d", i);
+    }
     for (int i = 0; i < count; i++) {
         struct etcd_config *config = arena_new(&c->arena, struct etcd_config);
         *config = shared;

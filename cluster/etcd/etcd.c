@@ -203,7 +203,7 @@ static struct str member_name(const struct etcd_member *m, uint32_t member)
     CHECK(member < m->config->member_count);
     static const char *const names[ETCD_MEMBERS_MAX] = {"member 0", "member 1", "member 2", "member 3",
                                                         "member 4", "member 5", "member 6"};
-    return str_from(names[member]);
+    return m->config->peer_names[member].size ? m->config->peer_names[member] : str_from(names[member]);
 }
 
 static void leader_found(struct etcd_member *m, struct step *step)

@@ -39,6 +39,7 @@ struct etcd_config {
     uint32_t member, member_count;
     address_id client_address, peer_address;
     address_id peers[ETCD_MEMBERS_MAX]; /* peer addresses by member */
+    struct str peer_names[ETCD_MEMBERS_MAX]; /* for traces; may be empty */
     struct duration heartbeat, election; /* 100 ms, 1000 ms */
     int64_t snapshot_entries;            /* 10,000 */
     int64_t quota_bytes;                 /* 2 GiB */

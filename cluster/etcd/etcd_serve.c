@@ -186,7 +186,8 @@ static void expire_reads(struct etcd_member *m, struct step *step)
         message_unref(&read->request->message);
     }
     m->reads_next.count -= late;
-    memmove(m->reads_next.items, m->reads_next.items + late, m->reads_next.count * sizeof(*m->reads_next.items));
+    if (late > 0)
+        memmove(m->reads_next.items, m->reads_next.items + late, m->reads_next.count * sizeof(*m->reads_next.items));
     if (m->reading.count > 0 && !instant_before(step->now, m->reading.items[0].deadline))
         etcd_reads_fail(m, step, ETCD_ERROR_TIMEOUT);
 }

@@ -202,6 +202,8 @@ static void free_in_flight(struct progress *p, uint64_t up_to)
     size_t done = 0;
     while (done < p->in_flight.count && p->in_flight.items[done] <= up_to)
         done++;
+    if (done == 0)
+        return;
     p->in_flight.count -= done;
     memmove(p->in_flight.items, p->in_flight.items + done, p->in_flight.count * sizeof(uint64_t));
 }
@@ -410,6 +412,8 @@ static void release_reads(struct raft *r)
             break;
         finish_read(r, read);
     }
+    if (done == 0)
+        return;
     r->reads.count -= done;
     memmove(r->reads.items, r->reads.items + done, r->reads.count * sizeof(*r->reads.items));
 }
