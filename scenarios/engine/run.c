@@ -29,7 +29,6 @@
 static void run_steps(struct run *r);
 static void run_step(struct run *r, size_t index, struct value step);
 static enum outcome run_operations(struct run *r, struct value operations, struct text *message);
-static void wait_until_up(struct run *r);
 static void start_checks(struct run *r, int after);
 static bool look(struct run *r);
 static void add_checks(struct run *r, struct value list, bool is_never);
@@ -87,14 +86,19 @@ void run_free(struct run *r)
 enum outcome run_execute(struct run *r)
 {
     start_checks(r, -1);
-    wait_until_up(r);
+    run_bring_up(r);
     run_steps(r);
     if (!r->is_stopped && r->outcome == OUTCOME_PASSED && r->options.until.ns != INSTANT_NEVER.ns)
         run_until(r, NULL, NULL, r->options.until);
     if (!r->is_stopped)
-        invariants_at_end(r->invariants);
+        run_finish(r);
     CHECK((r->outcome == OUTCOME_FAILED) == (r->message.size > 0));
     return r->outcome;
+}
+
+void run_finish(struct run *r)
+{
+    invariants_at_end(r->invariants);
 }
 
 /* ---- steps ---- */
@@ -103,10 +107,8 @@ static void run_steps(struct run *r)
 {
     struct value steps = r->scenario->steps;
     for (size_t i = 0; i < value_count(steps); i++) {
-        struct value name = value_get_key(value_at(steps, i), S("name"));
-        struct step_result result = {.name = value_is_present(name) ? (struct str){"", 0} : S("step"),
-                                     .outcome = OUTCOME_SKIPPED};
-        vec_push(&r->steps, result);
+        vec_push(&r->steps, (struct step_result){.name = value_get_key(value_at(steps, i), S("name")),
+                                                 .outcome = OUTCOME_SKIPPED});
     }
     for (size_t i = 0; i < value_count(steps) && !r->is_stopped && r->outcome == OUTCOME_PASSED; i++)
         run_step(r, i, value_at(steps, i));
@@ -214,7 +216,7 @@ static bool has_come_up(void *owner)
     return u->is_up;
 }
 
-static void wait_until_up(struct run *r)
+void run_bring_up(struct run *r)
 {
     struct up u = {.run = r, .nodes_revision = -1};
     struct instant deadline = instant_add(sim_now(r->sim), duration_s(BRING_UP_SECONDS));

@@ -34,7 +34,7 @@ struct run_options {
     void *owner;
 };
 struct step_result {
-    struct str name; /* borrowed from the scenario, or a constant */
+    struct value name; /* borrowed from the scenario; absent: none */
     enum outcome outcome;
     struct instant begun, ended;
     struct text message;
@@ -77,6 +77,9 @@ struct run {
 struct run *run_new(const struct scenario *s, const struct run_options *options, struct errmsg *message);
 void run_free(struct run *r);
 enum outcome run_execute(struct run *r);
+/* The parts of it, for who drives a run otherwise. */
+void run_bring_up(struct run *r); /* until the cluster is up, or a minute has passed */
+void run_finish(struct run *r);   /* what invariants look at in the end */
 
 /* ---- for steps ---- */
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loads for benchmarks: the namespaces of the pods first, then, when their ServiceAccounts are there, the pods, all
+ * posted at once; the user carries out a bounded number of them at a time.
+ */
+#include "sim/base/base.h"
+
+#include "scenarios/engine/load.h"
+
+#include "cluster/api/object.h"
+#include "sim/base/mem.h"
+
+struct progress {
+    struct run *run;
+    size_t accounts; /* so many ServiceAccounts "default" must be there */
+    struct tally *account_tally, *settled, *all;
+    uint64_t actions;
+};
+
+static void create(struct run *r, struct value own_object)
+{
+    const struct resource *resource = resource_find_kind(VALUE_STR(own_object, apiVersion), VALUE_STR(own_object, kind));
+    CHECK(resource);
+    struct user_action *a = user_action_for(USER_CREATE, resource, S("default"), own_object);
+    a->is_bulk = true;
+    a->id = ++r->last_action;
+    user_post(r->sim, r->user, a);
+}
+
+static size_t create_namespaces(struct run *r, const struct documents *pods)
+{
+    struct value seen = value_object();
+    for (size_t i = 0; i < pods->count; i++) {
+        struct value name = object_namespace(pods->items[i].root);
+        if (value_str(name).size == 0 || value_is(name, "default") || value_is_present(value_get_key(seen, value_str(name))))
+            continue;
+        seen = value_set_key(seen, value_str(name), value_bool(true));
+        create(r, value_pack("{apiVersion: v1, kind: Namespace, metadata: {name: %v}}", value_keep(name)));
+    }
+    size_t count = value_count(seen);
+    value_drop(seen);
+    return count;
+}
+
+static bool have_accounts(void *owner)
+{
+    const struct progress *p = owner;
+    return tally_count(p->account_tally) >= p->accounts;
+}
+
+static bool has_settled(void *owner)
+{
+    const struct progress *p = owner;
+    if (user_done_count(p->run->sim, p->run->user) < p->actions)
+        return false;
+    return tally_count(p->settled) >= tally_count(p->all);
+}
+
+static struct tally *pods_where(struct run *r, struct str expression)
+{
+    struct matcher m = {.resource = resource_get(RESOURCE_pods)};
+    if (expression.size) {
+        m.filter = jq_filter_new(expression, NULL);
+        CHECK(m.filter);
+    }
+    return tally_new(r->view, &m);
+}
+
+enum outcome run_load(struct run *r, const struct documents *pods)
+{
+    struct progress p = {.run = r};
+    struct matcher accounts = {.resource = resource_get(RESOURCE_serviceaccounts), .name = value_string(S("default"))};
+    struct instant deadline = instant_add(sim_now(r->sim), duration_s(LOAD_SECONDS_MAX));
+    run_bring_up(r);
+    p.account_tally = tally_new(r->view, &accounts);
+    p.accounts = 1 + create_namespaces(r, pods);
+    if (!run_until(r, have_accounts, &p, deadline))
+        run_fail(r, "the namespaces did not get their ServiceAccounts");
+    p.all = pods_where(r, S(""));
+    p.settled = pods_where(r, S("(.status.phase != \"Pending\" and .status.phase != null) or (.spec.nodeName == null and "
+                                "(.status.conditions // [] | any(.type == \"PodScheduled\" and .status == \"False\")))"));
+    for (size_t i = 0; i < pods->count; i++)
+        create(r, value_keep(pods->items[i].root));
+    p.actions = r->last_action;
+    if (!run_until(r, has_settled, &p, deadline) && !r->is_stopped)
+        run_fail(r, "not every pod was scheduled or found unschedulable by the end: %zu of %zu",
+                 tally_count(p.settled), tally_count(p.all));
+    uint64_t refused = user_failed_count(r->sim, r->user);
+    if (refused)
+        run_fail(r, "%" PRIu64 " of %" PRIu64 " writes were refused", refused, p.actions);
+    if (!r->is_stopped)
+        run_finish(r);
+    tally_free(p.account_tally);
+    tally_free(p.settled);
+    tally_free(p.all);
+    return r->outcome;
+}
+
+struct scenario *load_scenario(struct str nodes_file, struct errmsg *message)
+{
+    AUTO(text) struct text text = {0};
+    text_printf(&text,
+                "apiVersion: " SCENARIO_API_VERSION "\nkind: Scenario\nmetadata: {name: load}\nspec:\n  cluster:\n"
+                "    nodes: [{file: \"%.*s\"}]\n"
+                "    flags:\n"
+                "      kube-scheduler: {kube-api-qps: 5000, kube-api-burst: 5000}\n"
+                "      kube-controller-manager: {kube-api-qps: 5000, kube-api-burst: 5000}\n",
+                STR_ARG(nodes_file));
+    return scenario_parse(S("load"), text_str(&text), message);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An edge file: everything here may differ from one run to the next and must never reach the simulation.
+ */
+#include "sim/base/base.h"
+
+#include "tui/edge.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sim/base/mem.h"
+#include "sim/base/sort.h"
+#include "sim/base/vec.h"
+
+int64_t edge_wall_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t edge_cpu_us(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return ((int64_t)u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
+
+int64_t edge_peak_rss_bytes(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (int64_t)u.ru_maxrss * 1024;
+}
+
+bool edge_is_terminal(void)
+{
+    return isatty(STDOUT_FILENO) == 1;
+}
+
+bool edge_wants_colour(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    return edge_is_terminal() && !(no_colour && *no_colour);
+}
+
+enum err edge_write_file(const char *file, struct str text, struct errmsg *message)
+{
+    FILE *f = fopen(file, "w");
+    if (!f)
+        return errmsg_set(message, ERR_IO, "cannot write %s: %s", file, strerror(errno));
+    bool written = fwrite(text.bytes, 1, text.size, f) == text.size;
+    bool closed = fclose(f) == 0;
+    return written && closed ? ERR_OK : errmsg_set(message, ERR_IO, "cannot write %s: %s", file, strerror(errno));
+}
+
+static int by_bytes(const void *a, const void *b, void *context)
+{
+    (void)context;
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_scenario_name(struct str name)
+{
+    return (str_ends_with(name, S(".yaml")) || str_ends_with(name, S(".yml"))) && name.bytes[0] != '.';
+}
+
+/* Does the file say that it is a Scenario? Folders hold manifests as well. */
+static bool is_scenario_file(const char *file)
+{
+    char head[4096];
+    FILE *f = fopen(file, "r");
+    if (!f)
+        return false;
+    size_t size = fread(head, 1, sizeof(head), f);
+    fclose(f);
+    return str_contains((struct str){head, size}, S("kind: Scenario"));
+}
+
+enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const char *file), void *owner,
+                             struct errmsg *message)
+{
+    struct stat s;
+    if (stat(path, &s) != 0)
+        return errmsg_set(message, ERR_IO, "%s: %s", path, strerror(errno));
+    if (!S_ISDIR(s.st_mode)) {
+        found(owner, path);
+        return ERR_OK;
+    }
+    DIR *folder = opendir(path);
+    if (!folder)
+        return errmsg_set(message, ERR_IO, "%s: %s", path, strerror(errno));
+    VEC(char *) files = {0};
+    const struct dirent *entry;
+    while ((entry = readdir(folder))) {
+        AUTO(text) struct text file = {0};
+        text_printf(&file, "%s%s%s", path, str_ends_with(str_from(path), S("/")) ? "" : "/", entry->d_name);
+        if (is_scenario_name(str_from(entry->d_name)) && is_scenario_file(text_c(&file)))
+            vec_push(&files, mem_copy_string(text_str(&file)));
+    }
+    closedir(folder);
+    if (files.count)
+        sort_stable(files.items, files.count, sizeof(files.items[0]), by_bytes, NULL);
+    for (size_t i = 0; i < files.count; i++) {
+        found(owner, files.items[i]);
+        mem_free(files.items[i]);
+    }
+    size_t count = files.count;
+    vec_release(&files);
+    return count ? ERR_OK : errmsg_set(message, ERR_MISSING, "%s: no scenario files in this folder", path);
+}
