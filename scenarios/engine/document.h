@@ -16,15 +16,17 @@ struct place {
     int line, column; /* from 1; 0: unknown */
 };
 struct places; /* private to document.c */
+struct yaml_document;
 struct document {
-    struct str file; /* as the user named it; NUL-terminated */
-    struct value root;
-    struct places *places;
+    struct str file;   /* as the user named it; NUL-terminated */
+    struct value root; /* borrowed while the documents live */
+    const struct yaml_document *yaml;
 };
 struct documents {
     struct document *items;
     size_t count;
-    char *file; /* private */
+    char *file; /* this and what follows: private */
+    struct places *places;
 };
 #define DOCUMENT_BYTES_MAX (256u << 20)
 

@@ -16,6 +16,7 @@
 
 #include "scenarios/engine/user.h"
 
+#include "cluster/api/json.h"
 #include "cluster/api/object.h"
 #include "cluster/api/schema.h"
 #include "cluster/api/status.h"
@@ -297,8 +298,8 @@ static void on_apply_got(struct user *u, struct step *step, struct job *j, const
     }
     struct value last = object_annotation(r->body, S(LAST_APPLIED));
     struct value original = VALUE_ABSENT;
-    if (value_is_present(last))
-        original = json_text_parse(value_str(last));
+    if (value_is_present(last) && json_parse(value_str(last), NULL, &original, NULL))
+        original = VALUE_ABSENT; /* not JSON: as if nothing had been applied */
     struct value patch = apply_patch(a->resource->type, original, wanted, r->body);
     value_drop(original);
     value_drop(wanted);

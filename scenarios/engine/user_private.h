@@ -45,7 +45,4 @@ struct request *eviction_request(const struct object_key *pod);
 void drain_begin(struct user *u, struct step *step, struct job *j);
 void drain_go_on(struct user *u, struct step *step, struct job *j); /* its timer fired */
 
-/* JSON text as a value, owned; absent when it is none. */
-struct value json_text_parse(struct str text);
-
 #endif

@@ -178,7 +178,7 @@ static int parse(struct arguments *a, int argc, char **argv)
                 return status;
         }
     }
-    return a->files.count ? -1 : bad("?", "no scenario file; wavetank run -h tells more");
+    return a->files.count ? -1 : bad("no scenario file; wavetank run -h tells more");
 }
 
 /* ---- one scenario ---- */
