@@ -28,6 +28,8 @@ static const struct {
     {&serviceaccount_controller, WORKERS_AS_DECLARED},
     {&root_ca_publisher_controller, WORKERS_AS_DECLARED},
     {&namespace_controller, WORKERS(concurrent_namespace_syncs)},
+    {&endpoints_controller, WORKERS(concurrent_endpoint_syncs)},
+    {&endpointslice_controller, WORKERS(concurrent_service_endpoint_syncs)},
     {&replicationcontroller_controller, WORKERS(concurrent_rc_syncs)},
     {&replicaset_controller, WORKERS(concurrent_replicaset_syncs)},
     {&deployment_controller, WORKERS(concurrent_deployment_syncs)},
