@@ -2,10 +2,10 @@
  *
  * Addresses: who listens where, and balancers in front of several.
  *
- * An address belongs to the host on which it was last listened on; after its process has died that host
- * refuses connections to it. Before anybody has listened it belongs to the host whose name stands before
- * the colon. A balancer's front hands each connection to the next backend in turn; one that refuses, or
- * stays silent for a few seconds, is passed over for the next.
+ * An address belongs to the host on which it was last listened on; after its process has died that
+ * host refuses connections to it. Before anybody has listened it belongs to the host whose name
+ * stands before the colon. A balancer's front hands each connection to the next backend in turn;
+ * one that refuses, or stays silent for a few seconds, is passed over for the next.
  */
 #include "sim/world.h"
 

@@ -2,14 +2,14 @@
  *
  * Disks: one a host, with files of records.
  *
- * What a process writes goes to the page cache: readable at once, kept when the process dies, lost with
- * the power. A sync makes durable what was asked before it. Requests of one host are done one after
- * another, so their order is kept and a slow sync delays all behind it; only those that somebody waits
- * for are events, and of these only the first is in the queue.
+ * What a process writes goes to the page cache: readable at once, kept when the process dies, lost
+ * with the power. A sync makes durable what was asked before it. Requests of one host are done one
+ * after another, so their order is kept and a slow sync delays all behind it; only those that
+ * somebody waits for are events, and of these only the first is in the queue.
  *
- * Every change that is not durable stands in the file's list of changes with what is needed to undo it.
- * A sync forgets the changes before its mark; power loss undoes all that are left, latest first. With
- * `tears_writes`, the first record that is lost stays behind, torn.
+ * Every change that is not durable stands in the file's list of changes with what is needed to undo
+ * it. A sync forgets the changes before its mark; power loss undoes all that are left, latest
+ * first. With `tears_writes`, the first record that is lost stays behind, torn.
  */
 #include "sim/world.h"
 
@@ -145,8 +145,8 @@ static void disk_start(struct sim *sim, host_id host)
     if (!disk->head || disk->event)
         return;
     struct event event = {EVENT_DISK, host, 0};
-    disk->event = queue_push(sim->queue, (struct instant){disk->head->done_at}, disk->head->tie,
-                             &event);
+    disk->event =
+        queue_push(sim->queue, (struct instant){disk->head->done_at}, disk->head->tie, &event);
 }
 
 static void request_add(struct step *step, const struct disk_request *wanted, int64_t latency)
@@ -215,9 +215,8 @@ static void request_tell(struct sim *sim, const struct disk_request *r)
     struct process *p = process_of(sim, r->process);
     if (r->tag == 0 || p->run_state == PROCESS_DEAD || p->incarnation != r->incarnation)
         return;
-    struct input in = {.kind = INPUT_DISK_DONE,
-                       .tag = r->tag,
-                       .disk_result = (enum disk_result)r->result};
+    struct input in = {
+        .kind = INPUT_DISK_DONE, .tag = r->tag, .disk_result = (enum disk_result)r->result};
     process_input(sim, r->process, &in);
 }
 
@@ -366,8 +365,7 @@ void disk_release(struct disk *disk)
 void sim_disk_fault_set(struct sim *sim, host_id host, process_id process,
                         const struct disk_fault *fault)
 {
-    outside_action(sim, process, host,
-                   "disk: sync %" PRId64 "ns%s%s%s%s", fault->sync_latency.ns,
+    outside_action(sim, process, host, "disk: sync %" PRId64 "ns%s%s%s%s", fault->sync_latency.ns,
                    fault->is_full ? ", full" : "", fault->fails ? ", fails" : "",
                    fault->loses_syncs ? ", loses syncs" : "",
                    fault->tears_writes ? ", tears writes" : "");

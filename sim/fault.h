@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Faults of the water: what an outside hand does to the network, processes, hosts, disks and clocks.
- * Each call acts at the current instant, between two events (never from within a process' input), and
- * is appended to the journal first. Three rules make them faithful: a connection is a stream, so loss on
- * it shows as delay and then as a reset; a process' death closes its connections at once while a host's
- * death is silence; what was not synced is lost with the power, not with the process.
+ * Faults of the water: what an outside hand does to the network, processes, hosts, disks and
+ * clocks. Each call acts at the current instant, between two events (never from within a process'
+ * input), and is appended to the journal first. Three rules make them faithful: a connection is a
+ * stream, so loss on it shows as delay and then as a reset; a process' death closes its connections
+ * at once while a host's death is silence; what was not synced is lost with the power, not with the
+ * process.
  *
  *     host_id minority[] = {etcd_1};
- *     struct network_rule cut = {.from = {.hosts = minority, .host_count = 1}, .both_ways = true, .is_cut = true};
+ *     struct network_rule cut = {.from = {.hosts = minority, .host_count = 1},
+ *                                .both_ways = true,
+ *                                .is_cut = true};
  *     network_rule_id partition = sim_network_rule_add(sim, &cut);
  *     sim_run_until(sim, ...);
  *     sim_network_rule_remove(sim, partition);
@@ -47,7 +50,8 @@ void sim_network_rule_remove(struct sim *sim, network_rule_id rule); /* gone alr
 /* Every stream between the two processes is reset at both ends. `b` 0: with anybody. */
 void sim_streams_reset(struct sim *sim, process_id a, process_id b);
 
-/* Acts on the nth message (1 is the next) of a kind that reaches `to` from `from`; for crash points. */
+/* Acts on the nth message (1 is the next) of a kind that reaches `to` from `from`; for crash
+ * points. */
 enum message_action {
     MESSAGE_RESET_BEFORE, /* the stream is reset instead of the delivery */
     MESSAGE_RESET_AFTER,  /* delivered, then reset */
@@ -69,22 +73,28 @@ bool sim_message_fault_has_acted(const struct sim *sim, message_fault_id fault);
 
 /* ---- processes ---- */
 
-void sim_process_kill(struct sim *sim, process_id process); /* SIGKILL; the supervisor may restart it */
+/* SIGKILL; the supervisor may restart it. */
+void sim_process_kill(struct sim *sim, process_id process);
 /* SIGTERM; killed when it has not ended after the grace; the supervisor may restart it. */
 void sim_process_terminate(struct sim *sim, process_id process, struct duration grace);
 /* As an operator stops a service: SIGTERM, SIGKILL after the grace (0: at once), no restart. */
 void sim_process_stop(struct sim *sim, process_id process, struct duration grace);
-void sim_process_start(struct sim *sim, process_id process);  /* after a stop; running: nothing */
-void sim_process_pause(struct sim *sim, process_id process);  /* SIGSTOP: answers no keep-alive either */
-void sim_process_hang(struct sim *sim, process_id process);   /* deadlock: keep-alive is answered, nothing else */
+void sim_process_start(struct sim *sim, process_id process); /* after a stop; running: nothing */
+/* SIGSTOP: answers no keep-alive either. */
+void sim_process_pause(struct sim *sim, process_id process);
+/* Deadlock: keep-alive is answered, nothing else. */
+void sim_process_hang(struct sim *sim, process_id process);
 void sim_process_resume(struct sim *sim, process_id process); /* after a pause or hang */
 
 /* ---- hosts ---- */
 
-void sim_host_power_off(struct sim *sim, host_id host); /* silence: no FIN; un-synced records are lost */
-void sim_host_power_on(struct sim *sim, host_id host);  /* boots: processes start after their delay */
+/* Silence: no FIN; un-synced records are lost. */
+void sim_host_power_off(struct sim *sim, host_id host);
+/* Boots: processes start after their delay. */
+void sim_host_power_on(struct sim *sim, host_id host);
 void sim_host_reboot(struct sim *sim, host_id host, struct duration down);
-void sim_host_pause(struct sim *sim, host_id host); /* a virtual machine stands still; its kernel is silent */
+/* A virtual machine stands still; its kernel is silent. */
+void sim_host_pause(struct sim *sim, host_id host);
 void sim_host_resume(struct sim *sim, host_id host);
 
 /* Offset of the wall clock; drift (rate error, parts per million) of wall and monotonic clock. */
@@ -92,7 +102,7 @@ void sim_clock_set(struct sim *sim, host_id host, struct duration offset, int32_
 
 /* ---- disks ---- */
 
-struct disk_fault { /* zeroed: a healthy disk */
+struct disk_fault {               /* zeroed: a healthy disk */
     struct duration sync_latency; /* 0: DISK_SYNC_LATENCY */
     bool is_full;                 /* appends are refused */
     bool fails;                   /* appends and syncs answer DISK_ERROR */
@@ -100,8 +110,11 @@ struct disk_fault { /* zeroed: a healthy disk */
     bool tears_writes;            /* at power loss the first lost record stays, torn */
 };
 /* `process` 0: for the whole host; else for that process only, before what the host has. */
-void sim_disk_fault_set(struct sim *sim, host_id host, process_id process, const struct disk_fault *fault);
-bool sim_disk_corrupt(struct sim *sim, host_id host, struct str file, size_t index); /* false: no such record */
-void sim_disk_wipe(struct sim *sim, host_id host); /* a new, empty disk; the host must be off or its processes stopped */
+void sim_disk_fault_set(struct sim *sim, host_id host, process_id process,
+                        const struct disk_fault *fault);
+/* False: no such record. */
+bool sim_disk_corrupt(struct sim *sim, host_id host, struct str file, size_t index);
+/* A new, empty disk; the host must be off or its processes stopped. */
+void sim_disk_wipe(struct sim *sim, host_id host);
 
 #endif

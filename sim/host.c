@@ -2,14 +2,14 @@
  *
  * Hosts: power, and the two clocks of each.
  *
- * The monotonic clock runs with the simulation's, but for a rate error (drift); the wall clock is the
- * monotonic one plus the start of the run plus an offset. A step of the wall clock never moves the
- * monotonic one. A change of drift begins a new segment, and pending timers are timed anew, since they
- * were set by the monotonic clock.
+ * The monotonic clock runs with the simulation's, but for a rate error (drift); the wall clock is
+ * the monotonic one plus the start of the run plus an offset. A step of the wall clock never moves
+ * the monotonic one. A change of drift begins a new segment, and pending timers are timed anew,
+ * since they were set by the monotonic clock.
  *
- * Power-off is silence: processes end without a word to anybody, un-synced records are undone, peers find
- * out by their own time-outs. DEVIATION: the monotonic clock does not start from zero at a boot; nobody
- * compares it across boots.
+ * Power-off is silence: processes end without a word to anybody, un-synced records are undone,
+ * peers find out by their own time-outs. DEVIATION: the monotonic clock does not start from zero at
+ * a boot; nobody compares it across boots.
  */
 #include "sim/world.h"
 

@@ -2,13 +2,13 @@
  *
  * Paths between hosts: latency, the rules of faults, datagrams, message faults.
  *
- * The latency of a packet is base + jitter + what the rules add. Its jitter is a stateless draw from
- * (seed, link, kind of message, how many of that kind went before on that link): a message more or less
- * of one kind changes nobody else's. A link is one direction of one stream, or the datagrams of one
- * process.
+ * The latency of a packet is base + jitter + what the rules add. Its jitter is a stateless draw
+ * from (seed, link, kind of message, how many of that kind went before on that link): a message
+ * more or less of one kind changes nobody else's. A link is one direction of one stream, or the
+ * datagrams of one process.
  *
- * A rule is evaluated for each packet when it is sent, except a cut, which the streams are told of when
- * it begins and ends. Processes of one host talk over its loopback, which no rule reaches.
+ * A rule is evaluated for each packet when it is sent, except a cut, which the streams are told of
+ * when it begins and ends. Processes of one host talk over its loopback, which no rule reaches.
  */
 #include "sim/world.h"
 
@@ -30,15 +30,16 @@ uint32_t kind_count(struct kind_counters *counters, uint32_t kind)
     if (counters->count == counters->capacity) {
         size_t grown = counters->capacity ? (size_t)counters->capacity * 2 : 4;
         CHECK(grown <= UINT16_MAX);
-        counters->items = mem_resize(counters->items, struct kind_counter, counters->capacity,
-                                     grown);
+        counters->items =
+            mem_resize(counters->items, struct kind_counter, counters->capacity, grown);
         counters->capacity = (uint16_t)grown;
     }
     counters->items[counters->count++] = (struct kind_counter){kind, 1};
     return 0;
 }
 
-/* When a sender that began at `sent` and doubles its time-out first sends again, at or after `until`. */
+/* When a sender that began at `sent` and doubles its time-out first sends again, at or after
+ * `until`. */
 int64_t retransmission_after(int64_t sent, int64_t until, int64_t timeout)
 {
     int64_t at = sent;
@@ -367,10 +368,8 @@ void datagram_deliver(struct sim *sim, const struct popped *popped)
         return;
     }
     queue_drop(sim->queue, popped->handle);
-    struct input in = {.kind = INPUT_DATAGRAM,
-                       .address = d->to,
-                       .peer = d->from,
-                       .message = d->message};
+    struct input in = {
+        .kind = INPUT_DATAGRAM, .address = d->to, .peer = d->from, .message = d->message};
     if (listener)
         process_input(sim, listener, &in);
     datagram_free(d);

@@ -2,16 +2,16 @@
  *
  * Processes: incarnations, their supervisor, timers and random numbers.
  *
- * A process is started by an event, never by a call: its incarnation grows, its type builds the volatile
- * state, inputs follow. Death frees that state and closes its connections; what it had on a disk stays.
- * Timers of a dead incarnation stay in the queue and are void: the count in a timer's tie tells whether
- * it was set before the present incarnation began.
+ * A process is started by an event, never by a call: its incarnation grows, its type builds the
+ * volatile state, inputs follow. Death frees that state and closes its connections; what it had on
+ * a disk stays. Timers of a dead incarnation stay in the queue and are void: the count in a timer's
+ * tie tells whether it was set before the present incarnation began.
  *
  * A supervisor (systemd, the runtime) answers a death with a start after `restart_delay`, unless an
  * operator has stopped the process or its policy says never.
  *
- * A paused process takes no inputs: what comes for it is parked, in order, and comes again when it is
- * resumed. To its peers a paused process is silent; a hung one still answers keep-alive pings.
+ * A paused process takes no inputs: what comes for it is parked, in order, and comes again when it
+ * is resumed. To its peers a paused process is silent; a hung one still answers keep-alive pings.
  */
 #include "sim/world.h"
 
@@ -137,8 +137,8 @@ static void terminate(struct sim *sim, process_id id, struct duration grace)
     struct event ask = {EVENT_TERMINATE, id, 0}, end = {EVENT_KILL, id, 0};
     queue_push(sim->queue, now_of(sim), tie_next(sim, CLASS_WORLD, 0), &ask);
     queue_drop(sim->queue, p->kill);
-    p->kill = queue_push(sim->queue, instant_add(now_of(sim), grace),
-                         tie_next(sim, CLASS_WORLD, 0), &end);
+    p->kill = queue_push(sim->queue, instant_add(now_of(sim), grace), tie_next(sim, CLASS_WORLD, 0),
+                         &end);
 }
 
 void sim_process_terminate(struct sim *sim, process_id id, struct duration grace)

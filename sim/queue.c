@@ -2,19 +2,19 @@
  *
  * The event queue.
  *
- * An event lives in a slot of one cache line. Most slots hang in a bucket of the wheel: level 0 has 4,096
- * buckets of 2^16 ns (65 us), level 1 has 4,096 of 2^28 ns (268 ms); what is due later than the window
- * of level 1 waits in the heap `far`. Windows are aligned: level 0 covers exactly the level 1 bucket that
- * holds the current tick. Events of the current tick or before it are in the heap `due`, which alone
- * decides the order; so however coarse the ticks, the order is exact.
+ * An event lives in a slot of one cache line. Most slots hang in a bucket of the wheel: level 0 has
+ * 4,096 buckets of 2^16 ns (65 us), level 1 has 4,096 of 2^28 ns (268 ms); what is due later than
+ * the window of level 1 waits in the heap `far`. Windows are aligned: level 0 covers exactly the
+ * level 1 bucket that holds the current tick. Events of the current tick or before it are in the
+ * heap `due`, which alone decides the order; so however coarse the ticks, the order is exact.
  *
- * A heap entry carries its key. It is stale, and skipped, unless its slot still has that very key: ties
- * are unique, so a slot that was dropped, moved or used again cannot match. Bucket lists are linked in
- * both directions, so a drop unlinks at once and leaves nothing behind.
+ * A heap entry carries its key. It is stale, and skipped, unless its slot still has that very key:
+ * ties are unique, so a slot that was dropped, moved or used again cannot match. Bucket lists are
+ * linked in both directions, so a drop unlinks at once and leaves nothing behind.
  *
- * A deadline that moves back is only noted in its slot (`deadline`, `deadline_tie`); when the old turn
- * comes, the slot is placed anew. The tie of the new deadline was made when the deadline was set, so the
- * order is the one an eager move would give.
+ * A deadline that moves back is only noted in its slot (`deadline`, `deadline_tie`); when the old
+ * turn comes, the slot is placed anew. The tie of the new deadline was made when the deadline was
+ * set, so the order is the one an eager move would give.
  *
  * The reference queue puts everything into `due`.
  */
@@ -217,7 +217,8 @@ static void place(struct queue *q, uint32_t index)
         heap_push(q, &q->far, index);
 }
 
-/* Takes a slot out of where it is; a heap entry of it becomes stale by the change of place or key. */
+/* Takes a slot out of where it is; a heap entry of it becomes stale by the change of place or key.
+ */
 static void displace(struct queue *q, uint32_t index)
 {
     struct slot *slot = &q->slots[index];
@@ -258,7 +259,8 @@ static void level_drain(struct queue *q, struct level *level, uint32_t bucket)
     }
 }
 
-/* Moves the tick to the next one that has events and brings them into `due`. False: nothing is left. */
+/* Moves the tick to the next one that has events and brings them into `due`. False: nothing is
+ * left. */
 static bool wheel_advance(struct queue *q)
 {
     uint32_t bucket = level_next(&q->levels[0], (uint32_t)q->tick & BUCKET_MASK);
@@ -368,8 +370,8 @@ bool queue_move(struct queue *q, event_handle handle, struct instant at, uint64_
     slot->deadline = at.ns;
     slot->deadline_tie = tie;
     bool is_pending = slot->place != PLACE_TAKEN;
-    if (is_pending && (at.ns > slot->at || (at.ns == slot->at && order_of(q, tie) >=
-                                                                     order_of(q, slot->tie))))
+    if (is_pending &&
+        (at.ns > slot->at || (at.ns == slot->at && order_of(q, tie) >= order_of(q, slot->tie))))
         return true;
     uint32_t index = (uint32_t)(handle & (SLOTS_MAX - 1));
     if (!is_pending)

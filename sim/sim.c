@@ -3,9 +3,10 @@
  * The world and its clock: making and freeing it, running events one at a time, giving inputs to
  * processes, commands from outside.
  *
- * One event runs at a time, to its end. A process' input may only leave effects: messages, timers, disk
- * requests; whatever they lead to is another event. `is_in_step` guards that: what belongs outside of
- * events (faults, set-up, running) is refused within one, and effects are refused outside.
+ * One event runs at a time, to its end. A process' input may only leave effects: messages, timers,
+ * disk requests; whatever they lead to is another event. `is_in_step` guards that: what belongs
+ * outside of events (faults, set-up, running) is refused within one, and effects are refused
+ * outside.
  */
 #include "sim/world.h"
 
@@ -339,8 +340,8 @@ static void run_event(struct sim *sim, const struct popped *popped)
     }
 }
 
-/* In a big world most events find nothing of theirs in the cache: what the next one needs is asked for
- * while this one runs. Only a hint: it changes no result. */
+/* In a big world most events find nothing of theirs in the cache: what the next one needs is asked
+ * for while this one runs. Only a hint: it changes no result. */
 static void prefetch_next(const struct sim *sim)
 {
     struct event next;

@@ -3,15 +3,17 @@
  * The water: a deterministic discrete-event simulation of hosts, processes, a network and disks
  * under one virtual clock. It knows nothing of what the processes do.
  *
- * Everything that happens is an event; events run in one total order: (instant, class, process, n-th
- * event of that process). A run is a pure function of the build, the set-up, the seed and the journal.
+ * Everything that happens is an event; events run in one total order: (instant, class, process,
+ * n-th event of that process). A run is a pure function of the build, the set-up, the seed and the
+ * journal.
  *
  * A process is a step function: its state and one input give a new state and effects (send, set a
- * timer, write to a disk, trace). An input never calls into another process: what one process does to
- * another travels as an event. A process' volatile state dies with it; what it wrote to a disk stays.
+ * timer, write to a disk, trace). An input never calls into another process: what one process does
+ * to another travels as an event. A process' volatile state dies with it; what it wrote to a disk
+ * stays.
  *
  *     static void ping_input(void *state, struct step *step, const struct input *in) { ... }
- *     static const struct process_type ping = {.kind = "ping", .start = ping_start, .input = ping_input, ...};
+ *     static const struct process_type ping = {"ping", ping_start, ping_input, ...};
  *
  *     struct sim *sim = sim_new(&(struct sim_options){.seed = 1});
  *     host_id h = sim_host_add(sim, &(struct host_options){.name = S("a")});
@@ -27,7 +29,7 @@
 #include "sim/base/text.h"
 
 struct sim;
-typedef uint32_t host_id;    /* 0 is none, here and below */
+typedef uint32_t host_id; /* 0 is none, here and below */
 typedef uint32_t process_id;
 typedef uint32_t address_id; /* an interned "host:port" text */
 typedef uint64_t stream_id;  /* with a generation; never reused within a run; 0 is none */
@@ -43,21 +45,31 @@ typedef uint64_t timer_id;   /* likewise */
 struct message;
 struct message_type {
     const char *name;
-    uint32_t kind; /* small, unique: keys the random latency of its messages, so that a message of one kind never shifts another kind's */
-    void (*release)(struct message *message); /* frees what the payload holds, then the message itself */
-    uint64_t (*digest)(const struct message *message); /* of the content, for the trace; NULL: only the type counts */
+    /* Small, unique: keys the random latency of its messages, so that a message of one kind never
+     * shifts another kind's. */
+    uint32_t kind;
+    /* Frees what the payload holds, then the message itself. */
+    void (*release)(struct message *message);
+    /* Of the content, for the trace; NULL: only the type counts. */
+    uint64_t (*digest)(const struct message *message);
 };
-/* The head of every message; the payload follows in the struct that embeds it as its first member. */
+/* The head of every message; the payload follows in the struct that embeds it as its first member.
+ */
 struct message {
     const struct message_type *type;
     uint32_t references;
     uint32_t size_bytes; /* on the wire: bandwidth and limits count it */
 };
-static inline void message_init(struct message *m, const struct message_type *type, uint32_t size_bytes)
+static inline void message_init(struct message *m, const struct message_type *type,
+                                uint32_t size_bytes)
 {
     *m = (struct message){type, 1, size_bytes};
 }
-static inline struct message *message_ref(struct message *m) { m->references++; return m; }
+static inline struct message *message_ref(struct message *m)
+{
+    m->references++;
+    return m;
+}
 static inline void message_unref(struct message *m)
 {
     if (m && --m->references == 0)
@@ -71,7 +83,8 @@ enum input_kind {
     INPUT_CONNECTED, /* .stream: our connect was accepted */
     INPUT_ACCEPTED,  /* .stream, .peer: somebody connected to an address we listen on (.address) */
     INPUT_MESSAGE,   /* .stream, .message */
-    INPUT_CLOSED,    /* .stream, .reason: gone, nothing more comes; also the answer to a connect that failed */
+    /* .stream, .reason: gone, nothing more comes; also the answer to a connect that failed. */
+    INPUT_CLOSED,
     INPUT_DATAGRAM,  /* .message, .peer, .address */
     INPUT_DISK_DONE, /* .tag, .disk_result: an append or sync has ended */
     INPUT_TERMINATE, /* please end (SIGTERM): answer with step_exit within the grace */
@@ -120,19 +133,23 @@ struct step {
 
 /* One-shot timer at an instant of the process' monotonic clock (at once if past). */
 timer_id step_timer_set(struct step *step, struct instant at, uint64_t tag);
-/* Moves a pending timer; cheap when it moves later. A timer that has fired or is none: sets a new one. */
+/* Moves a pending timer; cheap when it moves later. A timer that has fired or is none: sets a new
+ * one. */
 timer_id step_timer_move(struct step *step, timer_id timer, struct instant at, uint64_t tag);
 void step_timer_cancel(struct step *step, timer_id timer); /* none or fired: nothing */
 
-void step_listen(struct step *step, address_id address); /* streams and datagrams; until the process ends */
-/* Begins to connect; the answer is INPUT_CONNECTED or INPUT_CLOSED. Messages may be sent at once. */
+/* Streams and datagrams; until the process ends. */
+void step_listen(struct step *step, address_id address);
+/* Begins to connect; the answer is INPUT_CONNECTED or INPUT_CLOSED. Messages may be sent at once.
+ */
 stream_id step_connect(struct step *step, address_id address);
-/* In order, once or never: what is lost shows as delay, then as INPUT_CLOSED. Takes the message. A closed
- * stream drops it. */
+/* In order, once or never: what is lost shows as delay, then as INPUT_CLOSED. Takes the message. A
+ * closed stream drops it. */
 void step_send(struct step *step, stream_id stream, struct message *own_message);
-void step_close(struct step *step, stream_id stream); /* the peer gets what was sent, then INPUT_CLOSED; we get nothing */
-/* How long this end endures silence before INPUT_CLOSED with CLOSE_TIMEOUT (keep-alive pings, free of
- * charge while the peer answers). Default: STREAM_SILENCE_DEFAULT. */
+/* The peer gets what was sent, then INPUT_CLOSED; we get nothing. */
+void step_close(struct step *step, stream_id stream);
+/* How long this end endures silence before INPUT_CLOSED with CLOSE_TIMEOUT (keep-alive pings, free
+ * of charge while the peer answers). Default: STREAM_SILENCE_DEFAULT. */
 void step_stream_silence(struct step *step, stream_id stream, struct duration limit);
 void step_send_datagram(struct step *step, address_id to, struct message *own_message);
 
@@ -140,12 +157,14 @@ void step_send_datagram(struct step *step, address_id to, struct message *own_me
 uint64_t step_random(struct step *step, uint32_t purpose);
 uint64_t step_random_below(struct step *step, uint32_t purpose, uint64_t limit);
 
-void step_exit(struct step *step, int code); /* the process ends after this input; its supervisor may restart it */
+/* The process ends after this input; its supervisor may restart it. */
+void step_exit(struct step *step, int code);
 
-/* The timeline: one line of what `who` saw or decided about `subject`, with the reason in it, for people
- * and golden tests. The hash chain absorbs format and arguments; the text is only made when somebody
- * reads it. Formats: %s %.*s %d %u %" PRId64 " %" PRIu64 " %c %%. */
-void step_trace(struct step *step, const char *who, struct str subject, const char *format, ...) PRINTF_LIKE(4, 5);
+/* The timeline: one line of what `who` saw or decided about `subject`, with the reason in it, for
+ * people and golden tests. The hash chain absorbs format and arguments; the text is only made when
+ * somebody reads it. Formats: %s %.*s %d %u %" PRId64 " %" PRIu64 " %c %%. */
+void step_trace(struct step *step, const char *who, struct str subject, const char *format, ...)
+    PRINTF_LIKE(4, 5);
 /* Adds a fact to the hash chain without a line: kind is a stable number, a and b its content. */
 void step_observe(struct step *step, uint32_t kind, uint64_t a, uint64_t b);
 
@@ -153,26 +172,29 @@ void step_observe(struct step *step, uint32_t kind, uint64_t a, uint64_t b);
 
 typedef uint32_t file_id; /* an interned file name of one host's disk */
 file_id step_file(struct step *step, struct str name);
-/* Appends a record (a message; its size_bytes counts). Volatile until a sync has ended. The order of
- * appends and syncs of one host is kept. Answered by INPUT_DISK_DONE with `tag` when `tag` is not 0. */
+/* Appends a record (a message; its size_bytes counts). Volatile until a sync has ended. The order
+ * of appends and syncs of one host is kept. Answered by INPUT_DISK_DONE with `tag` when `tag` is
+ * not 0. */
 void step_file_append(struct step *step, file_id file, struct message *own_record, uint64_t tag);
 void step_file_sync(struct step *step, file_id file, uint64_t tag);
 /* Drops records [0, count) or those from `from` on; durable with the next sync. */
 void step_file_drop_head(struct step *step, file_id file, size_t count);
 void step_file_truncate(struct step *step, file_id file, size_t from);
-/* Reading is immediate (start-up code reads its own files). A record may be torn: size cut, payload unusable. */
+/* Reading is immediate (start-up code reads its own files). A record may be torn: size cut, payload
+ * unusable. */
 size_t step_file_count(struct step *step, file_id file);
-struct message *step_file_record(struct step *step, file_id file, size_t index, bool *ret_torn); /* borrowed */
+/* Borrowed. */
+struct message *step_file_record(struct step *step, file_id file, size_t index, bool *ret_torn);
 
 /* ---- the world, from outside: set-up, running, looking ---- */
 
 struct sim_options {
     uint64_t seed;
-    struct wall_time start;     /* the wall clock at instant 0 */
-    struct duration latency;    /* one way between two hosts; default 500 us */
-    struct duration jitter;     /* added, uniform in [0, jitter] */
-    bool shuffle_ties;          /* permutes simultaneous events by seed */
-    bool reference_queue;       /* plain heap instead of the wheel: same order, for tests */
+    struct wall_time start;  /* the wall clock at instant 0 */
+    struct duration latency; /* one way between two hosts; default 500 us */
+    struct duration jitter;  /* added, uniform in [0, jitter] */
+    bool shuffle_ties;       /* permutes simultaneous events by seed */
+    bool reference_queue;    /* plain heap instead of the wheel: same order, for tests */
 };
 struct sim *sim_new(const struct sim_options *options);
 void sim_free(struct sim *sim);
@@ -189,16 +211,17 @@ struct process_options {
     struct str name; /* unique */
     host_id host;
     const struct process_type *type;
-    const void *config;           /* borrowed while the simulation lives */
-    enum restart_policy restart;  /* what its supervisor does after an exit or a crash */
+    const void *config;            /* borrowed while the simulation lives */
+    enum restart_policy restart;   /* what its supervisor does after an exit or a crash */
     struct duration restart_delay; /* default: RESTART_DELAY_DEFAULT */
     struct duration start_delay;   /* after the host has booted */
 };
-process_id sim_process_add(struct sim *sim, const struct process_options *options); /* starts by an event */
+/* Starts by an event. */
+process_id sim_process_add(struct sim *sim, const struct process_options *options);
 void sim_process_remove(struct sim *sim, process_id process);
 
-/* Interns a "host:port". Until somebody has listened on it, it belongs to the host of that name: there a
- * connect is refused; an address of no host is silent. */
+/* Interns a "host:port". Until somebody has listened on it, it belongs to the host of that name:
+ * there a connect is refused; an address of no host is silent. */
 address_id sim_address(struct sim *sim, struct str text);
 /* `front` is an address behind which several stand: a connection goes to the next backend, in turn,
  * that accepts. */
@@ -208,8 +231,9 @@ struct instant sim_now(const struct sim *sim);
 struct wall_time sim_wall(const struct sim *sim);
 uint64_t sim_event_count(const struct sim *sim);
 bool sim_next_event(const struct sim *sim, struct instant *ret_at); /* false: none pending */
-bool sim_run_one(struct sim *sim);                                   /* false: none pending */
-void sim_run_until(struct sim *sim, struct instant until);           /* events at `until` included; now = until after it */
+bool sim_run_one(struct sim *sim);                                  /* false: none pending */
+/* Events at `until` included; now = until after it. */
+void sim_run_until(struct sim *sim, struct instant until);
 
 /* From outside: stamped, appended to the journal, then an event at the current instant. */
 void sim_command(struct sim *sim, process_id process, struct message *own_message);
@@ -236,17 +260,20 @@ typedef void (*sim_trace_fn)(void *owner, struct instant at, struct str line);
 void sim_set_trace_sink(struct sim *sim, sim_trace_fn sink, void *owner);
 /* Keeps the last `lines` lines (0: none), for reports of failures. */
 void sim_keep_last_lines(struct sim *sim, size_t lines);
-void sim_add_last_lines(const struct sim *sim, struct text *out); /* oldest first, each with its line end */
+/* Oldest first, each with its line end. */
+void sim_add_last_lines(const struct sim *sim, struct text *out);
 /* A line from outside the processes: a scenario's step, a checker's finding. */
-void sim_trace(struct sim *sim, const char *who, struct str subject, const char *format, ...) PRINTF_LIKE(4, 5);
+void sim_trace(struct sim *sim, const char *who, struct str subject, const char *format, ...)
+    PRINTF_LIKE(4, 5);
 uint64_t sim_trace_hash(const struct sim *sim); /* of all lines and observations so far */
 uint64_t sim_component_hash(const struct sim *sim, process_id process); /* of one process' */
-uint64_t sim_event_hash(const struct sim *sim); /* of every input that was delivered, with its digest */
+/* Of every input that was delivered, with its digest. */
+uint64_t sim_event_hash(const struct sim *sim);
 
 /* ---- branches: what if ---- */
 
-/* Runs `run` in a forked copy of this whole program and waits; what it puts into `report` comes back.
- * False: the child could not be made, or it died. */
+/* Runs `run` in a forked copy of this whole program and waits; what it puts into `report` comes
+ * back. False: the child could not be made, or it died. */
 typedef void (*sim_branch_fn)(struct sim *sim, void *context, struct text *report);
 bool sim_branch(struct sim *sim, sim_branch_fn run, void *context, struct text *ret_report);
 
@@ -261,7 +288,8 @@ uint32_t sim_process_incarnation(const struct sim *sim, process_id process); /* 
 size_t sim_host_count(const struct sim *sim);    /* ids are 1..count; 0 is none */
 size_t sim_process_count(const struct sim *sim); /* likewise; removed ones included */
 struct str sim_host_zone(const struct sim *sim, host_id host);
-uint32_t sim_host_boots(const struct sim *sim, host_id host); /* 1 after it was added; tells boots apart */
+/* 1 after it was added; tells boots apart. */
+uint32_t sim_host_boots(const struct sim *sim, host_id host);
 bool sim_process_is_running(const struct sim *sim, process_id process);
 bool sim_host_is_up(const struct sim *sim, host_id host);
 /* The volatile state, for checkers and eyes outside; NULL when dead. No process may call it. */

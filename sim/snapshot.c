@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Branches by fork(2): a child is a whole copy of the world, made in well under a millisecond; it runs
- * ahead, reports over a pipe, and ends. The parent's world is as it was. An edge file: it alone in sim/
- * talks to the operating system.
+ * Branches by fork(2): a child is a whole copy of the world, made in well under a millisecond; it
+ * runs ahead, reports over a pipe, and ends. The parent's world is as it was. An edge file: it
+ * alone in sim/ talks to the operating system.
  */
 #include "sim/world.h"
 

@@ -2,25 +2,29 @@
  *
  * Streams: connections between two processes, as TCP gives them.
  *
- * Each direction is a list of packets in order; only its head has an event in the queue, with the tie it
- * got when it was sent. A packet arrives after the latency of the path, never before the one ahead of it.
+ * Each direction is a list of packets in order; only its head has an event in the queue, with the
+ * tie it got when it was sent. A packet arrives after the latency of the path, never before the one
+ * ahead of it.
  *
- * Opening: SYN to the host of the address; its kernel refuses (nobody listens) or answers SYN-ACK; the
- * client is told, ACK and whatever was sent meanwhile follow; the ACK tells the server's process. A host
- * that is down or cut off answers nothing: the client's connect timer decides. DEVIATION: no TLS
- * handshake; real connections take one or two round trips more.
+ * Opening: SYN to the host of the address; its kernel refuses (nobody listens) or answers SYN-ACK;
+ * the client is told, ACK and whatever was sent meanwhile follow; the ACK tells the server's
+ * process. A host that is down or cut off answers nothing: the client's connect timer decides.
+ * DEVIATION: no TLS handshake; real connections take one or two round trips more.
  *
- * Silence: a path that is cut, a paused peer or host, a host without power. Packets under way to a cut
- * path are held, and sent again when it heals, at the instant the retransmission timer would next fire.
- * An end that hears nothing, not even the answers to its pings, is told CLOSE_TIMEOUT after its limit.
- * Pings are free: only silence makes an event, one timer for each end that endures it. DEVIATION: the
- * limit counts from the start of the silence, not from the last ping before it.
+ * Silence: a path that is cut, a paused peer or host, a host without power. Packets under way to a
+ * cut path are held, and sent again when it heals, at the instant the retransmission timer would
+ * next fire. An end that hears nothing, not even the answers to its pings, is told CLOSE_TIMEOUT
+ * after its limit. Pings are free: only silence makes an event, one timer for each end that endures
+ * it. DEVIATION: the limit counts from the start of the silence, not from the last ping before it,
+ * and a sender does not give up by itself on data that is never acknowledged (real ones do after
+ * some 15 minutes): its own keep-alive or its peer's ends the stream long before. There is no flow
+ * control.
  *
- * Death of a process closes its ends: what it had sent arrives, then FIN. Power loss leaves its ends
- * "vanished": the peer learns by silence, or by a reset if the host is up again before that.
+ * Death of a process closes its ends: what it had sent arrives, then FIN. Power loss leaves its
+ * ends "vanished": the peer learns by silence, or by a reset if the host is up again before that.
  *
- * Invariants: a used stream has an end that is open, connecting, or has something to be told; a direction
- * has an event if and only if its head is under way; an id never means another stream.
+ * Invariants: a used stream has an end that is open, connecting, or has something to be told; a
+ * direction has an event if and only if its head is under way; an id never means another stream.
  */
 #include "sim/world.h"
 
@@ -191,8 +195,8 @@ static void packet_fly(struct sim *sim, struct stream *s, int side, struct packe
     struct flight flight = {.from = {from->host, from->process},
                             .to = {to->host, to->process},
                             .key = d->key,
-                            .kind = p->message ? p->message->type->kind
-                                               : PACKET_KIND_BASE + p->kind,
+                            .kind =
+                                p->message ? p->message->type->kind : PACKET_KIND_BASE + p->kind,
                             .size_bytes = p->message ? p->message->size_bytes : CONTROL_BYTES,
                             .is_stream = true};
     flight.n = p->message ? kind_count(&d->counters, flight.kind) : d->control_count++;
@@ -612,8 +616,8 @@ static struct stream *own_stream(struct step *step, stream_id id)
     return end->state == END_OPEN || end->state == END_CONNECTING ? s : NULL;
 }
 
-/* Towards a host that has lost power. If it is up again, its kernel answers with a reset, a round trip
- * from now; else the sender keeps trying. */
+/* Towards a host that has lost power. If it is up again, its kernel answers with a reset, a round
+ * trip from now; else the sender keeps trying. */
 static void send_into_silence(struct sim *sim, struct stream *s, int to)
 {
     s->toward[to].has_unacked = true;
@@ -712,8 +716,8 @@ void streams_refresh_all(struct sim *sim)
             stream_refresh(sim, stream_at(sim, i));
 }
 
-/* Peers that still believe in a connection learn better: their next retransmission or keep-alive probe
- * is answered by a reset. */
+/* Peers that still believe in a connection learn better: their next retransmission or keep-alive
+ * probe is answered by a reset. */
 void streams_host_boots(struct sim *sim, host_id host)
 {
     struct end_list list = ends_of_host(sim, host, 0);

@@ -2,11 +2,11 @@
  *
  * The timeline and its hash chains.
  *
- * A line is hashed from what it is made of: who, subject, the format and its arguments, found by walking
- * the format. The text is only printed when a sink or the ring of last lines wants it, so a run without
- * an audience has the same hashes as one with it. There are three chains: of one process' lines, of all
- * lines, and (in sim.c) of every input; the last may change with how lazily things are modelled, the
- * first two may not.
+ * A line is hashed from what it is made of: who, subject, the format and its arguments, found by
+ * walking the format. The text is only printed when a sink or the ring of last lines wants it, so a
+ * run without an audience has the same hashes as one with it. There are three chains: of one
+ * process' lines, of all lines, and (in sim.c) of every input; the last may change with how lazily
+ * things are modelled, the first two may not.
  */
 #include "sim/world.h"
 

@@ -2,12 +2,12 @@
  *
  * Private to sim/: what the world consists of. Users see sim.h and fault.h only.
  *
- * The tie of an event is (class, process, n): events of one instant run by class, then by the process
- * that caused them, then in the order in which that process caused them. Process 0 stands for the
- * outside. So an event more or less in one process never reorders the events of two others.
+ * The tie of an event is (class, process, n): events of one instant run by class, then by the
+ * process that caused them, then in the order in which that process caused them. Process 0 stands
+ * for the outside. So an event more or less in one process never reorders the events of two others.
  *
- * Nothing here is ordered by, or hashed from, an address. Streams, hosts and processes are referred to
- * by number; packets and disk requests by pointer, in lists whose order is that of their making.
+ * Nothing here is ordered by, or hashed from, an address. Streams, hosts and processes are referred
+ * to by number; packets and disk requests by pointer, in lists whose order is that of their making.
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
@@ -25,12 +25,13 @@ enum event_class { CLASS_WORLD, CLASS_COMMAND, CLASS_DISK, CLASS_NETWORK, CLASS_
 #define PROCESSES_MAX (1u << TIE_PROCESS_BITS)
 
 enum event_kind {
-    EVENT_TIMER,     /* target process; argument: the tag */
-    EVENT_STREAM,    /* argument: the stream end that receives the head packet */
-    EVENT_SILENCE,   /* argument: the stream end that has endured enough */
-    EVENT_DATAGRAM,  /* argument: struct datagram */
-    EVENT_DISK,      /* target host: the head request of its disk is done */
-    EVENT_DISK_DONE, /* target process; argument: struct disk_request that waited for a paused process */
+    EVENT_TIMER,    /* target process; argument: the tag */
+    EVENT_STREAM,   /* argument: the stream end that receives the head packet */
+    EVENT_SILENCE,  /* argument: the stream end that has endured enough */
+    EVENT_DATAGRAM, /* argument: struct datagram */
+    EVENT_DISK,     /* target host: the head request of its disk is done */
+    /* Target process; argument: struct disk_request that waited for a paused process. */
+    EVENT_DISK_DONE,
     EVENT_COMMAND,   /* target process; argument: the message */
     EVENT_TERMINATE, /* target process */
     EVENT_KILL,      /* target process: the grace is over */
@@ -54,7 +55,14 @@ uint32_t kind_count(struct kind_counters *counters, uint32_t kind); /* the numbe
 
 /* ---- streams ---- */
 
-enum packet_kind { PACKET_MESSAGE, PACKET_SYN, PACKET_SYN_ACK, PACKET_ACK, PACKET_FIN, PACKET_RESET };
+enum packet_kind {
+    PACKET_MESSAGE,
+    PACKET_SYN,
+    PACKET_SYN_ACK,
+    PACKET_ACK,
+    PACKET_FIN,
+    PACKET_RESET
+};
 #define PACKET_KIND_BASE 0xFFFF0000u /* message kinds of the packets without a message */
 #define HELD INT64_MAX
 
@@ -157,11 +165,13 @@ struct file_change {
 };
 struct file {
     struct str name;
-    VEC(struct record) records; /* [gone] freed, then [dropped] not durably dropped, then the live ones */
+    /* [gone] freed, then [dropped] not durably dropped, then the live ones. */
+    VEC(struct record) records;
     size_t gone, dropped;
     VEC(struct file_change) changes;
-    uint64_t first_change, sync_mark; /* absolute numbers: of changes.items[0]; of the last asked sync */
-    enum disk_result failure;         /* of an append nobody was told about */
+    /* Absolute numbers: of changes.items[0]; of the last asked sync. */
+    uint64_t first_change, sync_mark;
+    enum disk_result failure; /* of an append nobody was told about */
 };
 struct disk_request {
     struct disk_request *next;
@@ -202,17 +212,17 @@ enum run_state { PROCESS_DEAD, PROCESS_RUNNING, PROCESS_PAUSED, PROCESS_HUNG };
 struct process {
     void *state;
     const struct process_type *type;
-    uint64_t event_count;  /* the n of its ties */
-    uint64_t first_timer;  /* event_count when this incarnation began: older timers are void */
+    uint64_t event_count; /* the n of its ties */
+    uint64_t first_timer; /* event_count when this incarnation began: older timers are void */
     uint64_t trace_hash;
-    uint64_t random_key;   /* of this incarnation */
+    uint64_t random_key; /* of this incarnation */
     process_id id;
     host_id host;
     uint32_t incarnation;
     uint8_t run_state;
     bool is_host_paused;
     bool has_odd_clock; /* its host's clocks are not simply the simulation's */
-    bool is_wanted; /* its supervisor keeps it running */
+    bool is_wanted;     /* its supervisor keeps it running */
     bool is_removed;
     uint32_t connects; /* of this incarnation */
     address_id first_listen;
@@ -249,9 +259,9 @@ struct sim {
     int exit_code;
     process_id stepping;
 
-    VEC(struct host *) hosts;         /* [0] is none */
-    VEC(struct process *) processes;  /* [0] is none */
-    VEC(struct address *) addresses;  /* [0] is none */
+    VEC(struct host *) hosts;        /* [0] is none */
+    VEC(struct process *) processes; /* [0] is none */
+    VEC(struct address *) addresses; /* [0] is none */
     struct index host_names, process_names, address_texts;
 
     VEC(struct stream *) stream_chunks;
@@ -292,7 +302,7 @@ static inline uint64_t tie_next(struct sim *sim, enum event_class class, process
 {
     uint64_t n = process ? process_of(sim, process)->event_count++ : sim->outside_count++;
     CHECK(n < UINT64_C(1) << TIE_COUNT_BITS);
-    return (uint64_t)class << (TIE_PROCESS_BITS + TIE_COUNT_BITS) |
+    return (uint64_t) class << (TIE_PROCESS_BITS + TIE_COUNT_BITS) |
            (uint64_t)process << TIE_COUNT_BITS | n;
 }
 static inline uint64_t tie_count(uint64_t tie)
@@ -342,7 +352,8 @@ void stream_deliver(struct sim *sim, const struct popped *popped);
 void stream_prefetch(const struct sim *sim, stream_id id); /* it is about to be delivered to */
 void stream_silence(struct sim *sim, const struct popped *popped);
 void streams_process_dies(struct sim *sim, process_id id, bool is_silent);
-void streams_refresh_host(struct sim *sim, host_id host); /* something that decides silence changed */
+/* Something that decides silence changed. */
+void streams_refresh_host(struct sim *sim, host_id host);
 void streams_refresh_all(struct sim *sim);
 void streams_host_boots(struct sim *sim, host_id host);
 void streams_release(struct sim *sim);
@@ -354,7 +365,8 @@ struct path_end {
     process_id process;
 };
 bool network_is_cut(const struct sim *sim, struct path_end from, struct path_end to);
-/* Latency of one packet, draws included; HELD: lost beyond endurance. `is_stream`: loss is delay. */
+/* Latency of one packet, draws included; HELD: lost beyond endurance. `is_stream`: loss is delay.
+ */
 struct flight {
     struct path_end from, to;
     uint64_t key; /* of the link's draws */

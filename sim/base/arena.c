@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A chain of blocks, filled from the front. Clearing goes back to the first block and keeps them all;
- * so an arena that is cleared after every event stops asking the heap for memory after a while.
+ * A chain of blocks, filled from the front. Clearing goes back to the first block and keeps them
+ * all; so an arena that is cleared after every event stops asking the heap for memory after a
+ * while.
  *
- * Invariant: the blocks before `current` are full or were too small for what came next; `used` counts
- * bytes of `current` only.
+ * Invariant: the blocks before `current` are full or were too small for what came next; `used`
+ * counts bytes of `current` only.
  */
 #include "sim/base/arena.h"
 

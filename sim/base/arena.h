@@ -17,7 +17,7 @@ struct arena {
 #define arena_new(arena, type) ((type *)arena_allocate((arena), 1, sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_allocate((arena), (count), sizeof(type)))
 void *arena_allocate(struct arena *a, size_t count, size_t size); /* 16-byte aligned */
-struct str arena_str(struct arena *a, struct str s);                /* a NUL-terminated copy */
+struct str arena_str(struct arena *a, struct str s);              /* a NUL-terminated copy */
 struct str arena_printf(struct arena *a, const char *format, ...) PRINTF_LIKE(2, 3);
 void arena_clear(struct arena *a); /* keeps the memory for reuse */
 void arena_release(struct arena *a);

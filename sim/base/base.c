@@ -2,9 +2,10 @@
  *
  * Checks, borrowed strings, durations in Go's notation, and the errors a user can make.
  *
- * Durations follow Go's time.ParseDuration: an optional sign, then one or more decimal numbers, each
- * with an optional fraction and a unit (ns, us, ms, s, m, h; both Unicode micro signs count as us).
- * "0" alone needs no unit. Fractions are computed in integers: digits below a nanosecond are cut.
+ * Durations follow Go's time.ParseDuration: an optional sign, then one or more decimal numbers,
+ * each with an optional fraction and a unit (ns, us, ms, s, m, h; both Unicode micro signs count as
+ * us). "0" alone needs no unit. Fractions are computed in integers: digits below a nanosecond are
+ * cut.
  */
 #include "sim/base/base.h"
 
@@ -136,8 +137,8 @@ static const struct unit {
     const char *name;
     uint64_t ns;
 } units[] = {
-    {"ns", 1},           {"us", 1000},           {"\xC2\xB5s", 1000},       {"\xCE\xBCs", 1000},
-    {"ms", 1000000},     {"s", 1000000000},      {"m", 60000000000},        {"h", 3600000000000},
+    {"ns", 1},       {"us", 1000},      {"\xC2\xB5s", 1000}, {"\xCE\xBCs", 1000},
+    {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000},  {"h", 3600000000000},
 };
 
 static const struct unit *unit_find(struct str name)

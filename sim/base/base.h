@@ -7,7 +7,7 @@
  *   - the world of the simulation (conflict, refused, node down): plain values, not here;
  *   - a user's mistake (bad scenario, bad flag): `enum err` with a `struct errmsg`.
  *
- *     enum err config_read(struct str text, struct config *ret_config, struct errmsg *message) MUST_CHECK;
+ *     enum err config_read(struct str text, struct config *ret_config, struct errmsg *message);
  *     ...
  *     CHECK(config.nodes > 0);
  *     struct instant deadline = instant_add(step->now, duration_s(40));
@@ -37,7 +37,8 @@
 #define AUTO(type) __attribute__((cleanup(type##_release)))
 
 /* The struct of which `pointer` is the member `member`. */
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member)                                                        \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* ---- checks ---- */
 
@@ -71,7 +72,8 @@ bool str_contains(struct str s, struct str part);
 struct str str_slice(struct str s, size_t from, size_t to); /* [from, to) */
 /* Index of the first `byte`, or s.size. */
 size_t str_find(struct str s, char byte);
-/* Cuts at the first `byte`: the head is returned, *rest becomes what follows it (empty when none). */
+/* Cuts at the first `byte`: the head is returned, *rest becomes what follows it (empty when none).
+ */
 struct str str_cut(struct str s, char byte, struct str *rest);
 struct str str_trim(struct str s); /* without blanks, tabs and line ends around it */
 /* A decimal integer, whole string; false when it is none or does not fit. */
@@ -92,11 +94,26 @@ struct wall_time {
 
 #define INSTANT_NEVER ((struct instant){INT64_MAX})
 
-static inline struct duration duration_ns(int64_t n) { return (struct duration){n}; }
-static inline struct duration duration_us(int64_t n) { return (struct duration){n * 1000}; }
-static inline struct duration duration_ms(int64_t n) { return (struct duration){n * 1000000}; }
-static inline struct duration duration_s(int64_t n) { return (struct duration){n * 1000000000}; }
-static inline struct duration duration_minutes(int64_t n) { return duration_s(n * 60); }
+static inline struct duration duration_ns(int64_t n)
+{
+    return (struct duration){n};
+}
+static inline struct duration duration_us(int64_t n)
+{
+    return (struct duration){n * 1000};
+}
+static inline struct duration duration_ms(int64_t n)
+{
+    return (struct duration){n * 1000000};
+}
+static inline struct duration duration_s(int64_t n)
+{
+    return (struct duration){n * 1000000000};
+}
+static inline struct duration duration_minutes(int64_t n)
+{
+    return duration_s(n * 60);
+}
 static inline struct instant instant_add(struct instant t, struct duration d)
 {
     return (struct instant){t.ns > INT64_MAX - (d.ns > 0 ? d.ns : 0) ? INT64_MAX : t.ns + d.ns};
@@ -105,7 +122,10 @@ static inline struct duration instant_since(struct instant later, struct instant
 {
     return (struct duration){later.ns - earlier.ns};
 }
-static inline bool instant_before(struct instant a, struct instant b) { return a.ns < b.ns; }
+static inline bool instant_before(struct instant a, struct instant b)
+{
+    return a.ns < b.ns;
+}
 /* Go's notation: "500us", "1h2m3.5s", "0". */
 bool duration_parse(struct str s, struct duration *ret_duration);
 
@@ -123,8 +143,10 @@ const char *err_text(enum err code);
 struct errmsg {
     char text[ERRMSG_SIZE];
 };
-/* Sets the message; `message` may be NULL. Returns `code`, so: return errmsg_set(m, ERR_SYNTAX, ...). */
-enum err errmsg_set(struct errmsg *message, enum err code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Sets the message; `message` may be NULL. Returns `code`, so: return errmsg_set(m, ERR_SYNTAX,
+ * ...). */
+enum err errmsg_set(struct errmsg *message, enum err code, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 /* Puts "<context>: " before what is there. */
 void errmsg_prefix(struct errmsg *message, const char *format, ...) PRINTF_LIKE(2, 3);
 

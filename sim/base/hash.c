@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Hashes and keyed counter streams. A draw is the finaliser of splitmix64 over key + counter times the
- * golden ratio: about a nanosecond, no state to save but a number, and any draw can be computed alone.
- * Bytes are read in a fixed order, so a hash is the same on machines of either endianness.
+ * Hashes and keyed counter streams. A draw is the finaliser of splitmix64 over key + counter times
+ * the golden ratio: about a nanosecond, no state to save but a number, and any draw can be computed
+ * alone. Bytes are read in a fixed order, so a hash is the same on machines of either endianness.
  */
 #include "sim/base/hash.h"
 
@@ -39,8 +39,8 @@ struct random_stream random_stream(uint64_t seed, uint64_t component, uint64_t i
     return (struct random_stream){hash_pair(owner, purpose), 0};
 }
 
-/* Multiply-shift: the high half of draw * limit. Draws whose low half falls into the incomplete last
- * stripe are drawn again, which removes the bias. */
+/* Multiply-shift: the high half of draw * limit. Draws whose low half falls into the incomplete
+ * last stripe are drawn again, which removes the bias. */
 uint64_t random_below(struct random_stream *r, uint64_t limit)
 {
     CHECK(limit > 0);

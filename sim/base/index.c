@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The hashed index: open addressing with linear probing. A removal shifts the followers of its cluster
- * back, so there are no tombstones and a lookup ends at the first empty slot. It has no iterator.
+ * The hashed index: open addressing with linear probing. A removal shifts the followers of its
+ * cluster back, so there are no tombstones and a lookup ends at the first empty slot. It has no
+ * iterator.
  */
 #include "sim/base/map.h"
 
@@ -17,8 +18,7 @@ static size_t index_find(const struct index *x, uint64_t hash, const void *probe
 {
     size_t mask = x->capacity - 1;
     size_t at = (size_t)hash & mask;
-    while (x->slots[at].item &&
-           !(x->slots[at].hash == hash && x->equal(probe, x->slots[at].item)))
+    while (x->slots[at].item && !(x->slots[at].hash == hash && x->equal(probe, x->slots[at].item)))
         at = (at + 1) & mask;
     return at;
 }

@@ -4,12 +4,13 @@
  *
  * A leaf holds items in order and knows its right neighbour. An inner node holds children and, for
  * each, the lowest item below it. That item is always a live one of the map (never a copy of a key,
- * since only the caller's comparator knows what a key is), so each change refreshes the lowest items
- * on its path. A map of a few items is a single root leaf that grows with need: 4, 8, 16, 32 slots.
+ * since only the caller's comparator knows what a key is), so each change refreshes the lowest
+ * items on its path. A map of a few items is a single root leaf that grows with need: 4, 8, 16, 32
+ * slots.
  *
  * Invariants: all leaves are equally deep; slots beyond `count` are not read; children[i]'s lowest
- * item is lows[i]; a node that gets under a quarter full by a removal is merged with, or filled from,
- * a neighbour under the same parent. Appending in order leaves full leaves behind.
+ * item is lows[i]; a node that gets under a quarter full by a removal is merged with, or filled
+ * from, a neighbour under the same parent. Appending in order leaves full leaves behind.
  */
 #include "sim/base/map.h"
 

@@ -9,10 +9,9 @@
  *
  *     static int by_name(const void *probe, const void *item);
  *     struct map pods = {.compare = by_name};
- *     map_put(&pods, pod);                     replaces an equal item, returns the replaced one or NULL
- *     for (struct map_cursor c = map_first(&pods); c.item; map_next(&c))
- *         use(c.item);
- *     struct pod *p = map_get(&pods, &probe);
+ *     map_put(&pods, pod);                     replaces an equal item, returns the replaced one or
+ * NULL for (struct map_cursor c = map_first(&pods); c.item; map_next(&c)) use(c.item); struct pod
+ * *p = map_get(&pods, &probe);
  */
 #ifndef SIM_BASE_MAP_H
 #define SIM_BASE_MAP_H
@@ -28,7 +27,7 @@ struct map {
     size_t count;
 };
 struct map_cursor {
-    void *item; /* NULL at the end */
+    void *item;            /* NULL at the end */
     struct map_node *node; /* private to map.c */
     size_t position;
 };
@@ -50,7 +49,8 @@ struct index {
     size_t count, capacity;
 };
 void *index_get(const struct index *x, uint64_t hash, const void *probe);
-void *index_put(struct index *x, uint64_t hash, const void *probe, void *item); /* replaced or NULL */
+/* Replaced or NULL. */
+void *index_put(struct index *x, uint64_t hash, const void *probe, void *item);
 void *index_remove(struct index *x, uint64_t hash, const void *probe);
 void index_release(struct index *x);
 

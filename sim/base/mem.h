@@ -20,7 +20,7 @@
 
 void *mem_allocate(size_t count, size_t size);
 void *mem_reallocate(void *pointer, size_t old_count, size_t new_count, size_t size);
-void mem_free(void *pointer); /* NULL is fine */
+void mem_free(void *pointer);        /* NULL is fine */
 char *mem_copy_string(struct str s); /* a NUL-terminated copy */
 
 #endif

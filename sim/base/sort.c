@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Stable merge sort: short runs by insertion, then merged bottom-up between the array and one scratch
- * copy. The C library's qsort is not used since its order of equal items differs between libraries.
+ * Stable merge sort: short runs by insertion, then merged bottom-up between the array and one
+ * scratch copy. The C library's qsort is not used since its order of equal items differs between
+ * libraries.
  */
 #include "sim/base/sort.h"
 
@@ -32,9 +33,9 @@ static void merge(const char *from, char *to, size_t low, size_t middle, size_t 
 {
     size_t left = low, right = middle;
     for (size_t at = low; at < high; at++) {
-        bool take_left = right == high || (left < middle && compare(from + left * size,
-                                                                    from + right * size,
-                                                                    context) <= 0);
+        bool take_left =
+            right == high ||
+            (left < middle && compare(from + left * size, from + right * size, context) <= 0);
         size_t taken = take_left ? left++ : right++;
         memcpy(to + at * size, from + taken * size, size);
     }

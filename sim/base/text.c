@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The owned, growable string. Whatever is added, a NUL follows the last byte, so that text_c() costs
- * nothing; `capacity` counts that NUL.
+ * The owned, growable string. Whatever is added, a NUL follows the last byte, so that text_c()
+ * costs nothing; `capacity` counts that NUL.
  */
 #include "sim/base/text.h"
 

@@ -23,11 +23,12 @@
 #define vec_reserve(v, wanted)                                                                     \
     ((wanted) <= (v)->capacity                                                                     \
          ? (void)0                                                                                 \
-         : ((v)->items = mem_reallocate((v)->items, (v)->capacity, vec_growth((v)->capacity, (wanted)), \
-                                        sizeof(*(v)->items)),                                      \
+         : ((v)->items = mem_reallocate((v)->items, (v)->capacity,                                 \
+                                        vec_growth((v)->capacity, (wanted)), sizeof(*(v)->items)), \
             (v)->capacity = vec_growth((v)->capacity, (wanted)), (void)0))
 
-#define vec_push(v, ...) (vec_reserve((v), (v)->count + 1), (void)((v)->items[(v)->count++] = (__VA_ARGS__)))
+#define vec_push(v, ...)                                                                           \
+    (vec_reserve((v), (v)->count + 1), (void)((v)->items[(v)->count++] = (__VA_ARGS__)))
 #define vec_pop(v) ((v)->items[--(v)->count])
 #define vec_last(v) ((v)->items[(v)->count - 1])
 #define vec_clear(v) ((void)((v)->count = 0))
@@ -35,12 +36,12 @@
     (mem_free((v)->items), (v)->items = NULL, (v)->count = 0, (void)((v)->capacity = 0))
 /* Takes item i out; the order of the others stays. */
 #define vec_remove(v, i)                                                                           \
-    (memmove(&(v)->items[i], &(v)->items[(i) + 1], ((v)->count - (i)-1) * sizeof(*(v)->items)),      \
+    (memmove(&(v)->items[i], &(v)->items[(i) + 1], ((v)->count - (i)-1) * sizeof(*(v)->items)),    \
      (void)(v)->count--)
 /* Makes room at i and puts the item there. */
 #define vec_insert(v, i, ...)                                                                      \
     (vec_reserve((v), (v)->count + 1),                                                             \
-     memmove(&(v)->items[(i) + 1], &(v)->items[i], ((v)->count - (i)) * sizeof(*(v)->items)),        \
+     memmove(&(v)->items[(i) + 1], &(v)->items[i], ((v)->count - (i)) * sizeof(*(v)->items)),      \
      (v)->count++, (void)((v)->items[i] = (__VA_ARGS__)))
 
 static inline size_t vec_growth(size_t capacity, size_t wanted)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How fast the engine is: the event queue alone (wheel and reference heap, 100,000 pending, delays as a
- * cluster has them), and whole events: messages between processes and their timers. CPU time, not wall
- * time. The one measure that counts is printed first: pop and push a second at 100,000 pending.
+ * How fast the engine is: the event queue alone (wheel and reference heap, 100,000 pending, delays
+ * as a cluster has them), and whole events: messages between processes and their timers. CPU time,
+ * not wall time. The one measure that counts is printed first: pop and push a second at 100,000
+ * pending.
  */
 #include "sim/base/mem.h"
 #include "sim/queue.h"

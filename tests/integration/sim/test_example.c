@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ping-pong: each fault of the engine acting on a small world, and the whole world run twice, on the
- * wheel and on the heap, with and without an audience, with equal hashes.
+ * Ping-pong: each fault of the engine acting on a small world, and the whole world run twice, on
+ * the wheel and on the heap, with and without an audience, with equal hashes.
  */
 #include "sim/base/mem.h"
 #include "sim/fault.h"
@@ -184,8 +184,8 @@ static void client_input(void *state, struct step *step, const struct input *in)
         c->closed[in->reason]++;
         c->last_reason = in->reason;
         c->closed_at = step->now;
-        step_trace(step, "client", sim_process_name(step->sim, step->process),
-                   "closed, reason %d", (int)in->reason);
+        step_trace(step, "client", sim_process_name(step->sim, step->process), "closed, reason %d",
+                   (int)in->reason);
         step_timer_set(step, instant_add(step->now, duration_s(1)), TAG_RECONNECT);
         break;
     case INPUT_COMMAND:
@@ -234,10 +234,9 @@ static void world_init(struct world *w, const struct sim_options *options)
     sim_set_journal_sink(w->sim, count_entry, w);
     w->a = sim_host_add(w->sim, &(struct host_options){.name = S("a"), .zone = S("z1")});
     w->b = sim_host_add(w->sim, &(struct host_options){.name = S("b"), .zone = S("z2")});
-    w->server = sim_process_add(w->sim, &(struct process_options){.name = S("server"),
-                                                                  .host = w->a,
-                                                                  .type = &server_type,
-                                                                  .config = "a:80"});
+    w->server = sim_process_add(
+        w->sim, &(struct process_options){
+                    .name = S("server"), .host = w->a, .type = &server_type, .config = "a:80"});
     w->client = sim_process_add(w->sim, &(struct process_options){.name = S("client"),
                                                                   .host = w->b,
                                                                   .type = &client_type,
@@ -282,8 +281,9 @@ static void test_ping_pong(void)
     CU_ASSERT(c->sent - c->answered <= 1);
     CU_ASSERT_EQUAL(c->connected, 1);
     CU_ASSERT_EQUAL(c->out_of_order, 0);
-    CU_ASSERT_STRING_EQUAL(text_c(&w.lines), "[0.000] server server: starts with 0 records, 0 torn\n"
-                                             "[0.006] client client: connected\n");
+    CU_ASSERT_STRING_EQUAL(text_c(&w.lines),
+                           "[0.000] server server: starts with 0 records, 0 torn\n"
+                           "[0.006] client client: connected\n");
     AUTO(text) struct text dump = {0};
     sim_dump(w.sim, S("server"), &dump);
     CU_ASSERT(str_starts_with(text_str(&dump), S("served ")));
@@ -368,9 +368,8 @@ static void test_partition_holds_and_heals(void)
     world_init(&w, &plain);
     run_for(&w, duration_s(1));
     uint64_t answered = client_of(&w)->answered;
-    struct network_rule cut = {.from = {.hosts = &w.a, .host_count = 1},
-                               .both_ways = true,
-                               .is_cut = true};
+    struct network_rule cut = {
+        .from = {.hosts = &w.a, .host_count = 1}, .both_ways = true, .is_cut = true};
 
     network_rule_id rule = sim_network_rule_add(w.sim, &cut);
     run_for(&w, duration_ms(3100));
@@ -446,7 +445,8 @@ static void test_delay_and_bandwidth(void)
     run_for(&w, duration_s(5));
     answered = client_of(&w)->answered;
 
-    struct network_rule narrow = {.bytes_per_second = 500, .from = {.hosts = &w.b, .host_count = 1}};
+    struct network_rule narrow = {.bytes_per_second = 500,
+                                  .from = {.hosts = &w.b, .host_count = 1}};
     sim_network_rule_add(w.sim, &narrow);
     run_for(&w, duration_s(20)); /* 100 bytes a ping: five a second of the ten that are sent */
     CU_ASSERT(client_of(&w)->answered - answered >= 95);
@@ -477,10 +477,8 @@ static void test_duplicates_and_message_faults(void)
                  {MESSAGE_KILL_RECEIVER_AFTER, CLOSE_BY_PEER, 2}};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         run_for(&w, duration_s(3));
-        struct message_fault fault = {.to = w.server,
-                                      .type = "ping",
-                                      .nth = 2,
-                                      .action = cases[i].action};
+        struct message_fault fault = {
+            .to = w.server, .type = "ping", .nth = 2, .action = cases[i].action};
         uint64_t closed = client_of(&w)->closed[cases[i].reason];
         message_fault_id id = sim_message_fault_add(w.sim, &fault);
         CU_ASSERT_FALSE(sim_message_fault_has_acted(w.sim, id));
@@ -500,16 +498,14 @@ static void test_balancer_passes_over_the_dead(void)
     struct world w;
     world_init(&w, &plain);
     host_id third = sim_host_add(w.sim, &(struct host_options){.name = S("c")});
-    sim_process_add(w.sim, &(struct process_options){.name = S("server-2"),
-                                                     .host = third,
-                                                     .type = &server_type,
-                                                     .config = "c:80"});
+    sim_process_add(
+        w.sim, &(struct process_options){
+                   .name = S("server-2"), .host = third, .type = &server_type, .config = "c:80"});
     address_id backends[] = {sim_address(w.sim, S("a:80")), sim_address(w.sim, S("c:80"))};
     sim_balancer_add(w.sim, sim_address(w.sim, S("front:80")), backends, 2);
-    process_id client = sim_process_add(w.sim, &(struct process_options){.name = S("client-2"),
-                                                                         .host = w.b,
-                                                                         .type = &client_type,
-                                                                         .config = "front:80"});
+    process_id client = sim_process_add(
+        w.sim, &(struct process_options){
+                   .name = S("client-2"), .host = w.b, .type = &client_type, .config = "front:80"});
     run_for(&w, duration_s(2));
     const struct client *c = sim_process_state(w.sim, client);
     CU_ASSERT_EQUAL(c->connected, 1);
@@ -641,15 +637,33 @@ static void faults_at_random(struct world *w, uint64_t seed)
         process_id p = random_below(&r, 2) ? w->server : w->client;
         host_id h = sim_process_host(w->sim, p);
         switch (random_below(&r, 10)) {
-        case 0: sim_process_kill(w->sim, p); break;
-        case 1: sim_process_terminate(w->sim, p, duration_ms(200)); break;
-        case 2: sim_process_pause(w->sim, p); break;
-        case 3: sim_process_resume(w->sim, p); break;
-        case 4: sim_host_reboot(w->sim, h, duration_ms(1500)); break;
-        case 5: sim_host_pause(w->sim, h); break;
-        case 6: sim_host_resume(w->sim, h); break;
-        case 7: sim_clock_set(w->sim, h, duration_ms(7), 200 * (int32_t)random_below(&r, 9)); break;
-        case 8: sim_command(w->sim, w->client, note_new(&ping_message, 5)); break;
+        case 0:
+            sim_process_kill(w->sim, p);
+            break;
+        case 1:
+            sim_process_terminate(w->sim, p, duration_ms(200));
+            break;
+        case 2:
+            sim_process_pause(w->sim, p);
+            break;
+        case 3:
+            sim_process_resume(w->sim, p);
+            break;
+        case 4:
+            sim_host_reboot(w->sim, h, duration_ms(1500));
+            break;
+        case 5:
+            sim_host_pause(w->sim, h);
+            break;
+        case 6:
+            sim_host_resume(w->sim, h);
+            break;
+        case 7:
+            sim_clock_set(w->sim, h, duration_ms(7), 200 * (int32_t)random_below(&r, 9));
+            break;
+        case 8:
+            sim_command(w->sim, w->client, note_new(&ping_message, 5));
+            break;
         default:
             sim_network_rule_remove(w->sim, rule);
             struct network_rule next = {.from = {.processes = &w->server, .process_count = 1},

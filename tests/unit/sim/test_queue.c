@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The event queue: the wheel, the plain heap and a naive model (a list searched for its least key) get
- * the same random script of pushes, moves, drops and pops and must give the same order.
+ * The event queue: the wheel, the plain heap and a naive model (a list searched for its least key)
+ * get the same random script of pushes, moves, drops and pops and must give the same order.
  */
 #include "sim/base/hash.h"
 #include "sim/base/mem.h"
@@ -140,15 +140,16 @@ static void test_against_model(void)
     static const struct {
         uint64_t shuffle_key;
         size_t steps, pending_max;
-    } scripts[] = {{0, 3000, 3}, {0, 6000, 40}, {0, 20000, 300}, {12345, 6000, 40}, {9, 10000, 200}};
+    } scripts[] = {
+        {0, 3000, 3}, {0, 6000, 40}, {0, 20000, 300}, {12345, 6000, 40}, {9, 10000, 200}};
     for (size_t i = 0; i < ARRAY_COUNT(scripts); i++)
         run_script(i, scripts[i].shuffle_key, scripts[i].steps, scripts[i].pending_max);
 }
 
 static void test_ties(void)
 {
-    /* Goal: simultaneous events come by tie, whatever the order of pushing; a moved deadline counts with
-     * the tie it got when it was moved. */
+    /* Goal: simultaneous events come by tie, whatever the order of pushing; a moved deadline counts
+     * with the tie it got when it was moved. */
     for (int reference = 0; reference < 2; reference++) {
         struct queue *q = queue_new(reference, 0);
         struct instant at = {1000000000};

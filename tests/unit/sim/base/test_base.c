@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Borrowed strings, durations, errors, owned text, arenas, memory, hashes and random numbers, sorting:
- * tables of inputs and answers.
+ * Borrowed strings, durations, errors, owned text, arenas, memory, hashes and random numbers,
+ * sorting: tables of inputs and answers.
  */
 #include "sim/base/arena.h"
 #include "sim/base/hash.h"
@@ -19,7 +19,7 @@ static void test_str_compare(void)
     static const struct {
         const char *a, *b;
         int order;
-    } cases[] = {{"", "", 0},     {"", "a", -1},     {"a", "a", 0},
+    } cases[] = {{"", "", 0},     {"", "a", -1},  {"a", "a", 0},
                  {"a", "ab", -1}, {"b", "ab", 1}, {"\x7f", "\x80", -1}};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct str a = str_from(cases[i].a), b = str_from(cases[i].b);
@@ -64,12 +64,12 @@ static void test_str_to_int64(void)
         bool is_valid;
         int64_t value;
     } cases[] = {
-        {"0", true, 0},        {"-7", true, -7},
-        {"+7", true, 7},       {"9223372036854775807", true, INT64_MAX},
-        {"", false, 0},        {"-9223372036854775808", true, INT64_MIN},
-        {"-", false, 0},       {"9223372036854775808", false, 0},
-        {"12a", false, 0},     {"-9223372036854775809", false, 0},
-        {" 1", false, 0},      {"99999999999999999999", false, 0},
+        {"0", true, 0},    {"-7", true, -7},
+        {"+7", true, 7},   {"9223372036854775807", true, INT64_MAX},
+        {"", false, 0},    {"-9223372036854775808", true, INT64_MIN},
+        {"-", false, 0},   {"9223372036854775808", false, 0},
+        {"12a", false, 0}, {"-9223372036854775809", false, 0},
+        {" 1", false, 0},  {"99999999999999999999", false, 0},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         int64_t value = 0;

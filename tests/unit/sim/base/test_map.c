@@ -98,7 +98,7 @@ static void test_map_against_sorted_array(void)
     static const struct {
         uint64_t keys, puts_of_ten;
         size_t steps;
-    } scripts[] = {{3, 5, 200},     {20, 6, 2000},     {100, 7, 4000},
+    } scripts[] = {{3, 5, 200},     {20, 6, 2000},    {100, 7, 4000},
                    {1000, 8, 8000}, {5000, 9, 40000}, {5000, 6, 30000}};
     for (size_t i = 0; i < ARRAY_COUNT(scripts); i++)
         run_script(i, scripts[i].keys, scripts[i].puts_of_ten, scripts[i].steps);
