@@ -14,6 +14,7 @@
 
 #include "cluster/api/quantity.h"
 #include "cluster/cluster_flags.h"
+#include "cluster/network/network.h"
 #include "runtime/simulated/containerd.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
@@ -42,7 +43,11 @@ struct cluster {
     VEC(struct machine) machines;
     host_id outside;
     address_id api;
-    const struct credential *credentials[2]; /* of the controller managers and the schedulers */
+    const struct credential *credentials[4]; /* of controller managers, schedulers, proxies, DNS servers */
+    struct pod_route *routes; /* to the pods of each node; in the arena */
+    size_t node_count;
+    address_id *dns; /* in the arena */
+    size_t dns_count;
 };
 
 static void add_hosts_outside(struct cluster *c, const struct cluster_options *o);
@@ -50,6 +55,8 @@ static void add_etcd(struct cluster *c, const struct cluster_options *o);
 static void add_apiservers(struct cluster *c, const struct cluster_options *o);
 static void add_controller_managers(struct cluster *c, const struct cluster_options *o);
 static void add_schedulers(struct cluster *c, const struct cluster_options *o);
+static void add_network(struct cluster *c, const struct cluster_options *o);
+static void add_node_network(struct cluster *c, struct str name, host_id host, size_t index);
 static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t index, struct errmsg *message);
 static enum err check_options(const struct cluster_options *o, struct errmsg *message);
 static enum err read_flags(struct cluster *c, struct value flags, struct errmsg *message);
@@ -58,8 +65,9 @@ static struct value stamp(struct value own_value, int64_t revision);
 
 const char *component_kind_text(enum component_kind kind)
 {
-    static const char *const texts[COMPONENT_KIND_COUNT] = {"etcd",           "kube-apiserver", "kube-controller-manager",
-                                                            "kube-scheduler", "kubelet",        "containerd"};
+    static const char *const texts[COMPONENT_KIND_COUNT] = {
+        "etcd",       "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet",
+        "containerd", "kube-proxy",     "network",                 "coredns"};
     return texts[kind];
 }
 
@@ -84,6 +92,7 @@ struct cluster *cluster_new(const struct cluster_options *options, struct errmsg
     add_apiservers(c, options);
     add_controller_managers(c, options);
     add_schedulers(c, options);
+    add_network(c, options);
     for (size_t i = 0; i < options->node_count; i++) {
         if (add_node(c, &options->nodes[i], i, message)) {
             cluster_free(c);
@@ -347,16 +356,96 @@ static void add_schedulers(struct cluster *c, const struct cluster_options *o)
     }
 }
 
+/* ---- the pod network ---- */
+
+static struct str node_address(struct cluster *c, size_t index)
+{
+    return arena_printf(&c->arena, "10.0.%zu.%zu", 1 + index / 250, 1 + index % 250);
+}
+
+#define POD_RANGE_BITS 24
+#define POD_RANGES_SMALL 0x0AF40000u /* 10.244.0.0/16: 256 nodes */
+#define POD_RANGES_LARGE 0x20000000u /* 32.0.0.0/3: more */
+
+static uint32_t pod_range(const struct cluster *c, size_t index)
+{
+    uint32_t base = c->node_count <= 256 ? POD_RANGES_SMALL : POD_RANGES_LARGE;
+    return base + ((uint32_t)index << (32 - POD_RANGE_BITS));
+}
+
+/* DEVIATION: the ranges are dealt when the cluster is put together and the kubelet registers with its own; a real controller
+ * manager (nodeipam) assigns them a moment after the registration. */
+static const char *pod_range_text(struct cluster *c, size_t index)
+{
+    AUTO(text) struct text t = {0};
+    traffic_ip_text(pod_range(c, index), &t);
+    text_printf(&t, "/%d", POD_RANGE_BITS);
+    return arena_str(&c->arena, text_str(&t)).bytes;
+}
+
+static void add_network(struct cluster *c, const struct cluster_options *o)
+{
+    static const struct str masters[] = {{"system:masters", 14}};
+    c->credentials[2] = credential_certificate(S("system:kube-proxy"), NULL, 0);
+    /* DEVIATION: coredns acts as an administrator; a real one has a ServiceAccount and a role of its installation's. */
+    c->credentials[3] = credential_certificate(S("system:coredns"), masters, 1);
+    c->node_count = o->node_count;
+    c->routes = arena_array(&c->arena, struct pod_route, o->node_count);
+    for (size_t i = 0; i < o->node_count; i++)
+        c->routes[i] = (struct pod_route){pod_range(c, i), UINT32_MAX << (32 - POD_RANGE_BITS),
+                                          traffic_address(c->sim, o->nodes[i].name)};
+    c->dns_count = 1;
+    c->dns = arena_array(&c->arena, address_id, c->dns_count);
+    c->dns[0] = sim_address(c->sim, S("coredns-0:53"));
+    struct dns_config *config = arena_new(&c->arena, struct dns_config);
+    *config = (struct dns_config){.server = c->api, .address = c->dns[0], .credential = c->credentials[3]};
+    add_component(c, COMPONENT_DNS,
+                  &(struct process_options){.name = S("coredns-0"),
+                                            .host = control_host(c, o, S("coredns-0"), 0),
+                                            .type = &dns_process,
+                                            .config = config,
+                                            .restart = RESTART_ALWAYS,
+                                            .restart_delay = duration_ms(MANAGER_RESTART_MS),
+                                            .start_delay = duration_ms(MANAGER_START_MS)});
+}
+
+static void add_node_network(struct cluster *c, struct str name, host_id host, size_t index)
+{
+    struct node_network_config *network = arena_new(&c->arena, struct node_network_config);
+    *network = (struct node_network_config){.node = name,
+                                            .address = node_network_address(c->sim, name),
+                                            .routes = c->routes,
+                                            .route_count = c->node_count,
+                                            .dns = c->dns,
+                                            .dns_count = c->dns_count};
+    (void)traffic_ip_parse(node_address(c, index), &network->node_ip);
+    add_component(c, COMPONENT_NETWORK,
+                  &(struct process_options){.name = arena_printf(&c->arena, "network@%.*s", STR_ARG(name)),
+                                            .host = host,
+                                            .type = &node_network_process,
+                                            .config = network,
+                                            .restart = RESTART_ALWAYS});
+    struct kube_proxy_config *proxy = arena_new(&c->arena, struct kube_proxy_config);
+    *proxy = (struct kube_proxy_config){.node = name,
+                                        .server = c->api,
+                                        .network = network->address,
+                                        .credential = c->credentials[2],
+                                        .min_sync_period = duration_s(1)};
+    add_component(c, COMPONENT_PROXY,
+                  &(struct process_options){.name = arena_printf(&c->arena, "kube-proxy@%.*s", STR_ARG(name)),
+                                            .host = host,
+                                            .type = &kube_proxy_process,
+                                            .config = proxy,
+                                            .restart = RESTART_ALWAYS,
+                                            .restart_delay = duration_ms(SYSTEMD_RESTART_MS),
+                                            .start_delay = duration_ms(KUBELET_START_MS)});
+}
+
 /* ---- nodes ---- */
 
 static const char *arena_text(struct cluster *c, struct value v)
 {
     return arena_str(&c->arena, value_str(v)).bytes;
-}
-
-static struct str node_address(struct cluster *c, size_t index)
-{
-    return arena_printf(&c->arena, "10.0.%zu.%zu", 1 + index / 250, 1 + index % 250);
 }
 
 static void read_labels_and_taints(struct cluster *c, const struct cluster_node *n, struct kubelet_config *config)
@@ -427,12 +516,15 @@ static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t
     config->internal_ip = node_address(c, index).bytes;
     config->zone = zone.size ? zone.bytes : NULL;
     config->server = c->api;
+    config->pod_cidr = pod_range_text(c, index);
     read_labels_and_taints(c, n, config);
     read_capacity(c, n, config);
 
     struct runtime_config *runtime = arena_new(&c->arena, struct runtime_config);
     runtime->node = name.bytes;
     runtime->memory_bytes = config->memory_bytes;
+    runtime->pod_cidr = config->pod_cidr;
+    runtime->network = node_network_address(c->sim, name);
     add_component(c, COMPONENT_RUNTIME,
                   &(struct process_options){.name = arena_printf(&c->arena, "containerd@%s", name.bytes),
                                             .host = host,
@@ -448,6 +540,7 @@ static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t
                                             .restart = RESTART_ALWAYS,
                                             .restart_delay = duration_ms(SYSTEMD_RESTART_MS),
                                             .start_delay = duration_ms(KUBELET_START_MS)});
+    add_node_network(c, name, host, index);
     return ERR_OK;
 }
 

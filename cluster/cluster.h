@@ -29,6 +29,9 @@ enum component_kind {
     COMPONENT_SCHEDULER,
     COMPONENT_KUBELET,
     COMPONENT_RUNTIME, /* "containerd@node-1" */
+    COMPONENT_PROXY,   /* "kube-proxy@node-1" */
+    COMPONENT_NETWORK, /* "network@node-1": the kernel's routes and rules */
+    COMPONENT_DNS,     /* "coredns-0" */
     COMPONENT_KIND_COUNT
 };
 const char *component_kind_text(enum component_kind kind); /* "kube-apiserver" */
