@@ -105,6 +105,60 @@ struct value decode(const struct type_schema *type, struct value own_document,
     return VALUE_ABSENT;
 }
 
+/* The place in the source tree where the scheme of the recorded API server was made; part of its messages. */
+#define SCHEME "pkg/api/legacyscheme/scheme.go:30"
+
+/* Whether the document claims to be another kind: then the refusal, owned. */
+static struct value refuse_kind(const struct resource *r, struct value document)
+{
+    struct str version = VALUE_STR(document, apiVersion), kind = VALUE_STR(document, kind);
+    if (version.size == 0)
+        version = r->group_version;
+    if (kind.size == 0)
+        kind = r->kind;
+    if (str_equal(version, r->group_version) && str_equal(kind, r->kind))
+        return VALUE_ABSENT;
+    AUTO(text) struct text t = {0};
+    struct str after, group = str_cut(version, '/', &after);
+    struct str bare = group.size < version.size ? after : version;
+    const struct resource *other = resource_find_kind(version, kind);
+    if (other != NULL && !str_equal(version, r->group_version))
+        text_printf(&t, "the API version in the data (%.*s) does not match the expected API version (%.*s)",
+                    STR_ARG(version), STR_ARG(r->group_version));
+    else if (other != NULL)
+        text_printf(&t, "%.*s in version \"%.*s\" cannot be handled as a %.*s: converting (%.*s.%.*s) to "
+                        "(%.*s.%.*s): unknown conversion",
+                    STR_ARG(kind), STR_ARG(bare), STR_ARG(r->kind), STR_ARG(bare), STR_ARG(kind),
+                    STR_ARG(r->group.size ? r->group : S("core")), STR_ARG(r->kind));
+    else
+        text_printf(&t, "%.*s in version \"%.*s\" cannot be handled as a %.*s: no kind \"%.*s\" is "
+                        "registered for version \"%.*s\" in scheme \"" SCHEME "\"",
+                    STR_ARG(kind), STR_ARG(bare), STR_ARG(r->kind), STR_ARG(kind), STR_ARG(version));
+    return status_bad_request(text_str(&t));
+}
+
+struct value decode_object(const struct resource *r, struct value own_document,
+                           const struct decode_options *options, struct value *ret_status,
+                           struct value *warnings)
+{
+    if (value_kind(own_document) == VALUE_OBJECT) {
+        struct value refusal = refuse_kind(r, own_document);
+        if (value_is_present(refusal)) {
+            *ret_status = refusal;
+            value_drop(own_document);
+            return VALUE_ABSENT;
+        }
+    }
+    struct value typed = decode(r->type, own_document, options, ret_status, warnings);
+    if (!value_is_present(typed))
+        return typed;
+    if (!value_is_present(value_get(typed, ATOM_kind)))
+        typed = value_set(typed, ATOM_kind, value_string(r->kind));
+    if (!value_is_present(value_get(typed, ATOM_apiVersion)))
+        typed = value_set(typed, ATOM_apiVersion, value_string(r->group_version));
+    return typed;
+}
+
 /* ---- the walk: v is borrowed, what is returned is owned ---- */
 
 static struct value decode_struct(struct decoder *d, const struct type_schema *t, struct value v,

@@ -28,6 +28,12 @@ struct value decode(const struct type_schema *type, struct value own_document,
                     const struct decode_options *options, struct value *ret_status,
                     struct value *warnings);
 
+/* The body of a request for `r`: first its apiVersion and kind, where it has them, must be those of the row. What is
+ * returned has both. */
+struct value decode_object(const struct resource *r, struct value own_document,
+                           const struct decode_options *options, struct value *ret_status,
+                           struct value *warnings);
+
 /* The same without a sentence around it, for a part of a document or a kind unknown to Go's scheme: the bare
  * message is put into `ret_message`. */
 struct value decode_bare(const struct type_schema *type, struct value own_document,

@@ -180,7 +180,7 @@ void field_path_text(const struct field_path *path, struct text *out)
 }
 
 static void add_error(struct field_errors *errors, enum field_error_type type, struct str path,
-                      struct value value, const char *detail_format, va_list arguments)
+                      struct str shown, struct str detail)
 {
     if (errors->count == errors->capacity) {
         size_t capacity = errors->capacity ? 2 * errors->capacity : 4;
@@ -191,16 +191,28 @@ static void add_error(struct field_errors *errors, enum field_error_type type, s
     *e = (struct field_error){.type = type};
     text_add(&e->path, path);
     text_add(&e->body, str_from(error_types[type].text));
-    if (error_types[type].shows_value) {
-        text_add(&e->body, S(": "));
-        add_value(&e->body, value);
-    }
-    AUTO(text) struct text detail = {0};
+    if (error_types[type].shows_value)
+        text_printf(&e->body, ": %.*s", STR_ARG(shown));
+    if (detail.size > 0)
+        text_printf(&e->body, ": %.*s", STR_ARG(detail));
+}
+
+static void format_error(struct field_errors *errors, enum field_error_type type, struct str path,
+                         struct value value, const char *detail_format, va_list arguments)
+{
+    AUTO(text) struct text detail = {0}, shown = {0};
     text_vprintf(&detail, detail_format, arguments);
-    if (detail.size > 0) {
-        text_add(&e->body, S(": "));
-        text_add(&e->body, text_str(&detail));
-    }
+    if (error_types[type].shows_value)
+        add_value(&shown, value);
+    add_error(errors, type, path, text_str(&shown), text_str(&detail));
+}
+
+void field_error_shown(struct field_errors *errors, enum field_error_type type,
+                       const struct field_path *path, struct str shown, const char *detail)
+{
+    AUTO(text) struct text t = {0};
+    field_path_text(path, &t);
+    add_error(errors, type, text_str(&t), shown, str_from(detail));
 }
 
 void field_error_add(struct field_errors *errors, enum field_error_type type, struct str path,
@@ -208,7 +220,7 @@ void field_error_add(struct field_errors *errors, enum field_error_type type, st
 {
     va_list arguments;
     va_start(arguments, detail_format);
-    add_error(errors, type, path, value, detail_format, arguments);
+    format_error(errors, type, path, value, detail_format, arguments);
     va_end(arguments);
 }
 
@@ -220,7 +232,7 @@ void field_error_at(struct field_errors *errors, enum field_error_type type,
     field_path_text(path, &t);
     va_list arguments;
     va_start(arguments, detail_format);
-    add_error(errors, type, text_str(&t), value, detail_format, arguments);
+    format_error(errors, type, text_str(&t), value, detail_format, arguments);
     va_end(arguments);
 }
 

@@ -84,6 +84,9 @@ void field_path_text(const struct field_path *path, struct text *out);
 void field_error_at(struct field_errors *errors, enum field_error_type type,
                     const struct field_path *path, struct value value, const char *detail_format, ...)
     PRINTF_LIKE(5, 6);
+/* The same with the value as it shall be printed: internal types of the API server, whose order no map has. */
+void field_error_shown(struct field_errors *errors, enum field_error_type type,
+                       const struct field_path *path, struct str shown, const char *detail);
 void field_errors_release(struct field_errors *errors);
 /* "Kind.group "name" is invalid: ..." with its causes. */
 struct value status_invalid(const struct resource *r, struct str name, const struct field_errors *errors);

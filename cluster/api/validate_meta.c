@@ -25,12 +25,15 @@ static const name_rule_fn name_rules[RESOURCE_KNOWN_COUNT] = {
     [RESOURCE_rolebindings] = name_path_segment,
     [RESOURCE_clusterrolebindings] = name_path_segment,
     [RESOURCE_ipaddresses] = name_path_segment,
+    [RESOURCE_apiservices] = name_path_segment,
 };
 
 void validate_meta(const struct resource *r, struct value object, errors_t *errors)
 {
     struct value meta = value_get(object, ATOM_metadata);
     struct field_path path = path_child(NULL, "metadata");
+    if (!(r->verbs & (1u << VERB_LIST)))
+        return; /* reviews and the like are answered, not stored */
     check_name(r, meta, &path, errors);
     struct value namespace = value_get(meta, ATOM_namespace);
     if (r->is_namespaced && !text_is_set(namespace))

@@ -7,6 +7,8 @@
 
 #include "cluster/api/validate_parts.h"
 
+#include "cluster/api/json.h"
+
 static void check_selector(struct value spec, path_t path, const char *kind, errors_t *errors);
 static void check_template(struct value spec, path_t path, const char *kind, errors_t *errors);
 static void check_int_or_percent(errors_t *errors, path_t path, const char *name, struct value v);
@@ -213,17 +215,21 @@ void validate_controller_revision_update(struct value new, struct value old, err
 
 /* ---- PodDisruptionBudget ---- */
 
-/* As Go prints the internal type: every field, no JSON names. */
-static struct value internal_budget(struct value spec)
+/* As Go prints the internal type: every field in its order, no JSON names. */
+static void internal_budget(struct value spec, struct text *out)
 {
-    struct value v = value_object(), selector = value_get(spec, ATOM_selector);
-    struct value min = value_get(spec, ATOM_minAvailable), max = value_get(spec, ATOM_maxUnavailable);
-    struct value policy = value_get(spec, ATOM_unhealthyPodEvictionPolicy);
-    v = value_set_key(v, S("MinAvailable"), value_is_present(min) ? value_keep(min) : value_null());
-    v = value_set_key(v, S("Selector"), value_is_present(selector) ? value_keep(selector) : value_null());
-    v = value_set_key(v, S("MaxUnavailable"), value_is_present(max) ? value_keep(max) : value_null());
-    return value_set_key(v, S("UnhealthyPodEvictionPolicy"),
-                         value_is_present(policy) ? value_keep(policy) : value_null());
+    static const struct {
+        const char *name;
+        atom key;
+    } fields[] = {{"MinAvailable", ATOM_minAvailable},
+                  {"Selector", ATOM_selector},
+                  {"MaxUnavailable", ATOM_maxUnavailable},
+                  {"UnhealthyPodEvictionPolicy", ATOM_unhealthyPodEvictionPolicy}};
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        text_printf(out, "%s\"%s\":", i ? "," : "{", fields[i].name);
+        json_write(value_get(spec, fields[i].key), out);
+    }
+    text_add_byte(out, '}');
 }
 
 void validate_disruption_budget(struct value o, errors_t *errors)
@@ -232,9 +238,10 @@ void validate_disruption_budget(struct value o, errors_t *errors)
     struct field_path path = path_child(NULL, "spec"), selector = path_child(&path, "selector");
     struct value min = value_get(spec, ATOM_minAvailable), max = value_get(spec, ATOM_maxUnavailable);
     if (value_is_present(min) && value_is_present(max)) {
-        AUTO(value) struct value all = internal_budget(spec);
-        field_error_at(errors, FIELD_INVALID, &path, all,
-                       "minAvailable and maxUnavailable cannot be both set");
+        AUTO(text) struct text all = {0};
+        internal_budget(spec, &all);
+        field_error_shown(errors, FIELD_INVALID, &path, text_str(&all),
+                          "minAvailable and maxUnavailable cannot be both set");
     }
     check_int_or_percent(errors, &path, "minAvailable", min);
     check_at_most_100_percent(errors, &path, "minAvailable", min);
