@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One container of a pod: image, creation, start, hooks, end, and how long until it is started again.
+ *
+ * The chain of a start is ImageStatus -> PullImage (one at a time on the node) -> CreateContainer -> StartContainer ->
+ * postStart. Each link is a call to the runtime whose answer begins the next; an answer that says no sets the waiting
+ * reason and an instant before which nothing is tried again.
+ *
+ * Back-off between restarts: 10 s, 20, 40, ... up to 300 s, forgotten when the container ran for 10 minutes
+ * (2 x the maximum). The first restart is immediate: the back-off counts from the second end. Pulls: the same
+ * sequence of their own. [doc:pod-lifecycle#restart-policy]
+ *
+ * Upstream: kuberuntime_manager.go (computePodActions, doBackOff), image_manager.go, kuberuntime_container.go.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/kubelet/private.h"
+
+#include "cluster/api/podspec.h"
+#include "runtime/image.h"
+
+static void create(struct pod_worker *w, size_t i);
+static void pull(struct pod_worker *w, size_t i);
+
+void container_release(struct pod_container *c)
+{
+    mem_free(c->waiting_message);
+    mem_free(c->pull_error);
+}
+
+struct duration container_backoff(const struct kubelet *k, uint32_t failures)
+{
+    int64_t limit = k->flags.max_container_restart_period;
+    int64_t ns = CONTAINER_BACKOFF_FIRST.ns;
+    for (uint32_t i = 1; i < failures && ns < limit; i++)
+        ns *= 2;
+    return duration_ns(ns < limit ? ns : limit);
+}
+
+/* Only the image may change in place (and resources, which do not restart). */
+uint64_t container_spec_hash(struct value container)
+{
+    return value_hash(VALUE_GET(container, image));
+}
+
+static void set_waiting(struct pod_container *c, const char *reason, struct str message)
+{
+    c->waiting_reason = reason;
+    mem_free(c->waiting_message);
+    c->waiting_message = message.size ? mem_copy_string(message) : NULL;
+}
+
+/* The start has failed: try again at `after`. */
+static void put_off(struct pod_worker *w, size_t i, const char *reason, struct str message, struct duration after)
+{
+    struct pod_container *c = &w->containers[i];
+    c->step = c->has_run ? CONTAINER_ENDED : CONTAINER_WAITING;
+    set_waiting(c, reason, message);
+    c->not_before = instant_add(w->kubelet->step->now, after);
+    worker_wake_at(w, c->not_before);
+    worker_status_changed(w);
+    worker_sync(w);
+}
+
+/* ---- start ---- */
+
+static void on_started(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+{
+    struct pod_container *c = &w->containers[i];
+    char small[VALUE_SMALL_SIZE];
+    struct str name = worker_container_name(w, i, small);
+    if (r->code != CRI_OK) {
+        kubelet_container_event(k, w, i, "Warning", "Failed", "Error: %s", r->error);
+        c->has_run = true;
+        c->ended = (struct termination){c->container, 128, "StartError", k->step->wall, k->step->wall};
+        c->step = CONTAINER_ENDED;
+        c->start_failures++;
+        set_waiting(c, "RunContainerError", str_from(r->error));
+        c->not_before = instant_add(k->step->now, container_backoff(k, c->start_failures));
+        worker_wake_at(w, c->not_before);
+        worker_sync(w);
+        return;
+    }
+    if (c->step != CONTAINER_STARTING) { /* it has ended before its start was answered */
+        worker_sync(w);
+        return;
+    }
+    c->step = CONTAINER_RUNNING;
+    c->has_run = true;
+    c->started = k->step->wall;
+    c->started_at = k->step->now;
+    c->pull_failures = 0;
+    set_waiting(c, NULL, S(""));
+    kubelet_trace(k, w, "container %.*s started%s", STR_ARG(name), c->attempt ? " again" : "");
+    kubelet_container_event(k, w, i, "Normal", "Started", "Container started");
+    struct value spec = worker_container_spec(w, i);
+    c->is_started = !value_is_present(VALUE_GET(spec, startupProbe));
+    c->is_ready = c->is_started && !value_is_present(VALUE_GET(spec, readinessProbe));
+    c->hook_done = true;
+    probers_start(w, i);
+    worker_sync(w);
+}
+
+static void on_created(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+{
+    struct pod_container *c = &w->containers[i];
+    if (r->code != CRI_OK) {
+        kubelet_container_event(k, w, i, "Warning", "Failed", "Error: %s", r->error);
+        put_off(w, i, "CreateContainerError", str_from(r->error), SYNC_RETRY_BACKOFF);
+        return;
+    }
+    if (c->has_run) {
+        c->last = c->ended;
+        c->ended = (struct termination){0};
+    }
+    c->container = r->container;
+    kubelet_container_event(k, w, i, "Normal", "Created", "Container created");
+    if (w->stage != WORKER_SYNCING) {
+        c->step = c->has_run ? CONTAINER_ENDED : CONTAINER_WAITING;
+        worker_sync(w);
+        return;
+    }
+    struct cri_request *start = kubelet_request(k, CRI_START_CONTAINER);
+    start->container = c->container;
+    kubelet_cri(k, w, i, start, on_started);
+}
+
+static void create(struct pod_worker *w, size_t i)
+{
+    struct kubelet *k = w->kubelet;
+    struct pod_container *c = &w->containers[i];
+    const char *reason = NULL;
+    AUTO(text) struct text message = {0};
+    if (w->stage != WORKER_SYNCING) {
+        c->step = c->has_run ? CONTAINER_ENDED : CONTAINER_WAITING;
+        worker_sync(w);
+        return;
+    }
+    struct cri_container_config *config = pod_container_config(w, i, &reason, &message);
+    if (!config) {
+        if (reason)
+            kubelet_container_event(k, w, i, "Warning", "Failed", "Error: %s", text_c(&message));
+        put_off(w, i, reason ? reason : c->waiting_reason, text_str(&message), reason ? SYNC_RETRY_BACKOFF : duration_ms(20));
+        return;
+    }
+    struct cri_request *r = kubelet_request(k, CRI_CREATE_CONTAINER);
+    r->sandbox = w->sandbox;
+    r->container_config = config;
+    kubelet_cri(k, w, i, r, on_created);
+}
+
+/* ---- image ---- */
+
+static struct str image_of(const struct pod_worker *w, size_t i, char small[VALUE_SMALL_SIZE])
+{
+    return value_str_in(VALUE_GET(worker_container_spec(w, i), image), small);
+}
+
+static void on_pulled(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+{
+    struct pod_container *c = &w->containers[i];
+    char small[VALUE_SMALL_SIZE];
+    struct str image = image_of(w, i, small);
+    if (r->code != CRI_OK) {
+        AUTO(text) struct text error = {0};
+        if (r->code == CRI_NOT_FOUND)
+            text_add(&error, S("rpc error: code = NotFound desc = "));
+        text_add(&error, str_from(r->error));
+        c->pull_failures++;
+        kubelet_trace(k, w, "cannot pull image %.*s: %s", STR_ARG(image), r->error);
+        kubelet_container_event(k, w, i, "Warning", "Failed", "Failed to pull image \"%.*s\": %s", STR_ARG(image), text_c(&error));
+        kubelet_container_event(k, w, i, "Warning", "Failed", "Error: ErrImagePull");
+        mem_free(c->pull_error);
+        c->pull_error = mem_copy_string(text_str(&error));
+        struct duration backoff = container_backoff(k, c->pull_failures);
+        put_off(w, i, "ErrImagePull", text_str(&error), backoff);
+        /* The state says back-off from the next sync on. */
+        c->not_before = instant_add(k->step->now, backoff);
+        kubelet_pull_done(k);
+        return;
+    }
+    AUTO(text) struct text took = {0};
+    struct duration elapsed = duration_ms((instant_since(k->step->now, c->pull_began).ns + 500000) / 1000000);
+    text_add_duration(&took, elapsed);
+    kubelet_trace(k, w, "pulled image %.*s (%" PRId64 " MiB) in %s", STR_ARG(image), r->size_bytes >> 20, text_c(&took));
+    kubelet_container_event(k, w, i, "Normal", "Pulled", "Successfully pulled image \"%.*s\" in %s (%s including waiting). Image size: %" PRId64 " bytes.",
+                            STR_ARG(image), text_c(&took), text_c(&took), r->size_bytes);
+    c->image_present = true;
+    create(w, i);
+    kubelet_pull_done(k);
+}
+
+static void pull(struct pod_worker *w, size_t i)
+{
+    struct kubelet *k = w->kubelet;
+    struct pod_container *c = &w->containers[i];
+    char small[VALUE_SMALL_SIZE];
+    if (k->flags.serialize_image_pulls != 0 && k->pull_in_flight) {
+        c->step = c->has_run ? CONTAINER_ENDED : CONTAINER_WAITING;
+        w->waits_for_pull = true;
+        return;
+    }
+    k->pull_in_flight = true;
+    c->pull_began = k->step->now;
+    struct cri_request *r = kubelet_request(k, CRI_PULL_IMAGE);
+    struct text reference = {0};
+    bool ok = image_normalise(image_of(w, i, small), &reference);
+    CHECK(ok);
+    r->text = mem_copy_string(text_str(&reference));
+    text_release(&reference);
+    kubelet_container_event(k, w, i, "Normal", "Pulling", "Pulling image \"%.*s\"", STR_ARG(image_of(w, i, small)));
+    kubelet_cri(k, w, i, r, on_pulled);
+}
+
+static void on_image_status(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+{
+    struct pod_container *c = &w->containers[i];
+    char small[VALUE_SMALL_SIZE];
+    struct str image = image_of(w, i, small);
+    struct value spec = worker_container_spec(w, i);
+    if (r->is_present) {
+        c->image_present = true;
+        kubelet_container_event(k, w, i, "Normal", "Pulled", "Container image \"%.*s\" already present on machine and can be accessed by the pod",
+                                STR_ARG(image));
+        create(w, i);
+    } else if (VALUE_IS(spec, "Never", imagePullPolicy)) {
+        AUTO(text) struct text message = {0};
+        text_printf(&message, "Container image \"%.*s\" is not present with pull policy of Never", STR_ARG(image));
+        kubelet_container_event(k, w, i, "Warning", "ErrImageNeverPull", "%s", text_c(&message));
+        kubelet_container_event(k, w, i, "Warning", "Failed", "Error: ErrImageNeverPull");
+        put_off(w, i, "ErrImageNeverPull", text_str(&message), SYNC_RETRY_BACKOFF);
+    } else {
+        pull(w, i);
+    }
+}
+
+/* True when the image's name cannot be parsed. */
+static bool refuse_name(struct pod_worker *w, size_t i, struct text *reference)
+{
+    struct kubelet *k = w->kubelet;
+    char small[VALUE_SMALL_SIZE];
+    struct str image = image_of(w, i, small);
+    if (image_normalise(image, reference))
+        return false;
+    AUTO(text) struct text message = {0};
+    text_printf(&message, "Failed to apply default image tag \"%.*s\": couldn't parse image name \"%.*s\": invalid reference format", STR_ARG(image),
+                STR_ARG(image));
+    kubelet_container_event(k, w, i, "Warning", "InspectFailed", "%s", text_c(&message));
+    kubelet_container_event(k, w, i, "Warning", "Failed", "Error: InvalidImageName");
+    put_off(w, i, "InvalidImageName", text_str(&message), SYNC_RETRY_BACKOFF);
+    return true;
+}
+
+/* ---- what is next ---- */
+
+/* In back-off: says so in the status and, once per look, by an event. */
+static bool is_held_back(struct pod_worker *w, size_t i)
+{
+    struct kubelet *k = w->kubelet;
+    struct pod_container *c = &w->containers[i];
+    char small[VALUE_SMALL_SIZE];
+    if (c->not_before.ns <= k->step->now.ns)
+        return false;
+    worker_wake_at(w, c->not_before);
+    bool pull_failed = c->waiting_reason && (strcmp(c->waiting_reason, "ErrImagePull") == 0);
+    if (pull_failed && c->pull_error) {
+        AUTO(text) struct text message = {0};
+        struct str image = image_of(w, i, small);
+        text_printf(&message, "Back-off pulling image \"%.*s\": ErrImagePull: %s", STR_ARG(image), c->pull_error);
+        if (w->status_in_flight)
+            return true; /* let ErrImagePull be seen first */
+        set_waiting(c, "ImagePullBackOff", text_str(&message));
+        kubelet_container_event(k, w, i, "Normal", "BackOff", "Back-off pulling image \"%.*s\"", STR_ARG(image));
+        kubelet_container_event(k, w, i, "Warning", "Failed", "Error: ImagePullBackOff");
+        worker_status_changed(w);
+    }
+    return true;
+}
+
+static void crash_loop(struct pod_worker *w, size_t i, struct duration backoff)
+{
+    struct kubelet *k = w->kubelet;
+    struct pod_container *c = &w->containers[i];
+    char small[VALUE_SMALL_SIZE];
+    struct str name = worker_container_name(w, i, small);
+    AUTO(text) struct text pod = {0};
+    AUTO(text) struct text message = {0};
+    AUTO(text) struct text length = {0};
+    text_add_duration(&length, backoff);
+    text_printf(&pod, "%.*s_%.*s(%.*s)", STR_ARG(w->key->name), STR_ARG(w->key->namespace), STR_ARG(value_str(w->uid)));
+    text_printf(&message, "back-off %s restarting failed container=%.*s pod=%s", text_c(&length), STR_ARG(name), text_c(&pod));
+    set_waiting(c, "CrashLoopBackOff", text_str(&message));
+    kubelet_trace(k, w, "container %.*s is restarted in %s (back-off)", STR_ARG(name), text_c(&length));
+    kubelet_container_event(k, w, i, "Warning", "BackOff", "Back-off restarting failed container %.*s in pod %s", STR_ARG(name), text_c(&pod));
+}
+
+bool container_advance(struct pod_worker *w, size_t i)
+{
+    struct kubelet *k = w->kubelet;
+    struct pod_container *c = &w->containers[i];
+    if (c->step == CONTAINER_ENDED && !worker_restarts(w, c, c->ended.exit_code))
+        return false;
+    if (w->waits_for_pull || is_held_back(w, i))
+        return false;
+    AUTO(text) struct text reference = {0};
+    if (refuse_name(w, i, &reference))
+        return false;
+    c->step = CONTAINER_STARTING;
+    if (VALUE_IS(worker_container_spec(w, i), "Always", imagePullPolicy)) {
+        pull(w, i);
+        return c->step == CONTAINER_STARTING;
+    }
+    struct cri_request *r = kubelet_request(k, CRI_IMAGE_STATUS);
+    r->text = mem_copy_string(text_str(&reference));
+    kubelet_cri(k, w, i, r, on_image_status);
+    return true;
+}
+
+/* ---- end ---- */
+
+static void on_stopped(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+{
+    (void)k;
+    (void)i;
+    (void)r;
+    worker_sync(w);
+}
+
+static void send_stop(struct pod_worker *w, size_t i, int64_t grace_seconds)
+{
+    struct cri_request *r = kubelet_request(w->kubelet, CRI_STOP_CONTAINER);
+    r->container = w->containers[i].container;
+    r->timeout = duration_s(grace_seconds);
+    kubelet_cri(w->kubelet, w, i, r, on_stopped);
+}
+
+static void on_pre_stop(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+{
+    struct pod_container *c = &w->containers[i];
+    if (c->step != CONTAINER_STOPPING) {
+        worker_sync(w);
+        return;
+    }
+    if (r->code != CRI_OK || r->exit_code != 0)
+        kubelet_container_event(k, w, i, "Warning", "FailedPreStopHook", "PreStopHook failed");
+    int64_t used = instant_since(k->step->now, w->kill_began).ns / 1000000000;
+    int64_t left = w->grace_seconds - used;
+    send_stop(w, i, left < MINIMUM_GRACE_SECONDS ? MINIMUM_GRACE_SECONDS : left);
+}
+
+/* preStop by exec or sleep; true when one is in flight. A sleep is a command like any other. */
+static bool run_pre_stop(struct pod_worker *w, size_t i, int64_t grace_seconds)
+{
+    struct kubelet *k = w->kubelet;
+    struct value hook = VALUE_GET(worker_container_spec(w, i), lifecycle, preStop);
+    struct value command = VALUE_GET(hook, exec, command);
+    int64_t sleep = VALUE_INT(hook, 0, sleep, seconds);
+    if (grace_seconds <= 0 || (value_count(command) == 0 && sleep <= 0))
+        return false;
+    if (w->stage == WORKER_SYNCING)
+        w->kill_began = k->step->now, w->grace_seconds = grace_seconds;
+    struct cri_request *r = kubelet_request(k, CRI_EXEC_SYNC);
+    r->container = w->containers[i].container;
+    r->timeout = duration_s(grace_seconds);
+    for (size_t n = 0; n < value_count(command); n++)
+        cri_request_add_word(r, value_str(value_at(command, n)));
+    if (value_count(command) == 0) {
+        cri_request_add_word(r, S("sleep"));
+        cri_request_add_word(r, arena_printf(k->step->scratch, "%" PRId64, sleep));
+    }
+    kubelet_cri(k, w, i, r, on_pre_stop);
+    return true;
+}
+
+/* grace -1: the pod's own. */
+void container_stop(struct pod_worker *w, size_t i, int64_t grace_seconds, const char *why)
+{
+    struct kubelet *k = w->kubelet;
+    struct pod_container *c = &w->containers[i];
+    char small[VALUE_SMALL_SIZE];
+    if (grace_seconds < 0)
+        grace_seconds = VALUE_INT(worker_spec(w), 30, terminationGracePeriodSeconds);
+    bool is_first = c->step == CONTAINER_RUNNING;
+    c->step = CONTAINER_STOPPING;
+    probers_stop(w, i);
+    if (why) {
+        kubelet_container_event(k, w, i, "Normal", "Killing", "%s", why);
+        kubelet_trace(k, w, "container %.*s: SIGTERM sent, %" PRId64 " s grace", STR_ARG(worker_container_name(w, i, small)), grace_seconds);
+    }
+    if (!is_first || !run_pre_stop(w, i, grace_seconds))
+        send_stop(w, i, grace_seconds);
+}
+
+/* Whether the next start is held back: the first restart is immediate. */
+static void plan_restart(struct pod_worker *w, size_t i)
+{
+    struct kubelet *k = w->kubelet;
+    struct pod_container *c = &w->containers[i];
+    if (!worker_restarts(w, c, c->ended.exit_code) || w->stage != WORKER_SYNCING)
+        return;
+    if (instant_since(k->step->now, c->started_at).ns >= 2 * k->flags.max_container_restart_period)
+        c->start_failures = 0;
+    c->attempt++;
+    if (c->start_failures++ == 0) {
+        c->not_before = k->step->now;
+        return;
+    }
+    struct duration backoff = container_backoff(k, c->start_failures - 1);
+    c->not_before = instant_add(k->step->now, backoff);
+    worker_wake_at(w, c->not_before);
+    crash_loop(w, i, backoff);
+}
+
+static void take_end(struct pod_container *c, const struct cri_container_status *s)
+{
+    c->ended = (struct termination){s->container, s->exit_code, s->reason, s->started, s->finished};
+    c->step = CONTAINER_ENDED;
+    c->is_ready = false;
+    c->is_started = false;
+    c->completed = c->kind == CONTAINER_INIT && s->exit_code == 0;
+}
+
+void container_ended(struct pod_worker *w, size_t i, const struct cri_container_status *s)
+{
+    struct kubelet *k = w->kubelet;
+    struct pod_container *c = &w->containers[i];
+    char small[VALUE_SMALL_SIZE];
+    if (c->step == CONTAINER_STARTING) { /* the answer to the start is still on its way */
+        c->has_run = true;
+        c->started = s->started;
+        c->started_at = k->step->now;
+        kubelet_container_event(k, w, i, "Normal", "Started", "Container started");
+    }
+    probers_stop(w, i);
+    take_end(c, s);
+    kubelet_trace(k, w, "container %.*s ended: exit code %d, %s", STR_ARG(worker_container_name(w, i, small)), s->exit_code, s->reason);
+    set_waiting(c, NULL, S(""));
+    plan_restart(w, i);
+    worker_status_changed(w);
+    worker_sync(w);
+}
+
+void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_status *s)
+{
+    struct pod_container *c = &w->containers[i];
+    c->container = s->container;
+    c->attempt = s->config->attempt;
+    c->has_run = s->state != CRI_CONTAINER_CREATED;
+    c->started = s->started;
+    c->started_at = w->kubelet->step->now;
+    c->image_present = c->hook_done = true;
+    if (s->state == CRI_CONTAINER_RUNNING)
+        c->step = CONTAINER_RUNNING;
+    else if (s->state == CRI_CONTAINER_EXITED) {
+        take_end(c, s);
+        if (worker_restarts(w, c, s->exit_code))
+            c->attempt++;
+    }
+}
