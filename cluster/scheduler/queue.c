@@ -42,7 +42,7 @@ static void queued_pod_free(struct queued_pod *p);
 
 /* ---- life ---- */
 
-void queue_release(struct scheduling_queue *q)
+void scheduling_queue_release(struct scheduling_queue *q)
 {
     for (size_t i = 0; i < q->active.count; i++)
         queued_pod_free(q->active.items[i]);
@@ -61,7 +61,7 @@ void queue_release(struct scheduling_queue *q)
 
 /* ---- coming and going ---- */
 
-void queue_put(struct scheduling_queue *q, struct cache *cache, const struct object_key *key,
+void scheduling_queue_put(struct scheduling_queue *q, struct cache *cache, const struct object_key *key,
                struct value pod, struct instant now)
 {
     q->pods.equal = same_key;
@@ -102,7 +102,7 @@ void queue_put(struct scheduling_queue *q, struct cache *cache, const struct obj
         enter_active(q, p);
 }
 
-void queue_remove(struct scheduling_queue *q, const struct object_key *key)
+void scheduling_queue_remove(struct scheduling_queue *q, const struct object_key *key)
 {
     struct queued_pod *p = index_get(&q->pods, key->hash, key);
     if (!p)
@@ -112,12 +112,12 @@ void queue_remove(struct scheduling_queue *q, const struct object_key *key)
     queued_pod_free(p);
 }
 
-struct queued_pod *queue_find(const struct scheduling_queue *q, const struct object_key *key)
+struct queued_pod *scheduling_queue_find(const struct scheduling_queue *q, const struct object_key *key)
 {
     return q->pods.equal ? index_get(&q->pods, key->hash, key) : NULL;
 }
 
-struct queued_pod *queue_pop(struct scheduling_queue *q)
+struct queued_pod *scheduling_queue_pop(struct scheduling_queue *q)
 {
     struct queued_pod *p = NULL;
     if (q->active.count > 0)
@@ -134,21 +134,21 @@ struct queued_pod *queue_pop(struct scheduling_queue *q)
     return p;
 }
 
-bool queue_has_active(const struct scheduling_queue *q)
+bool scheduling_queue_has_active(const struct scheduling_queue *q)
 {
     return q->active.count > 0 || (q->backoff.count > 0 && q->backoff.items[0]->error_count == 0);
 }
 
 /* ---- the end of a flight ---- */
 
-void queue_done(struct scheduling_queue *q, struct queued_pod *p)
+void scheduling_queue_done(struct scheduling_queue *q, struct queued_pod *p)
 {
     index_remove(&q->pods, p->key->hash, p->key);
     leave_place(q, p);
     queued_pod_free(p);
 }
 
-void queue_unschedulable(struct scheduling_queue *q, struct queued_pod *p, uint32_t rejecting,
+void scheduling_queue_unschedulable(struct scheduling_queue *q, struct queued_pod *p, uint32_t rejecting,
                          uint32_t wanted_events, struct instant now)
 {
     CHECK(p->place == QUEUED_IN_FLIGHT);
@@ -165,7 +165,7 @@ void queue_unschedulable(struct scheduling_queue *q, struct queued_pod *p, uint3
         enter_waiting(q, p, QUEUED_UNSCHEDULABLE);
 }
 
-void queue_failed(struct scheduling_queue *q, struct queued_pod *p, struct instant now)
+void scheduling_queue_failed(struct scheduling_queue *q, struct queued_pod *p, struct instant now)
 {
     CHECK(p->place == QUEUED_IN_FLIGHT);
     leave_place(q, p);
@@ -177,7 +177,7 @@ void queue_failed(struct scheduling_queue *q, struct queued_pod *p, struct insta
 
 /* ---- waking up ---- */
 
-size_t queue_move(struct scheduling_queue *q, uint32_t event, struct instant now)
+size_t scheduling_queue_move(struct scheduling_queue *q, uint32_t event, struct instant now)
 {
     for (size_t i = 0; i < q->flying.count; i++)
         q->flying.items[i]->events_in_flight |= event;
@@ -194,16 +194,16 @@ size_t queue_move(struct scheduling_queue *q, uint32_t event, struct instant now
     return moved;
 }
 
-bool queue_wake_pod(struct scheduling_queue *q, const struct object_key *key, struct instant now)
+bool scheduling_queue_wake_pod(struct scheduling_queue *q, const struct object_key *key, struct instant now)
 {
-    struct queued_pod *p = queue_find(q, key);
+    struct queued_pod *p = scheduling_queue_find(q, key);
     if (!p || p->place != QUEUED_UNSCHEDULABLE)
         return false;
     wake(q, p, now);
     return true;
 }
 
-void queue_tick(struct scheduling_queue *q, struct instant now)
+void scheduling_queue_tick(struct scheduling_queue *q, struct instant now)
 {
     /* Back-offs are flushed every second; an expiry counts from its whole second on. */
     while (q->backoff.count > 0 && q->backoff.items[0]->backoff_until.ns <= now.ns) {
@@ -221,7 +221,7 @@ void queue_tick(struct scheduling_queue *q, struct instant now)
     }
 }
 
-struct instant queue_next_instant(const struct scheduling_queue *q)
+struct instant scheduling_queue_next_instant(const struct scheduling_queue *q)
 {
     struct instant next = INSTANT_NEVER;
     if (q->backoff.count > 0)

@@ -147,7 +147,7 @@ static void scheduler_release(void *state)
     recorder_free(s->recorder);
     informer_factory_free(s->informers);
     client_free(s->client);
-    queue_release(&s->queue);
+    scheduling_queue_release(&s->queue);
     cache_release(&s->cache);
     arena_release(&s->arena);
     mem_free(s);
@@ -168,7 +168,7 @@ static void scheduler_input(void *state, struct step *step, const struct input *
         } else if (input->tag == TAG_QUEUE) {
             s->queue_timer = 0;
             s->queue_timer_at = INSTANT_NEVER;
-            queue_tick(&s->queue, step->now);
+            scheduling_queue_tick(&s->queue, step->now);
         }
     }
     wake(s, step);
@@ -185,11 +185,11 @@ static void wake(struct scheduler *s, struct step *step)
 {
     if (!may_schedule(s))
         return;
-    if (!s->cycle_is_due && queue_has_active(&s->queue)) {
+    if (!s->cycle_is_due && scheduling_queue_has_active(&s->queue)) {
         s->cycle_is_due = true;
         s->cycle_timer = step_timer_set(step, instant_add(step->now, s->flags.cycle_time), TAG_CYCLE);
     }
-    struct instant next = queue_next_instant(&s->queue);
+    struct instant next = scheduling_queue_next_instant(&s->queue);
     if (next.ns == INSTANT_NEVER.ns || (s->queue_timer && s->queue_timer_at.ns == next.ns))
         return;
     s->queue_timer = step_timer_move(step, s->queue_timer, next, TAG_QUEUE);
@@ -216,41 +216,41 @@ static void on_pod(void *owner, struct step *step, const struct object_key *key,
     bool was_assigned = value_is_present(before) && is_assigned(before);
     bool is_now_assigned = value_is_present(after) && is_assigned(after);
     if (is_now_assigned) {
-        struct queued_pod *waiting = queue_find(&s->queue, key);
+        struct queued_pod *waiting = scheduling_queue_find(&s->queue, key);
         if (waiting && waiting->place != QUEUED_IN_FLIGHT)
-            queue_remove(&s->queue, key);
+            scheduling_queue_remove(&s->queue, key);
         bool was_counted = cache_find_pod(&s->cache, key) != NULL;
         cache_put_pod(&s->cache, key, after);
         bool counts = cache_find_pod(&s->cache, key) != NULL;
         bool labels_changed = was_assigned && !value_equal(object_labels(before), object_labels(after));
         if (was_counted && !counts)
-            queue_move(&s->queue, EVENT_POD_DELETE, step->now);
+            scheduling_queue_move(&s->queue, EVENT_POD_DELETE, step->now);
         else if ((!was_assigned && counts) || labels_changed)
-            queue_move(&s->queue, EVENT_POD_ADD, step->now);
+            scheduling_queue_move(&s->queue, EVENT_POD_ADD, step->now);
         return;
     }
     if (was_assigned) {
         cache_remove_pod(&s->cache, key);
-        queue_move(&s->queue, EVENT_POD_DELETE, step->now);
+        scheduling_queue_move(&s->queue, EVENT_POD_DELETE, step->now);
         return;
     }
     if (!value_is_present(after) || !is_ours(after)) {
         if (!value_is_present(after) && cache_find_pod(&s->cache, key)) {
             cache_remove_pod(&s->cache, key); /* assumed, and deleted before its node was seen */
-            queue_move(&s->queue, EVENT_POD_DELETE, step->now);
+            scheduling_queue_move(&s->queue, EVENT_POD_DELETE, step->now);
         }
-        struct queued_pod *waiting = queue_find(&s->queue, key);
+        struct queued_pod *waiting = scheduling_queue_find(&s->queue, key);
         if (waiting && waiting->place != QUEUED_IN_FLIGHT)
-            queue_remove(&s->queue, key);
+            scheduling_queue_remove(&s->queue, key);
         return;
     }
     if (cache_find_pod(&s->cache, key))
         return; /* assumed; its binding is under way */
-    queue_put(&s->queue, &s->cache, key, after, step->now);
+    scheduling_queue_put(&s->queue, &s->cache, key, after, step->now);
     /* The status we wrote ourselves wakes nobody; a changed spec or labels may. */
     if (value_is_present(before) && (!value_equal(VALUE_GET(before, spec), VALUE_GET(after, spec)) ||
                                      !value_equal(object_labels(before), object_labels(after))))
-        queue_wake_pod(&s->queue, key, step->now);
+        scheduling_queue_wake_pod(&s->queue, key, step->now);
 }
 
 static void on_node(void *owner, struct step *step, const struct object_key *key, struct value before,
@@ -274,7 +274,7 @@ static void on_node(void *owner, struct step *step, const struct object_key *key
             event |= EVENT_NODE_TAINT;
     }
     if (event)
-        queue_move(&s->queue, event, step->now);
+        scheduling_queue_move(&s->queue, event, step->now);
 }
 
 /* ---- one cycle ---- */
@@ -289,7 +289,7 @@ static void schedule_one(struct scheduler *s, struct step *step)
 {
     if (!may_schedule(s))
         return;
-    struct queued_pod *p = queue_pop(&s->queue);
+    struct queued_pod *p = scheduling_queue_pop(&s->queue);
     if (!p)
         return;
     s->step = step;
@@ -312,7 +312,7 @@ static void schedule_one(struct scheduler *s, struct step *step)
     }
     const char *message = cycle_message(c);
     give_up(s, step, p, "Unschedulable", message);
-    queue_unschedulable(&s->queue, p, c->rejecting, cycle_wanted_events(c), step->now);
+    scheduling_queue_unschedulable(&s->queue, p, c->rejecting, cycle_wanted_events(c), step->now);
 }
 
 /* Assumes the pod on the node and sends the Binding; on_bound has the answer. */
@@ -346,16 +346,16 @@ static void on_bound(void *owner, struct step *step, const struct response *r, u
         recorder_event_v1(s->recorder, step, p->pod, VALUE_ABSENT, "Normal", "Scheduled", "Binding",
                           "Successfully assigned %.*s/%.*s to %.*s", STR_ARG(p->key->namespace),
                           STR_ARG(p->key->name), STR_ARG(node));
-        queue_done(&s->queue, p);
+        scheduling_queue_done(&s->queue, p);
         return;
     }
     if (assumed && assumed->is_assumed) {
         cache_remove_pod(&s->cache, p->key);
-        queue_move(&s->queue, EVENT_POD_DELETE, step->now);
+        scheduling_queue_move(&s->queue, EVENT_POD_DELETE, step->now);
     }
     struct value now = informer_get(s->pods, p->key);
     if (!value_is_present(now) || is_assigned(now) || !is_ours(now)) {
-        queue_done(&s->queue, p); /* gone, or bound after all */
+        scheduling_queue_done(&s->queue, p); /* gone, or bound after all */
         return;
     }
     struct str why = response_message_text(r);
@@ -363,7 +363,7 @@ static void on_bound(void *owner, struct step *step, const struct response *r, u
     give_up(s, step, p, "SchedulerError", message);
     if (!p->info)
         p->info = pod_info_new(&s->cache, p->key, p->pod);
-    queue_failed(&s->queue, p, step->now);
+    scheduling_queue_failed(&s->queue, p, step->now);
 }
 
 /* Event FailedScheduling and condition PodScheduled=False, unless it says so already. */
