@@ -330,6 +330,14 @@ static inline bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+static inline void skip_plain(struct parser *p)
+{
+    while (p->end - p->at >= 8 && !bytes_special(bytes_load(p->at)))
+        p->at += 8;
+    while (p->at < p->end && is_plain((unsigned char)*p->at))
+        p->at++;
+}
+
 static bool parse_hex(struct parser *p, uint32_t *ret_unit)
 {
     uint32_t unit = 0;
@@ -387,8 +395,7 @@ static bool parse_escape(struct parser *p)
 static bool parse_string(struct parser *p, struct str *ret_text, bool *ret_is_scratch)
 {
     const char *from = ++p->at;
-    while (p->at < p->end && is_plain((unsigned char)*p->at))
-        p->at++;
+    skip_plain(p);
     *ret_text = (struct str){from, (size_t)(p->at - from)};
     *ret_is_scratch = false;
     if (is_at(p, '"')) {
@@ -407,8 +414,7 @@ static bool parse_string(struct parser *p, struct str *ret_text, bool *ret_is_sc
             continue;
         }
         from = p->at;
-        while (p->at < p->end && is_plain((unsigned char)*p->at))
-            p->at++;
+        skip_plain(p);
         text_add(&p->scratch, (struct str){from, (size_t)(p->at - from)});
         if (p->at < p->end && (unsigned char)*p->at >= 0x80) {
             uint32_t rune;

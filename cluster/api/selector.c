@@ -170,6 +170,9 @@ struct label_selector *label_selector_from_object(struct value selector, struct 
 static bool has_value(const struct requirement *r, struct value label)
 {
     for (size_t i = 0; i < r->values.count; i++)
+        if (value_is_same(r->values.items[i], label))
+            return true;
+    for (size_t i = 0; i < r->values.count; i++)
         if (value_equal(r->values.items[i], label))
             return true;
     return false;

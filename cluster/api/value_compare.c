@@ -51,12 +51,14 @@ bool value_equal(struct value a, struct value b)
     /* What fits into a word has one word. */
     if (!word_is_pointer(a) || !word_is_pointer(b))
         return false;
+    if (word_tag(a) == TAG_STRING && word_tag(b) == TAG_STRING) {
+        const struct string_node *x = word_string(a), *y = word_string(b);
+        return x->head.info == y->head.info && memcmp(x->bytes, y->bytes, x->head.info & STRING_SIZE_MASK) == 0;
+    }
     enum value_kind kind = value_kind(a);
     if (kind != value_kind(b))
         return false;
     switch (kind) {
-    case VALUE_STRING:
-        return str_equal(value_str(a), value_str(b));
     case VALUE_ARRAY:
         return equal_arrays(word_list(a), word_list(b));
     case VALUE_OBJECT:
@@ -67,6 +69,7 @@ bool value_equal(struct value a, struct value b)
     case VALUE_NONE:
     case VALUE_NULL:
     case VALUE_BOOL:
+    case VALUE_STRING:
         break;
     }
     return false;

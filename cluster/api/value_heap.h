@@ -228,6 +228,26 @@ struct value *member_slot(struct value object, atom key);
 
 void cons_forget(struct value canonical); /* it is about to be freed */
 
+/* ---- eight bytes at a time: a high bit in the place of each byte that is meant (and perhaps of later ones) ---- */
+
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (uint64_t)(unsigned char)(c))
+static inline uint64_t bytes_load(const char *bytes)
+{
+    uint64_t x;
+    memcpy(&x, bytes, sizeof(x));
+    return x;
+}
+static inline uint64_t bytes_below(uint64_t x, unsigned char limit) /* limit <= 128 */
+{
+    return (x - EACH_BYTE(limit)) & ~x & EACH_BYTE(0x80);
+}
+static inline uint64_t bytes_like(uint64_t x, char c) { return bytes_below(x ^ EACH_BYTE(c), 1); }
+/* Control characters, the quote, the backslash and all that is not ASCII. */
+static inline uint64_t bytes_special(uint64_t x)
+{
+    return (x & EACH_BYTE(0x80)) | bytes_below(x, 0x20) | bytes_like(x, '"') | bytes_like(x, '\\');
+}
+
 /* ---- strings ---- */
 
 struct value string_key(struct str s); /* a dict's key: inline or node, never packed */

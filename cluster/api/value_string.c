@@ -62,7 +62,13 @@ static struct str unpack(struct value v, char small[VALUE_SMALL_SIZE])
 
 bool string_is_clean(const char *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
+    size_t i = 0;
+    for (; i + 8 <= size; i += 8) {
+        uint64_t x = bytes_load(bytes + i);
+        if (bytes_special(x) | bytes_like(x, '<') | bytes_like(x, '>') | bytes_like(x, '&') | bytes_like(x, 0x7f))
+            return false;
+    }
+    for (; i < size; i++) {
         unsigned char c = (unsigned char)bytes[i];
         if (c < 0x20 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c >= 0x7f)
             return false;

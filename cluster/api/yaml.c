@@ -218,11 +218,12 @@ static bool read_sequence(struct reader *r, size_t place, struct value *ret_valu
         array = value_append(array, item);
     }
     r->depth--;
+    if (r->code != ERR_OK) {
+        value_drop(array);
+        return false;
+    }
     *ret_value = array;
-    if (r->code == ERR_OK)
-        return true;
-    value_drop(array);
-    return false;
+    return true;
 }
 
 /* A key as text. */
@@ -329,11 +330,13 @@ static bool read_mapping(struct reader *r, size_t place, struct value *ret_value
         if (!read_member(r, place, &object, &merge))
             break;
     r->depth--;
-    *ret_value = apply_merge(object, merge);
-    if (r->code == ERR_OK)
-        return true;
-    value_drop(*ret_value);
-    return false;
+    object = apply_merge(object, merge);
+    if (r->code != ERR_OK) {
+        value_drop(object);
+        return false;
+    }
+    *ret_value = object;
+    return true;
 }
 
 /* The current event begins a node; afterwards it is the node's last one. */
