@@ -286,6 +286,12 @@ static void test_ring(void)
 
 /* ---- scale ---- */
 
+static void do_connect_to_first(struct puppet *p, struct step *step, uint64_t unused)
+{
+    (void)unused;
+    p->stream = step_connect(step, sim_address(step->sim, S("host-0:1")));
+}
+
 static void test_many_hosts(void)
 {
     /* Goal: thousands of hosts, each with a process and a connection to one server; then a power
@@ -306,9 +312,12 @@ static void test_many_hosts(void)
     }
     run_for(sim, duration_s(1));
     const struct puppet *server = puppet_of(sim, processes[0]);
-    for (size_t i = 1; i < HOSTS; i++)
+    for (size_t i = 1; i < HOSTS; i++) {
         order(sim, processes[i], do_set_timer, 1000);
-    CU_ASSERT_EQUAL(server->notes.count, 0);
+        order(sim, processes[i], do_connect_to_first, 0);
+    }
+    run_for(sim, duration_s(1));
+    CU_ASSERT_EQUAL(count_notes(server, INPUT_ACCEPTED), HOSTS - 1);
     for (size_t i = 1; i < HOSTS; i += 2)
         sim_host_power_off(sim, sim_process_host(sim, processes[i]));
     run_for(sim, duration_s(2000));
@@ -317,6 +326,7 @@ static void test_many_hosts(void)
         fired += sim_process_is_running(sim, processes[i]) &&
                  count_notes(puppet_of(sim, processes[i]), INPUT_TIMER) == 1;
     CU_ASSERT_EQUAL(fired, HOSTS / 2 - 1);
+    CU_ASSERT_EQUAL(count_notes(server, INPUT_CLOSED), HOSTS / 2);
     sim_free(sim);
 }
 

@@ -190,11 +190,40 @@ static void test_rearmed_timers_leave_nothing_behind(void)
     }
 }
 
+static void test_dropped_events_leave_nothing_behind(void)
+{
+    /* Goal: the heap is swept of what was dropped, and the order of what stays is kept. */
+    for (int reference = 0; reference < 2; reference++) {
+        struct queue *q = queue_new(reference, 0);
+        struct random_stream r = random_stream(4, 0, 0, 0);
+        struct event event = {1, 0, 0};
+        uint64_t tie = 0;
+        for (int i = 0; i < 20000; i++) {
+            struct instant at = {(int64_t)random_below(&r, 1000)};
+            event_handle h = queue_push(q, at, tie++, &event);
+            if (i % 50)
+                queue_drop(q, h);
+        }
+        CU_ASSERT_EQUAL(queue_count(q), 400);
+        struct popped popped, last = {0};
+        for (int i = 0; i < 400; i++) {
+            CU_ASSERT_FATAL(queue_pop(q, &popped));
+            CU_ASSERT(popped.at.ns > last.at.ns ||
+                      (popped.at.ns == last.at.ns && popped.tie >= last.tie));
+            last = popped;
+            queue_drop(q, popped.handle);
+        }
+        CU_ASSERT_FALSE(queue_pop(q, &popped));
+        queue_free(q);
+    }
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {
         {"wheel and heap against a model", test_against_model},
         {"ties", test_ties},
+        {"dropped events", test_dropped_events_leave_nothing_behind},
         {"re-armed timers", test_rearmed_timers_leave_nothing_behind},
         CU_TEST_INFO_NULL,
     };
