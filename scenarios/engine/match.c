@@ -152,7 +152,7 @@ bool matcher_holds(const struct matcher *m, const struct object_key *key, struct
         return false;
     if (value_is_present(m->name) && !str_equal(value_str(m->name), key->name))
         return false;
-    if (m->selector.count && !selector_matches(&m->selector, object_labels(object)))
+    if (m->selector.count && !selector_selects(&m->selector, object_labels(object)))
         return false;
     if (value_is_present(m->partial) && !partial_matches(m->partial, object))
         return false;

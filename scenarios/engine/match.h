@@ -36,7 +36,7 @@ struct label_selector {
 };
 bool selector_parse(struct str text, struct label_selector *ret_selector, struct text *ret_why);
 void selector_release(struct label_selector *s);
-bool selector_matches(const struct label_selector *s, struct value labels);
+bool selector_selects(const struct label_selector *s, struct value labels);
 bool selector_check(struct str text, struct text *ret_why);
 
 /* Everything owned by who makes it; zero parts mean "any". */

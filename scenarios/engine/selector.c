@@ -75,7 +75,7 @@ void selector_release(struct label_selector *s)
     *s = (struct label_selector){0};
 }
 
-bool selector_matches(const struct label_selector *s, struct value labels)
+bool selector_selects(const struct label_selector *s, struct value labels)
 {
     for (size_t i = 0; i < s->count; i++) {
         const struct label_requirement *r = &s->items[i];
