@@ -117,8 +117,8 @@ struct value admission_validate(struct call *c, struct step *step, enum admissio
 
 void admission_refuse(struct admission *a, struct str why)
 {
-    struct str name = a->name.size > 0 ? a->name : VALUE_STR(a->object, metadata, name);
-    if (name.size == 0)
-        name = VALUE_STR(a->object, metadata, generateName);
+    struct str given = VALUE_STR(a->object, metadata, name);
+    struct str prefix = VALUE_STR(a->object, metadata, generateName);
+    struct str name = a->name.size > 0 ? a->name : given.size > 0 ? given : prefix;
     a->status = status_forbidden(a->asked, name, why);
 }

@@ -394,6 +394,7 @@ static void on_master_lease_granted(struct apiserver *s, struct step *step, cons
 static void endpoints_renew(struct apiserver *s, struct step *step)
 {
     struct etcd_request *q = etcd_request_new(ETCD_LEASE_GRANT);
+    q->lease = lease_id(step);
     q->ttl_seconds = MASTER_LEASE_TTL_S;
     etcd_link_send(s, step, q, on_master_lease_granted, NULL);
 }

@@ -285,7 +285,7 @@ void call_finish(struct call *c, struct step *step, int code, struct value own_b
 void call_refuse(struct call *c, struct step *step, struct value own_status)
 {
     int code = status_code(own_status);
-    if (c->request->verb >= VERB_CREATE) {
+    if (c->request->verb >= VERB_CREATE && !(c->is_internal && code == 409)) {
         AUTO(text) struct text subject = {0};
         text_printf(&subject, "%.*s", STR_ARG(c->request->resource->qualified));
         if (c->key) {
@@ -373,6 +373,11 @@ static void on_etcd_answer(struct apiserver *s, struct step *step, const struct 
     struct call *c = owner;
     c->etcd_operation = 0;
     c->etcd_then(c, step, r);
+}
+
+int64_t lease_id(struct step *step)
+{
+    return (int64_t)(step_random(step, RANDOM_LEASE) >> 1) | 1;
 }
 
 void call_etcd(struct call *c, struct step *step, struct etcd_request *own_request, call_etcd_fn then)

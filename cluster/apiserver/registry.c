@@ -279,9 +279,7 @@ void registry_create(struct call *c, struct step *step)
     if (c->resource->is_namespaced) {
         char small[VALUE_SMALL_SIZE] = {0};
         struct str namespace = c->key ? c->key->namespace : value_str_in(c->request->namespace, small);
-        if (namespace.size == 0)
-            namespace = VALUE_STR(object, metadata, namespace);
-        if (!str_equal(namespace, VALUE_STR(object, metadata, namespace)))
+        if (namespace.size > 0 && !str_equal(namespace, VALUE_STR(object, metadata, namespace)))
             object = VALUE_SET(object, value_string(namespace), metadata, namespace);
     }
     object = default_object(c->request->resource, object, VALUE_ABSENT);
@@ -348,6 +346,7 @@ static bool event_lease(struct call *c, struct step *step)
         return true;
     }
     struct etcd_request *r = etcd_request_new(ETCD_LEASE_GRANT);
+    r->lease = lease_id(step);
     r->ttl_seconds = c->server->flags.event_ttl.ns / duration_s(1).ns + EVENT_LEASE_REUSE_S;
     call_etcd(c, step, r, event_leased);
     return false;

@@ -30,7 +30,7 @@ enum apiserver_random {
     RANDOM_CLUSTER_IP,
     RANDOM_NODE_PORT,
     RANDOM_TOKEN_VOLUME,
-    RANDOM_BACKOFF,
+    RANDOM_LEASE,
 };
 
 /* Timer tags: what in the low byte, whose in the rest. */
@@ -155,6 +155,7 @@ void call_warn(struct call *c, struct value own_text);
 void call_etcd(struct call *c, struct step *step, struct etcd_request *own_request, call_etcd_fn then);
 /* Answers for a failed operation; true when it did. */
 bool call_etcd_failed(struct call *c, struct step *step, const struct etcd_response *r);
+int64_t lease_id(struct step *step); /* the client chooses: nobody's so far, in all likelihood */
 void pipeline_start(struct call *c, struct step *step);
 void pipeline_execute(struct call *c, struct step *step); /* it has a seat */
 void calls_expire(struct apiserver *s, struct step *step);

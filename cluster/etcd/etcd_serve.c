@@ -308,13 +308,14 @@ static void serve_range(struct etcd_member *m, struct step *step, stream_id stre
     }
     struct kv_list found = {0};
     int64_t total;
+    char small[VALUE_SMALL_SIZE] = {0};
     if (r->resource) {
         struct store_range range = {.resource = r->resource,
                                     .after = r->after,
                                     .limit = r->limit,
                                     .revision = revision};
         if (value_is_present(r->namespace))
-            range.namespace = value_str(r->namespace);
+            range.namespace = value_str_in(r->namespace, small);
         total = store_range(m->store, &range, &found);
     } else {
         CHECK(r->key);

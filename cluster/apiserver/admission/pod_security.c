@@ -132,9 +132,8 @@ static bool is_root(struct value c, struct value pod)
 
 static bool lacks_seccomp(struct value c, struct value pod)
 {
-    struct str type = VALUE_STR(c, securityContext, seccompProfile, type);
-    if (type.size == 0)
-        type = VALUE_STR(pod, seccompProfile, type);
+    struct value own = VALUE_GET(c, securityContext, seccompProfile, type), of_pod = VALUE_GET(pod, seccompProfile, type);
+    struct str type = value_str(value_is_present(own) ? own : of_pod);
     return !str_equal(type, S("RuntimeDefault")) && !str_equal(type, S("Localhost"));
 }
 
