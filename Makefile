@@ -60,11 +60,12 @@ $(BUILD)/$(PROGRAM): $(call objects,$(TUI_SOURCES)) $(ARCHIVES)
 
 # One program a test file: tests/unit/sim/test_queue.c -> build/tests/unit/sim/test_queue
 UNIT_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
-PLAIN_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(PLAIN_SOURCES))
+PLAIN_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out %_world.c,$(PLAIN_SOURCES)))
 $(UNIT_PROGRAMS): %: %.o $(ARCHIVES)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcunit $(LIBRARIES)
 $(PLAIN_PROGRAMS): %: %.o $(ARCHIVES)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBRARIES)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES)
+$(BUILD)/tests/swarm/raft_swarm: $(addprefix $(BUILD)/tests/swarm/,raft_world.o raft_check_world.o)
 .PRECIOUS: $(BUILD)/%.o
 
 .PHONY: compile programs unit

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An etcd member as a process: it feeds Raft with messages, deadlines and ends of syncs, and does what Raft says, in
- * the order of etcd's loop over "Ready": send, write, apply, then ask for the next.
+ * An etcd member as a process: it feeds Raft with messages, deadlines and ends of syncs, and does
+ * what Raft says, in the order of etcd's loop over "Ready": send, write, apply, then ask for the
+ * next.
  *
- *   - Peers: each member keeps a stream to each other one for what it sends. What is sent while there is no
- *     stream is dropped, as etcd's peers do; Raft is told, and sends again. A silent stream is given up
- *     after 5 s (etcd's ConnReadTimeout).
+ *   - Peers: each member keeps a stream to each other one for what it sends. What is sent while
+ * there is no stream is dropped, as etcd's peers do; Raft is told, and sends again. A silent stream
+ * is given up after 5 s (etcd's ConnReadTimeout).
  *   - The disk: one sync outstanding; an error of the disk ends the process, as etcd panics.
- *   - A member starts from its disk alone. The first election happens by itself: the list of members is part of the
- *     configuration (etcd's --initial-cluster).
+ *   - A member starts from its disk alone. The first election happens by itself: the list of
+ * members is part of the configuration (etcd's --initial-cluster).
  *   - On SIGTERM a leader hands over first.
  *
  * A heartbeat round of an idle cluster of three costs 5 events, ten times a second.
  *
- * DEVIATION: etcd drops messages to a peer when the sender's buffer of 4,096 is full; here a stream takes what it is given,
- * since Raft's own limit of 512 appends in flight keeps it far below that.
+ * DEVIATION: etcd drops messages to a peer when the sender's buffer of 4,096 is full; here a stream
+ * takes what it is given, since Raft's own limit of 512 appends in flight keeps it far below that.
  */
 #include "sim/base/base.h"
 #include "cluster/etcd/etcd_internal.h"
@@ -79,7 +80,8 @@ static void *etcd_start(struct step *step, const void *config)
     struct wal_replay replay = {0};
     struct raft_disk disk;
     if (!wal_open(&m->wal, step, m->config->name, &replay, &disk)) {
-        step_trace(step, "etcd", m->config->name, "refuses to start: its write-ahead log is damaged: %s", replay.damage);
+        step_trace(step, "etcd", m->config->name,
+                   "refuses to start: its write-ahead log is damaged: %s", replay.damage);
         wal_replay_release(&replay);
         m->store = store_new();
         m->is_stopped = true;
@@ -87,11 +89,12 @@ static void *etcd_start(struct step *step, const void *config)
         return m;
     }
     if (replay.is_torn)
-        step_trace(step, "etcd", m->config->name, "cuts off a torn record behind %" PRIu64 " good ones",
-                   (uint64_t)replay.good);
+        step_trace(step, "etcd", m->config->name,
+                   "cuts off a torn record behind %" PRIu64 " good ones", (uint64_t)replay.good);
     m->store = disk.snapshot ? store_restore(disk.snapshot->payload) : store_new();
     m->applied = m->snapshot_index = disk.snapshot ? disk.snapshot->index : 0;
-    step_trace(step, "etcd", m->config->name, "starts with revision %" PRId64 " and %" PRIu64 " log entries from its disk",
+    step_trace(step, "etcd", m->config->name,
+               "starts with revision %" PRId64 " and %" PRIu64 " log entries from its disk",
                store_revision(m->store), (uint64_t)disk.count);
     step_listen(step, m->config->peer_address);
     step_listen(step, m->config->client_address);
@@ -181,12 +184,14 @@ static void do_effects(struct etcd_member *m, struct step *step)
             etcd_drive(m, step, (struct raft_input){.kind = RAFT_INPUT_UNREACHABLE, .member = i});
 }
 
-/* A snapshot costs a pass over all keys, so a big store takes them more rarely: what a write pays for it stays the same. */
+/* A snapshot costs a pass over all keys, so a big store takes them more rarely: what a write pays
+ * for it stays the same. */
 static void maybe_snapshot(struct etcd_member *m, struct step *step)
 {
     uint64_t interval = (uint64_t)option(m->config->snapshot_entries, ETCD_SNAPSHOT_ENTRIES);
     uint64_t size = (store_key_count(m->store) + store_history_count(m->store)) / 2;
-    if (m->applied - m->snapshot_index < (interval > size ? interval : size) || raft_applied(m->raft) != m->applied)
+    if (m->applied - m->snapshot_index < (interval > size ? interval : size) ||
+        raft_applied(m->raft) != m->applied)
         return;
     uint64_t term = 0;
     bool is_known = raft_has_term(m->raft, m->applied, &term);
@@ -195,15 +200,17 @@ static void maybe_snapshot(struct etcd_member *m, struct step *step)
     wal_checkpoint(&m->wal, step, m->raft, s);
     raft_compact(m->raft, s);
     m->snapshot_index = m->applied;
-    step_trace(step, "etcd", m->config->name, "saved a snapshot: revision %" PRId64, store_revision(m->store));
+    step_trace(step, "etcd", m->config->name, "saved a snapshot: revision %" PRId64,
+               store_revision(m->store));
 }
 
 static struct str member_name(const struct etcd_member *m, uint32_t member)
 {
     CHECK(member < m->config->member_count);
-    static const char *const names[ETCD_MEMBERS_MAX] = {"member 0", "member 1", "member 2", "member 3",
-                                                        "member 4", "member 5", "member 6"};
-    return m->config->peer_names[member].size ? m->config->peer_names[member] : str_from(names[member]);
+    static const char *const names[ETCD_MEMBERS_MAX] = {
+        "member 0", "member 1", "member 2", "member 3", "member 4", "member 5", "member 6"};
+    return m->config->peer_names[member].size ? m->config->peer_names[member]
+                                              : str_from(names[member]);
 }
 
 static void leader_found(struct etcd_member *m, struct step *step)
@@ -241,7 +248,8 @@ static void trace_changes(struct etcd_member *m, struct step *step)
         step_trace(step, "etcd", name, "became leader in term %" PRIu64, term);
         etcd_leases_promote(m, step);
     } else if (role == RAFT_PRE_CANDIDATE && is_new) {
-        step_trace(step, "etcd", name, "hears no leader: asks whether an election would help, in term %" PRIu64, term);
+        step_trace(step, "etcd", name,
+                   "hears no leader: asks whether an election would help, in term %" PRIu64, term);
     } else if (role == RAFT_CANDIDATE && is_new) {
         step_trace(step, "etcd", name, "started an election in term %" PRIu64, term);
     } else if (role == RAFT_FOLLOWER && leader != RAFT_NONE && leader != old_leader) {
@@ -280,10 +288,12 @@ static void stream_closed(struct etcd_member *m, struct step *step, stream_id st
         if (m->peers[i].stream != stream)
             continue;
         if (m->peers[i].is_connected)
-            step_trace(step, "etcd", m->config->name, "lost the connection to %.*s", STR_ARG(member_name(m, i)));
+            step_trace(step, "etcd", m->config->name, "lost the connection to %.*s",
+                       STR_ARG(member_name(m, i)));
         m->peers[i].stream = 0;
         m->peers[i].is_connected = false;
-        m->peers_timer = step_timer_move(step, m->peers_timer, instant_add(step->now, PEER_RETRY), TIMER_PEERS);
+        m->peers_timer =
+            step_timer_move(step, m->peers_timer, instant_add(step->now, PEER_RETRY), TIMER_PEERS);
         etcd_drive(m, step, (struct raft_input){.kind = RAFT_INPUT_UNREACHABLE, .member = i});
         return;
     }
@@ -309,7 +319,8 @@ static void handle_message(struct etcd_member *m, struct step *step, const struc
     CHECK(type >= raft_message_types && type < raft_message_types + RAFT_MESSAGE_KIND_COUNT);
     const struct raft_message *message = (const void *)in->message;
     if (message->kind == RAFT_SNAPSHOT)
-        step_trace(step, "etcd", m->config->name, "receives a snapshot of %.*s up to log entry %" PRIu64,
+        step_trace(step, "etcd", m->config->name,
+                   "receives a snapshot of %.*s up to log entry %" PRIu64,
                    STR_ARG(member_name(m, message->from)), message->snapshot->index);
     etcd_drive(m, step, (struct raft_input){.kind = RAFT_INPUT_MESSAGE, .message = message});
 }
@@ -402,15 +413,21 @@ static void etcd_dump(const void *state, struct text *out)
         text_add(out, S("stopped\n"));
         return;
     }
-    text_printf(out, "%s in term %" PRIu64 ", revision %" PRId64 ", log %" PRIu64 "..%" PRIu64 ", commit %" PRIu64
-                     ", applied %" PRIu64 ", keys %zu, history %zu, bytes %" PRId64 ", watches %zu\n",
+    text_printf(out,
+                "%s in term %" PRIu64 ", revision %" PRId64 ", log %" PRIu64 "..%" PRIu64
+                ", commit %" PRIu64 ", applied %" PRIu64 ", keys %zu, history %zu, bytes %" PRId64
+                ", watches %zu\n",
                 raft_role_text(raft_role(m->raft)), raft_term(m->raft), store_revision(m->store),
-                raft_first(m->raft), raft_last(m->raft), raft_commit(m->raft), m->applied, store_key_count(m->store),
-                store_history_count(m->store), store_bytes(m->store), m->watches.count);
+                raft_first(m->raft), raft_last(m->raft), raft_commit(m->raft), m->applied,
+                store_key_count(m->store), store_history_count(m->store), store_bytes(m->store),
+                m->watches.count);
 }
 
-const struct process_type etcd_process = {
-    .kind = "etcd", .start = etcd_start, .input = etcd_input, .release = etcd_release, .dump = etcd_dump};
+const struct process_type etcd_process = {.kind = "etcd",
+                                          .start = etcd_start,
+                                          .input = etcd_input,
+                                          .release = etcd_release,
+                                          .dump = etcd_dump};
 
 /* ---- for checkers ---- */
 

@@ -2,19 +2,20 @@
  *
  * The state machine: what a committed proposal does to the store, and leases.
  *
- * All members apply the same proposals in the same order and so come to the same result; the first to apply one
- * makes the new versions and leaves them in the proposal, the others check that they would have made the same
- * and share them. Should a member's state differ after all (a checker's mutant, a damaged disk), it makes its own.
+ * All members apply the same proposals in the same order and so come to the same result; the first
+ * to apply one makes the new versions and leaves them in the proposal, the others check that they
+ * would have made the same and share them. Should a member's state differ after all (a checker's
+ * mutant, a damaged disk), it makes its own.
  *
- * Leases ("Lease API"): "If a keep-alive is not received within the TTL, the lease expires" and "any key attached to a
- * lease is deleted". Only the leader counts time, on its own monotonic clock; what expires is revoked through
- * the log, all keys of a lease in one revision. A new leader gives every lease its full TTL again, plus
- * an election timeout (etcd's lessor.Promote).
+ * Leases ("Lease API"): "If a keep-alive is not received within the TTL, the lease expires" and
+ * "any key attached to a lease is deleted". Only the leader counts time, on its own monotonic
+ * clock; what expires is revoked through the log, all keys of a lease in one revision. A new leader
+ * gives every lease its full TTL again, plus an election timeout (etcd's lessor.Promote).
  *
- * DEVIATION: keep-alives travel through the log instead of being answered by the leader alone. Kubernetes' API
- * servers send none.
- * DEVIATION: the space alarm ends by itself when a compaction has made room; in etcd an operator must defragment and
- * disarm it. Space counts the bytes of the versions kept, not pages of a file.
+ * DEVIATION: keep-alives travel through the log instead of being answered by the leader alone.
+ * Kubernetes' API servers send none. DEVIATION: the space alarm ends by itself when a compaction
+ * has made room; in etcd an operator must defragment and disarm it. Space counts the bytes of the
+ * versions kept, not pages of a file.
  */
 #include "sim/base/base.h"
 #include "cluster/etcd/etcd_internal.h"
@@ -27,10 +28,12 @@
 
 static void apply_txn(struct etcd_member *m, struct step *step, struct proposal *p, uint64_t index,
                       struct etcd_result *result);
-static void apply_revoke(struct etcd_member *m, struct step *step, struct proposal *p, uint64_t index,
-                         struct etcd_result *result);
-static void apply_compact(struct etcd_member *m, struct step *step, int64_t revision, struct etcd_result *result);
-static void lease_start(struct etcd_member *m, struct step *step, int64_t id, struct duration extra);
+static void apply_revoke(struct etcd_member *m, struct step *step, struct proposal *p,
+                         uint64_t index, struct etcd_result *result);
+static void apply_compact(struct etcd_member *m, struct step *step, int64_t revision,
+                          struct etcd_result *result);
+static void lease_start(struct etcd_member *m, struct step *step, int64_t id,
+                        struct duration extra);
 
 void etcd_apply(struct etcd_member *m, struct step *step, const struct raft_entry *entry)
 {
@@ -77,7 +80,8 @@ void etcd_apply(struct etcd_member *m, struct step *step, const struct raft_entr
 
 static uint32_t size_of(const struct etcd_request *r)
 {
-    return r->message.size_bytes + (value_is_present(r->value) && r->message.size_bytes < 256 ? OBJECT_BYTES : 0);
+    return r->message.size_bytes +
+           (value_is_present(r->value) && r->message.size_bytes < 256 ? OBJECT_BYTES : 0);
 }
 
 static const struct etcd_kv *version_new(const struct etcd_member *m, const struct object_key *key,
@@ -102,9 +106,11 @@ static const struct etcd_kv *version_new(const struct etcd_member *m, const stru
 
 /* Makes the versions of the proposal, unless another member has left the same ones in it. */
 static struct kv_list versions_of(struct etcd_member *m, struct proposal *p, uint64_t index,
-                                  const struct object_key *const *keys, size_t count, bool *ret_is_first)
+                                  const struct object_key *const *keys, size_t count,
+                                  bool *ret_is_first)
 {
-    const struct etcd_request *put = p->request->kind == ETCD_TXN && !p->request->is_delete ? p->request : NULL;
+    const struct etcd_request *put =
+        p->request->kind == ETCD_TXN && !p->request->is_delete ? p->request : NULL;
     int64_t revision = store_revision(m->store) + 1;
     *ret_is_first = p->applied_index == 0;
     bool is_same = p->applied_index == index && p->kvs.count == count;
@@ -134,8 +140,9 @@ static struct kv_list versions_of(struct etcd_member *m, struct proposal *p, uin
 }
 
 /* One revision that changes these keys. The versions are borrowed from the store afterwards. */
-static const struct etcd_kv *commit(struct etcd_member *m, struct step *step, struct proposal *p, uint64_t index,
-                                    const struct object_key *const *keys, size_t count)
+static const struct etcd_kv *commit(struct etcd_member *m, struct step *step, struct proposal *p,
+                                    uint64_t index, const struct object_key *const *keys,
+                                    size_t count)
 {
     bool is_first = false;
     struct kv_list kvs = versions_of(m, p, index, keys, count, &is_first);
@@ -147,8 +154,9 @@ static const struct etcd_kv *commit(struct etcd_member *m, struct step *step, st
         const struct etcd_change *changes = store_changes(m->store, revision, &change_count);
         for (size_t i = 0; i < change_count; i++) {
             const struct etcd_kv *before = changes[i].before;
-            m->config->applied(m->config->owner, changes[i].kv, before && before->version > 0 ? before : NULL,
-                               p->request->by, sim_now(step->sim));
+            m->config->applied(m->config->owner, changes[i].kv,
+                               before && before->version > 0 ? before : NULL, p->request->by,
+                               sim_now(step->sim));
         }
     }
     const struct etcd_kv *first = kvs.items[0];
@@ -163,8 +171,9 @@ static bool has_space(struct etcd_member *m, struct step *step, uint32_t size)
     int64_t quota = m->config->quota_bytes > 0 ? m->config->quota_bytes : ETCD_QUOTA_BYTES;
     bool is_full = store_bytes(m->store) + size > quota;
     if (is_full && !m->has_alarm)
-        step_trace(step, "etcd", m->config->name, "space alarm: %" PRId64 " bytes of %" PRId64 " are used",
-                   store_bytes(m->store), quota);
+        step_trace(step, "etcd", m->config->name,
+                   "space alarm: %" PRId64 " bytes of %" PRId64 " are used", store_bytes(m->store),
+                   quota);
     if (!is_full && m->has_alarm)
         step_trace(step, "etcd", m->config->name, "the space alarm is over");
     m->has_alarm = is_full;
@@ -176,7 +185,8 @@ static void apply_txn(struct etcd_member *m, struct step *step, struct proposal 
 {
     const struct etcd_request *r = p->request;
     const struct etcd_kv *current = store_get(m->store, r->key);
-    if (r->expected_revision >= 0 && r->expected_revision != (current ? current->mod_revision : 0)) {
+    if (r->expected_revision >= 0 &&
+        r->expected_revision != (current ? current->mod_revision : 0)) {
         result->kv = current;
         return;
     }
@@ -195,7 +205,8 @@ static void apply_txn(struct etcd_member *m, struct step *step, struct proposal 
     }
 }
 
-static void apply_compact(struct etcd_member *m, struct step *step, int64_t revision, struct etcd_result *result)
+static void apply_compact(struct etcd_member *m, struct step *step, int64_t revision,
+                          struct etcd_result *result)
 {
     if (revision <= store_compact_revision(m->store)) {
         result->error = ETCD_ERROR_COMPACTED;
@@ -219,8 +230,8 @@ static void lease_forget(struct etcd_member *m, int64_t id)
     }
 }
 
-static void apply_revoke(struct etcd_member *m, struct step *step, struct proposal *p, uint64_t index,
-                         struct etcd_result *result)
+static void apply_revoke(struct etcd_member *m, struct step *step, struct proposal *p,
+                         uint64_t index, struct etcd_result *result)
 {
     const struct store_lease *lease = store_lease(m->store, p->request->lease);
     lease_forget(m, p->request->lease);
@@ -233,8 +244,8 @@ static void apply_revoke(struct etcd_member *m, struct step *step, struct propos
         vec_push(&keys, object_key_ref(c.item));
     if (keys.count > 0)
         (void)commit(m, step, p, index, keys.items, keys.count); /* the answer has no versions */
-    step_trace(step, "etcd", m->config->name, "ended lease %" PRId64 " and its %" PRIu64 " keys", p->request->lease,
-               (uint64_t)keys.count);
+    step_trace(step, "etcd", m->config->name, "ended lease %" PRId64 " and its %" PRIu64 " keys",
+               p->request->lease, (uint64_t)keys.count);
     store_lease_remove(m->store, p->request->lease);
     for (size_t i = 0; i < keys.count; i++)
         object_key_unref(keys.items[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state of a member, private to etcd*.c: etcd.c is the process (Raft, disk, peers, timers), etcd_apply.c
- * the state machine, etcd_serve.c requests, reads and watches.
+ * The state of a member, private to etcd*.c: etcd.c is the process (Raft, disk, peers, timers),
+ * etcd_apply.c the state machine, etcd_serve.c requests, reads and watches.
  */
 #ifndef CLUSTER_ETCD_ETCD_INTERNAL_H
 #define CLUSTER_ETCD_ETCD_INTERNAL_H
@@ -20,13 +20,21 @@
 #define ETCD_SNAPSHOT_ENTRIES 10000             /* --snapshot-count */
 #define ETCD_QUOTA_BYTES (INT64_C(2) << 30)     /* --quota-backend-bytes */
 
-enum { TIMER_RAFT = 1, TIMER_PEERS, TIMER_REQUESTS, TIMER_READ, TIMER_LEASES, TIMER_NO_LEADER, TIMER_EXIT };
+enum {
+    TIMER_RAFT = 1,
+    TIMER_PEERS,
+    TIMER_REQUESTS,
+    TIMER_READ,
+    TIMER_LEASES,
+    TIMER_NO_LEADER,
+    TIMER_EXIT
+};
 enum { DISK_PERSIST = 1 };
 enum { PURPOSE_INCARNATION, PURPOSE_RAFT };
 enum { OBSERVE_REVISION = 0x65746364 };
 
-/* What goes through the log: a request and where its answer is awaited. The result is remembered by the first
- * member that applies it: all others come to the same and share its versions. */
+/* What goes through the log: a request and where its answer is awaited. The result is remembered by
+ * the first member that applies it: all others come to the same and share its versions. */
 struct proposal {
     struct message message;
     struct etcd_request *request; /* owned */
@@ -38,7 +46,8 @@ struct proposal {
     uint64_t hash;
 };
 extern const struct message_type etcd_proposal_message;
-struct proposal *proposal_new(struct etcd_request *request, uint32_t member, uint64_t incarnation, uint64_t sequence);
+struct proposal *proposal_new(struct etcd_request *request, uint32_t member, uint64_t incarnation,
+                              uint64_t sequence);
 
 struct etcd_result {
     enum etcd_error error;
@@ -93,19 +102,19 @@ struct etcd_member {
     uint64_t term;
     bool has_alarm, is_leaving, is_stopped;
 
-    uint64_t sequence;         /* of proposals; of pending.items[k] it is first_sequence + k */
+    uint64_t sequence; /* of proposals; of pending.items[k] it is first_sequence + k */
     uint64_t first_sequence;
     VEC(struct pending) pending; /* in order; a prefix that is answered is dropped */
     size_t pending_head;
     bool has_waiting;
 
     uint64_t read_count;
-    uint64_t read_id;                      /* of the round in flight; 0: none */
-    uint64_t read_index;                   /* what it must have applied; 0: not known yet */
+    uint64_t read_id;                     /* of the round in flight; 0: none */
+    uint64_t read_index;                  /* what it must have applied; 0: not known yet */
     VEC(struct read) reading, reads_next; /* this round's, the next round's */
 
     VEC(struct watch) watches;
-    bool has_lost_leader; /* for so long that watches were ended */
+    bool has_lost_leader;            /* for so long that watches were ended */
     VEC(struct lease_expiry) leases; /* leader only */
 };
 
@@ -116,15 +125,19 @@ struct duration etcd_request_timeout(const struct etcd_member *m);
 
 /* etcd_apply.c */
 void etcd_apply(struct etcd_member *m, struct step *step, const struct raft_entry *entry);
-void etcd_leases_promote(struct etcd_member *m, struct step *step); /* this member leads from now on */
+void etcd_leases_promote(struct etcd_member *m,
+                         struct step *step); /* this member leads from now on */
 void etcd_leases_demote(struct etcd_member *m, struct step *step);
 void etcd_leases_expire(struct etcd_member *m, struct step *step);
 
 /* etcd_serve.c */
-void etcd_serve(struct etcd_member *m, struct step *step, stream_id stream, struct etcd_request *request);
-void etcd_propose(struct etcd_member *m, struct step *step, stream_id stream, struct etcd_request *request);
+void etcd_serve(struct etcd_member *m, struct step *step, stream_id stream,
+                struct etcd_request *request);
+void etcd_propose(struct etcd_member *m, struct step *step, stream_id stream,
+                  struct etcd_request *request);
 void etcd_propose_waiting(struct etcd_member *m, struct step *step);
-void etcd_answer(struct etcd_member *m, struct step *step, const struct proposal *p, const struct etcd_result *result);
+void etcd_answer(struct etcd_member *m, struct step *step, const struct proposal *p,
+                 const struct etcd_result *result);
 void etcd_requests_expire(struct etcd_member *m, struct step *step);
 void etcd_read_ready(struct etcd_member *m, struct step *step, const struct raft_read *read);
 void etcd_reads_serve(struct etcd_member *m, struct step *step);
@@ -136,8 +149,9 @@ void etcd_watches_cancel(struct etcd_member *m, struct step *step, enum etcd_err
 void etcd_serve_release(struct etcd_member *m);
 
 /* etcd_messages.c */
-struct etcd_response *etcd_response_new(const struct etcd_member *m, uint64_t id, enum etcd_request_kind kind,
-                                        size_t kv_count);
-struct etcd_watch_response *etcd_watch_response_new(uint64_t id, int64_t revision, size_t change_capacity);
+struct etcd_response *etcd_response_new(const struct etcd_member *m, uint64_t id,
+                                        enum etcd_request_kind kind, size_t kv_count);
+struct etcd_watch_response *etcd_watch_response_new(uint64_t id, int64_t revision,
+                                                    size_t change_capacity);
 
 #endif

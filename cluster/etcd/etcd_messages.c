@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The messages between etcd and its clients, and proposals. Each is one allocation with its lists behind it;
- * what they hold are references to versions, so that a list of a hundred thousand keys copies pointers only.
+ * The messages between etcd and its clients, and proposals. Each is one allocation with its lists
+ * behind it; what they hold are references to versions, so that a list of a hundred thousand keys
+ * copies pointers only.
  */
 #include "sim/base/base.h"
 #include "cluster/etcd/etcd_internal.h"
@@ -59,8 +60,10 @@ static uint64_t request_digest(const struct message *message)
     return hash_pair(h, (uint64_t)(r->revision ^ r->expected_revision));
 }
 
-const struct message_type etcd_request_message = {
-    .name = "etcd request", .kind = MESSAGE_ETCD_FIRST, .release = request_release, .digest = request_digest};
+const struct message_type etcd_request_message = {.name = "etcd request",
+                                                  .kind = MESSAGE_ETCD_FIRST,
+                                                  .release = request_release,
+                                                  .digest = request_digest};
 
 struct etcd_request *etcd_request_new(enum etcd_request_kind kind)
 {
@@ -87,11 +90,13 @@ static uint64_t response_digest(const struct message *message)
     return hash_pair(hash_pair(h, (uint64_t)r->revision), r->count);
 }
 
-const struct message_type etcd_response_message = {
-    .name = "etcd response", .kind = MESSAGE_ETCD_FIRST + 1, .release = response_release, .digest = response_digest};
+const struct message_type etcd_response_message = {.name = "etcd response",
+                                                   .kind = MESSAGE_ETCD_FIRST + 1,
+                                                   .release = response_release,
+                                                   .digest = response_digest};
 
-struct etcd_response *etcd_response_new(const struct etcd_member *m, uint64_t id, enum etcd_request_kind kind,
-                                        size_t kv_count)
+struct etcd_response *etcd_response_new(const struct etcd_member *m, uint64_t id,
+                                        enum etcd_request_kind kind, size_t kv_count)
 {
     struct etcd_response *r = mem_allocate(1, sizeof(*r) + kv_count * sizeof(struct etcd_kv *));
     message_init(&r->message, &etcd_response_message, HEADER_BYTES);
@@ -119,12 +124,16 @@ static uint64_t watch_digest(const struct message *message)
     return hash_pair(hash_pair(r->id, (uint64_t)r->revision), r->count << 1 | r->canceled);
 }
 
-const struct message_type etcd_watch_message = {
-    .name = "etcd watch", .kind = MESSAGE_ETCD_FIRST + 2, .release = watch_release, .digest = watch_digest};
+const struct message_type etcd_watch_message = {.name = "etcd watch",
+                                                .kind = MESSAGE_ETCD_FIRST + 2,
+                                                .release = watch_release,
+                                                .digest = watch_digest};
 
-struct etcd_watch_response *etcd_watch_response_new(uint64_t id, int64_t revision, size_t change_capacity)
+struct etcd_watch_response *etcd_watch_response_new(uint64_t id, int64_t revision,
+                                                    size_t change_capacity)
 {
-    struct etcd_watch_response *r = mem_allocate(1, sizeof(*r) + change_capacity * sizeof(struct etcd_change));
+    struct etcd_watch_response *r =
+        mem_allocate(1, sizeof(*r) + change_capacity * sizeof(struct etcd_change));
     message_init(&r->message, &etcd_watch_message, HEADER_BYTES);
     r->id = id;
     r->revision = revision;
@@ -147,7 +156,8 @@ static void proposal_release(struct message *message)
 const struct message_type etcd_proposal_message = {
     .name = "etcd proposal", .kind = MESSAGE_ETCD_FIRST + 3, .release = proposal_release};
 
-struct proposal *proposal_new(struct etcd_request *request, uint32_t member, uint64_t incarnation, uint64_t sequence)
+struct proposal *proposal_new(struct etcd_request *request, uint32_t member, uint64_t incarnation,
+                              uint64_t sequence)
 {
     struct proposal *p = mem_new(struct proposal);
     message_init(&p->message, &etcd_proposal_message, request->message.size_bytes);

@@ -2,19 +2,20 @@
  *
  * What a member does for its clients: proposals and their answers, reads, watches.
  *
- * Proposals go to the leader, wherever they arrive, and are answered by the member they came to, when it has applied
- * them. While no leader is known they wait. After 5 s and two election timeouts the answer is "request timed out",
- * and the outcome is unknown: the write may still happen.
+ * Proposals go to the leader, wherever they arrive, and are answered by the member they came to,
+ * when it has applied them. While no leader is known they wait. After 5 s and two election timeouts
+ * the answer is "request timed out", and the outcome is unknown: the write may still happen.
  *
- * Linearisable reads ("linearizability") ask the leader from which index on they are fresh and wait until this member has
- * applied it. One round is in flight; reads that come meanwhile share the next one (etcd's linearizableReadLoop).
- * Serializable reads are answered at once, from what this member has.
+ * Linearisable reads ("linearizability") ask the leader from which index on they are fresh and wait
+ * until this member has applied it. One round is in flight; reads that come meanwhile share the
+ * next one (etcd's linearizableReadLoop). Serializable reads are answered at once, from what this
+ * member has.
  *
- * Watches are "ordered", "unique", "reliable", "atomic", "resumable": each keeps the next revision to send; after each
- * applied batch it is sent the changes from there on, all those of a revision in one message, from the same ring of history
- * that a watch which begins in the past reads.
- * When no leader is known for three election timeouts, watches end with "no leader": API servers watch with
- * WithRequireLeader.
+ * Watches are "ordered", "unique", "reliable", "atomic", "resumable": each keeps the next revision
+ * to send; after each applied batch it is sent the changes from there on, all those of a revision
+ * in one message, from the same ring of history that a watch which begins in the past reads. When
+ * no leader is known for three election timeouts, watches end with "no leader": API servers watch
+ * with WithRequireLeader.
  */
 #include "sim/base/base.h"
 #include "cluster/etcd/etcd_internal.h"
@@ -24,14 +25,18 @@
 #define READ_RETRY duration_ms(500) /* readIndexRetryTime */
 #define WATCH_CHANGES_MAX 4096      /* in one message; a revision is never cut */
 
-static void send_error(struct etcd_member *m, struct step *step, stream_id stream, const struct etcd_request *r,
-                       enum etcd_error error);
-static void serve_range(struct etcd_member *m, struct step *step, stream_id stream, const struct etcd_request *r);
-static void read_add(struct etcd_member *m, struct step *step, stream_id stream, struct etcd_request *request);
-static void watch_add(struct etcd_member *m, struct step *step, stream_id stream, const struct etcd_request *r);
+static void send_error(struct etcd_member *m, struct step *step, stream_id stream,
+                       const struct etcd_request *r, enum etcd_error error);
+static void serve_range(struct etcd_member *m, struct step *step, stream_id stream,
+                        const struct etcd_request *r);
+static void read_add(struct etcd_member *m, struct step *step, stream_id stream,
+                     struct etcd_request *request);
+static void watch_add(struct etcd_member *m, struct step *step, stream_id stream,
+                      const struct etcd_request *r);
 static void watch_cancel(struct etcd_member *m, struct step *step, stream_id stream, uint64_t id);
 
-void etcd_serve(struct etcd_member *m, struct step *step, stream_id stream, struct etcd_request *request)
+void etcd_serve(struct etcd_member *m, struct step *step, stream_id stream,
+                struct etcd_request *request)
 {
     switch (request->kind) {
     case ETCD_RANGE:
@@ -47,7 +52,8 @@ void etcd_serve(struct etcd_member *m, struct step *step, stream_id stream, stru
         watch_cancel(m, step, stream, request->id);
         break;
     case ETCD_STATUS:
-        send_error(m, step, stream, request, m->leader == RAFT_NONE ? ETCD_ERROR_NO_LEADER : ETCD_OK);
+        send_error(m, step, stream, request,
+                   m->leader == RAFT_NONE ? ETCD_ERROR_NO_LEADER : ETCD_OK);
         break;
     case ETCD_TXN:
     case ETCD_LEASE_GRANT:
@@ -64,8 +70,8 @@ void etcd_serve(struct etcd_member *m, struct step *step, stream_id stream, stru
     }
 }
 
-static void send_error(struct etcd_member *m, struct step *step, stream_id stream, const struct etcd_request *r,
-                       enum etcd_error error)
+static void send_error(struct etcd_member *m, struct step *step, stream_id stream,
+                       const struct etcd_request *r, enum etcd_error error)
 {
     struct etcd_response *response = etcd_response_new(m, r->id, r->kind, 0);
     response->error = error;
@@ -82,7 +88,8 @@ static bool offer(struct etcd_member *m, struct step *step, struct proposal *p)
     return true;
 }
 
-void etcd_propose(struct etcd_member *m, struct step *step, stream_id stream, struct etcd_request *request)
+void etcd_propose(struct etcd_member *m, struct step *step, stream_id stream,
+                  struct etcd_request *request)
 {
     struct instant deadline = instant_add(step->now, etcd_request_timeout(m));
     uint64_t sequence = m->sequence++;
@@ -113,7 +120,8 @@ void etcd_propose_waiting(struct etcd_member *m, struct step *step)
     for (uint64_t s = m->first_sequence; s < end; s++) {
         if (s < m->first_sequence)
             continue; /* answered meanwhile */
-        struct pending *pending = &m->pending.items[m->pending_head + (size_t)(s - m->first_sequence)];
+        struct pending *pending =
+            &m->pending.items[m->pending_head + (size_t)(s - m->first_sequence)];
         struct proposal *p = pending->waiting;
         if (!p)
             continue;
@@ -148,12 +156,14 @@ static void pending_done(struct etcd_member *m, struct pending *p)
         m->pending_head = m->pending.count = 0;
     } else if (m->pending_head > 1024 && m->pending_head * 2 > m->pending.count) {
         m->pending.count -= m->pending_head;
-        memmove(m->pending.items, m->pending.items + m->pending_head, m->pending.count * sizeof(*m->pending.items));
+        memmove(m->pending.items, m->pending.items + m->pending_head,
+                m->pending.count * sizeof(*m->pending.items));
         m->pending_head = 0;
     }
 }
 
-void etcd_answer(struct etcd_member *m, struct step *step, const struct proposal *p, const struct etcd_result *result)
+void etcd_answer(struct etcd_member *m, struct step *step, const struct proposal *p,
+                 const struct etcd_result *result)
 {
     if (p->member != m->config->member || p->incarnation != m->incarnation)
         return;
@@ -178,7 +188,8 @@ void etcd_answer(struct etcd_member *m, struct step *step, const struct proposal
 static void expire_reads(struct etcd_member *m, struct step *step)
 {
     size_t late = 0;
-    while (late < m->reads_next.count && !instant_before(step->now, m->reads_next.items[late].deadline))
+    while (late < m->reads_next.count &&
+           !instant_before(step->now, m->reads_next.items[late].deadline))
         late++;
     for (size_t i = 0; i < late; i++) {
         struct read *read = &m->reads_next.items[i];
@@ -187,7 +198,8 @@ static void expire_reads(struct etcd_member *m, struct step *step)
     }
     m->reads_next.count -= late;
     if (late > 0)
-        memmove(m->reads_next.items, m->reads_next.items + late, m->reads_next.count * sizeof(*m->reads_next.items));
+        memmove(m->reads_next.items, m->reads_next.items + late,
+                m->reads_next.count * sizeof(*m->reads_next.items));
     if (m->reading.count > 0 && !instant_before(step->now, m->reading.items[0].deadline))
         etcd_reads_fail(m, step, ETCD_ERROR_TIMEOUT);
 }
@@ -223,16 +235,19 @@ static void reads_begin(struct etcd_member *m, struct step *step)
 {
     if (m->read_id != 0 || m->reads_next.count == 0)
         return;
-    m->read_id = hash_pair(m->incarnation, ++m->read_count) | 1; /* unique over members and incarnations */
+    m->read_id =
+        hash_pair(m->incarnation, ++m->read_count) | 1; /* unique over members and incarnations */
     m->read_index = 0;
     for (size_t i = 0; i < m->reads_next.count; i++)
         vec_push(&m->reading, m->reads_next.items[i]);
     m->reads_next.count = 0;
-    m->read_timer = step_timer_move(step, m->read_timer, instant_add(step->now, READ_RETRY), TIMER_READ);
+    m->read_timer =
+        step_timer_move(step, m->read_timer, instant_add(step->now, READ_RETRY), TIMER_READ);
     etcd_drive(m, step, (struct raft_input){.kind = RAFT_INPUT_READ, .read_id = m->read_id});
 }
 
-static void read_add(struct etcd_member *m, struct step *step, stream_id stream, struct etcd_request *request)
+static void read_add(struct etcd_member *m, struct step *step, stream_id stream,
+                     struct etcd_request *request)
 {
     (void)message_ref(&request->message); /* the one in the read */
     struct instant deadline = instant_add(step->now, etcd_request_timeout(m));
@@ -287,15 +302,16 @@ void etcd_reads_fail(struct etcd_member *m, struct step *step, enum etcd_error e
     reads_begin(m, step);
 }
 
-static void range_of_one(const struct etcd_member *m, const struct etcd_request *r, int64_t revision,
-                         struct kv_list *out)
+static void range_of_one(const struct etcd_member *m, const struct etcd_request *r,
+                         int64_t revision, struct kv_list *out)
 {
     const struct etcd_kv *kv = store_get_at(m->store, r->key, revision);
     if (kv)
         vec_push(out, kv);
 }
 
-static void serve_range(struct etcd_member *m, struct step *step, stream_id stream, const struct etcd_request *r)
+static void serve_range(struct etcd_member *m, struct step *step, stream_id stream,
+                        const struct etcd_request *r)
 {
     int64_t revision = r->revision > 0 ? r->revision : store_revision(m->store);
     if (revision > store_revision(m->store)) {
@@ -310,10 +326,8 @@ static void serve_range(struct etcd_member *m, struct step *step, stream_id stre
     int64_t total;
     char small[VALUE_SMALL_SIZE] = {0};
     if (r->resource) {
-        struct store_range range = {.resource = r->resource,
-                                    .after = r->after,
-                                    .limit = r->limit,
-                                    .revision = revision};
+        struct store_range range = {
+            .resource = r->resource, .after = r->after, .limit = r->limit, .revision = revision};
         if (value_is_present(r->namespace))
             range.namespace = value_str_in(r->namespace, small);
         total = store_range(m->store, &range, &found);
@@ -337,8 +351,8 @@ static void serve_range(struct etcd_member *m, struct step *step, stream_id stre
 
 /* ---- watches ---- */
 
-static void send_canceled(struct etcd_member *m, struct step *step, stream_id stream, uint64_t id, int64_t revision,
-                          enum etcd_error error)
+static void send_canceled(struct etcd_member *m, struct step *step, stream_id stream, uint64_t id,
+                          int64_t revision, enum etcd_error error)
 {
     struct etcd_watch_response *w = etcd_watch_response_new(id, revision, 0);
     w->canceled = true;
@@ -348,7 +362,8 @@ static void send_canceled(struct etcd_member *m, struct step *step, stream_id st
 }
 
 /* How many changes the watch has in [watch->next, *ret_last], where whole revisions fit. */
-static size_t count_changes(const struct etcd_member *m, const struct watch *watch, int64_t *ret_last)
+static size_t count_changes(const struct etcd_member *m, const struct watch *watch,
+                            int64_t *ret_last)
 {
     size_t total = 0;
     int64_t revision = watch->next;
@@ -393,7 +408,8 @@ static void watch_catch_up(struct etcd_member *m, struct step *step, struct watc
         watch_send(m, step, watch);
 }
 
-static void watch_add(struct etcd_member *m, struct step *step, stream_id stream, const struct etcd_request *r)
+static void watch_add(struct etcd_member *m, struct step *step, stream_id stream,
+                      const struct etcd_request *r)
 {
     for (size_t i = 0; i < m->watches.count; i++) {
         struct watch *watch = &m->watches.items[i];
@@ -414,7 +430,8 @@ static void watch_add(struct etcd_member *m, struct step *step, stream_id stream
     }
     struct watch watch = {stream, r->id, next, r->resource ? r->resource->storage : NULL};
     if (next > store_revision(m->store)) {
-        struct etcd_watch_response *progress = etcd_watch_response_new(r->id, store_revision(m->store), 0);
+        struct etcd_watch_response *progress =
+            etcd_watch_response_new(r->id, store_revision(m->store), 0);
         step_send(step, stream, &progress->message);
     }
     watch_catch_up(m, step, &watch);
@@ -457,7 +474,8 @@ static void watch_cancel(struct etcd_member *m, struct step *step, stream_id str
 void etcd_watches_cancel(struct etcd_member *m, struct step *step, enum etcd_error error)
 {
     if (m->watches.count > 0)
-        step_trace(step, "etcd", m->config->name, "has no leader for too long: ends %" PRIu64 " watches",
+        step_trace(step, "etcd", m->config->name,
+                   "has no leader for too long: ends %" PRIu64 " watches",
                    (uint64_t)m->watches.count);
     for (size_t i = 0; i < m->watches.count; i++) {
         const struct watch *watch = &m->watches.items[i];

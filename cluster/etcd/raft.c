@@ -3,27 +3,29 @@
  * Raft: roles, elections, and the way out of effects.
  *
  * The rules obeyed, with the words of the paper (figure 2 and section 5):
- *   - "Reply false if term < currentTerm"; "If RPC request or response contains term T > currentTerm: set
- *     currentTerm = T, convert to follower".
- *   - "If votedFor is null or candidateId, and candidate's log is at least as up-to-date as receiver's log,
- *     grant vote."
+ *   - "Reply false if term < currentTerm"; "If RPC request or response contains term T >
+ * currentTerm: set currentTerm = T, convert to follower".
+ *   - "If votedFor is null or candidateId, and candidate's log is at least as up-to-date as
+ * receiver's log, grant vote."
  *   - "(Updated on stable storage before responding to RPCs)": currentTerm, votedFor, log[].
  *   - Only "log entries from the leader's current term are committed by counting replicas" (5.4.2).
- * And what etcd adds, from the thesis: pre-vote (9.6), so that a member that comes back does not disturb;
- * check-quorum (6.2), so that a leader without a quorum steps down; the leader's lease on votes (4.2.3);
- * ReadIndex (6.4); leadership transfer (3.10); "the leader can write to its disk in parallel with replicating
- * to the followers and them writing to their disks" (10.2.1).
+ * And what etcd adds, from the thesis: pre-vote (9.6), so that a member that comes back does not
+ * disturb; check-quorum (6.2), so that a leader without a quorum steps down; the leader's lease on
+ * votes (4.2.3); ReadIndex (6.4); leadership transfer (3.10); "the leader can write to its disk in
+ * parallel with replicating to the followers and them writing to their disks" (10.2.1).
  *
- * There are no ticks: each role has its deadlines, and the driver sets one timer to the earliest. A follower's
- * deadline moves with each message of its leader, which costs a store, since timers move lazily.
+ * There are no ticks: each role has its deadlines, and the driver sets one timer to the earliest. A
+ * follower's deadline moves with each message of its leader, which costs a store, since timers move
+ * lazily.
  *
- * Effects leave by one door, raft_flush, at the end of each step: closed while a persist is outstanding; else it
- * hands out messages, the next batch to write, and entries to apply. A leader's messages go at once;
- * promises, and everything of a member that does not lead, wait for the write.
+ * Effects leave by one door, raft_flush, at the end of each step: closed while a persist is
+ * outstanding; else it hands out messages, the next batch to write, and entries to apply. A
+ * leader's messages go at once; promises, and everything of a member that does not lead, wait for
+ * the write.
  *
- * DEVIATION: etcd may apply a committed entry while its own write of it is outstanding; here a member applies
- * only what its own disk has, so its revision never goes back over a crash. The difference is one fsync, and only
- * on a follower that learns of a commit together with the entry.
+ * DEVIATION: etcd may apply a committed entry while its own write of it is outstanding; here a
+ * member applies only what its own disk has, so its revision never goes back over a crash. The
+ * difference is one fsync, and only on a follower that learns of a commit together with the entry.
  * DEVIATION: members are fixed at start (etcd's initial-cluster); no learners, no joint consensus.
  */
 #include "sim/base/base.h"
@@ -71,7 +73,8 @@ const char *raft_bug_text(enum raft_bug bug)
 
 /* ---- life ---- */
 
-/* 5.2: "election timeouts are chosen randomly from a fixed interval", here [1, 2) election timeouts. */
+/* 5.2: "election timeouts are chosen randomly from a fixed interval", here [1, 2) election
+ * timeouts. */
 static void draw_election_timeout(struct raft *r)
 {
     uint64_t election = (uint64_t)r->options.election.ns;
@@ -80,8 +83,8 @@ static void draw_election_timeout(struct raft *r)
     r->election_at = instant_add(r->now, r->election_timeout);
 }
 
-struct raft *raft_new(const struct raft_options *options, const struct raft_disk *disk, struct instant now,
-                      struct raft_effects *e)
+struct raft *raft_new(const struct raft_options *options, const struct raft_disk *disk,
+                      struct instant now, struct raft_effects *e)
 {
     CHECK(options->member_count >= 1 && options->member_count <= RAFT_MEMBERS_MAX);
     CHECK(options->self < options->member_count);
@@ -107,8 +110,8 @@ struct raft *raft_new(const struct raft_options *options, const struct raft_disk
     r->commit = disk->commit > r->base ? disk->commit : r->base;
     if (r->commit > raft_last(r))
         r->commit = raft_last(r);
-    /* What was found may have been written but not synced by an earlier incarnation: nothing is promised
-     * before a sync has ended. */
+    /* What was found may have been written but not synced by an earlier incarnation: nothing is
+     * promised before a sync has ended. */
     r->persisted = r->base;
     r->unsaved = raft_last(r) + 1;
     raft_progress_reset(r);
@@ -147,11 +150,12 @@ void raft_effects_clear(struct raft_effects *e)
     for (size_t i = 0; i < e->messages.count; i++)
         message_unref(e->messages.items[i] ? &e->messages.items[i]->message : NULL);
     raft_snapshot_unref(e->restore);
-    struct raft_effects empty = {0};
-    empty.messages = e->messages;
-    empty.reads = e->reads;
-    *e = empty;
     e->messages.count = e->reads.count = 0;
+    e->persist = e->has_changed = e->is_dropped = false;
+    e->snapshot = e->restore = NULL;
+    e->first = e->apply_first = 1;
+    e->last = e->apply_last = 0;
+    e->panic = NULL;
 }
 
 void raft_effects_release(struct raft_effects *e)
@@ -212,7 +216,8 @@ void raft_send(struct raft *r, struct raft_message *own_message)
 {
     if (own_message->term == 0)
         own_message->term = r->term;
-    bool is_promise = own_message->kind == RAFT_APPEND_REPLY || own_message->kind == RAFT_VOTE_REPLY;
+    bool is_promise =
+        own_message->kind == RAFT_APPEND_REPLY || own_message->kind == RAFT_VOTE_REPLY;
     vec_push(&r->outbox, (struct outgoing){own_message, is_promise});
 }
 
@@ -257,8 +262,8 @@ static void become_leader(struct raft *r)
     raft_propose(r, NULL);
 }
 
-/* Thesis 9.6: "a candidate only increments its term if it first learns from a majority of the cluster that they
- * would be willing to grant the candidate their votes". */
+/* Thesis 9.6: "a candidate only increments its term if it first learns from a majority of the
+ * cluster that they would be willing to grant the candidate their votes". */
 static void campaign(struct raft *r, bool is_pre, bool force)
 {
     uint64_t term = r->term + 1;
@@ -308,8 +313,8 @@ static void count_vote(struct raft *r, uint32_t from, bool is_granted)
 
 /* ---- messages in ---- */
 
-/* Thesis 4.2.3: "if a server receives a RequestVote request within the minimum election timeout of hearing from a
- * current leader, it does not update its term or grant its vote". */
+/* Thesis 4.2.3: "if a server receives a RequestVote request within the minimum election timeout of
+ * hearing from a current leader, it does not update its term or grant its vote". */
 static bool is_in_lease(const struct raft *r)
 {
     if (r->role == RAFT_LEADER)
@@ -323,14 +328,15 @@ static void handle_vote(struct raft *r, const struct raft_message *m)
     bool is_pre = m->kind == RAFT_PRE_VOTE;
     bool can_vote = r->vote == m->from || (r->vote == RAFT_NONE && r->leader == RAFT_NONE) ||
                     (is_pre && m->term > r->term);
-    /* 5.4.1: "If the logs have last entries with different terms, then the log with the later term is more
-     * up-to-date. If the logs end with the same term, then whichever log is longer is more up-to-date." */
+    /* 5.4.1: "If the logs have last entries with different terms, then the log with the later term
+     * is more up-to-date. If the logs end with the same term, then whichever log is longer is more
+     * up-to-date." */
     uint64_t last = raft_last(r), last_term = raft_log_term(r, last);
-    bool is_up_to_date =
-        m->log_term > last_term || (m->log_term == last_term && m->index >= last);
+    bool is_up_to_date = m->log_term > last_term || (m->log_term == last_term && m->index >= last);
     if (raft_has_bug(r, RAFT_BUG_VOTE_STALE_LOG))
         is_up_to_date = true;
-    struct raft_message *answer = raft_answer(r, is_pre ? RAFT_PRE_VOTE_REPLY : RAFT_VOTE_REPLY, m->from);
+    struct raft_message *answer =
+        raft_answer(r, is_pre ? RAFT_PRE_VOTE_REPLY : RAFT_VOTE_REPLY, m->from);
     answer->reject = !can_vote || !is_up_to_date;
     answer->term = answer->reject ? r->term : m->term;
     if (!answer->reject && !is_pre) {
@@ -598,7 +604,8 @@ static void flush(struct raft *r, struct raft_effects *e)
     e->panic = r->panic;
     e->deadline = r->election_at;
     if (r->role == RAFT_LEADER)
-        e->deadline = instant_before(r->heartbeat_at, r->quorum_check_at) ? r->heartbeat_at : r->quorum_check_at;
+        e->deadline = instant_before(r->heartbeat_at, r->quorum_check_at) ? r->heartbeat_at
+                                                                          : r->quorum_check_at;
 }
 
 /* ---- looking ---- */

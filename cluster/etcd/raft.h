@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Raft as a pure step function: state and one input (with its instant) give a new state and effects. It
- * knows neither clock, network nor disk: whoever drives it sends the messages, writes to the disk, and
- * calls back.
+ * Raft as a pure step function: state and one input (with its instant) give a new state and
+ * effects. It knows neither clock, network nor disk: whoever drives it sends the messages, writes
+ * to the disk, and calls back.
  *
  * What a driver may rely on:
- *   - At most one persist is outstanding. Nothing else leaves while it is: what is proposed or received
- *     meanwhile goes out with the next batch (etcd's Ready loop).
- *   - The messages of a step that also persists are those of a leader, which may go out in parallel with
- *     its own write; everything that promises something (a vote, an acknowledgement) follows after
+ *   - At most one persist is outstanding. Nothing else leaves while it is: what is proposed or
+ * received meanwhile goes out with the next batch (etcd's Ready loop).
+ *   - The messages of a step that also persists are those of a leader, which may go out in parallel
+ * with its own write; everything that promises something (a vote, an acknowledgement) follows after
  *     RAFT_INPUT_PERSISTED.
  *   - Entries to apply are committed, on this member's disk, in order, and each is handed out once.
  *
@@ -16,11 +16,12 @@
  *     struct raft *r = raft_new(&options, &disk, now, &e);
  *     for (;;) {
  *         do what e says; raft_effects_clear(&e);
- *         raft_step(r, &(struct raft_input){.kind = RAFT_INPUT_MESSAGE, .now = now, .message = m}, &e);
+ *         raft_step(r, &(struct raft_input){.kind = RAFT_INPUT_MESSAGE, .now = now, .message = m},
+ * &e);
  *     }
  *
- * Source: D. Ongaro, J. Ousterhout, "In Search of an Understandable Consensus Algorithm" (the paper);
- * D. Ongaro, "Consensus: Bridging Theory and Practice" (the thesis).
+ * Source: D. Ongaro, J. Ousterhout, "In Search of an Understandable Consensus Algorithm" (the
+ * paper); D. Ongaro, "Consensus: Bridging Theory and Practice" (the thesis).
  */
 #ifndef CLUSTER_ETCD_RAFT_H
 #define CLUSTER_ETCD_RAFT_H
@@ -44,7 +45,8 @@ struct raft_entry {
     uint64_t index, term;
     struct message *payload; /* owned; NULL: the first entry of a new leader */
 };
-struct raft_entry *raft_entry_new(uint64_t index, uint64_t term, struct message *payload); /* references it */
+struct raft_entry *raft_entry_new(uint64_t index, uint64_t term,
+                                  struct message *payload); /* references it */
 static inline struct raft_entry *raft_entry_ref(struct raft_entry *e)
 {
     e->references++;
@@ -86,12 +88,13 @@ struct raft_message {
     enum raft_message_kind kind;
     uint32_t from, to;
     uint64_t term;
-    uint64_t index, log_term; /* of the entry before; of the last one (votes); what a reply speaks of */
+    uint64_t index,
+        log_term; /* of the entry before; of the last one (votes); what a reply speaks of */
     uint64_t commit;
     uint64_t hint;    /* rejected append: where the logs may agree */
     uint64_t context; /* reads: which one a heartbeat confirms, or the reader's id */
     bool reject;
-    bool force; /* a vote asked for by a leader that hands over */
+    bool force;                     /* a vote asked for by a leader that hands over */
     struct raft_snapshot *snapshot; /* owned; SNAPSHOT */
     struct message *payload;        /* owned; PROPOSE */
     uint32_t count;
@@ -153,18 +156,19 @@ struct raft_read {
 };
 struct raft_effects {
     VEC(struct raft_message *) messages; /* owned; to send in this order */
-    bool persist;                        /* write the following and sync, then RAFT_INPUT_PERSISTED */
+    bool persist; /* write the following and sync, then RAFT_INPUT_PERSISTED */
     uint64_t term, commit;
     uint32_t vote;
     uint64_t first, last;           /* entries to append; none when first > last */
     struct raft_snapshot *snapshot; /* borrowed; to write before the entries; NULL: none */
-    struct raft_snapshot *restore;  /* owned; the state machine becomes this, before what is applied */
+    struct raft_snapshot
+        *restore; /* owned; the state machine becomes this, before what is applied */
     uint64_t apply_first, apply_last; /* to apply; none when first > last */
     VEC(struct raft_read) reads;
-    bool has_changed;      /* role, term or leader */
-    bool is_dropped;       /* the proposal went nowhere: no leader known, or it hands over */
+    bool has_changed;        /* role, term or leader */
+    bool is_dropped;         /* the proposal went nowhere: no leader known, or it hands over */
     struct instant deadline; /* when RAFT_INPUT_DEADLINE is due, by the clock of .now */
-    const char *panic;     /* this member's state contradicts its leader's: it must stop */
+    const char *panic;       /* this member's state contradicts its leader's: it must stop */
 };
 void raft_effects_clear(struct raft_effects *e); /* keeps memory */
 void raft_effects_release(struct raft_effects *e);
@@ -172,8 +176,8 @@ void raft_effects_release(struct raft_effects *e);
 /* ---- life and verbs ---- */
 
 struct raft;
-struct raft *raft_new(const struct raft_options *options, const struct raft_disk *disk, struct instant now,
-                      struct raft_effects *e);
+struct raft *raft_new(const struct raft_options *options, const struct raft_disk *disk,
+                      struct instant now, struct raft_effects *e);
 void raft_free(struct raft *r);
 void raft_step(struct raft *r, const struct raft_input *in, struct raft_effects *e);
 /* The driver has written a snapshot of what is applied: entries behind it may go. */
@@ -184,16 +188,19 @@ void raft_compact(struct raft *r, struct raft_snapshot *own_snapshot);
 enum raft_role raft_role(const struct raft *r);
 uint64_t raft_term(const struct raft *r);
 uint32_t raft_vote(const struct raft *r);
-void raft_saved_vote(const struct raft *r, uint64_t *ret_term, uint32_t *ret_vote); /* as last given to the disk */
+void raft_saved_vote(const struct raft *r, uint64_t *ret_term,
+                     uint32_t *ret_vote);   /* as last given to the disk */
 uint32_t raft_leader(const struct raft *r); /* RAFT_NONE: unknown */
 uint64_t raft_commit(const struct raft *r);
 uint64_t raft_applied(const struct raft *r);
 uint64_t raft_first(const struct raft *r); /* index of the first entry in memory */
 uint64_t raft_last(const struct raft *r);
-struct raft_entry *raft_entry(const struct raft *r, uint64_t index); /* borrowed; NULL when not in memory */
+struct raft_entry *raft_entry(const struct raft *r,
+                              uint64_t index); /* borrowed; NULL when not in memory */
 bool raft_has_term(const struct raft *r, uint64_t index, uint64_t *ret_term);
 uint32_t raft_successor(const struct raft *r); /* leader: the member that has most of the log */
-struct instant raft_leader_contact(const struct raft *r); /* when a leader was last heard or, leading, a quorum */
+struct instant raft_leader_contact(
+    const struct raft *r); /* when a leader was last heard or, leading, a quorum */
 /* Checks the invariants between the fields. */
 void raft_check(const struct raft *r);
 

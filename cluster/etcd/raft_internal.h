@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state of a Raft member, private to raft*.c: raft.c has roles, elections and the output of effects,
- * raft_replicate.c the log's way to the others and reads, raft_log.c entries and the log in memory.
+ * The state of a Raft member, private to raft*.c: raft.c has roles, elections and the output of
+ * effects, raft_replicate.c the log's way to the others and reads, raft_log.c entries and the log
+ * in memory.
  */
 #ifndef CLUSTER_ETCD_RAFT_INTERNAL_H
 #define CLUSTER_ETCD_RAFT_INTERNAL_H
@@ -20,9 +21,9 @@ struct progress {
     uint64_t sent_commit;
     uint64_t snapshot_index;
     enum progress_state state;
-    bool is_paused;    /* PROBE: one is in flight */
-    bool must_send;    /* even when there is nothing new */
-    bool is_active;    /* heard since the last check of the quorum */
+    bool is_paused;          /* PROBE: one is in flight */
+    bool must_send;          /* even when there is nothing new */
+    bool is_active;          /* heard since the last check of the quorum */
     VEC(uint64_t) in_flight; /* last index of each append without an answer */
 };
 
@@ -51,10 +52,11 @@ struct raft {
     uint32_t leader;
     uint32_t votes, rejections; /* a bit per member */
 
-    /* the log: entries [base + 1, base + entries.count], behind a prefix that ends with (base, base_term) */
+    /* the log: entries [base + 1, base + entries.count], behind a prefix that ends with (base,
+     * base_term) */
     uint64_t base, base_term;
     VEC(struct raft_entry *) entries;
-    size_t head; /* dead slots in front */
+    size_t head;                    /* dead slots in front */
     struct raft_snapshot *snapshot; /* the newest one; NULL: none yet */
     uint64_t applied;
 
@@ -63,15 +65,16 @@ struct raft {
     uint64_t persisting_term, persisting_last;
     uint32_t persisting_vote;
     struct raft_snapshot *persisting_snapshot; /* NULL: none */
-    uint64_t persisted; /* entries up to here are on disk */
-    uint64_t unsaved;   /* entries from here on have not been handed to the disk */
+    uint64_t persisted;                        /* entries up to here are on disk */
+    uint64_t unsaved;               /* entries from here on have not been handed to the disk */
     struct raft_snapshot *received; /* to be saved and restored; NULL: none */
 
     struct progress members[RAFT_MEMBERS_MAX];
     uint32_t transfer_to;
     VEC(struct outgoing) outbox;
     VEC(struct raft_message *) held; /* until the persist outstanding has ended */
-    VEC(struct pending_read) reads;  /* leader: until a quorum has answered; sequence 0: until a commit */
+    VEC(struct pending_read)
+    reads; /* leader: until a quorum has answered; sequence 0: until a commit */
     uint64_t read_sequence;
 
     struct instant now;
@@ -87,10 +90,14 @@ static inline bool raft_has_bug(const struct raft *r, enum raft_bug bug)
 {
     return UNLIKELY(r->options.bugs >> bug & 1);
 }
-static inline uint32_t raft_quorum(const struct raft *r) { return r->options.member_count / 2 + 1; }
+static inline uint32_t raft_quorum(const struct raft *r)
+{
+    return r->options.member_count / 2 + 1;
+}
 
 /* raft_log.c */
-struct raft_message *raft_message_new(enum raft_message_kind kind, uint32_t from, uint32_t to, uint32_t entry_count);
+struct raft_message *raft_message_new(enum raft_message_kind kind, uint32_t from, uint32_t to,
+                                      uint32_t entry_count);
 uint64_t raft_log_term(const struct raft *r, uint64_t index); /* 0 when unknown */
 void raft_log_append(struct raft *r, struct raft_entry *own_entry);
 void raft_log_truncate(struct raft *r, uint64_t from); /* drops entries from `from` on */
@@ -100,7 +107,8 @@ void raft_log_reset(struct raft *r, uint64_t index, uint64_t term);
 uint64_t raft_log_find(const struct raft *r, uint64_t index, uint64_t term);
 
 /* raft.c */
-void raft_send(struct raft *r, struct raft_message *own_message); /* fills in the term unless it is set */
+void raft_send(struct raft *r,
+               struct raft_message *own_message); /* fills in the term unless it is set */
 struct raft_message *raft_answer(struct raft *r, enum raft_message_kind kind, uint32_t to);
 void raft_send_term_free(struct raft *r, struct raft_message *own_message);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Entries, snapshots and messages of Raft as counted, immutable things, and the log in memory: an array of
- * pointers with dead slots in front that a compaction leaves and a later one squeezes out.
+ * Entries, snapshots and messages of Raft as counted, immutable things, and the log in memory: an
+ * array of pointers with dead slots in front that a compaction leaves and a later one squeezes out.
  *
- * An entry is made once, by the leader that proposes it; every log, message and write-ahead record holds a
- * reference. So a write through three members copies nothing.
+ * An entry is made once, by the leader that proposes it; every log, message and write-ahead record
+ * holds a reference. So a write through three members copies nothing.
  */
 #include "sim/base/base.h"
 #include "cluster/etcd/raft_internal.h"
@@ -74,11 +74,8 @@ static void message_release(struct message *message)
 static uint64_t message_digest(const struct message *message)
 {
     const struct raft_message *m = (const void *)message;
-    uint64_t h = hash_pair((uint64_t)m->kind << 32 | m->from << 16 | m->to, m->term);
-    h = hash_pair(h, m->index);
-    h = hash_pair(h, m->log_term);
-    h = hash_pair(h, m->commit ^ (uint64_t)m->reject << 63);
-    return hash_pair(h, m->context ^ m->count);
+    uint64_t h = hash_pair((uint64_t)m->kind << 56 ^ m->term << 8 ^ m->log_term, m->index);
+    return hash_pair(h ^ m->context, m->commit << 16 ^ (uint64_t)m->count << 1 ^ m->reject);
 }
 
 #define TYPE(id, text)                                                                             \
@@ -109,7 +106,8 @@ const char *raft_message_text(enum raft_message_kind kind)
     return raft_message_types[kind].name;
 }
 
-struct raft_message *raft_message_new(enum raft_message_kind kind, uint32_t from, uint32_t to, uint32_t entry_count)
+struct raft_message *raft_message_new(enum raft_message_kind kind, uint32_t from, uint32_t to,
+                                      uint32_t entry_count)
 {
     struct raft_message *m =
         mem_allocate(1, sizeof(*m) + (size_t)entry_count * sizeof(struct raft_entry *));

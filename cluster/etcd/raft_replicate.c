@@ -2,17 +2,18 @@
  *
  * Raft: how entries reach the other members, how they are committed, and ReadIndex.
  *
- * A leader knows of each member: `match`, the highest entry on its disk, and `next`, what to send. It probes
- * with one append at a time until the logs agree, then replicates with many in flight, and sends a
- * snapshot to a member that wants entries which are gone. Appends are made when effects leave, so what
- * came in meanwhile travels in one message.
+ * A leader knows of each member: `match`, the highest entry on its disk, and `next`, what to send.
+ * It probes with one append at a time until the logs agree, then replicates with many in flight,
+ * and sends a snapshot to a member that wants entries which are gone. Appends are made when effects
+ * leave, so what came in meanwhile travels in one message.
  *
- * "If there exists an N such that N > commitIndex, a majority of matchIndex[i] >= N, and log[N].term == currentTerm:
- * set commitIndex = N" (figure 2). A leader's own entries count once they are on its disk.
+ * "If there exists an N such that N > commitIndex, a majority of matchIndex[i] >= N, and
+ * log[N].term == currentTerm: set commitIndex = N" (figure 2). A leader's own entries count once
+ * they are on its disk.
  *
- * Reads (thesis 6.4): the leader notes its commit index once it has committed an entry of its term, "issues a
- * new round of heartbeats and waits for their acknowledgments from a majority", then the index may be read as soon
- * as it is applied.
+ * Reads (thesis 6.4): the leader notes its commit index once it has committed an entry of its term,
+ * "issues a new round of heartbeats and waits for their acknowledgments from a majority", then the
+ * index may be read as soon as it is applied.
  */
 #include "sim/base/base.h"
 #include "cluster/etcd/raft_internal.h"
@@ -62,7 +63,8 @@ bool raft_commit_advance(struct raft *r)
     uint64_t index = quorum_match(r);
     if (index <= r->commit)
         return false;
-    /* 5.4.2: an older entry that a majority has may still be overwritten; it commits with one of this term. */
+    /* 5.4.2: an older entry that a majority has may still be overwritten; it commits with one of
+     * this term. */
     if (raft_log_term(r, index) != r->term && !raft_has_bug(r, RAFT_BUG_COMMIT_OLD_TERM))
         return false;
     r->commit = index;
@@ -127,7 +129,8 @@ static void send_appends_to(struct raft *r, uint32_t to)
 {
     struct progress *p = &r->members[to];
     for (;;) {
-        bool is_full = p->state == PROGRESS_REPLICATE && p->in_flight.count >= r->options.in_flight_max;
+        bool is_full =
+            p->state == PROGRESS_REPLICATE && p->in_flight.count >= r->options.in_flight_max;
         if (p->state == PROGRESS_SNAPSHOT || (p->state == PROGRESS_PROBE && p->is_paused))
             return;
         if (p->next <= r->base) {
@@ -243,7 +246,8 @@ void raft_handle_heartbeat_reply(struct raft *r, const struct raft_message *m)
     struct progress *p = &r->members[m->from];
     p->is_active = true;
     p->is_paused = false;
-    /* The snapshot has arrived, though the answer to it was lost: find out by probing. (etcd's transport reports it.) */
+    /* The snapshot has arrived, though the answer to it was lost: find out by probing. (etcd's
+     * transport reports it.) */
     if (p->state == PROGRESS_SNAPSHOT && m->index >= p->snapshot_index)
         become_probe(p);
     if (p->match < raft_last(r) || p->state == PROGRESS_PROBE)
@@ -274,18 +278,20 @@ void raft_unreachable(struct raft *r, uint32_t member)
 static void commit_to(struct raft *r, uint64_t commit)
 {
     if (commit > raft_last(r)) {
-        r->panic = "the leader has committed entries that this member has acknowledged and does not have";
+        r->panic =
+            "the leader has committed entries that this member has acknowledged and does not have";
         return;
     }
     if (commit > r->commit)
         r->commit = commit;
 }
 
-/* "If an existing entry conflicts with a new one (same index but different terms), delete the existing entry and all
- * that follow it. Append any new entries not already in the log." */
+/* "If an existing entry conflicts with a new one (same index but different terms), delete the
+ * existing entry and all that follow it. Append any new entries not already in the log." */
 static void take_entries(struct raft *r, const struct raft_message *m)
 {
-    if (raft_has_bug(r, RAFT_BUG_TRUNCATE_ALWAYS) && m->index + 1 > r->commit && m->index < raft_last(r))
+    if (raft_has_bug(r, RAFT_BUG_TRUNCATE_ALWAYS) && m->index + 1 > r->commit &&
+        m->index < raft_last(r))
         raft_log_truncate(r, m->index + 1);
     for (uint32_t i = 0; i < m->count; i++) {
         struct raft_entry *entry = m->entries[i];
@@ -316,8 +322,9 @@ void raft_handle_append(struct raft *r, const struct raft_message *m)
             commit_to(r, m->commit < last_new ? m->commit : last_new);
         answer->index = last_new;
     } else {
-        /* "Reply false if log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm", with the place
-         * where the logs may agree (5.3: "the follower can include the term of the conflicting entry"). */
+        /* "Reply false if log doesn't contain an entry at prevLogIndex whose term matches
+         * prevLogTerm", with the place where the logs may agree (5.3: "the follower can include the
+         * term of the conflicting entry"). */
         answer->reject = true;
         answer->index = m->index;
         answer->hint = raft_log_find(r, m->index, m->log_term);
@@ -373,7 +380,8 @@ void raft_read(struct raft *r, uint64_t id, uint32_t from)
         raft_send_term_free(r, m);
         return;
     }
-    vec_push(&r->reads, (struct pending_read){.id = id, .from = from, .acks = 1u << r->options.self});
+    vec_push(&r->reads,
+             (struct pending_read){.id = id, .from = from, .acks = 1u << r->options.self});
     release_reads(r);
 }
 
@@ -397,7 +405,8 @@ static void finish_read(struct raft *r, const struct pending_read *read)
     raft_send(r, m);
 }
 
-/* Starts those that waited for a commit of this term; answers those that a quorum has confirmed, in order. */
+/* Starts those that waited for a commit of this term; answers those that a quorum has confirmed, in
+ * order. */
 static void release_reads(struct raft *r)
 {
     if (r->reads.count == 0 || !is_term_committed(r))
@@ -408,7 +417,8 @@ static void release_reads(struct raft *r)
     size_t done = 0;
     for (; done < r->reads.count; done++) {
         const struct pending_read *read = &r->reads.items[done];
-        if ((uint32_t)__builtin_popcount(read->acks) < raft_quorum(r) && !raft_has_bug(r, RAFT_BUG_READ_ALONE))
+        if ((uint32_t)__builtin_popcount(read->acks) < raft_quorum(r) &&
+            !raft_has_bug(r, RAFT_BUG_READ_ALONE))
             break;
         finish_read(r, read);
     }

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The revisioned store. Rules of etcd's API ("KV API guarantees", "Data model"):
- *   - "revision": one counter for the whole store, "incremented each time the key space is modified"; all
- *     changes of one transaction share one. An empty store is at revision 1.
- *   - create_revision, mod_revision and version of a key; a deletion is a version too (a tombstone, version 0),
- *     and the next creation begins with version 1 again.
- *   - Compaction at R drops what is superseded at or before R; a read at a revision < R is refused, one at R is
- *     answered. A watch may begin at R: the changes of R itself are kept, deletions too.
+ *   - "revision": one counter for the whole store, "incremented each time the key space is
+ * modified"; all changes of one transaction share one. An empty store is at revision 1.
+ *   - create_revision, mod_revision and version of a key; a deletion is a version too (a tombstone,
+ * version 0), and the next creation begins with version 1 again.
+ *   - Compaction at R drops what is superseded at or before R; a read at a revision < R is refused,
+ * one at R is answered. A watch may begin at R: the changes of R itself are kept, deletions too.
  *
- * The ring has one slot per revision in [first, revision], at revision & mask. A slot holds its change and the
- * version before it; the rare revision of several keys (a lease that ends) holds an array. Going back in the history of
- * a key follows `before` from slot to slot.
+ * The ring has one slot per revision in [first, revision], at revision & mask. A slot holds its
+ * change and the version before it; the rare revision of several keys (a lease that ends) holds an
+ * array. Going back in the history of a key follows `before` from slot to slot.
  *
- * References: each slot counts its version and the one before it; the dense array counts the newest version, be it
- * a tombstone; a version counts its key. So a key keeps its id while anything can still find it.
+ * References: each slot counts its version and the one before it; the dense array counts the newest
+ * version, be it a tombstone; a version counts its key. So a key keeps its id while anything can
+ * still find it.
  */
 #include "sim/base/base.h"
 #include "cluster/etcd/store.h"
@@ -50,7 +51,7 @@ struct store {
     int64_t bytes;
     size_t live;
     struct slot *ring;
-    size_t capacity; /* a power of two */
+    size_t capacity;          /* a power of two */
     VEC(struct table) tables; /* by index of the stored resource */
     struct map leases;
 };
@@ -205,26 +206,30 @@ const struct etcd_kv *store_get(const struct store *s, const struct object_key *
     return exists(kv) ? kv : NULL;
 }
 
-static const struct etcd_kv *go_back(const struct store *s, const struct etcd_kv *kv, int64_t revision)
+static const struct etcd_kv *go_back(const struct store *s, const struct etcd_kv *kv,
+                                     int64_t revision)
 {
     while (kv && kv->mod_revision > revision)
         kv = before_of(s, kv);
     return exists(kv) ? kv : NULL;
 }
 
-const struct etcd_kv *store_get_at(const struct store *s, const struct object_key *key, int64_t revision)
+const struct etcd_kv *store_get_at(const struct store *s, const struct object_key *key,
+                                   int64_t revision)
 {
     CHECK(revision >= s->compact_revision && revision <= s->revision);
     return go_back(s, newest_of(s, key), revision);
 }
 
 /* One namespace; false when the limit was reached and counting the rest is not needed. */
-static int64_t range_space(const struct store *s, const struct space *space, const struct store_range *range,
-                           struct kv_list *out)
+static int64_t range_space(const struct store *s, const struct space *space,
+                           const struct store_range *range, struct kv_list *out)
 {
     bool is_newest = range->revision >= s->revision;
-    bool starts_here = range->after && object_key_namespace_compare(range->after->namespace, space->namespace) == 0;
-    struct map_cursor c = starts_here ? map_at_or_after(&space->keys, range->after) : map_first(&space->keys);
+    bool starts_here = range->after &&
+                       object_key_namespace_compare(range->after->namespace, space->namespace) == 0;
+    struct map_cursor c =
+        starts_here ? map_at_or_after(&space->keys, range->after) : map_first(&space->keys);
     int64_t total = 0;
     for (; c.item; map_next(&c)) {
         const struct object_key *key = c.item;
@@ -256,7 +261,8 @@ int64_t store_range(const struct store *s, const struct store_range *range, stru
         const struct space *space = map_get(&t->spaces, &probe);
         return space ? range_space(s, space, range, out) : 0;
     }
-    struct map_cursor c = range->after ? map_at_or_after(&t->spaces, &probe) : map_first(&t->spaces);
+    struct map_cursor c =
+        range->after ? map_at_or_after(&t->spaces, &probe) : map_first(&t->spaces);
     for (; c.item; map_next(&c))
         total += range_space(s, c.item, range, out);
     return total;
@@ -389,7 +395,8 @@ void store_commit(struct store *s, const struct etcd_kv *const *kvs, size_t coun
     slot->batch = batch;
 }
 
-/* The revision of `change` is going: so is what it superseded, and a deletion that nothing followed. */
+/* The revision of `change` is going: so is what it superseded, and a deletion that nothing
+ * followed. */
 static void forget(struct store *s, const struct etcd_change *change)
 {
     if (change->before)
@@ -428,7 +435,8 @@ bool store_lease_grant(struct store *s, int64_t id, int64_t ttl_seconds)
     if (store_lease(s, id))
         return false;
     struct store_lease *lease = mem_new(struct store_lease);
-    *lease = (struct store_lease){.id = id, .ttl_seconds = ttl_seconds, .keys = {.compare = object_key_compare}};
+    *lease = (struct store_lease){
+        .id = id, .ttl_seconds = ttl_seconds, .keys = {.compare = object_key_compare}};
     (void)map_put(&s->leases, lease); /* there was none */
     return true;
 }
@@ -458,8 +466,8 @@ struct lease_copy {
 struct store_copy {
     struct message message;
     int64_t revision, compact_revision, first, bytes;
-    struct kv_list newest;               /* owned, tombstones included */
-    VEC(struct etcd_change) changes;     /* owned, of [first, revision], in order */
+    struct kv_list newest;           /* owned, tombstones included */
+    VEC(struct etcd_change) changes; /* owned, of [first, revision], in order */
     VEC(struct lease_copy) leases;
 };
 
@@ -541,13 +549,15 @@ struct store *store_restore(const struct message *snapshot)
     s->compact_revision = copy->compact_revision;
     s->bytes = copy->bytes;
     for (size_t i = 0; i < copy->leases.count; i++)
-        (void)store_lease_grant(s, copy->leases.items[i].id, copy->leases.items[i].ttl_seconds); /* all differ */
+        (void)store_lease_grant(s, copy->leases.items[i].id,
+                                copy->leases.items[i].ttl_seconds); /* all differ */
     for (size_t i = 0; i < copy->newest.count; i++)
         restore_newest(s, copy->newest.items[i]);
     for (size_t i = 0; i < copy->changes.count;) {
         const struct etcd_change *from = &copy->changes.items[i];
         size_t count = 1;
-        while (i + count < copy->changes.count && from[count].kv->mod_revision == from->kv->mod_revision)
+        while (i + count < copy->changes.count &&
+               from[count].kv->mod_revision == from->kv->mod_revision)
             count++;
         if (store_history_count(s) == s->capacity)
             ring_grow(s);
@@ -579,7 +589,8 @@ uint64_t store_hash(const struct store *s)
         for (uint32_t k = 0; k < s->tables.items[i].capacity; k++) {
             const struct etcd_kv *kv = s->tables.items[i].newest[k];
             if (exists(kv)) /* a sum: the order of ids must not count */
-                hash += hash_pair(kv->key->hash, hash_pair((uint64_t)kv->mod_revision, (uint64_t)kv->version));
+                hash += hash_pair(kv->key->hash,
+                                  hash_pair((uint64_t)kv->mod_revision, (uint64_t)kv->version));
         }
     }
     return hash;

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The revisioned store of one member: what etcd calls MVCC, with leases. Every write makes one revision; history
- * stays until it is compacted, so any revision since then can be read and watched.
+ * The revisioned store of one member: what etcd calls MVCC, with leases. Every write makes one
+ * revision; history stays until it is compacted, so any revision since then can be read and
+ * watched.
  *
  *   - A point read is an index into a dense array by the key's id; an update touches nothing else.
- *   - Ordered indexes, one per resource and namespace, are touched only by create and delete, read by ranges.
- *   - One ring of revisions is both the history of each key (a chain through `before`) and of watches.
+ *   - Ordered indexes, one per resource and namespace, are touched only by create and delete, read
+ * by ranges.
+ *   - One ring of revisions is both the history of each key (a chain through `before`) and of
+ * watches.
  *
- * All members apply the same operations in the same order, so versions (struct etcd_kv) are made once and
- * shared by all stores, snapshots and messages.
+ * All members apply the same operations in the same order, so versions (struct etcd_kv) are made
+ * once and shared by all stores, snapshots and messages.
  *
- *     const struct etcd_kv *kv = store_get(store, key);              borrowed until the next change; NULL: none
- *     store_commit(store, (const struct etcd_kv *[]){kv}, 1);        one revision, one or more keys
+ *     const struct etcd_kv *kv = store_get(store, key);              borrowed until the next
+ * change; NULL: none store_commit(store, (const struct etcd_kv *[]){kv}, 1);        one revision,
+ * one or more keys
  */
 #ifndef CLUSTER_ETCD_STORE_H
 #define CLUSTER_ETCD_STORE_H
@@ -35,7 +39,8 @@ size_t store_history_count(const struct store *s);     /* revisions kept */
 /* The newest version, or NULL when the key does not exist. */
 const struct etcd_kv *store_get(const struct store *s, const struct object_key *key);
 /* As of a revision that is not compacted. */
-const struct etcd_kv *store_get_at(const struct store *s, const struct object_key *key, int64_t revision);
+const struct etcd_kv *store_get_at(const struct store *s, const struct object_key *key,
+                                   int64_t revision);
 
 struct store_range {
     const struct resource *resource; /* the stored row */
@@ -48,11 +53,12 @@ struct kv_list {
     const struct etcd_kv **items;
     size_t count, capacity;
 };
-/* Appends borrowed versions in order of their keys; returns how many there are without the limit. */
+/* Appends borrowed versions in order of their keys; returns how many there are without the limit.
+ */
 int64_t store_range(const struct store *s, const struct store_range *range, struct kv_list *out);
 
-/* Changes of one revision, borrowed until the next change; NULL when it is compacted or not yet there. What was
- * before may be a tombstone. */
+/* Changes of one revision, borrowed until the next change; NULL when it is compacted or not yet
+ * there. What was before may be a tombstone. */
 const struct etcd_change *store_changes(const struct store *s, int64_t revision, size_t *ret_count);
 
 /* ---- writing ---- */
@@ -68,7 +74,8 @@ struct store_lease {
     int64_t id, ttl_seconds;
     struct map keys; /* of const struct object_key */
 };
-bool store_lease_grant(struct store *s, int64_t id, int64_t ttl_seconds); /* false: there is one with this id */
+bool store_lease_grant(struct store *s, int64_t id,
+                       int64_t ttl_seconds); /* false: there is one with this id */
 const struct store_lease *store_lease(const struct store *s, int64_t id);
 const struct map *store_leases(const struct store *s); /* of struct store_lease, by id */
 void store_lease_remove(struct store *s, int64_t id);  /* its keys are deleted by then */

@@ -2,15 +2,17 @@
  *
  * The write-ahead log: what etcd keeps in member/wal and member/snap. See wal.h for the format.
  *
- * Records hold references to the entries, so that writing copies nothing; their size_bytes is what a disk
- * would have written. An entry that replaces another of the same index follows it in the log: reading again
- * ends with the newest.
+ * Records hold references to the entries, so that writing copies nothing; their size_bytes is what
+ * a disk would have written. An entry that replaces another of the same index follows it in the
+ * log: reading again ends with the newest.
  *
- * Which records may go: a snapshot at S makes entries up to S unnecessary, so a prefix of records that hold none
- * beyond S is dropped; the marker of S, with the hard state, is written behind them and always stays.
+ * Which records may go: a snapshot at S makes entries up to S unnecessary, so a prefix of records
+ * that hold none beyond S is dropped; the marker of S, with the hard state, is written behind them
+ * and always stays.
  *
- * DEVIATION: etcd writes a record without a sync when only the commit index has changed; here the commit index
- * travels with the next batch. A member learns it from its leader after a restart in either case.
+ * DEVIATION: etcd writes a record without a sync when only the commit index has changed; here the
+ * commit index travels with the next batch. A member learns it from its leader after a restart in
+ * either case.
  */
 #include "sim/base/base.h"
 #include "cluster/etcd/wal.h"
@@ -240,7 +242,8 @@ static void append_snapshot(struct wal *w, struct step *step, struct raft_snapsh
     w->snapshot_count++;
 }
 
-void wal_persist(struct wal *w, struct step *step, const struct raft *r, const struct raft_effects *e, uint64_t tag)
+void wal_persist(struct wal *w, struct step *step, const struct raft *r,
+                 const struct raft_effects *e, uint64_t tag)
 {
     if (e->snapshot)
         append_snapshot(w, step, e->snapshot);
@@ -256,7 +259,8 @@ void wal_checkpoint(struct wal *w, struct step *step, const struct raft *r, stru
     raft_saved_vote(r, &none.term, &none.vote);
     none.snapshot = s;
     append_log(w, step, wal_record_new(r, &none));
-    /* What the snapshot before this one covers is not needed any more, whichever of the two survives. */
+    /* What the snapshot before this one covers is not needed any more, whichever of the two
+     * survives. */
     size_t drop = 0;
     while (drop + 1 < w->last_index.count && w->last_index.items[drop] < w->droppable)
         drop++;

@@ -3,15 +3,16 @@
  * The write-ahead log of a member, and its snapshots: two files of records on the simulated disk.
  *
  *   "wal"   what Raft asked to persist, in order: hard state, entries, and markers of snapshots
- *   "snap"  snapshots; the last two are kept, since the newest counts only once its marker is in "wal"
+ *   "snap"  snapshots; the last two are kept, since the newest counts only once its marker is in
+ * "wal"
  *
- * Each batch is one record and one sync. On start the log is read again: a torn tail is cut off, since
- * nothing in it was ever acknowledged; a damaged record before a good one means that acknowledged data
- * may be lost, and the member must not start.
+ * Each batch is one record and one sync. On start the log is read again: a torn tail is cut off,
+ * since nothing in it was ever acknowledged; a damaged record before a good one means that
+ * acknowledged data may be lost, and the member must not start.
  *
  *     struct wal_replay replay = {0};
- *     wal_replay_files(&replay, step, name);       or wal_replay_snapshot/_record for records from elsewhere
- *     if (wal_replay_end(&replay, &disk)) ... raft_new(&options, &disk, ...)
+ *     wal_replay_files(&replay, step, name);       or wal_replay_snapshot/_record for records from
+ * elsewhere if (wal_replay_end(&replay, &disk)) ... raft_new(&options, &disk, ...)
  */
 #ifndef CLUSTER_ETCD_WAL_H
 #define CLUSTER_ETCD_WAL_H
@@ -44,9 +45,9 @@ struct wal_replay {
     uint32_t vote;
     struct raft_snapshot *snapshot; /* borrowed: the one whose marker came last */
     bool has_record, is_missing;
-    size_t good;          /* records before the first damaged one */
-    bool is_torn;         /* there is a damaged one */
-    const char *damage;   /* why the member must not start; NULL: it may */
+    size_t good;        /* records before the first damaged one */
+    bool is_torn;       /* there is a damaged one */
+    const char *damage; /* why the member must not start; NULL: it may */
 };
 void wal_replay_snapshot(struct wal_replay *w, const struct message *record, bool is_damaged);
 void wal_replay_record(struct wal_replay *w, const struct message *record, bool is_damaged);
@@ -67,8 +68,11 @@ bool wal_open(struct wal *w, struct step *step, struct str name, struct wal_repl
               struct raft_disk *ret_disk) MUST_CHECK;
 void wal_release(struct wal *w);
 /* Writes what the effects ask for and syncs; INPUT_DISK_DONE with `tag` when it is durable. */
-void wal_persist(struct wal *w, struct step *step, const struct raft *r, const struct raft_effects *e, uint64_t tag);
-/* A snapshot of this member's own state: written without waiting; older records go with the next one. */
-void wal_checkpoint(struct wal *w, struct step *step, const struct raft *r, struct raft_snapshot *s);
+void wal_persist(struct wal *w, struct step *step, const struct raft *r,
+                 const struct raft_effects *e, uint64_t tag);
+/* A snapshot of this member's own state: written without waiting; older records go with the next
+ * one. */
+void wal_checkpoint(struct wal *w, struct step *step, const struct raft *r,
+                    struct raft_snapshot *s);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * Many seeds of the Raft world.
  *
- *   raft_swarm [--seeds A-B]     all of them must hold (default 1-1500), then each bug must be found
- *   raft_swarm --seed N [--bug B] one of them, traced
+ *   raft_swarm [--seeds A-B]     all of them must hold (default 1-1500), then each bug must be
+ * found raft_swarm --seed N [--bug B] one of them, traced
  *
  * A failure prints the seed and the command that replays it.
  */
@@ -35,8 +35,9 @@ static bool run_correct(uint64_t first, uint64_t last)
         struct raft_world_result one;
         raft_world_run(&(struct raft_world_options){.seed = seed}, &one);
         if (one.has_failed) {
-            printf("seed %" PRIu64 ", event %" PRIu64 ": %s\nagain: raft_swarm --seed %" PRIu64 "\n", seed, one.events,
-                   one.failure, seed);
+            printf("seed %" PRIu64 ", event %" PRIu64 ": %s\nagain: raft_swarm --seed %" PRIu64
+                   "\n",
+                   seed, one.events, one.failure, seed);
             return false;
         }
         if (seed == first) {
@@ -49,13 +50,15 @@ static bool run_correct(uint64_t first, uint64_t last)
         }
         add(&sum, &one);
     }
-    printf("raft swarm: seeds %" PRIu64 "-%" PRIu64 " hold: %" PRIu64 " events, %" PRIu64 " elections, %" PRIu64
-           " commits, %" PRIu64 " reads, %" PRIu64 " crashes, %" PRIu64 " power losses (%" PRIu64
-           " torn records), %" PRIu64 " snapshots installed, %" PRIu64 " members cut off\n",
-           first, last, sum.events, sum.elections, sum.commits, sum.reads, sum.crashes, sum.power_losses, sum.torn,
-           sum.snapshots_installed, sum.cut_off);
+    printf("raft swarm: seeds %" PRIu64 "-%" PRIu64 " hold: %" PRIu64 " events, %" PRIu64
+           " elections, %" PRIu64 " commits, %" PRIu64 " reads, %" PRIu64 " crashes, %" PRIu64
+           " power losses (%" PRIu64 " torn records), %" PRIu64 " snapshots installed, %" PRIu64
+           " members cut off\n",
+           first, last, sum.events, sum.elections, sum.commits, sum.reads, sum.crashes,
+           sum.power_losses, sum.torn, sum.snapshots_installed, sum.cut_off);
     /* Nothing is shown by seeds in which nothing happened. */
-    return sum.elections && sum.commits && sum.reads && sum.torn && sum.snapshots_installed && sum.cut_off;
+    return sum.elections && sum.commits && sum.reads && sum.torn && sum.snapshots_installed &&
+           sum.cut_off;
 }
 
 static bool find_bug(enum raft_bug bug)
@@ -64,7 +67,8 @@ static bool find_bug(enum raft_bug bug)
         struct raft_world_result one;
         raft_world_run(&(struct raft_world_options){.seed = seed, .bugs = 1u << bug}, &one);
         if (one.has_failed) {
-            printf("bug %2d found by seed %4" PRIu64 ": %s: %s\n", (int)bug, seed, raft_bug_text(bug), one.failure);
+            printf("bug %2d found by seed %4" PRIu64 ": %s: %s\n", (int)bug, seed,
+                   raft_bug_text(bug), one.failure);
             return true;
         }
     }
@@ -94,9 +98,10 @@ int main(int count, char **arguments)
     }
     if (is_single) {
         struct raft_world_result one;
-        raft_world_run(&(struct raft_world_options){.seed = first, .bugs = bugs, .is_traced = true}, &one);
-        printf("%s after %" PRIu64 " events, hash %016" PRIx64 "\n", one.has_failed ? one.failure : "held", one.events,
-               one.hash);
+        raft_world_run(&(struct raft_world_options){.seed = first, .bugs = bugs, .is_traced = true},
+                       &one);
+        printf("%s after %" PRIu64 " events, hash %016" PRIx64 "\n",
+               one.has_failed ? one.failure : "held", one.events, one.hash);
         return one.has_failed;
     }
     bool ok = run_correct(first, last);

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The world: an ordered list of pending events (messages, deadlines, ends of syncs, faults, client calls), members
- * with a clock of their own rate and a disk that loses what was not synced.
- *
- * The rules checked, by their numbers in the catalogue of invariants:
- *   I1 election safety, I2 leader append-only, I3 log matching, I4 leader completeness, I5 state machine safety,
- *   I6 durability of what was acknowledged, I7 term, vote and commit monotone across restarts, I8 freshness of
- *   ReadIndex, I10 a leader after the storm, I11 no inflation of terms by a member that is cut off.
- * Log matching is checked by induction: for each (index, term) ever seen, the payload and the term of the entry before
- * must always be the same.
+ * The world: an ordered list of pending events (messages, deadlines, ends of syncs, faults, client
+ * calls), members with a clock of their own rate, and disks that lose what was not synced. What
+ * must hold is in raft_check_world.c; here only I10: after the storm there is a leader, and all
+ * agree.
  */
 #include "sim/base/base.h"
-#include "tests/swarm/raft_world.h"
+#include "tests/swarm/raft_world_internal.h"
 
 #include "cluster/etcd/wal.h"
 #include "sim/base/hash.h"
@@ -21,7 +16,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define TERMS_MAX 4096
 #define STORM_NS INT64_C(30000000000)
 #define CALM_NS INT64_C(40000000000)
 #define QUIET_NS INT64_C(25000000000) /* nothing is asked in the end */
@@ -29,10 +23,6 @@
 
 /* ---- the payload: a number; the state machine: the chain of their hashes ---- */
 
-struct number {
-    struct message message;
-    uint64_t n;
-};
 static void number_release(struct message *m)
 {
     mem_free(m);
@@ -45,115 +35,6 @@ static struct message *number_new(uint64_t n)
     message_init(&p->message, &number_type, 16);
     p->n = n;
     return &p->message;
-}
-
-static uint64_t number_of(const struct message *m)
-{
-    return m ? ((const struct number *)(const void *)m)->n : 0;
-}
-
-/* ---- the world ---- */
-
-enum event_kind {
-    EVENT_MESSAGE,
-    EVENT_DEADLINE,
-    EVENT_SYNCED,
-    EVENT_RESTART,
-    EVENT_RESUME,
-    EVENT_UNREACHABLE,
-    EVENT_PROPOSE,
-    EVENT_READ,
-    EVENT_FAULT,
-    EVENT_TRANSFER,
-    EVENT_FALL, /* of a new leader */
-};
-struct event {
-    int64_t at;
-    uint64_t order;
-    enum event_kind kind;
-    uint32_t member;
-    uint64_t incarnation; /* of the member: an older one ignores it */
-    struct raft_message *message;
-    uint32_t peer;
-};
-
-struct disk_file {
-    VEC(struct message *) records;
-    size_t durable; /* records that a power loss keeps */
-    size_t torn;    /* index + 1 of a damaged one; 0: none */
-};
-
-struct member {
-    struct raft *raft;
-    uint64_t incarnation;
-    bool is_up, is_paused;
-    int64_t clock_offset, clock_permille; /* local = offset + now * permille / 1000 */
-    struct disk_file log, snapshots;
-    size_t syncing;
-    VEC(struct event) kept; /* what came in while paused */
-    uint64_t applied, chain;
-    VEC(struct raft_entry *) shadow; /* as of the last check; references */
-    uint64_t shadow_base;
-    uint64_t max_term;    /* told to anybody */
-    uint64_t last_commit; /* in this incarnation */
-    enum raft_role last_role;
-    uint64_t last_role_term, last_role_end;
-    bool is_cut_off;
-    uint64_t cut_off_term;
-    uint64_t snapshot_at;
-    int64_t deadline, timer; /* wanted, and when the earliest pending event for it comes (0: none) */
-};
-
-struct log_fact {
-    uint64_t term, payload, previous_term;
-};
-struct chain_fact {
-    uint64_t term, chain; /* of the committed entry, the state after it */
-    uint64_t known_in;    /* term of the first member that applied it: it is in all later leaders' logs */
-};
-struct read_fact {
-    uint64_t id, at_least;
-    bool is_done;
-};
-
-struct world {
-    const struct raft_world_options *options;
-    struct raft_world_result *result;
-    struct random_stream random, fault_random;
-    uint32_t count;
-    struct member members[RAFT_MEMBERS_MAX];
-    bool cut[RAFT_MEMBERS_MAX][RAFT_MEMBERS_MAX];
-    int64_t link_free[RAFT_MEMBERS_MAX][RAFT_MEMBERS_MAX];
-    VEC(struct event) heap;
-    uint64_t order;
-    int64_t now;
-    bool is_calm;
-    bool is_churn; /* leaders fall as soon as they stand: figure 8 of the paper needs that */
-    /* what this seed drew */
-    uint64_t delay_us, sync_us, loss, duplicate, fault_every_ms, propose_every_us, read_every_ms;
-    uint64_t snapshot_every, catch_up, bytes_max;
-    /* facts for the checkers */
-    uint32_t leader_of[TERMS_MAX];
-    uint32_t vote_of[RAFT_MEMBERS_MAX][TERMS_MAX];
-    VEC(struct log_fact) *facts; /* by index */
-    size_t fact_count;
-    VEC(struct chain_fact) committed; /* by index - 1 */
-    VEC(struct read_fact) reads;
-    uint64_t acknowledged; /* the highest index that a client may have seen */
-    uint64_t proposals;
-    struct raft_effects effects;
-};
-
-static void fail(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
-static void fail(struct world *w, const char *format, ...)
-{
-    if (w->result->has_failed)
-        return;
-    w->result->has_failed = true;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(w->result->failure, sizeof(w->result->failure), format, arguments);
-    va_end(arguments);
 }
 
 static void trace(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -181,7 +62,7 @@ static bool event_before(const struct event *a, const struct event *b)
     return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
-static void push(struct world *w, struct event e)
+void world_push(struct world *w, struct event e)
 {
     e.order = ++w->order;
     vec_push(&w->heap, e);
@@ -220,122 +101,6 @@ static struct instant local_now(const struct world *w, const struct member *m)
 static int64_t world_time(const struct member *m, struct instant local)
 {
     return ((local.ns - m->clock_offset) / m->clock_permille + 1) * 1000;
-}
-
-/* ---- checkers ---- */
-
-static void check_entry(struct world *w, uint32_t who, const struct raft_entry *e, uint64_t previous_term)
-{
-    if (e->index >= w->fact_count) {
-        w->facts = mem_reallocate(w->facts, w->fact_count, e->index * 2 + 64, sizeof(*w->facts));
-        w->fact_count = (size_t)(e->index * 2 + 64);
-    }
-    uint64_t payload = number_of(e->payload);
-    for (size_t i = 0; i < w->facts[e->index].count; i++) {
-        const struct log_fact *f = &w->facts[e->index].items[i];
-        if (f->term != e->term)
-            continue;
-        if (f->payload != payload || f->previous_term != previous_term)
-            fail(w, "I3 log matching: member %u has another entry %" PRIu64 " of term %" PRIu64, who, e->index,
-                 e->term);
-        return;
-    }
-    vec_push(&w->facts[e->index], (struct log_fact){e->term, payload, previous_term});
-}
-
-/* Follows the changes of a member's log since the last look. */
-static void check_log(struct world *w, uint32_t who)
-{
-    struct member *m = &w->members[who];
-    const struct raft *r = m->raft;
-    uint64_t last = raft_last(r), first = raft_first(r);
-    uint64_t same = last;
-    while (same >= first) {
-        if (same > m->shadow_base && same <= m->shadow_base + m->shadow.count &&
-            m->shadow.items[same - m->shadow_base - 1] == raft_entry(r, same))
-            break;
-        same--;
-    }
-    while (m->shadow.count > 0 && m->shadow_base + m->shadow.count > same)
-        raft_entry_unref(vec_pop(&m->shadow));
-    if (m->shadow.count == 0)
-        m->shadow_base = same;
-    for (uint64_t i = same + 1; i <= last; i++) {
-        struct raft_entry *e = raft_entry(r, i);
-        uint64_t previous_term = 0;
-        if (raft_has_term(r, i - 1, &previous_term))
-            check_entry(w, who, e, previous_term);
-        vec_push(&m->shadow, raft_entry_ref(e));
-    }
-}
-
-static void check_leader(struct world *w, uint32_t who)
-{
-    struct member *m = &w->members[who];
-    const struct raft *r = m->raft;
-    uint64_t term = raft_term(r);
-    bool is_new = m->last_role != RAFT_LEADER || m->last_role_term != term;
-    if (term < TERMS_MAX) {
-        if (w->leader_of[term] != RAFT_NONE && w->leader_of[term] != who)
-            fail(w, "I1 election safety: members %u and %u lead in term %" PRIu64, w->leader_of[term], who, term);
-        w->leader_of[term] = who;
-    }
-    if (!is_new && (raft_last(r) < m->last_role_end))
-        fail(w, "I2 leader append-only: member %u shortened its log in term %" PRIu64, who, term);
-    m->last_role_end = raft_last(r);
-    if (!is_new)
-        return;
-    w->result->elections++;
-    if (w->is_churn && !w->is_calm && random_below(&w->fault_random, 4) > 0) {
-        int64_t later = (int64_t)random_below(&w->fault_random, w->delay_us * 5 + 1) * 1000;
-        push(w, (struct event){.at = w->now + later, .kind = EVENT_FALL, .member = who, .incarnation = m->incarnation});
-    }
-    for (size_t i = 0; i < w->committed.count; i++) {
-        uint64_t at = 0;
-        if (w->committed.items[i].known_in >= term)
-            continue;
-        bool is_known = raft_has_term(r, i + 1, &at);
-        if (i + 1 > raft_last(r) || (is_known && i + 1 >= raft_first(r) && at != w->committed.items[i].term)) {
-            fail(w, "I4 leader completeness: leader %u of term %" PRIu64 " lacks committed entry %zu", who, term, i + 1);
-            return;
-        }
-    }
-}
-
-static void check_member(struct world *w, uint32_t who)
-{
-    struct member *m = &w->members[who];
-    if (!m->raft)
-        return;
-    raft_check(m->raft);
-    check_log(w, who);
-    if (raft_role(m->raft) == RAFT_LEADER)
-        check_leader(w, who);
-    m->last_role = raft_role(m->raft);
-    m->last_role_term = raft_term(m->raft);
-    if (raft_commit(m->raft) < m->last_commit)
-        fail(w, "I7 monotone: member %u took its commit index back", who);
-    m->last_commit = raft_commit(m->raft);
-    if (m->is_cut_off && raft_term(m->raft) != m->cut_off_term)
-        fail(w, "I11 term inflation: member %u is cut off and went from term %" PRIu64 " to %" PRIu64, who,
-             m->cut_off_term, raft_term(m->raft));
-}
-
-static void check_sent(struct world *w, uint32_t who, const struct raft_message *x)
-{
-    struct member *m = &w->members[who];
-    if (x->kind == RAFT_PROPOSE || x->kind == RAFT_READ || x->kind == RAFT_PRE_VOTE || x->kind == RAFT_PRE_VOTE_REPLY)
-        return;
-    if (x->term > m->max_term)
-        m->max_term = x->term;
-    bool is_vote = (x->kind == RAFT_VOTE_REPLY && !x->reject) || x->kind == RAFT_VOTE;
-    if (!is_vote || x->term >= TERMS_MAX)
-        return;
-    uint32_t candidate = x->kind == RAFT_VOTE ? who : x->to;
-    uint32_t *vote = &w->vote_of[who][x->term];
-    if (*vote != RAFT_NONE && *vote != candidate)
-        fail(w, "I7 one vote a term: member %u voted for %u and %u in term %" PRIu64, who, *vote, candidate, x->term);
-    *vote = candidate;
 }
 
 /* ---- disks ---- */
@@ -382,8 +147,10 @@ static void begin_persist(struct world *w, uint32_t who)
     uint64_t extra = draw(w, w->sync_us) + 1;
     if (!w->is_calm && draw(w, 50) == 0)
         extra += draw(w, 2000000);
-    push(w, (struct event){.at = w->now + (int64_t)extra * 1000, .kind = EVENT_SYNCED, .member = who,
-                           .incarnation = m->incarnation});
+    world_push(w, (struct event){.at = w->now + (int64_t)extra * 1000,
+                                 .kind = EVENT_SYNCED,
+                                 .member = who,
+                                 .incarnation = m->incarnation});
 }
 
 /* ---- effects ---- */
@@ -392,13 +159,17 @@ static void send(struct world *w, uint32_t from, struct raft_message *own)
 {
     check_sent(w, from, own);
     uint32_t to = own->to;
-    trace(w, "%u sends %u %s term %" PRIu64 " index %" PRIu64 " count %u commit %" PRIu64 "%s", from, to,
-          raft_message_text(own->kind), own->term, own->index, own->count, own->commit, own->reject ? " (no)" : "");
+    trace(w, "%u sends %u %s term %" PRIu64 " index %" PRIu64 " count %u commit %" PRIu64 "%s",
+          from, to, raft_message_text(own->kind), own->term, own->index, own->count, own->commit,
+          own->reject ? " (no)" : "");
     bool is_lost = !w->is_calm && draw(w, 1000) < w->loss;
     if (is_lost) {
         if (own->kind == RAFT_SNAPSHOT || draw(w, 2) == 0)
-            push(w, (struct event){.at = w->now + (int64_t)draw(w, 1000000000), .kind = EVENT_UNREACHABLE,
-                                   .member = from, .incarnation = w->members[from].incarnation, .peer = to});
+            world_push(w, (struct event){.at = w->now + (int64_t)draw(w, 1000000000),
+                                         .kind = EVENT_UNREACHABLE,
+                                         .member = from,
+                                         .incarnation = w->members[from].incarnation,
+                                         .peer = to});
         message_unref(&own->message);
         return;
     }
@@ -406,41 +177,14 @@ static void send(struct world *w, uint32_t from, struct raft_message *own)
     if (at < w->link_free[from][to])
         at = w->link_free[from][to];
     w->link_free[from][to] = at;
-    push(w, (struct event){.at = at, .kind = EVENT_MESSAGE, .member = to, .peer = from, .message = own});
+    world_push(w, (struct event){
+                      .at = at, .kind = EVENT_MESSAGE, .member = to, .peer = from, .message = own});
     if (!w->is_calm && draw(w, 1000) < w->duplicate) {
         message_ref(&own->message);
         int64_t again = at + (int64_t)draw(w, 3000000000);
-        push(w, (struct event){.at = again, .kind = EVENT_MESSAGE, .member = to, .peer = from, .message = own});
-    }
-}
-
-static void apply(struct world *w, uint32_t who, const struct raft_entry *e)
-{
-    struct member *m = &w->members[who];
-    CHECK(e->index == m->applied + 1);
-    m->applied = e->index;
-    m->chain = hash_pair(m->chain, number_of(e->payload));
-    if (e->index == w->committed.count + 1) {
-        vec_push(&w->committed, (struct chain_fact){e->term, m->chain, raft_term(m->raft)});
-        w->result->commits++;
-    } else if (w->committed.items[e->index - 1].chain != m->chain || w->committed.items[e->index - 1].term != e->term) {
-        fail(w, "I5 state machine safety: member %u applied another entry %" PRIu64, who, e->index);
-    }
-    if (e->index > w->acknowledged)
-        w->acknowledged = e->index;
-}
-
-static void finish_read(struct world *w, const struct raft_read *read)
-{
-    for (size_t i = 0; i < w->reads.count; i++) {
-        struct read_fact *f = &w->reads.items[i];
-        if (f->id != read->id || f->is_done)
-            continue;
-        f->is_done = true;
-        w->result->reads++;
-        if (read->index < f->at_least)
-            fail(w, "I8 freshness: a read may see %" PRIu64 " though %" PRIu64 " was acknowledged before it", read->index,
-                 f->at_least);
+        world_push(
+            w, (struct event){
+                   .at = again, .kind = EVENT_MESSAGE, .member = to, .peer = from, .message = own});
     }
 }
 
@@ -466,7 +210,10 @@ static void set_timer(struct world *w, uint32_t who)
     if (m->timer != 0 && m->timer <= m->deadline)
         return;
     m->timer = m->deadline;
-    push(w, (struct event){.at = m->deadline, .kind = EVENT_DEADLINE, .member = who, .incarnation = m->incarnation});
+    world_push(w, (struct event){.at = m->deadline,
+                                 .kind = EVENT_DEADLINE,
+                                 .member = who,
+                                 .incarnation = m->incarnation});
 }
 
 static void do_effects(struct world *w, uint32_t who)
@@ -474,9 +221,10 @@ static void do_effects(struct world *w, uint32_t who)
     struct member *m = &w->members[who];
     struct raft_effects *e = &w->effects;
     if (e->panic)
-        fail(w, "I6 durability: member %u stops: %s", who, e->panic);
+        world_fail(w, "I6 durability: member %u stops: %s", who, e->panic);
     if (e->has_changed)
-        trace(w, "%u is %s in term %" PRIu64, who, raft_role_text(raft_role(m->raft)), raft_term(m->raft));
+        trace(w, "%u is %s in term %" PRIu64, who, raft_role_text(raft_role(m->raft)),
+              raft_term(m->raft));
     for (size_t i = 0; i < e->messages.count; i++) {
         send(w, who, e->messages.items[i]);
         e->messages.items[i] = NULL;
@@ -487,13 +235,12 @@ static void do_effects(struct world *w, uint32_t who)
         m->applied = e->restore->index;
         m->chain = number_of(e->restore->payload);
         w->result->snapshots_installed++;
-        if (m->applied <= w->committed.count && w->committed.items[m->applied - 1].chain != m->chain)
-            fail(w, "I5 state machine safety: snapshot %" PRIu64 " of member %u differs", m->applied, who);
+        check_restored(w, who);
     }
     for (uint64_t i = e->apply_first; i <= e->apply_last; i++)
-        apply(w, who, raft_entry(m->raft, i));
+        check_applied(w, who, raft_entry(m->raft, i));
     for (size_t i = 0; i < e->reads.count; i++)
-        finish_read(w, &e->reads.items[i]);
+        check_read(w, &e->reads.items[i]);
     m->deadline = world_time(m, e->deadline);
     set_timer(w, who);
     raft_effects_clear(e);
@@ -522,7 +269,7 @@ static void start(struct world *w, uint32_t who)
     for (size_t i = 0; i < m->log.records.count; i++)
         wal_replay_record(&replay, m->log.records.items[i], m->log.torn == i + 1);
     if (!wal_replay_end(&replay, &disk)) {
-        fail(w, "I6 durability: member %u cannot start: %s", who, replay.damage);
+        world_fail(w, "I6 durability: member %u cannot start: %s", who, replay.damage);
         wal_replay_release(&replay);
         return;
     }
@@ -547,7 +294,8 @@ static void start(struct world *w, uint32_t who)
         .bugs = w->options->bugs,
     };
     if (disk.term < m->max_term)
-        fail(w, "I7 monotone: member %u starts in term %" PRIu64 " after %" PRIu64, who, disk.term, m->max_term);
+        world_fail(w, "I7 monotone: member %u starts in term %" PRIu64 " after %" PRIu64, who,
+                   disk.term, m->max_term);
     trace(w, "%u starts: term %" PRIu64 ", %zu entries", who, disk.term, disk.count);
     m->raft = raft_new(&options, &disk, local_now(w, m), &w->effects);
     do_effects(w, who);
@@ -629,8 +377,10 @@ static void fall(struct world *w, uint32_t who)
         return;
     stop(w, who, true);
     uint64_t length_ms = random_below(&w->fault_random, 1500) + 1;
-    push(w, (struct event){.at = w->now + (int64_t)length_ms * 1000000, .kind = EVENT_RESTART, .member = who,
-                           .incarnation = w->members[who].incarnation});
+    world_push(w, (struct event){.at = w->now + (int64_t)length_ms * 1000000,
+                                 .kind = EVENT_RESTART,
+                                 .member = who,
+                                 .incarnation = w->members[who].incarnation});
 }
 
 static void fault(struct world *w)
@@ -640,8 +390,10 @@ static void fault(struct world *w)
     struct member *m = &w->members[who];
     uint64_t length = random_below(f, w->is_churn ? 1000 : 4000) + 1;
     uint64_t what = random_below(f, 10);
-    push(w, (struct event){.at = w->now + (int64_t)(random_below(f, 2 * w->fault_every_ms) + 1) * 1000000,
-                           .kind = EVENT_FAULT});
+    world_push(w,
+               (struct event){.at = w->now +
+                                    (int64_t)(random_below(f, 2 * w->fault_every_ms) + 1) * 1000000,
+                              .kind = EVENT_FAULT});
     if (what < 4) {
         if (!m->is_up)
             return;
@@ -650,16 +402,20 @@ static void fault(struct world *w)
             if ((i != who && !all) || !w->members[i].is_up)
                 continue;
             stop(w, i, all || what >= 1);
-            push(w, (struct event){.at = w->now + (int64_t)length * 1000000, .kind = EVENT_RESTART, .member = i,
-                                   .incarnation = w->members[i].incarnation});
+            world_push(w, (struct event){.at = w->now + (int64_t)length * 1000000,
+                                         .kind = EVENT_RESTART,
+                                         .member = i,
+                                         .incarnation = w->members[i].incarnation});
         }
     } else if (what == 4) {
         if (!m->is_up || m->is_paused)
             return;
         trace(w, "%u pauses", who);
         m->is_paused = true;
-        push(w, (struct event){.at = w->now + (int64_t)length * 1000000, .kind = EVENT_RESUME, .member = who,
-                               .incarnation = m->incarnation});
+        world_push(w, (struct event){.at = w->now + (int64_t)length * 1000000,
+                                     .kind = EVENT_RESUME,
+                                     .member = who,
+                                     .incarnation = m->incarnation});
     } else if (what == 5 || what == 6) {
         trace(w, "%u is cut off", who);
         cut_off(w, who);
@@ -669,8 +425,10 @@ static void fault(struct world *w)
         uint32_t other = (uint32_t)random_below(f, w->count);
         w->cut[who][other] = who != other;
     } else if (what == 8) {
-        push(w, (struct event){.at = w->now, .kind = EVENT_TRANSFER, .member = who,
-                               .peer = (uint32_t)random_below(f, w->count)});
+        world_push(w, (struct event){.at = w->now,
+                                     .kind = EVENT_TRANSFER,
+                                     .member = who,
+                                     .peer = (uint32_t)random_below(f, w->count)});
     } else {
         trace(w, "the links heal");
         heal_links(w);
@@ -702,7 +460,8 @@ static void synced(struct world *w, uint32_t who)
     if (m->log.durable < m->syncing)
         m->log.durable = m->syncing;
     step(w, who, (struct raft_input){.kind = RAFT_INPUT_PERSISTED});
-    trace(w, "%u synced: last %" PRIu64 " commit %" PRIu64, who, raft_last(m->raft), raft_commit(m->raft));
+    trace(w, "%u synced: last %" PRIu64 " commit %" PRIu64, who, raft_last(m->raft),
+          raft_commit(m->raft));
 }
 
 static void resume(struct world *w, uint32_t who)
@@ -712,7 +471,7 @@ static void resume(struct world *w, uint32_t who)
     for (size_t i = 0; i < m->kept.count; i++) {
         struct event e = m->kept.items[i];
         e.at = w->now;
-        push(w, e);
+        world_push(w, e);
     }
     m->kept.count = 0;
 }
@@ -784,21 +543,30 @@ static void handle_event(struct world *w, struct event *e)
     }
     if (e->kind == EVENT_MESSAGE && w->cut[e->peer][e->member]) {
         if (e->message->kind == RAFT_SNAPSHOT)
-            push(w, (struct event){.at = w->now + 500000000, .kind = EVENT_UNREACHABLE, .member = e->peer,
-                                   .incarnation = w->members[e->peer].incarnation, .peer = e->member});
+            world_push(w, (struct event){.at = w->now + 500000000,
+                                         .kind = EVENT_UNREACHABLE,
+                                         .member = e->peer,
+                                         .incarnation = w->members[e->peer].incarnation,
+                                         .peer = e->member});
         message_unref(&e->message->message);
         return;
     }
-    if (e->kind == EVENT_MESSAGE && e->message->kind == RAFT_SNAPSHOT && !w->members[e->member].is_up)
-        push(w, (struct event){.at = w->now, .kind = EVENT_UNREACHABLE, .member = e->peer,
-                               .incarnation = w->members[e->peer].incarnation, .peer = e->member});
+    if (e->kind == EVENT_MESSAGE && e->message->kind == RAFT_SNAPSHOT &&
+        !w->members[e->member].is_up)
+        world_push(w, (struct event){.at = w->now,
+                                     .kind = EVENT_UNREACHABLE,
+                                     .member = e->peer,
+                                     .incarnation = w->members[e->peer].incarnation,
+                                     .peer = e->member});
     bool is_of_client = e->kind == EVENT_PROPOSE || e->kind == EVENT_READ;
     if (is_of_client && w->now > STORM_NS + CALM_NS - QUIET_NS)
         return;
     if (is_of_client) {
-        uint64_t gap = e->kind == EVENT_PROPOSE ? draw(w, 2 * w->propose_every_us) : draw(w, 2000 * w->read_every_ms);
-        push(w, (struct event){.at = w->now + (int64_t)(gap + 1) * 1000, .kind = e->kind,
-                               .member = (uint32_t)draw(w, w->count)});
+        uint64_t gap = e->kind == EVENT_PROPOSE ? draw(w, 2 * w->propose_every_us)
+                                                : draw(w, 2000 * w->read_every_ms);
+        world_push(w, (struct event){.at = w->now + (int64_t)(gap + 1) * 1000,
+                                     .kind = e->kind,
+                                     .member = (uint32_t)draw(w, w->count)});
     }
     handle_member_event(w, e);
     if (e->kind == EVENT_MESSAGE && e->message)
@@ -826,13 +594,15 @@ static void judge(struct world *w)
     for (uint32_t i = 0; i < w->count; i++)
         leaders += raft_role(w->members[i].raft) == RAFT_LEADER;
     if (leaders != 1)
-        fail(w, "I10 after the storm: %u leaders", leaders);
+        world_fail(w, "I10 after the storm: %u leaders", leaders);
     for (uint32_t i = 0; i < w->count; i++)
         if (w->members[i].applied < w->acknowledged)
-            fail(w, "I6 durability: in the end member %u has %" PRIu64 " of %" PRIu64 " acknowledged entries", i,
-                 w->members[i].applied, w->acknowledged);
+            world_fail(w,
+                       "I6 durability: in the end member %u has %" PRIu64 " of %" PRIu64
+                       " acknowledged entries",
+                       i, w->members[i].applied, w->acknowledged);
     if (w->result->commits == 0)
-        fail(w, "I10 after the storm: nothing was committed");
+        world_fail(w, "I10 after the storm: nothing was committed");
 }
 
 static void draw_world(struct world *w)
@@ -907,14 +677,16 @@ void raft_world_run(const struct raft_world_options *options, struct raft_world_
         w->members[i].max_term = 0;
         start(w, i);
     }
-    push(w, (struct event){.at = 1, .kind = EVENT_PROPOSE});
-    push(w, (struct event){.at = 2, .kind = EVENT_READ});
-    push(w, (struct event){.at = (int64_t)w->fault_every_ms * 1000000, .kind = EVENT_FAULT});
-    while (!ret_result->has_failed && ret_result->events < EVENTS_MAX && w->now < STORM_NS + CALM_NS) {
+    world_push(w, (struct event){.at = 1, .kind = EVENT_PROPOSE});
+    world_push(w, (struct event){.at = 2, .kind = EVENT_READ});
+    world_push(w, (struct event){.at = (int64_t)w->fault_every_ms * 1000000, .kind = EVENT_FAULT});
+    while (!ret_result->has_failed && ret_result->events < EVENTS_MAX &&
+           w->now < STORM_NS + CALM_NS) {
         struct event e = pop(w);
         w->now = e.at;
         ret_result->events++;
-        ret_result->hash = hash_pair(ret_result->hash, (uint64_t)e.at ^ (uint64_t)e.kind << 56 ^ (uint64_t)e.member << 60);
+        ret_result->hash = hash_pair(ret_result->hash, (uint64_t)e.at ^ (uint64_t)e.kind << 56 ^
+                                                           (uint64_t)e.member << 60);
         if (!w->is_calm && w->now >= STORM_NS)
             begin_calm(w);
         handle_event(w, &e);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Goal: etcd members as processes keep the promises of etcd's API through every kind of fault.
- * Method: clients write, read and watch while an outside hand kills, cuts, pauses and powers off by a seed. The hook
- * `applied` writes down the true history, one entry a revision; everything that a client ever saw must agree with it:
+ * Method: clients write, read and watch while an outside hand kills, cuts, pauses and powers off by
+ * a seed. The hook `applied` writes down the true history, one entry a revision; everything that a
+ * client ever saw must agree with it:
  *   - revisions grow by one, versions and create revisions follow the rules (I21, I22);
- *   - an acknowledged write is in the history once, at an instant between its request and its answer, so the
- *     order of revisions is a linearisation; one of unknown outcome at most once (I20, I6);
- *   - a linearisable read sees at least what was acknowledged before it began, and exactly the state of its revision
- *     (I8, I23);
- *   - watches get every change once, in order, whole revisions, with what was before, over reconnects to other members
- *     (I25-I31).
- * In the end all members have the same state.
+ *   - an acknowledged write is in the history once, at an instant between its request and its
+ * answer, so the order of revisions is a linearisation; one of unknown outcome at most once (I20,
+ * I6);
+ *   - a linearisable read sees at least what was acknowledged before it began, and exactly the
+ * state of its revision (I8, I23);
+ *   - watches get every change once, in order, whole revisions, with what was before, over
+ * reconnects to other members (I25-I31). In the end all members have the same state.
  */
 #include "sim/base/base.h"
 
@@ -42,7 +43,7 @@ struct client {
     struct world *world;
     uint32_t index;
     stream_id stream;
-    uint32_t member; /* the next one to try */
+    uint32_t member;                  /* the next one to try */
     VEC(struct operation) operations; /* by id - 1 */
     uint64_t watch_id;
     int64_t watched; /* the last revision that the watch has brought */
@@ -79,7 +80,8 @@ static void fail(struct world *w, const char *format, ...)
 
 /* ---- the true history ---- */
 
-static const struct etcd_kv *true_state(const struct world *w, const struct object_key *key, int64_t revision)
+static const struct etcd_kv *true_state(const struct world *w, const struct object_key *key,
+                                        int64_t revision)
 {
     for (int64_t r = revision; r >= 2; r--) {
         const struct etcd_kv *kv = w->history.items[r - 2].kv;
@@ -89,8 +91,8 @@ static const struct etcd_kv *true_state(const struct world *w, const struct obje
     return NULL;
 }
 
-static void applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before, struct str by,
-                    struct instant now)
+static void applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before,
+                    struct str by, struct instant now)
 {
     struct world *w = owner;
     int64_t revision = (int64_t)w->history.count + 2;
@@ -106,7 +108,8 @@ static void applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv 
     if (!kv->version && !old)
         fail(w, "I22: revision %" PRId64 " deletes what is not there", revision);
     for (size_t i = 0; kv->version && i < w->history.count; i++)
-        if (w->history.items[i].kv->version && value_equal(w->history.items[i].kv->value, kv->value))
+        if (w->history.items[i].kv->version &&
+            value_equal(w->history.items[i].kv->value, kv->value))
             fail(w, "I20: one put made revisions %zu and %" PRId64, i + 2, revision);
     vec_push(&w->history, (struct truth){etcd_kv_ref(kv), now});
 }
@@ -170,7 +173,8 @@ static void check_write(struct world *w, const struct operation *o, const struct
     if (!kv)
         return; /* nothing to delete */
     int64_t revision = kv->mod_revision;
-    if (revision < 2 || (size_t)(revision - 2) >= w->history.count || w->history.items[revision - 2].kv != kv) {
+    if (revision < 2 || (size_t)(revision - 2) >= w->history.count ||
+        w->history.items[revision - 2].kv != kv) {
         fail(w, "I6: acknowledged revision %" PRId64 " is not in the history", revision);
         return;
     }
@@ -184,7 +188,8 @@ static void check_write(struct world *w, const struct operation *o, const struct
 static void check_read(struct world *w, const struct operation *o, const struct etcd_response *r)
 {
     if (r->revision < o->seen)
-        fail(w, "I8: a read saw revision %" PRId64 ", though %" PRId64 " was known before", r->revision, o->seen);
+        fail(w, "I8: a read saw revision %" PRId64 ", though %" PRId64 " was known before",
+             r->revision, o->seen);
     for (size_t i = 0; i < r->count; i++) {
         if (true_state(w, r->kvs[i]->key, r->revision) != r->kvs[i])
             fail(w, "I23: a read at %" PRId64 " saw another version", r->revision);
@@ -196,7 +201,8 @@ static void check_read(struct world *w, const struct operation *o, const struct 
         live += true_state(w, w->keys[i], r->revision) != NULL;
     bool is_list = r->total > 1;
     if (is_list && r->total != live)
-        fail(w, "I23: a list at %" PRId64 " has %" PRId64 " of %" PRId64 " keys", r->revision, r->total, live);
+        fail(w, "I23: a list at %" PRId64 " has %" PRId64 " of %" PRId64 " keys", r->revision,
+             r->total, live);
 }
 
 static void client_response(struct client *c, const struct etcd_response *r)
@@ -227,8 +233,8 @@ static void client_watch(struct client *c, struct step *step, const struct etcd_
         const struct etcd_kv *kv = r->changes[i].kv;
         c->events++;
         if (kv->mod_revision != c->watched + 1)
-            fail(w, "I25, I26, I28: client %u got revision %" PRId64 " after %" PRId64, c->index, kv->mod_revision,
-                 c->watched);
+            fail(w, "I25, I26, I28: client %u got revision %" PRId64 " after %" PRId64, c->index,
+                 kv->mod_revision, c->watched);
         if (w->history.items[kv->mod_revision - 2].kv != kv)
             fail(w, "I24: a watch brought what is not in the history");
         if (r->changes[i].before != true_state(w, kv->key, kv->mod_revision - 1))
@@ -236,7 +242,8 @@ static void client_watch(struct client *c, struct step *step, const struct etcd_
         c->watched = kv->mod_revision;
     }
     if (!r->canceled && r->revision > c->watched)
-        fail(w, "I30: progress %" PRId64 " overtook the events, at %" PRId64, r->revision, c->watched);
+        fail(w, "I30: progress %" PRId64 " overtook the events, at %" PRId64, r->revision,
+             c->watched);
     if (!r->canceled)
         return;
     if (r->error == ETCD_ERROR_COMPACTED)
@@ -289,8 +296,12 @@ static void member_add(struct world *w, uint32_t i)
     w->hosts[i] = sim_host_add(w->sim, &(struct host_options){.name = str_from(names[i])});
     char text[32];
     struct etcd_config *c = &w->configs[i];
-    *c = (struct etcd_config){.name = str_from(names[i]), .member = i, .member_count = w->count,
-                              .snapshot_entries = 100, .applied = applied, .owner = w};
+    *c = (struct etcd_config){.name = str_from(names[i]),
+                              .member = i,
+                              .member_count = w->count,
+                              .snapshot_entries = 100,
+                              .applied = applied,
+                              .owner = w};
     for (uint32_t k = 0; k < w->count; k++) {
         (void)snprintf(text, sizeof(text), "etcd-%u:2380", k);
         c->peers[k] = sim_address(w->sim, str_from(text));
@@ -298,19 +309,25 @@ static void member_add(struct world *w, uint32_t i)
     c->peer_address = c->peers[i];
     (void)snprintf(text, sizeof(text), "etcd-%u:2379", i);
     c->client_address = sim_address(w->sim, str_from(text));
-    w->members[i] = sim_process_add(
-        w->sim, &(struct process_options){.name = c->name, .host = w->hosts[i], .type = &etcd_process, .config = c,
-                                          .restart = RESTART_ALWAYS, .restart_delay = duration_ms(300)});
+    w->members[i] =
+        sim_process_add(w->sim, &(struct process_options){.name = c->name,
+                                                          .host = w->hosts[i],
+                                                          .type = &etcd_process,
+                                                          .config = c,
+                                                          .restart = RESTART_ALWAYS,
+                                                          .restart_delay = duration_ms(300)});
 }
 
 static void world_init(struct world *w, uint64_t seed, uint32_t count, uint32_t clients)
 {
     *w = (struct world){.count = count, .client_count = clients, .seen = 1};
-    w->sim = sim_new(&(struct sim_options){.seed = seed, .latency = duration_us(500), .jitter = duration_us(200)});
+    w->sim = sim_new(&(struct sim_options){
+        .seed = seed, .latency = duration_us(500), .jitter = duration_us(200)});
     for (uint32_t i = 0; i < KEYS; i++) {
         char name[16];
         (void)snprintf(name, sizeof(name), "k%u", i);
-        w->keys[i] = object_key_of(resource_get(RESOURCE_configmaps), i < 3 ? S("a") : S("a-b"), str_from(name));
+        w->keys[i] = object_key_of(resource_get(RESOURCE_configmaps), i < 3 ? S("a") : S("a-b"),
+                                   str_from(name));
     }
     for (uint32_t i = 0; i < count; i++)
         member_add(w, i);
@@ -318,8 +335,10 @@ static void world_init(struct world *w, uint64_t seed, uint32_t count, uint32_t 
     for (uint32_t i = 0; i < clients; i++) {
         static const char *const names[] = {"client-0", "client-1", "client-2", "client-3"};
         w->clients[i] = (struct client){.world = w, .index = i, .member = i, .watched = 1};
-        (void)sim_process_add(w->sim, &(struct process_options){.name = str_from(names[i]), .host = host,
-                                                                .type = &client_type, .config = &w->clients[i],
+        (void)sim_process_add(w->sim, &(struct process_options){.name = str_from(names[i]),
+                                                                .host = host,
+                                                                .type = &client_type,
+                                                                .config = &w->clients[i],
                                                                 .start_delay = duration_ms(10)});
     }
 }
@@ -361,15 +380,16 @@ static void expect_agreement(struct world *w, uint64_t seed)
     for (uint32_t i = 0; i < w->count; i++) {
         const struct etcd_member *m = member_state(w, i);
         if (etcd_member_revision(m) != revision)
-            fail(w, "in the end member %u is at revision %" PRId64 " of %" PRId64, i, etcd_member_revision(m), revision);
+            fail(w, "in the end member %u is at revision %" PRId64 " of %" PRId64, i,
+                 etcd_member_revision(m), revision);
         hash = i == 0 ? etcd_member_hash(m) : hash;
         if (etcd_member_hash(m) != hash)
             fail(w, "I5: in the end member %u has another state", i);
     }
     for (uint32_t i = 0; i < w->client_count; i++)
         if (w->clients[i].watched != revision)
-            fail(w, "I28: in the end the watch of client %u is at %" PRId64 " of %" PRId64, i, w->clients[i].watched,
-                 revision);
+            fail(w, "I28: in the end the watch of client %u is at %" PRId64 " of %" PRId64, i,
+                 w->clients[i].watched, revision);
     if (w->failure[0])
         printf("\n    seed %" PRIu64 ", %u members: %s\n", seed, w->count, w->failure);
     CU_ASSERT_EQUAL(w->failure[0], '\0');
@@ -436,7 +456,8 @@ static void random_fault(struct world *w, struct random_stream *r)
         sim_streams_reset(w->sim, w->members[who], who == other ? 0 : w->members[other]);
         break;
     case 6:
-        sim_disk_fault_set(w->sim, w->hosts[who], 0, &(struct disk_fault){.sync_latency = duration_ms(300)});
+        sim_disk_fault_set(w->sim, w->hosts[who], 0,
+                           &(struct disk_fault){.sync_latency = duration_ms(300)});
         run_for(w, length);
         sim_disk_fault_set(w->sim, w->hosts[who], 0, &(struct disk_fault){0});
         break;
