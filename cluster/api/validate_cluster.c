@@ -170,7 +170,7 @@ void validate_event(struct value o, errors_t *errors)
         field_error_add(errors, FIELD_INVALID, S("involvedObject.namespace"), shown,
                         "does not match event.namespace");
     }
-    if (!value_is_present(VALUE_GET(o, eventTime)))
+    if (value_kind(VALUE_GET(o, eventTime)) != VALUE_STRING)
         return;
     check_required(errors, NULL, "reportingController", VALUE_GET(o, reportingComponent));
     check_required(errors, NULL, "reportingInstance", VALUE_GET(o, reportingInstance));

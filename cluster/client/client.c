@@ -49,6 +49,7 @@ struct after_hook {
 /* Requests that wait, in order; their instants never decrease within a lane. */
 struct lane {
     struct token_bucket bucket;
+    const struct credential *credential; /* owned; NULL: the client's own */
     struct call *first, *last;
 };
 struct client {
@@ -107,11 +108,14 @@ void client_free(struct client *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->lanes.count; i++)
+    for (size_t i = 0; i < c->lanes.count; i++) {
         for (struct call *call = c->lanes.items[i].first, *next; call; call = next) {
             next = call->next;
             call_free(call);
         }
+        if (c->lanes.items[i].credential)
+            credential_unref(c->lanes.items[i].credential);
+    }
     vec_release(&c->lanes);
     for (struct map_cursor at = map_first(&c->calls); at.item; map_next(&at))
         call_free(at.item);
@@ -316,11 +320,19 @@ uint32_t client_enter_lane(struct client *c, uint32_t lane)
     return before;
 }
 
+void client_lane_credential(struct client *c, uint32_t lane, const struct credential *credential)
+{
+    CHECK(lane < c->lanes.count && !c->lanes.items[lane].credential);
+    c->lanes.items[lane].credential = credential_ref(credential);
+}
+
 static void stamp(struct client *c, struct request *r)
 {
     r->id = ++c->last_id;
-    if (!r->credential && c->options.credential)
-        r->credential = credential_ref(c->options.credential);
+    const struct credential *lane = c->lanes.items[c->lane].credential;
+    const struct credential *credential = lane ? lane : c->options.credential;
+    if (!r->credential && credential)
+        r->credential = credential_ref(credential);
     if (!value_is_present(r->user_agent))
         r->user_agent = value_keep(c->user_agent);
     if (!value_is_present(r->field_manager) && r->verb != VERB_GET && r->verb != VERB_LIST && r->verb != VERB_WATCH)

@@ -59,6 +59,8 @@ bool client_is_connected(const struct client *c);
  * sent goes through the lane entered last. */
 uint32_t client_add_lane(struct client *c, int qps_factor, int burst_factor);
 uint32_t client_enter_lane(struct client *c, uint32_t lane); /* returns the one before */
+/* Requests of the lane speak for somebody else than the client; a reference is taken. */
+void client_lane_credential(struct client *c, uint32_t lane, const struct credential *credential);
 
 /* ---- for the other parts of this library ---- */
 

@@ -86,6 +86,18 @@ static size_t watch_count(const struct controller_info *info)
     return n;
 }
 
+/* As kubeadm has it (--use-service-account-credentials): each controller has the rights of its own role.
+ * DEVIATION: the account is stated as a certificate would; real controllers ask for a token. */
+static void act_as_account(struct client *client, uint32_t lane, const struct controller_info *info)
+{
+    static const struct str groups[] = {{"system:serviceaccounts", 22}, {"system:serviceaccounts:kube-system", 34}};
+    AUTO(text) struct text user = {0};
+    text_printf(&user, "system:serviceaccount:kube-system:%s", info->account ? info->account : info->name);
+    const struct credential *credential = credential_certificate(text_str(&user), groups, ARRAY_COUNT(groups));
+    client_lane_credential(client, lane, credential);
+    credential_unref(credential);
+}
+
 struct controller *controller_new(const struct controller_info *info, const struct controller_environment *e)
 {
     struct controller *c = mem_new(struct controller);
@@ -96,6 +108,7 @@ struct controller *controller_new(const struct controller_info *info, const stru
     c->flags = e->flags;
     p->lane = client_add_lane(e->client, info->qps_factor ? info->qps_factor : 1,
                               info->burst_factor ? info->burst_factor : 1);
+    act_as_account(e->client, p->lane, info);
     uint32_t lane = client_enter_lane(e->client, p->lane);
     c->recorder = recorder_new(e->client, str_from(info->event_source ? info->event_source : info->name), S(""));
     client_enter_lane(e->client, lane);

@@ -37,6 +37,7 @@ static void free_state(void *state);
 
 const struct controller_info endpoints_controller = {
     .name = "endpoints-controller",
+    .account = "endpoint-controller",
     .event_source = "endpoint-controller",
     .primary = RESOURCE_services,
     .watches = {{RESOURCE_services, wake_for_service}, {RESOURCE_pods, wake_for_pod}, {RESOURCE_endpoints, wake_namesake}},

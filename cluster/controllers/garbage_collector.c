@@ -56,6 +56,7 @@ static enum sync_result gc_sync(struct sync *s);
 
 const struct controller_info garbage_collector_controller = {
     .name = "garbage-collector-controller",
+    .account = "generic-garbage-collector",
     .primary = RESOURCE_pods,
     .watches = {{RESOURCE_pods, NULL}},
     .watch_count = 1,

@@ -71,6 +71,7 @@ static enum sync_result lifecycle_sync(struct sync *s);
 
 const struct controller_info node_lifecycle_controller = {
     .name = NAME,
+    .account = "node-controller",
     .event_source = "node-controller",
     .primary = RESOURCE_nodes,
     .watches = {{RESOURCE_nodes, controller_wake_itself}, {RESOURCE_pods, NULL}, {RESOURCE_leases, NULL}},

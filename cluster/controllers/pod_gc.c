@@ -42,6 +42,7 @@ static enum sync_result gc_sync(struct sync *s);
 
 const struct controller_info pod_gc_controller = {
     .name = "pod-garbage-collector-controller",
+    .account = "pod-garbage-collector",
     .primary = RESOURCE_pods,
     .watches = {{RESOURCE_pods, NULL}, {RESOURCE_nodes, NULL}},
     .watch_count = 2,

@@ -10,6 +10,7 @@
 
 const struct controller_info replicationcontroller_controller = {
     .name = "replicationcontroller-controller",
+    .account = "replication-controller",
     .event_source = "replication-controller",
     .primary = RESOURCE_replicationcontrollers,
     .watches = {{RESOURCE_replicationcontrollers, controller_wake_itself}, {RESOURCE_pods, replicaset_wake_for_pod}},

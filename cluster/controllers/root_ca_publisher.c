@@ -24,6 +24,7 @@ static void wake_namespace(struct controller *c, struct step *step, const struct
 
 const struct controller_info root_ca_publisher_controller = {
     .name = "root-ca-certificate-publisher-controller",
+    .account = "root-ca-cert-publisher",
     .primary = RESOURCE_namespaces,
     .watches = {{RESOURCE_namespaces, controller_wake_itself}, {RESOURCE_configmaps, wake_namespace}},
     .watch_count = 2,

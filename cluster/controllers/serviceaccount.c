@@ -18,6 +18,7 @@ static void wake_namespace(struct controller *c, struct step *step, const struct
 
 const struct controller_info serviceaccount_controller = {
     .name = "serviceaccount-controller",
+    .account = "service-account-controller",
     .event_source = "serviceaccount-controller",
     .primary = RESOURCE_namespaces,
     .watches = {{RESOURCE_namespaces, controller_wake_itself}, {RESOURCE_serviceaccounts, wake_namespace}},

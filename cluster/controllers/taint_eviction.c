@@ -45,6 +45,7 @@ static enum sync_result eviction_sync(struct sync *s);
 
 const struct controller_info taint_eviction_controller = {
     .name = "taint-eviction-controller",
+    .account = "node-controller",
     .primary = RESOURCE_pods,
     .watches = {{RESOURCE_pods, wake_pod}, {RESOURCE_nodes, wake_pods_of_node}},
     .watch_count = 2,
