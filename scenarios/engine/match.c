@@ -152,7 +152,7 @@ bool matcher_holds(const struct matcher *m, const struct object_key *key, struct
         return false;
     if (value_is_present(m->name) && !str_equal(value_str(m->name), key->name))
         return false;
-    if (m->selector.count && !selector_selects(&m->selector, object_labels(object)))
+    if (m->selector && !label_selector_matches(m->selector, object_labels(object)))
         return false;
     if (value_is_present(m->partial) && !partial_matches(m->partial, object))
         return false;
@@ -164,7 +164,7 @@ void matcher_release(struct matcher *m)
     value_drop(m->namespace);
     value_drop(m->name);
     value_drop(m->partial);
-    selector_release(&m->selector);
+    label_selector_free(m->selector);
     jq_filter_free(m->filter);
     *m = (struct matcher){0};
 }
@@ -180,11 +180,9 @@ void matcher_text(const struct matcher *m, struct text *out)
         return;
     }
     text_add(out, S("s"));
-    for (size_t i = 0; i < m->selector.count; i++) {
-        const struct label_requirement *r = &m->selector.items[i];
-        text_printf(out, "%s%s", i ? "," : " ", r->key);
-        if (r->value_count == 1)
-            text_printf(out, "%s%s", r->operator == LABEL_IN ? "=" : "!=", r->values[0]);
+    if (m->selector) {
+        text_add_byte(out, ' ');
+        label_selector_text(m->selector, out);
     }
     if (value_is_present(m->namespace))
         text_printf(out, " in %.*s", STR_ARG(value_str(m->namespace)));

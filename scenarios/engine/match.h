@@ -16,6 +16,7 @@
 #ifndef SCENARIOS_ENGINE_MATCH_H
 #define SCENARIOS_ENGINE_MATCH_H
 
+#include "cluster/api/selector.h"
 #include "cluster/view/view.h"
 #include "scenarios/engine/jq.h"
 
@@ -23,28 +24,12 @@ bool partial_matches(struct value partial, struct value actual);
 /* What of `partial` the object does not have, one line each: "- status.readyReplicas: 3" and "+ ...: 2". */
 void partial_difference(struct value partial, struct value actual, struct text *out);
 
-struct label_requirement {
-    enum { LABEL_IN, LABEL_NOT_IN, LABEL_EXISTS, LABEL_NOT_EXISTS } operator;
-    char *key;
-    char **values;
-    size_t value_count;
-};
-/* A label selector as kubectl's -l has it: "app=web,tier!=db,env in (a, b),!canary". */
-struct label_selector {
-    struct label_requirement *items;
-    size_t count;
-};
-bool selector_parse(struct str text, struct label_selector *ret_selector, struct text *ret_why);
-void selector_release(struct label_selector *s);
-bool selector_selects(const struct label_selector *s, struct value labels);
-bool selector_check(struct str text, struct text *ret_why);
-
 /* Everything owned by who makes it; zero parts mean "any". */
 struct matcher {
     const struct resource *resource;
     struct value namespace; /* absent: all */
     struct value name;
-    struct label_selector selector;
+    struct label_selector *selector;
     struct value partial;
     struct jq_filter *filter;
 };

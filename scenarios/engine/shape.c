@@ -12,8 +12,8 @@
 
 #include "cluster/api/object.h"
 #include "cluster/api/resource.h"
+#include "cluster/api/selector.h"
 #include "scenarios/engine/jq.h"
-#include "scenarios/engine/match.h"
 #include "sim/base/mem.h"
 
 #include <stdarg.h>
@@ -227,7 +227,14 @@ static enum err check_scalar(struct check *c, const struct shape *shape, struct 
                                                          : wrong_type(c, v, "a time such as \"2026-01-01T00:00:00Z\"");
     if (kind != VALUE_STRING)
         return wrong_type(c, v, shape->kind == SHAPE_JQ ? "a jq expression" : "a label selector");
-    bool holds = shape->kind == SHAPE_JQ ? jq_check(s, &why) : selector_check(s, &why);
+    bool holds;
+    if (shape->kind == SHAPE_JQ)
+        holds = jq_check(s, &why);
+    else {
+        struct label_selector *selector = label_selector_parse(s, &why);
+        holds = selector != NULL;
+        label_selector_free(selector);
+    }
     if (!holds)
         return place_error(c->document, text_str(&c->path), ERR_SYNTAX, c->message, "%s", text_c(&why));
     return ERR_OK;

@@ -184,7 +184,9 @@ void matcher_of_kind(struct value arguments, struct matcher *ret)
     struct value namespace = arguments_namespace(arguments), jq = value_get_key(arguments, S("jq"));
     if (value_is_present(namespace))
         ret->namespace = value_keep(namespace);
-    CHECK(selector_parse(value_str(value_get_key(arguments, S("selector"))), &ret->selector, NULL));
+    struct value selector = value_get_key(arguments, S("selector"));
+    if (value_is_present(selector))
+        ret->selector = label_selector_parse(value_str(selector), NULL);
     if (value_is_present(jq))
         ret->filter = jq_filter_new(value_str(jq), NULL);
 }
