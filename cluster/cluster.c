@@ -316,7 +316,10 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
 
 static void add_controller_managers(struct cluster *c, const struct cluster_options *o)
 {
-    c->credentials[0] = credential_certificate(S("system:kube-controller-manager"), NULL, 0);
+    /* DEVIATION: one credential for all loops, with every right. With --use-service-account-credentials, as kubeadm
+     * sets it, each loop has a ServiceAccount of its own, bound to the role system:controller:<loop>. */
+    static const struct str groups[] = {{"system:masters", 14}};
+    c->credentials[0] = credential_certificate(S("system:kube-controller-manager"), groups, 1);
     for (int i = 0; i < at_least_one(o->controller_managers); i++) {
         struct controller_manager_config *config = arena_new(&c->arena, struct controller_manager_config);
         struct str name = arena_printf(&c->arena, "kube-controller-manager-%d", i);
