@@ -64,6 +64,52 @@ static void put_off(struct pod_worker *w, size_t i, const char *reason, struct s
 
 /* ---- start ---- */
 
+/* Probes begin with the end of the postStart hook. */
+static void become_running(struct pod_worker *w, size_t i)
+{
+    struct pod_container *c = &w->containers[i];
+    struct value spec = worker_container_spec(w, i);
+    c->hook_done = true;
+    c->is_started = !value_is_present(VALUE_GET(spec, startupProbe));
+    c->is_ready = c->is_started && !value_is_present(VALUE_GET(spec, readinessProbe));
+    probers_start(w, i);
+}
+
+static void on_post_start(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+{
+    struct pod_container *c = &w->containers[i];
+    if (c->step == CONTAINER_RUNNING && !c->hook_done) {
+        if (r->code == CRI_OK && r->exit_code == 0) {
+            become_running(w, i);
+        } else {
+            kubelet_container_event(k, w, i, "Warning", "FailedPostStartHook", "PostStartHook failed");
+            container_stop(w, i, -1, "FailedPostStartHook");
+        }
+    }
+    worker_sync(w);
+}
+
+/* postStart by exec or sleep; true when one is in flight. DEVIATION: an httpGet hook is taken as done. */
+static bool run_post_start(struct pod_worker *w, size_t i)
+{
+    struct kubelet *k = w->kubelet;
+    struct value hook = VALUE_GET(worker_container_spec(w, i), lifecycle, postStart);
+    struct value command = VALUE_GET(hook, exec, command);
+    int64_t sleep = VALUE_INT(hook, 0, sleep, seconds);
+    if (value_count(command) == 0 && sleep <= 0)
+        return false;
+    struct cri_request *r = kubelet_request(k, CRI_EXEC_SYNC);
+    r->container = w->containers[i].container;
+    for (size_t n = 0; n < value_count(command); n++)
+        cri_request_add_word(r, value_str(value_at(command, n)));
+    if (value_count(command) == 0) {
+        cri_request_add_word(r, S("sleep"));
+        cri_request_add_word(r, arena_printf(k->step->scratch, "%" PRId64, sleep));
+    }
+    kubelet_cri(k, w, i, r, on_post_start);
+    return true;
+}
+
 static void on_started(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
 {
     struct pod_container *c = &w->containers[i];
@@ -93,11 +139,10 @@ static void on_started(struct kubelet *k, struct pod_worker *w, size_t i, const 
     set_waiting(c, NULL, S(""));
     kubelet_trace(k, w, "container %.*s started%s", STR_ARG(name), c->attempt ? " again" : "");
     kubelet_container_event(k, w, i, "Normal", "Started", "Container started");
-    struct value spec = worker_container_spec(w, i);
-    c->is_started = !value_is_present(VALUE_GET(spec, startupProbe));
-    c->is_ready = c->is_started && !value_is_present(VALUE_GET(spec, readinessProbe));
-    c->hook_done = true;
-    probers_start(w, i);
+    c->hook_done = false;
+    c->is_started = c->is_ready = false;
+    if (!run_post_start(w, i))
+        become_running(w, i);
     worker_sync(w);
 }
 

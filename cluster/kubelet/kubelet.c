@@ -158,10 +158,15 @@ static void object_changed(void *owner, struct step *step, const struct object_k
         struct pod_worker *w = o->kubelet->workers.items[i];
         if (!str_equal(w->key->namespace, key->namespace) || w->stage != WORKER_SYNCING)
             continue;
-        if (w->mounts_ready)
-            worker_wake_at(w, instant_add(o->kubelet->step->now, duration_ns(o->kubelet->flags.sync_frequency)));
-        else
+        if (!w->mounts_ready) {
             worker_wake_at(w, o->kubelet->step->now);
+        } else if (w->refresh_at.ns == INT64_MAX && value_count(VALUE_GET(w->pod, spec, volumes)) > 0) {
+            /* The pod's next periodic sync: its beat began with its start. */
+            int64_t period = o->kubelet->flags.sync_frequency;
+            int64_t n = instant_since(o->kubelet->step->now, w->mount_began).ns / period + 1;
+            w->refresh_at = instant_add(w->mount_began, duration_ns(n * period));
+            worker_wake_at(w, w->refresh_at);
+        }
     }
 }
 

@@ -49,7 +49,7 @@ struct pod_worker *worker_new(struct kubelet *k, const struct object_key *key, s
     w->key = object_key_ref(key);
     w->pod = value_keep(pod);
     w->uid = value_keep(object_uid(pod));
-    w->wake_at = w->mount_retry_at = w->next_retry = INSTANT_NEVER;
+    w->wake_at = w->refresh_at = w->mount_retry_at = w->next_retry = INSTANT_NEVER;
     w->start_time = k->step->wall;
     (void)time_parse(VALUE_GET(pod, status, startTime), &w->start_time);
     w->init_count = (uint16_t)value_count(VALUE_GET(pod, spec, initContainers));
@@ -450,6 +450,10 @@ static void sync_pod(struct pod_worker *w)
     if (!k->network_is_ready && !VALUE_BOOL_AT(worker_spec(w), hostNetwork)) {
         worker_wake_at(w, instant_add(k->step->now, SYNC_RETRY_BACKOFF));
         return;
+    }
+    if (w->refresh_at.ns <= k->step->now.ns) {
+        w->refresh_at = INSTANT_NEVER;
+        volumes_refresh(w);
     }
     if (w->calls > 0 || !volumes_mount(w))
         return;

@@ -102,6 +102,7 @@ struct pod_worker {
     const char *reason; /* of a pod that the kubelet itself ended: "Evicted", "OutOfcpu"; NULL: none */
     char *message;
     struct wall_time start_time;
+    struct instant refresh_at; /* of volumes whose objects have changed; INSTANT_NEVER: none */
     struct instant wake_at, mount_began, mount_retry_at, kill_began, next_retry;
     timer_id timer;
     struct pod_container *containers; /* init containers first, as in the spec */

@@ -428,7 +428,7 @@ static int nginx_http(struct runtime_node *n, struct container *c, struct str pa
     enum file_kind kind = container_file_kind(n, c, text_str(&file));
     if (kind == FILE_DIRECTORY) {
         AUTO(text) struct text index = {0};
-        text_printf(&index, "%.*s/index.html", STR_ARG(text_str(&file)));
+        text_printf(&index, "%s%sindex.html", text_c(&file), str_ends_with(text_str(&file), S("/")) ? "" : "/");
         if (container_file_read(n, c, text_str(&index), body))
             return 200;
         if (str_equal(nginx_directive(text_str(&configuration), "autoindex"), S("on"))) {

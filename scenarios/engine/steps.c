@@ -96,8 +96,9 @@ const struct object_key *reference_key(struct value ref, struct text *message)
         return NULL;
     }
     struct str namespace = S("");
+    char small[VALUE_SMALL_SIZE]; /* outlives the block below */
     if (r->is_namespaced) {
-        namespace = VALUE_STR(ref, namespace);
+        namespace = value_str_in(VALUE_GET(ref, namespace), small);
         if (namespace.size == 0)
             namespace = S("default");
     }

@@ -69,8 +69,9 @@ struct user_action *user_action_for(enum user_verb verb, const struct resource *
 {
     struct str name = value_str(object_name(own_object));
     struct str namespace = S("");
+    char small[VALUE_SMALL_SIZE]; /* outlives the block below */
     if (resource->is_namespaced) {
-        namespace = value_str(object_namespace(own_object));
+        namespace = value_str_in(object_namespace(own_object), small);
         if (namespace.size == 0)
             namespace = default_namespace;
     }
