@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The text of field selectors: terms "path=value", "path==value", "path!=value", joined by commas; in a value a comma, an equal
- * sign and a backslash stand behind a backslash. Messages are those of apimachinery/pkg/fields.
+ * The text of field selectors: terms "path=value", "path==value", "path!=value", joined by commas;
+ * in a value a comma, an equal sign and a backslash stand behind a backslash. Messages are those of
+ * apimachinery/pkg/fields.
  *
  * Source: kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
  */
@@ -29,7 +30,8 @@ static enum err unescape(struct str s, struct text *out, struct text *why)
         if (c == '\\') {
             char next = ++i < s.size ? s.bytes[i] : '\0';
             if (i >= s.size || (next != '\\' && next != ',' && next != '=')) {
-                text_printf(why, "invalid field selector: invalid escape sequence: \\%.*s", i < s.size, s.bytes + i);
+                text_printf(why, "invalid field selector: invalid escape sequence: \\%.*s",
+                            i < s.size, s.bytes + i);
                 return ERR_SYNTAX;
             }
             c = next;
@@ -42,13 +44,16 @@ static enum err unescape(struct str s, struct text *out, struct text *why)
     return ERR_OK;
 }
 
-static enum err add_term(struct str whole, struct str part, struct field_terms *terms, struct text *why)
+static enum err add_term(struct str whole, struct str part, struct field_terms *terms,
+                         struct text *why)
 {
     size_t at = 0;
-    while (at < part.size && part.bytes[at] != '=' && !str_starts_with(str_slice(part, at, part.size), S("!=")))
+    while (at < part.size && part.bytes[at] != '=' &&
+           !str_starts_with(str_slice(part, at, part.size), S("!=")))
         at++;
     if (at == part.size) {
-        text_printf(why, "invalid selector: '%.*s'; can't understand '%.*s'", STR_ARG(whole), STR_ARG(part));
+        text_printf(why, "invalid selector: '%.*s'; can't understand '%.*s'", STR_ARG(whole),
+                    STR_ARG(part));
         return ERR_SYNTAX;
     }
     bool is_not = part.bytes[at] == '!';

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reader of JSON text: strict RFC 8259, with the answers of Go's encoding/json where that leaves room. Invalid UTF-8 and
- * lone surrogates become U+FFFD; a number without . e E that fits is a 64-bit integer, any other a double; the last
- * of duplicate keys counts. Messages are Go's, since users see them in Kubernetes' answers.
+ * The reader of JSON text: strict RFC 8259, with the answers of Go's encoding/json where that
+ * leaves room. Invalid UTF-8 and lone surrogates become U+FFFD; a number without . e E that fits is
+ * a 64-bit integer, any other a double; the last of duplicate keys counts. Messages are Go's, since
+ * users see them in Kubernetes' answers.
  *
- * Members and items of the containers that are open lie on two stacks; closing a container makes its node
- * at its final size. `data`, `binaryData` and `stringData` of a document hold keys that are data: dicts.
+ * Members and items of the containers that are open lie on two stacks; closing a container makes
+ * its node at its final size. `data`, `binaryData` and `stringData` of a document hold keys that
+ * are data: dicts.
  *
  * Why not a library: see docs/decisions/json.md.
  */
@@ -244,7 +246,8 @@ static bool is_data_object(const struct parser *p)
     if (p->frames.count != 2 || p->frames.items[0].is_array)
         return false;
     struct str key = p->frames.items[0].key;
-    return str_equal(key, S("data")) || str_equal(key, S("binaryData")) || str_equal(key, S("stringData"));
+    return str_equal(key, S("data")) || str_equal(key, S("binaryData")) ||
+           str_equal(key, S("stringData"));
 }
 
 static void close_object(struct parser *p, size_t base, struct value *ret_value)
@@ -361,7 +364,8 @@ static bool parse_unicode_escape(struct parser *p)
     uint32_t unit, low;
     if (!parse_hex(p, &unit))
         return false;
-    if (unit >= 0xd800 && unit < 0xdc00 && p->end - p->at >= 6 && p->at[0] == '\\' && p->at[1] == 'u') {
+    if (unit >= 0xd800 && unit < 0xdc00 && p->end - p->at >= 6 && p->at[0] == '\\' &&
+        p->at[1] == 'u') {
         const char *back = p->at;
         p->at += 2;
         if (!parse_hex(p, &low))
@@ -391,7 +395,8 @@ static bool parse_escape(struct parser *p)
     return true;
 }
 
-/* One string, the quotes around it; *ret_text is in the input, or in p->scratch until the next one. */
+/* One string, the quotes around it; *ret_text is in the input, or in p->scratch until the next one.
+ */
 static bool parse_string(struct parser *p, struct str *ret_text, bool *ret_is_scratch)
 {
     const char *from = ++p->at;
@@ -521,7 +526,8 @@ enum err json_parse(struct str text, const struct json_limits *limits, struct va
     p.depth_max = limits && limits->depth_max ? limits->depth_max : JSON_DEPTH_MAX;
     size_t size_max = limits && limits->size_max ? limits->size_max : JSON_SIZE_MAX;
     if (text.size > size_max)
-        return errmsg_set(message, ERR_LIMIT, "the document has %zu bytes; the limit is %zu", text.size, size_max);
+        return errmsg_set(message, ERR_LIMIT, "the document has %zu bytes; the limit is %zu",
+                          text.size, size_max);
     value_heap_start();
     struct value v;
     if (parse_document(&p, &v)) {

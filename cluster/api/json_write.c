@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values to JSON text, byte for byte as Go's encoding/json writes an unstructured object: members sorted by the bytes of
- * their keys; < > & and U+2028, U+2029 escaped; invalid UTF-8 as \ufffd; doubles in the shortest form that
- * reads back, with an exponent below 1e-6 and from 1e21 on.
+ * Values to JSON text, byte for byte as Go's encoding/json writes an unstructured object: members
+ * sorted by the bytes of their keys; < > & and U+2028, U+2029 escaped; invalid UTF-8 as \ufffd;
+ * doubles in the shortest form that reads back, with an exponent below 1e-6 and from 1e21 on.
  *
- * Most strings need no escape: a bit that was set when the string was made says so. Keys are kept quoted.
+ * Most strings need no escape: a bit that was set when the string was made says so. Keys are kept
+ * quoted.
  */
 #include "sim/base/base.h"
 
@@ -85,7 +86,9 @@ void json_write_string(struct str s, struct text *out)
         if (c < 0x80)
             write_escape(c, out);
         else
-            text_add(out, rune == 0x2028 ? S("\\u2028") : rune == 0x2029 ? S("\\u2029") : S("\\ufffd"));
+            text_add(out, rune == 0x2028   ? S("\\u2028")
+                          : rune == 0x2029 ? S("\\u2029")
+                                           : S("\\ufffd"));
         at += size;
         from = at;
     }
@@ -144,7 +147,8 @@ void json_write_double(double d, struct text *out)
     int digits = 0;
     do {
         (void)snprintf(buffer, sizeof(buffer), "%.*e", digits, d);
-    } while (++digits < DOUBLE_DIGITS_MAX && (strtod(buffer, NULL) < d || strtod(buffer, NULL) > d));
+    } while (++digits < DOUBLE_DIGITS_MAX &&
+             (strtod(buffer, NULL) < d || strtod(buffer, NULL) > d));
     double magnitude = fabs(d);
     if (magnitude > 0 && (magnitude < 1e-6 || magnitude >= 1e21)) {
         /* "1e-07" is "1e-7" in Go; positive exponents have two digits in both. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Object keys: one copy per identity, found by the hash of its content. Ids are dense per stored resource, so that
- * stores and caches are arrays; the id of a key that is gone is given out again. Ids depend on
- * history: no order and no output may come from them.
+ * Object keys: one copy per identity, found by the hash of its content. Ids are dense per stored
+ * resource, so that stores and caches are arrays; the id of a key that is gone is given out again.
+ * Ids depend on history: no order and no output may come from them.
  */
 #include "sim/base/base.h"
 
@@ -30,7 +30,8 @@ static struct {
 static bool key_equal(const void *probe, const void *item)
 {
     const struct object_key *a = probe, *b = item;
-    return a->resource == b->resource && str_equal(a->name, b->name) && str_equal(a->namespace, b->namespace);
+    return a->resource == b->resource && str_equal(a->name, b->name) &&
+           str_equal(a->namespace, b->namespace);
 }
 
 static struct id_pool *pool_of(const struct resource *resource)
@@ -67,7 +68,8 @@ static struct object_key *key_new(const struct object_key *probe)
     return k;
 }
 
-const struct object_key *object_key_of(const struct resource *resource, struct str namespace, struct str name)
+const struct object_key *object_key_of(const struct resource *resource, struct str namespace,
+                                       struct str name)
 {
     CHECK(resource && resource->storage);
     struct object_key probe = {
@@ -75,7 +77,8 @@ const struct object_key *object_key_of(const struct resource *resource, struct s
         .namespace = resource->storage->is_namespaced ? namespace : S(""),
         .name = name,
     };
-    uint64_t type = hash_pair(hash_bytes(probe.resource->group), hash_bytes(probe.resource->plural));
+    uint64_t type =
+        hash_pair(hash_bytes(probe.resource->group), hash_bytes(probe.resource->plural));
     probe.hash = hash_pair(hash_pair(type, hash_bytes(probe.namespace)), hash_bytes(name));
     struct object_key *k = index_get(&key_heap.keys, probe.hash, &probe);
     if (k) {
@@ -91,7 +94,8 @@ const struct object_key *object_key_of(const struct resource *resource, struct s
 
 const struct object_key *object_key_of_object(const struct resource *resource, struct value object)
 {
-    return object_key_of(resource, value_str(object_namespace(object)), value_str(object_name(object)));
+    return object_key_of(resource, value_str(object_namespace(object)),
+                         value_str(object_name(object)));
 }
 
 /* The key is const to all but its counter. */

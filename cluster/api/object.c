@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all objects have in common (ObjectMeta): reading names, versions, owners, conditions and times. Reading borrows.
+ * What all objects have in common (ObjectMeta): reading names, versions, owners, conditions and
+ * times. Reading borrows.
  *
  * Source: kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
  */
@@ -82,8 +83,9 @@ bool object_is_controlled_by(struct value o, struct value owner)
 
 struct value owner_reference_make(const struct resource *r, struct value owner)
 {
-    return value_pack("{apiVersion: %S, kind: %S, name: %v, uid: %v, controller: true, blockOwnerDeletion: true}",
-                      r->group_version, r->kind, value_keep(object_name(owner)), value_keep(object_uid(owner)));
+    return value_pack(
+        "{apiVersion: %S, kind: %S, name: %v, uid: %v, controller: true, blockOwnerDeletion: true}",
+        r->group_version, r->kind, value_keep(object_name(owner)), value_keep(object_uid(owner)));
 }
 
 /* ---- conditions ---- */

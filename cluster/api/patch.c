@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON patch and JSON merge patch, with the messages of the library that the API server uses (evanphx/json-patch v4).
- * Its habits are kept: negative indices count from the end of an array, `test` takes a missing member for
- * null, the whole document cannot be replaced.
+ * JSON patch and JSON merge patch, with the messages of the library that the API server uses
+ * (evanphx/json-patch v4). Its habits are kept: negative indices count from the end of an array,
+ * `test` takes a missing member for null, the whole document cannot be replaced.
  *
- * DEVIATION: `test` compares numbers by value and type (1 and 1.0 differ, 1.0 and 1.00 do not), not by their text.
+ * DEVIATION: `test` compares numbers by value and type (1 and 1.0 differ, 1.0 and 1.00 do not), not
+ * by their text.
  */
 #include "sim/base/base.h"
 
@@ -87,7 +88,8 @@ static struct value step_into(struct value container, struct str key)
     size_t index;
     if (value_kind(container) == VALUE_OBJECT)
         return value_get_key(container, key);
-    return part_index(key, value_count(container), &index) ? value_at(container, index) : VALUE_ABSENT;
+    return part_index(key, value_count(container), &index) ? value_at(container, index)
+                                                           : VALUE_ABSENT;
 }
 
 static bool is_container(struct value v)
@@ -147,7 +149,8 @@ static bool fail_index(struct patcher *p, struct str key)
     return refuse(p, "Unable to access invalid index: %" PRId64 ": invalid index referenced", n);
 }
 
-static bool container_add(struct patcher *p, const struct place *at, struct str path, struct value own_part)
+static bool container_add(struct patcher *p, const struct place *at, struct str path,
+                          struct value own_part)
 {
     struct str key = text_str(&at->key);
     size_t index = value_count(at->container);
@@ -194,7 +197,8 @@ static bool do_add(struct patcher *p, struct value operation, struct str path)
 {
     AUTO(place) struct place at = {0};
     if (!find(p, path, &at))
-        return refuse(p, "add operation does not apply: doc is missing path: \"%.*s\"" MISSING, STR_ARG(path));
+        return refuse(p, "add operation does not apply: doc is missing path: \"%.*s\"" MISSING,
+                      STR_ARG(path));
     text_printf(p->why, "error in add for path: '%.*s': ", STR_ARG(path));
     return container_add(p, &at, path, part_of(operation));
 }
@@ -203,7 +207,8 @@ static bool do_remove(struct patcher *p, struct str path)
 {
     AUTO(place) struct place at = {0};
     if (!find(p, path, &at))
-        return refuse(p, "remove operation does not apply: doc is missing path: \"%.*s\"" MISSING, STR_ARG(path));
+        return refuse(p, "remove operation does not apply: doc is missing path: \"%.*s\"" MISSING,
+                      STR_ARG(path));
     text_printf(p->why, "error in remove for path: '%.*s': ", STR_ARG(path));
     return container_remove(p, &at, path);
 }
@@ -212,10 +217,12 @@ static bool do_replace(struct patcher *p, struct value operation, struct str pat
 {
     AUTO(place) struct place at = {0};
     if (!find(p, path, &at))
-        return refuse(p, "replace operation does not apply: doc is missing path: %.*s" MISSING, STR_ARG(path));
+        return refuse(p, "replace operation does not apply: doc is missing path: %.*s" MISSING,
+                      STR_ARG(path));
     struct str key = text_str(&at.key);
     if (!value_is_present(step_into(at.container, key)))
-        return refuse(p, "replace operation does not apply: doc is missing key: %.*s" MISSING, STR_ARG(path));
+        return refuse(p, "replace operation does not apply: doc is missing key: %.*s" MISSING,
+                      STR_ARG(path));
     size_t index;
     struct value container = value_keep(at.container);
     if (value_kind(container) == VALUE_ARRAY && part_index(key, value_count(container), &index))
@@ -227,17 +234,20 @@ static bool do_replace(struct patcher *p, struct value operation, struct str pat
 }
 
 /* The value at `from`, borrowed; absent when there is none, and why says so. */
-static bool find_source(struct patcher *p, const char *name, struct str from, struct place *ret_place, struct value *ret_part)
+static bool find_source(struct patcher *p, const char *name, struct str from,
+                        struct place *ret_place, struct value *ret_part)
 {
     if (!find(p, from, ret_place))
-        return refuse(p, "%s operation does not apply: doc is missing from path: %.*s" MISSING, name, STR_ARG(from));
+        return refuse(p, "%s operation does not apply: doc is missing from path: %.*s" MISSING,
+                      name, STR_ARG(from));
     struct str key = text_str(&ret_place->key);
     *ret_part = step_into(ret_place->container, key);
     if (value_is_present(*ret_part))
         return true;
     bool is_move = strcmp(name, "move") == 0;
     struct str shown = is_move ? key : from;
-    text_printf(p->why, "error in %s for %s: '%.*s': ", name, is_move ? "path" : "from", STR_ARG(shown));
+    text_printf(p->why, "error in %s for %s: '%.*s': ", name, is_move ? "path" : "from",
+                STR_ARG(shown));
     if (value_kind(ret_place->container) == VALUE_ARRAY)
         return fail_index(p, key);
     return refuse(p, "unable to get nonexistent key: %.*s" MISSING, STR_ARG(key));
@@ -257,7 +267,9 @@ static bool do_move(struct patcher *p, struct str from, struct str path)
     }
     if (!find(p, path, &target)) {
         value_drop(part);
-        return refuse(p, "move operation does not apply: doc is missing destination path: %.*s" MISSING, STR_ARG(path));
+        return refuse(
+            p, "move operation does not apply: doc is missing destination path: %.*s" MISSING,
+            STR_ARG(path));
     }
     text_printf(p->why, "error in move for path: '%.*s': ", STR_ARG(path));
     return container_add(p, &target, path, part);
@@ -271,12 +283,16 @@ static bool do_copy(struct patcher *p, struct str from, struct str path)
     if (!find_source(p, "copy", from, &source, &part))
         return false;
     if (!find(p, path, &target))
-        return refuse(p, "copy operation does not apply: doc is missing destination path: %.*s" MISSING, STR_ARG(path));
+        return refuse(
+            p, "copy operation does not apply: doc is missing destination path: %.*s" MISSING,
+            STR_ARG(path));
     AUTO(text) struct text size = {0};
     json_write(part, &size);
     p->copied_bytes += size.size;
     if (p->copied_bytes > JSON_PATCH_COPY_BYTES_MAX)
-        return refuse(p, "Unable to complete the copy, the accumulated size increase of copy is %zu, exceeding the limit %d",
+        return refuse(p,
+                      "Unable to complete the copy, the accumulated size increase of copy is %zu, "
+                      "exceeding the limit %d",
                       p->copied_bytes, JSON_PATCH_COPY_BYTES_MAX);
     text_add(p->why, S("error while adding value during copy: "));
     return container_add(p, &target, path, value_keep(part));
@@ -286,7 +302,8 @@ static bool do_test(struct patcher *p, struct value operation, struct str path)
 {
     AUTO(place) struct place at = {0};
     if (!find(p, path, &at))
-        return refuse(p, "test operation does not apply: is missing path: %.*s" MISSING, STR_ARG(path));
+        return refuse(p, "test operation does not apply: is missing path: %.*s" MISSING,
+                      STR_ARG(path));
     struct str key = text_str(&at.key);
     struct value found = step_into(at.container, key);
     if (value_kind(at.container) == VALUE_ARRAY && !value_is_present(found)) {
@@ -304,15 +321,19 @@ static bool do_test(struct patcher *p, struct value operation, struct str path)
 static bool apply_operation(struct patcher *p, struct value operation)
 {
     struct str kind = value_str(value_get_key(operation, S("op")));
-    struct value path_value = value_get(operation, ATOM_path), from_value = value_get(operation, ATOM_from);
+    struct value path_value = value_get(operation, ATOM_path),
+                 from_value = value_get(operation, ATOM_from);
     struct str path = value_str(path_value), from = value_str(from_value);
     bool needs_from = str_equal(kind, S("move")) || str_equal(kind, S("copy"));
     bool is_short = str_equal(kind, S("add")) || str_equal(kind, S("remove"));
-    bool is_known = needs_from || is_short || str_equal(kind, S("replace")) || str_equal(kind, S("test"));
+    bool is_known =
+        needs_from || is_short || str_equal(kind, S("replace")) || str_equal(kind, S("test"));
     if (!is_known)
         return refuse(p, "Unexpected kind: %.*s", STR_ARG(kind.size ? kind : S("unknown")));
     if (needs_from && !value_is_present(from_value))
-        return refuse(p, "%.*s operation failed to decode from: operation, missing from field" MISSING, STR_ARG(kind));
+        return refuse(p,
+                      "%.*s operation failed to decode from: operation, missing from field" MISSING,
+                      STR_ARG(kind));
     if (!value_is_present(path_value))
         return refuse(p, "%.*s operation failed to decode path: %smissing value", STR_ARG(kind),
                       is_short ? "" : "operation missing path field: ");
@@ -330,8 +351,9 @@ static bool apply_operation(struct patcher *p, struct value operation)
 static const char *go_kind(struct value v)
 {
     static const char *const names[] = {
-        [VALUE_NONE] = "null",     [VALUE_NULL] = "null",     [VALUE_BOOL] = "bool",   [VALUE_INTEGER] = "number",
-        [VALUE_DOUBLE] = "number", [VALUE_STRING] = "string", [VALUE_ARRAY] = "array", [VALUE_OBJECT] = "object",
+        [VALUE_NONE] = "null",      [VALUE_NULL] = "null",     [VALUE_BOOL] = "bool",
+        [VALUE_INTEGER] = "number", [VALUE_DOUBLE] = "number", [VALUE_STRING] = "string",
+        [VALUE_ARRAY] = "array",    [VALUE_OBJECT] = "object",
     };
     return names[value_kind(v)];
 }
@@ -340,19 +362,27 @@ static bool is_well_formed(struct value patch, struct text *why)
 {
     static const char *const fields[] = {"op", "path", "from"};
     if (value_kind(patch) != VALUE_ARRAY) {
-        text_printf(why, "error decoding patch: json: cannot unmarshal %s into Go value of type []handlers.jsonPatchOp", go_kind(patch));
+        text_printf(why,
+                    "error decoding patch: json: cannot unmarshal %s into Go value of type "
+                    "[]handlers.jsonPatchOp",
+                    go_kind(patch));
         return false;
     }
     for (size_t i = 0; i < value_count(patch); i++) {
         struct value operation = value_at(patch, i);
         if (value_kind(operation) != VALUE_OBJECT) {
-            text_printf(why, "error decoding patch: json: cannot unmarshal %s into Go value of type handlers.jsonPatchOp", go_kind(operation));
+            text_printf(why,
+                        "error decoding patch: json: cannot unmarshal %s into Go value of type "
+                        "handlers.jsonPatchOp",
+                        go_kind(operation));
             return false;
         }
         for (size_t f = 0; f < ARRAY_COUNT(fields); f++) {
             struct value field = value_get_key(operation, str_from(fields[f]));
             if (value_kind(field) > VALUE_NULL && value_kind(field) != VALUE_STRING) {
-                text_printf(why, "error decoding patch: json: cannot unmarshal %s into Go struct field jsonPatchOp.%s of type string",
+                text_printf(why,
+                            "error decoding patch: json: cannot unmarshal %s into Go struct field "
+                            "jsonPatchOp.%s of type string",
                             go_kind(field), fields[f]);
                 return false;
             }
@@ -361,7 +391,8 @@ static bool is_well_formed(struct value patch, struct text *why)
     return true;
 }
 
-enum patch_result json_patch_apply(struct value own_original, struct value patch, struct value *ret_value, struct text *why)
+enum patch_result json_patch_apply(struct value own_original, struct value patch,
+                                   struct value *ret_value, struct text *why)
 {
     AUTO(text) struct text operation_why = {0};
     struct patcher p = {.document = own_original, .why = &operation_why};
@@ -370,7 +401,8 @@ enum patch_result json_patch_apply(struct value own_original, struct value patch
     if (!is_well_formed(patch, &operation_why)) {
         result = PATCH_MALFORMED;
     } else if (count > JSON_PATCH_OPERATIONS_MAX) {
-        text_printf(&operation_why, "The allowed maximum operations in a JSON patch is %d, got %zu", JSON_PATCH_OPERATIONS_MAX, count);
+        text_printf(&operation_why, "The allowed maximum operations in a JSON patch is %d, got %zu",
+                    JSON_PATCH_OPERATIONS_MAX, count);
         result = PATCH_TOO_LARGE;
     }
     for (size_t i = 0; i < count && result == PATCH_APPLIED; i++) {
@@ -417,7 +449,8 @@ struct value merge_patch_apply(struct value own_original, struct value patch)
         if (value_kind(part) == VALUE_NULL)
             own_original = value_set_key(own_original, key, VALUE_ABSENT);
         else if (value_kind(part) == VALUE_OBJECT)
-            own_original = value_set_key(own_original, key, merge_patch_apply(value_keep(old), part));
+            own_original =
+                value_set_key(own_original, key, merge_patch_apply(value_keep(old), part));
         else if (!value_equal(old, part))
             own_original = value_set_key(own_original, key, value_keep(part));
     }

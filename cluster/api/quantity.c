@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * resource.Quantity, exactly: a decimal number of any size that Kubernetes meets, in nano units, never a float.
+ * resource.Quantity, exactly: a decimal number of any size that Kubernetes meets, in nano units,
+ * never a float.
  *
- * A number is kept as limbs in base 10^9, the lowest of which is the fraction: what is finer than nano is rounded away from
- * zero when read, as Kubernetes does. The canonical form has no fraction and the largest suffix; binary quantities that are
- * not whole or are below 1024 are shown in decimal. Two habits of the original are kept: a text that looks canonical is
- * given back as it was written ("+5", "05"), and a binary quantity is capped at 2^63-1 when read.
+ * A number is kept as limbs in base 10^9, the lowest of which is the fraction: what is finer than
+ * nano is rounded away from zero when read, as Kubernetes does. The canonical form has no fraction
+ * and the largest suffix; binary quantities that are not whole or are below 1024 are shown in
+ * decimal. Two habits of the original are kept: a text that looks canonical is given back as it was
+ * written ("+5", "05"), and a binary quantity is capped at 2^63-1 when read.
  *
- * DEVIATION: numbers of more than 99 digits are refused; the original holds any, at the cost of unbounded memory.
+ * DEVIATION: numbers of more than 99 digits are refused; the original holds any, at the cost of
+ * unbounded memory.
  *
- * Source: kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ and apimachinery/pkg/api/resource.
+ * Source: kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ and
+ * apimachinery/pkg/api/resource.
  */
 #include "sim/base/base.h"
 
@@ -19,14 +23,15 @@
 
 #define BASE 1000000000u
 #define BASE_DIGITS 9
-#define LIMBS 12          /* the fraction and 99 digits */
-#define WORK_LIMBS 26     /* while reading */
+#define LIMBS 12      /* the fraction and 99 digits */
+#define WORK_LIMBS 26 /* while reading */
 #define DIGITS_MAX 108
 #define EXPONENT_MAX 200
-#define FAST_DIGITS 18    /* what Kubernetes' 64-bit way takes */
+#define FAST_DIGITS 18 /* what Kubernetes' 64-bit way takes */
 #define FAST_BINARY_DIGITS 15
 
-#define ERROR_FORMAT "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+#define ERROR_FORMAT                                                                               \
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 #define ERROR_NUMERIC "unable to parse numeric part of quantity"
 #define ERROR_SUFFIX "unable to parse quantity's suffix"
 
@@ -162,10 +167,12 @@ static bool suffix_meaning(struct str s, enum format *ret_format, int64_t *ret_e
         enum format format;
         int exponent;
     } suffixes[] = {
-        {"", FORMAT_DECIMAL, 0},   {"n", FORMAT_DECIMAL, -9},  {"u", FORMAT_DECIMAL, -6}, {"m", FORMAT_DECIMAL, -3},
-        {"k", FORMAT_DECIMAL, 3},  {"M", FORMAT_DECIMAL, 6},   {"G", FORMAT_DECIMAL, 9},  {"T", FORMAT_DECIMAL, 12},
-        {"P", FORMAT_DECIMAL, 15}, {"E", FORMAT_DECIMAL, 18},  {"Ki", FORMAT_BINARY, 10}, {"Mi", FORMAT_BINARY, 20},
-        {"Gi", FORMAT_BINARY, 30}, {"Ti", FORMAT_BINARY, 40},  {"Pi", FORMAT_BINARY, 50}, {"Ei", FORMAT_BINARY, 60},
+        {"", FORMAT_DECIMAL, 0},   {"n", FORMAT_DECIMAL, -9}, {"u", FORMAT_DECIMAL, -6},
+        {"m", FORMAT_DECIMAL, -3}, {"k", FORMAT_DECIMAL, 3},  {"M", FORMAT_DECIMAL, 6},
+        {"G", FORMAT_DECIMAL, 9},  {"T", FORMAT_DECIMAL, 12}, {"P", FORMAT_DECIMAL, 15},
+        {"E", FORMAT_DECIMAL, 18}, {"Ki", FORMAT_BINARY, 10}, {"Mi", FORMAT_BINARY, 20},
+        {"Gi", FORMAT_BINARY, 30}, {"Ti", FORMAT_BINARY, 40}, {"Pi", FORMAT_BINARY, 50},
+        {"Ei", FORMAT_BINARY, 60},
     };
     for (size_t i = 0; i < ARRAY_COUNT(suffixes); i++)
         if (str_equal(s, str_from(suffixes[i].text))) {
@@ -177,7 +184,8 @@ static bool suffix_meaning(struct str s, enum format *ret_format, int64_t *ret_e
         return false;
     *ret_format = FORMAT_EXPONENT;
     struct str digits = str_slice(s, s.bytes[1] == '+' ? 2 : 1, s.size);
-    return digits.size && (s.bytes[1] != '+' || is_digit(digits.bytes[0])) && str_to_int64(digits, ret_exponent);
+    return digits.size && (s.bytes[1] != '+' || is_digit(digits.bytes[0])) &&
+           str_to_int64(digits, ret_exponent);
 }
 
 /* n * 10^power, rounded away from zero; false when too large. */
@@ -221,7 +229,8 @@ static bool is_as_written(const struct parts *p, enum format format, int64_t exp
         return false;
     size_t zeros = 0;
     for (size_t i = 0; i < digits && i < 3; i++) {
-        size_t from_end = i < p->denom.size ? p->denom.size - 1 - i : num_size - 1 - (i - p->denom.size);
+        size_t from_end =
+            i < p->denom.size ? p->denom.size - 1 - i : num_size - 1 - (i - p->denom.size);
         char c = i < p->denom.size ? p->denom.bytes[from_end] : p->num.bytes[from_end];
         zeros += c == '0';
     }
@@ -234,7 +243,8 @@ static bool is_slow(const struct parts *p, enum format format, int64_t exponent)
     int64_t num = p->num.size ? (int64_t)p->num.size : 1;
     if (format == FORMAT_BINARY)
         return p->denom.size || FAST_BINARY_DIGITS - num - exponent * 3 / 10 - 1 < 0;
-    return num + (int64_t)p->denom.size > FAST_DIGITS || exponent - (int64_t)p->denom.size < -BASE_DIGITS;
+    return num + (int64_t)p->denom.size > FAST_DIGITS ||
+           exponent - (int64_t)p->denom.size < -BASE_DIGITS;
 }
 
 static const char *parse(struct str s, struct number *n)
@@ -314,7 +324,8 @@ static void write_binary(struct number *n, struct text *out)
 {
     static const char *const suffixes[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
     size_t exponent = 0;
-    memmove(n->limbs, n->limbs + 1, (WORK_LIMBS - 1) * sizeof(n->limbs[0])); /* whole units: the fraction is zero */
+    memmove(n->limbs, n->limbs + 1,
+            (WORK_LIMBS - 1) * sizeof(n->limbs[0])); /* whole units: the fraction is zero */
     n->limbs[WORK_LIMBS - 1] = 0;
     while (exponent + 1 < ARRAY_COUNT(suffixes) && divides(n, 1024)) {
         divide(n, 1024);

@@ -2,9 +2,9 @@
  *
  * The messages between a client and an API server: making them and giving back what they hold.
  *
- * Sizes on the wire are estimates (a header, and a share per object): computing the exact size would cost a
- * serialisation per message. DEVIATION: bandwidth and size limits see these estimates, not the exact JSON or
- * protobuf size, for speed.
+ * Sizes on the wire are estimates (a header, and a share per object): computing the exact size
+ * would cost a serialisation per message. DEVIATION: bandwidth and size limits see these estimates,
+ * not the exact JSON or protobuf size, for speed.
  */
 #include "sim/base/base.h"
 
@@ -27,11 +27,14 @@ static uint64_t response_digest(const struct message *m);
 static uint64_t watch_event_digest(const struct message *m);
 static uint64_t cancel_digest(const struct message *m);
 
-const struct message_type request_message = {"request", MESSAGE_REQUEST, request_release, request_digest};
-const struct message_type response_message = {"response", MESSAGE_RESPONSE, response_release, response_digest};
-const struct message_type watch_event_message = {"watch-event", MESSAGE_WATCH_EVENT, watch_event_release,
-                                                 watch_event_digest};
-const struct message_type cancel_message = {"cancel", MESSAGE_CANCEL, cancel_release, cancel_digest};
+const struct message_type request_message = {"request", MESSAGE_REQUEST, request_release,
+                                             request_digest};
+const struct message_type response_message = {"response", MESSAGE_RESPONSE, response_release,
+                                              response_digest};
+const struct message_type watch_event_message = {"watch-event", MESSAGE_WATCH_EVENT,
+                                                 watch_event_release, watch_event_digest};
+const struct message_type cancel_message = {"cancel", MESSAGE_CANCEL, cancel_release,
+                                            cancel_digest};
 
 static uint32_t body_size(struct value body)
 {
@@ -124,7 +127,8 @@ static void request_release(struct message *m)
 static uint64_t request_digest(const struct message *m)
 {
     const struct request *r = (const struct request *)m;
-    uint64_t h = hash_pair(r->id, (uint64_t)r->verb << 32 | (uint64_t)r->subresource << 24 | (uint64_t)r->patch_type);
+    uint64_t h = hash_pair(r->id, (uint64_t)r->verb << 32 | (uint64_t)r->subresource << 24 |
+                                      (uint64_t)r->patch_type);
     h = hash_pair(h, r->key ? r->key->hash : value_hash(r->namespace));
     h = hash_pair(h, hash_bytes(r->resource->qualified));
     return hash_pair(h, body_digest(r->body));
@@ -177,7 +181,8 @@ struct str response_message_text(const struct response *r)
 
 /* ---- events of a watch ---- */
 
-struct watch_event *watch_event_new(uint64_t id, enum watch_event_type type, struct value own_object)
+struct watch_event *watch_event_new(uint64_t id, enum watch_event_type type,
+                                    struct value own_object)
 {
     struct watch_event *e = mem_new(struct watch_event);
     message_init(&e->message, &watch_event_message, body_size(own_object));
@@ -224,7 +229,8 @@ static uint64_t cancel_digest(const struct message *m)
 /* ---- credentials: one block each ---- */
 
 /* Room for `size` more bytes behind the struct. */
-static struct credential *credential_new(size_t groups, size_t bytes, struct str **ret_groups, char **ret_bytes)
+static struct credential *credential_new(size_t groups, size_t bytes, struct str **ret_groups,
+                                         char **ret_bytes)
 {
     size_t head = sizeof(struct credential) + groups * sizeof(struct str);
     char *block = mem_allocate(1, head + bytes);
@@ -244,7 +250,8 @@ static struct str copy_into(char **bytes, struct str s)
     return (struct str){at, s.size};
 }
 
-const struct credential *credential_certificate(struct str user, const struct str *groups, size_t group_count)
+const struct credential *credential_certificate(struct str user, const struct str *groups,
+                                                size_t group_count)
 {
     size_t size = user.size + 1;
     for (size_t i = 0; i < group_count; i++)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Label selectors. The grammar, the messages and the meaning are those of apimachinery/pkg/labels: "in", "notin",
- * "exists" and "does not exist" beside equality; a label that is missing satisfies != and notin; requirements
- * are kept sorted by key. A compiled requirement has its key as an atom and its values as words, so matching is
- * a lookup and mostly one comparison.
+ * Label selectors. The grammar, the messages and the meaning are those of apimachinery/pkg/labels:
+ * "in", "notin", "exists" and "does not exist" beside equality; a label that is missing satisfies
+ * != and notin; requirements are kept sorted by key. A compiled requirement has its key as an atom
+ * and its values as words, so matching is a lookup and mostly one comparison.
  *
  * Source: kubernetes.io/docs/concepts/overview/working-with-objects/labels/
  */
@@ -18,8 +18,7 @@
 
 #define TEXT_OPERATORS "in, notin, =, ==, !=, gt, lt"
 
-enum operator
-{
+enum operator{
     OPERATOR_IN,
     OPERATOR_NOT_IN,
     OPERATOR_EQUALS,
@@ -74,7 +73,8 @@ static int by_key(const void *a, const void *b, void *context)
 
 static struct label_selector *finish(struct label_selector *s)
 {
-    sort_stable(s->requirements.items, s->requirements.count, sizeof(s->requirements.items[0]), by_key, NULL);
+    sort_stable(s->requirements.items, s->requirements.count, sizeof(s->requirements.items[0]),
+                by_key, NULL);
     return s;
 }
 
@@ -92,14 +92,14 @@ struct label_selector *label_selector_from_map(struct value labels)
 {
     struct label_selector *s = mem_new(struct label_selector);
     for (size_t i = 0; i < value_count(labels); i++) {
-        struct requirement r = {.key = value_key_atom_at(labels, i), .operator = OPERATOR_EQUALS};
+        struct requirement r = {.key = value_key_atom_at(labels, i), .operator= OPERATOR_EQUALS };
         requirement_add(&r, value_keep(value_member_at(labels, i)));
         vec_push(&s->requirements, r);
     }
     return finish(s);
 }
 
-static bool expression_operator(struct value name, enum operator *ret_operator)
+static bool expression_operator(struct value name, enum operator* ret_operator)
 {
     static const struct {
         const char *name;
@@ -121,7 +121,8 @@ static bool add_expression(struct label_selector *s, struct value expression, st
     struct requirement r = {.key = atom_of(VALUE_STR(expression, key))};
     struct value name = value_get(expression, ATOM_operator);
     if (!expression_operator(name, &r.operator)) {
-        text_printf(why, "\"%.*s\" is not a valid label selector operator", STR_ARG(value_str(name)));
+        text_printf(why, "\"%.*s\" is not a valid label selector operator",
+                    STR_ARG(value_str(name)));
         return false;
     }
     struct value values = value_get(expression, ATOM_values);
@@ -139,7 +140,7 @@ static bool add_object(struct label_selector *s, struct value selector, struct t
 {
     struct value labels = value_get(selector, ATOM_matchLabels);
     for (size_t i = 0; i < value_count(labels); i++) {
-        struct requirement r = {.key = value_key_atom_at(labels, i), .operator = OPERATOR_EQUALS};
+        struct requirement r = {.key = value_key_atom_at(labels, i), .operator= OPERATOR_EQUALS };
         requirement_add(&r, value_keep(value_member_at(labels, i)));
         if (!requirement_check(&r, why)) {
             requirement_release(&r);
@@ -224,7 +225,8 @@ bool label_selector_object_matches(struct value selector, struct value labels)
         return false;
     struct value wanted = value_get(selector, ATOM_matchLabels);
     for (size_t i = 0; i < value_count(wanted); i++)
-        if (!value_equal(value_get_key(labels, value_key_at(wanted, i)), value_member_at(wanted, i)))
+        if (!value_equal(value_get_key(labels, value_key_at(wanted, i)),
+                         value_member_at(wanted, i)))
             return false;
     if (value_count(value_get(selector, ATOM_matchExpressions)) == 0)
         return true;
@@ -239,11 +241,11 @@ bool label_selector_object_matches(struct value selector, struct value labels)
 static void requirement_text(const struct requirement *r, struct text *out)
 {
     static const char *const signs[] = {
-        [OPERATOR_IN] = " in (",         [OPERATOR_NOT_IN] = " notin (",   [OPERATOR_EQUALS] = "=",
-        [OPERATOR_DOUBLE_EQUALS] = "==", [OPERATOR_NOT_EQUALS] = "!=",     [OPERATOR_GREATER] = ">",
-        [OPERATOR_LESS] = "<",           [OPERATOR_EXISTS] = "",           [OPERATOR_NOT_EXISTS] = "",
+        [OPERATOR_IN] = " in (",         [OPERATOR_NOT_IN] = " notin (", [OPERATOR_EQUALS] = "=",
+        [OPERATOR_DOUBLE_EQUALS] = "==", [OPERATOR_NOT_EQUALS] = "!=",   [OPERATOR_GREATER] = ">",
+        [OPERATOR_LESS] = "<",           [OPERATOR_EXISTS] = "",         [OPERATOR_NOT_EXISTS] = "",
     };
-    if (r->operator == OPERATOR_NOT_EXISTS)
+    if (r->operator== OPERATOR_NOT_EXISTS)
         text_add_byte(out, '!');
     text_add(out, atom_text(r->key));
     text_add(out, str_from(signs[r->operator]));
@@ -252,7 +254,7 @@ static void requirement_text(const struct requirement *r, struct text *out)
             text_add_byte(out, ',');
         text_add(out, value_str(r->values.items[i]));
     }
-    if (r->operator == OPERATOR_IN || r->operator == OPERATOR_NOT_IN)
+    if (r->operator== OPERATOR_IN || r->operator== OPERATOR_NOT_IN)
         text_add_byte(out, ')');
 }
 
@@ -267,7 +269,8 @@ void label_selector_text(const struct label_selector *s, struct text *out)
 
 /* ---- checking ---- */
 
-static void complain(struct text *all, size_t *count, const char *path, struct str bad, const char *why)
+static void complain(struct text *all, size_t *count, const char *path, struct str bad,
+                     const char *why)
 {
     if ((*count)++)
         text_add(all, S(", "));
@@ -278,8 +281,8 @@ static void check_values(struct requirement *r, struct text *all, size_t *count)
 {
     size_t values = r->values.count;
     const char *why = NULL;
-    bool is_set = r->operator == OPERATOR_IN || r->operator == OPERATOR_NOT_IN;
-    bool is_existence = r->operator == OPERATOR_EXISTS || r->operator == OPERATOR_NOT_EXISTS;
+    bool is_set = r->operator== OPERATOR_IN || r->operator== OPERATOR_NOT_IN;
+    bool is_existence = r->operator== OPERATOR_EXISTS || r->operator== OPERATOR_NOT_EXISTS;
     if (is_set && values == 0)
         why = "for 'in', 'notin' operators, values set can't be empty";
     else if (is_existence && values > 0)
@@ -308,7 +311,7 @@ static bool requirement_check(struct requirement *r, struct text *why)
         struct value v = r->values.items[i];
         AUTO(text) struct text path = {0};
         text_printf(&path, "values[%zu]", i);
-        bool is_bound = r->operator == OPERATOR_GREATER || r->operator == OPERATOR_LESS;
+        bool is_bound = r->operator== OPERATOR_GREATER || r->operator== OPERATOR_LESS;
         if (is_bound && !str_to_int64(value_str(v), &r->bound))
             complain(&all, &count, text_c(&path), value_str(v),
                      "for 'Gt', 'Lt' operators, the value must be an integer");
@@ -383,7 +386,8 @@ static enum token special_token(struct str s, size_t *size)
 }
 
 /* The next token; words "in" and "notin" are operators only where one may stand. */
-static enum token peek(const struct parser *p, bool is_operator_place, struct str *ret_literal, size_t *ret_next)
+static enum token peek(const struct parser *p, bool is_operator_place, struct str *ret_literal,
+                       size_t *ret_next)
 {
     size_t at = p->at;
     while (at < p->text.size && is_blank(p->text.bytes[at]))
@@ -397,7 +401,8 @@ static enum token peek(const struct parser *p, bool is_operator_place, struct st
         token = special_token(str_slice(p->text, at, p->text.size), &size);
         at += size;
     } else {
-        while (at < p->text.size && p->text.bytes[at] && !is_special(p->text.bytes[at]) && !is_blank(p->text.bytes[at]))
+        while (at < p->text.size && p->text.bytes[at] && !is_special(p->text.bytes[at]) &&
+               !is_blank(p->text.bytes[at]))
             at++;
     }
     *ret_literal = str_slice(p->text, from, at);
@@ -450,7 +455,7 @@ static bool parse_key(struct parser *p, struct requirement *r, bool *ret_is_comp
     }
     r->key = atom_of(literal);
     token = look(p, &next);
-    r->operator = is_not ? OPERATOR_NOT_EXISTS : OPERATOR_EXISTS;
+    r->operator= is_not ? OPERATOR_NOT_EXISTS : OPERATOR_EXISTS;
     *ret_is_complete = is_not || token == TOKEN_END || token == TOKEN_COMMA;
     return true;
 }
@@ -460,25 +465,25 @@ static bool parse_operator(struct parser *p, struct requirement *r)
     struct str literal;
     switch (take(p, true, &literal)) {
     case TOKEN_IN:
-        r->operator = OPERATOR_IN;
+        r->operator= OPERATOR_IN;
         return true;
     case TOKEN_NOT_IN:
-        r->operator = OPERATOR_NOT_IN;
+        r->operator= OPERATOR_NOT_IN;
         return true;
     case TOKEN_EQUALS:
-        r->operator = OPERATOR_EQUALS;
+        r->operator= OPERATOR_EQUALS;
         return true;
     case TOKEN_DOUBLE_EQUALS:
-        r->operator = OPERATOR_DOUBLE_EQUALS;
+        r->operator= OPERATOR_DOUBLE_EQUALS;
         return true;
     case TOKEN_NOT_EQUALS:
-        r->operator = OPERATOR_NOT_EQUALS;
+        r->operator= OPERATOR_NOT_EQUALS;
         return true;
     case TOKEN_GREATER:
-        r->operator = OPERATOR_GREATER;
+        r->operator= OPERATOR_GREATER;
         return true;
     case TOKEN_LESS:
-        r->operator = OPERATOR_LESS;
+        r->operator= OPERATOR_LESS;
         return true;
     case TOKEN_ERROR:
     case TOKEN_END:
@@ -506,7 +511,8 @@ static bool parse_exact(struct parser *p, struct requirement *r)
     return true;
 }
 
-/* What stands between the parentheses; empty items are empty texts. Stops before the closing one. */
+/* What stands between the parentheses; empty items are empty texts. Stops before the closing one.
+ */
 static bool parse_items(struct parser *p, struct requirement *r)
 {
     for (;;) {
@@ -558,7 +564,7 @@ static bool parse_requirement(struct parser *p, struct requirement *r)
     if (!is_complete) {
         if (!parse_operator(p, r))
             return false;
-        bool is_set = r->operator == OPERATOR_IN || r->operator == OPERATOR_NOT_IN;
+        bool is_set = r->operator== OPERATOR_IN || r->operator== OPERATOR_NOT_IN;
         if (!(is_set ? parse_set(p, r) : parse_exact(p, r)))
             return false;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * UTF-8, with Go's rules for what is not: overlong forms, surrogates and runes beyond U+10FFFF are invalid, and
- * decoding goes on one byte further.
+ * UTF-8, with Go's rules for what is not: overlong forms, surrogates and runes beyond U+10FFFF are
+ * invalid, and decoding goes on one byte further.
  */
 #include "sim/base/base.h"
 

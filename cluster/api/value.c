@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values: making them and reading them. The layout of words and nodes is in value_heap.h; the other topics have their
- * own files: value_heap.c (memory, references), value_atom.c, value_shape.c, value_string.c (strings in
- * words), value_write.c (copy on write), value_compare.c, value_share.c (one copy of equal parts), value_pack.c.
+ * Values: making them and reading them. The layout of words and nodes is in value_heap.h; the other
+ * topics have their own files: value_heap.c (memory, references), value_atom.c, value_shape.c,
+ * value_string.c (strings in words), value_write.c (copy on write), value_compare.c, value_share.c
+ * (one copy of equal parts), value_pack.c.
  *
- * An object is either a struct (a shape and one word a key) or a dict (pairs of key and value) when its keys are
- * data. Both keep their members in order of the keys' bytes; no caller can tell them apart.
+ * An object is either a struct (a shape and one word a key) or a dict (pairs of key and value) when
+ * its keys are data. Both keep their members in order of the keys' bytes; no caller can tell them
+ * apart.
  */
 #include "sim/base/base.h"
 

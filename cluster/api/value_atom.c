@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Atoms: interned keys, for ever. Those of atoms.def come first, in its order, so that their numbers are the
- * constants of value.h. A number says nothing about order: keys are compared by their bytes.
+ * Atoms: interned keys, for ever. Those of atoms.def come first, in its order, so that their
+ * numbers are the constants of value.h. A number says nothing about order: keys are compared by
+ * their bytes.
  *
- * Keys that arrive from outside are interned too, up to ATOMS_MAX; past it, and for keys that are data (FieldsV1's
- * k:{...} and v:..., very long ones), objects become dicts, which hold their keys themselves.
+ * Keys that arrive from outside are interned too, up to ATOMS_MAX; past it, and for keys that are
+ * data (FieldsV1's k:{...} and v:..., very long ones), objects become dicts, which hold their keys
+ * themselves.
  */
 #include "sim/base/base.h"
 

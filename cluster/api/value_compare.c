@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Equality, order and hash of values, by content alone: a struct and a dict with the same members are equal, and no
- * number of an atom, shape or address takes part.
+ * Equality, order and hash of values, by content alone: a struct and a dict with the same members
+ * are equal, and no number of an atom, shape or address takes part.
  */
 #include "sim/base/base.h"
 
@@ -53,7 +53,8 @@ bool value_equal(struct value a, struct value b)
         return false;
     if (word_tag(a) == TAG_STRING && word_tag(b) == TAG_STRING) {
         const struct string_node *x = word_string(a), *y = word_string(b);
-        return x->head.info == y->head.info && memcmp(x->bytes, y->bytes, x->head.info & STRING_SIZE_MASK) == 0;
+        return x->head.info == y->head.info &&
+               memcmp(x->bytes, y->bytes, x->head.info & STRING_SIZE_MASK) == 0;
     }
     enum value_kind kind = value_kind(a);
     if (kind != value_kind(b))
@@ -154,7 +155,8 @@ uint64_t value_hash(struct value v)
         return h;
     case VALUE_OBJECT:
         for (size_t i = 0; i < value_count(v); i++)
-            h = hash_pair(hash_pair(h, hash_bytes(value_key_at(v, i))), value_hash(value_member_at(v, i)));
+            h = hash_pair(hash_pair(h, hash_bytes(value_key_at(v, i))),
+                          value_hash(value_member_at(v, i)));
         return h;
     }
     return hash_mix(h);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The heap of value nodes: process-wide, as malloc's is. It influences memory and speed, never results.
+ * The heap of value nodes: process-wide, as malloc's is. It influences memory and speed, never
+ * results.
  *
- * Nodes are small and many (some 30 for a pod), so they come from large chunks by size class: multiples of 8 bytes up to
- * 512, then four classes a doubling, then plain blocks. A freed node goes to its class' list. Builds for
- * AddressSanitizer take each node from malloc, so that a use after free is seen; -DVALUE_MALLOC does the same
- * for valgrind. Either way the same trees result.
+ * Nodes are small and many (some 30 for a pod), so they come from large chunks by size class:
+ * multiples of 8 bytes up to 512, then four classes a doubling, then plain blocks. A freed node
+ * goes to its class' list. Builds for AddressSanitizer take each node from malloc, so that a use
+ * after free is seen; -DVALUE_MALLOC does the same for valgrind. Either way the same trees result.
  *
- * Life: a node counts its references. The count sticks at 2^30 (that node then lives for ever) rather than
- * wrap. When it falls to zero the node's children are dropped through an explicit work list: a tree of any depth is freed
- * without recursion.
+ * Life: a node counts its references. The count sticks at 2^30 (that node then lives for ever)
+ * rather than wrap. When it falls to zero the node's children are dropped through an explicit work
+ * list: a tree of any depth is freed without recursion.
  */
 #include "sim/base/base.h"
 

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Private to the value_*.c files, json.c and yaml.c: how a word and a node look, atoms, shapes and the heap of nodes.
- * Everybody else uses value.h.
+ * Private to the value_*.c files, json.c and yaml.c: how a word and a node look, atoms, shapes and
+ * the heap of nodes. Everybody else uses value.h.
  *
  * A word's low three bits say what it is:
  *
  *     0 special   0 absent, 8 null, 16 false, 24 true
  *     1 integer   61 bits, signed
- *     2 inline    a string of up to 7 bytes: length in bits 3-5, bit 6 "needs no escaping", bytes 1..7
- *     3 packed    a string that formatting gives back byte for byte: RFC 3339 seconds or microseconds,
- *                 a decimal number; the sort in bits 3-4, the number above
- *     4 string    -> node: length, "needs no escaping", bytes
- *     5 array     -> node: count, words
- *     6 struct    -> node: shape, one word per key of the shape
- *     7 other     -> node: a dict (pairs of key word and value word, sorted by key), a boxed integer, a double
+ *     2 inline    a string of up to 7 bytes: length in bits 3-5, bit 6 "needs no escaping",
+ * bytes 1..7 3 packed    a string that formatting gives back byte for byte: RFC 3339 seconds or
+ * microseconds, a decimal number; the sort in bits 3-4, the number above 4 string    -> node:
+ * length, "needs no escaping", bytes 5 array     -> node: count, words 6 struct    -> node: shape,
+ * one word per key of the shape 7 other     -> node: a dict (pairs of key word and value word,
+ * sorted by key), a boxed integer, a double
  *
- * Bit 2 set means "points to a node". The encoding is canonical: equal strings and equal numbers have
- * either the same word or pointers to nodes of the same sort; {} and [] have one word each.
+ * Bit 2 set means "points to a node". The encoding is canonical: equal strings and equal numbers
+ * have either the same word or pointers to nodes of the same sort; {} and [] have one word each.
  */
 #ifndef CLUSTER_API_VALUE_HEAP_H
 #define CLUSTER_API_VALUE_HEAP_H
@@ -49,23 +48,39 @@ enum { WORD_NULL = 8, WORD_FALSE = 16, WORD_TRUE = 24, WORD_POINTER = 4, WORD_TA
 
 enum packed_sort { PACKED_SECONDS, PACKED_MICROSECONDS, PACKED_DECIMAL };
 
-static inline enum word_tag word_tag(struct value v) { return (enum word_tag)(v.word & WORD_TAG_MASK); }
-static inline bool word_is_pointer(struct value v) { return (v.word & WORD_POINTER) != 0; }
-static inline int64_t word_integer(struct value v) { return (int64_t)v.word >> 3; }
-static inline enum packed_sort word_packed_sort(struct value v) { return (enum packed_sort)(v.word >> 3 & 3); }
-static inline int64_t word_packed(struct value v) { return (int64_t)v.word >> 5; }
+static inline enum word_tag word_tag(struct value v)
+{
+    return (enum word_tag)(v.word & WORD_TAG_MASK);
+}
+static inline bool word_is_pointer(struct value v)
+{
+    return (v.word & WORD_POINTER) != 0;
+}
+static inline int64_t word_integer(struct value v)
+{
+    return (int64_t)v.word >> 3;
+}
+static inline enum packed_sort word_packed_sort(struct value v)
+{
+    return (enum packed_sort)(v.word >> 3 & 3);
+}
+static inline int64_t word_packed(struct value v)
+{
+    return (int64_t)v.word >> 5;
+}
 
 /* ---- nodes ---- */
 
-/* The count of references sticks at REFERENCE_STICKY: such a node lives for ever. The canonical bit marks
- * a node that the cons cache knows. */
+/* The count of references sticks at REFERENCE_STICKY: such a node lives for ever. The canonical bit
+ * marks a node that the cons cache knows. */
 #define REFERENCE_CANONICAL 0x80000000u
 #define REFERENCE_MASK 0x7fffffffu
 #define REFERENCE_STICKY 0x40000000u
 
 struct node {
     uint32_t references;
-    uint32_t info; /* string: length and STRING_CLEAN; array: count; struct: shape; other: OTHER_* and a count */
+    uint32_t info; /* string: length and STRING_CLEAN; array: count; struct: shape; other: OTHER_*
+                      and a count */
 };
 struct string_node {
     struct node head;
@@ -114,7 +129,10 @@ static inline bool word_is_dict(struct value v)
     return word_tag(v) == TAG_OTHER && (word_node(v)->info & OTHER_SORT_MASK) == OTHER_DICT;
 }
 /* Nobody else has it and no cache knows it: it may be changed in place. */
-static inline bool node_is_sole(struct value v) { return word_node(v)->references == 1; }
+static inline bool node_is_sole(struct value v)
+{
+    return word_node(v)->references == 1;
+}
 
 /* ---- shapes: one per set of keys, for ever ---- */
 
@@ -122,11 +140,18 @@ static inline bool node_is_sole(struct value v) { return word_node(v)->reference
 struct shape {
     uint32_t id, count;
     uint32_t index_mask;
-    atom keys[]; /* sorted by their bytes; behind them index_mask + 1 bytes of positions, 255 empty */
+    atom keys[]; /* sorted by their bytes; behind them index_mask + 1 bytes of positions, 255 empty
+                  */
 };
 #define SHAPE_EMPTY 255
-static inline const uint8_t *shape_index(const struct shape *s) { return (const uint8_t *)(s->keys + s->count); }
-static inline uint32_t shape_hash(atom key) { return (key * UINT32_C(0x9E3779B1)) >> 15; }
+static inline const uint8_t *shape_index(const struct shape *s)
+{
+    return (const uint8_t *)(s->keys + s->count);
+}
+static inline uint32_t shape_hash(atom key)
+{
+    return (key * UINT32_C(0x9E3779B1)) >> 15;
+}
 /* The position of a key, or -1. */
 static inline int shape_slot(const struct shape *s, atom key)
 {
@@ -151,8 +176,9 @@ struct atom_entry {
     uint32_t size, quoted_size;
     uint32_t hash;
 };
-atom atom_find(struct str text);  /* ATOM_NONE when not interned */
-/* For keys that come from outside: ATOM_NONE for one that looks like data or when there are too many. */
+atom atom_find(struct str text); /* ATOM_NONE when not interned */
+/* For keys that come from outside: ATOM_NONE for one that looks like data or when there are too
+ * many. */
 atom atom_of_key(struct str text);
 void atom_heap_start(void);
 
@@ -190,8 +216,8 @@ struct value_heap {
     void *free_blocks[HEAP_CLASSES];
     char *chunk;
     size_t chunk_left;
-    VEC(struct value) dead;                 /* work list of value_drop */
-    VEC(struct value_member) members;       /* scratch of value_pack */
+    VEC(struct value) dead;           /* work list of value_drop */
+    VEC(struct value_member) members; /* scratch of value_pack */
     uint64_t node_count, byte_count;
 };
 extern struct value_heap value_heap;
@@ -201,13 +227,19 @@ static inline void value_heap_start(void)
     if (UNLIKELY(!value_heap.is_started))
         value_heap_start_now();
 }
-static inline const struct shape *node_shape(const struct node *n) { return value_heap.shapes.items[n->info]; }
+static inline const struct shape *node_shape(const struct node *n)
+{
+    return value_heap.shapes.items[n->info];
+}
 
 void *node_allocate(size_t size); /* one reference, the rest is not set */
 void node_free(void *node, size_t size);
 size_t node_room(size_t size); /* what an allocation of that size really holds */
 
-static inline size_t list_size(size_t words) { return sizeof(struct list_node) + words * sizeof(struct value); }
+static inline size_t list_size(size_t words)
+{
+    return sizeof(struct list_node) + words * sizeof(struct value);
+}
 /* Words behind the head of an array, struct or dict. */
 static inline size_t list_words(struct value v)
 {
@@ -228,7 +260,8 @@ struct value *member_slot(struct value object, atom key);
 
 void cons_forget(struct value canonical); /* it is about to be freed */
 
-/* ---- eight bytes at a time: a high bit in the place of each byte that is meant (and perhaps of later ones) ---- */
+/* ---- eight bytes at a time: a high bit in the place of each byte that is meant (and perhaps of
+ * later ones) ---- */
 
 #define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (uint64_t)(unsigned char)(c))
 static inline uint64_t bytes_load(const char *bytes)
@@ -241,7 +274,10 @@ static inline uint64_t bytes_below(uint64_t x, unsigned char limit) /* limit <= 
 {
     return (x - EACH_BYTE(limit)) & ~x & EACH_BYTE(0x80);
 }
-static inline uint64_t bytes_like(uint64_t x, char c) { return bytes_below(x ^ EACH_BYTE(c), 1); }
+static inline uint64_t bytes_like(uint64_t x, char c)
+{
+    return bytes_below(x ^ EACH_BYTE(c), 1);
+}
 /* Control characters, the quote, the backslash and all that is not ASCII. */
 static inline uint64_t bytes_special(uint64_t x)
 {
@@ -262,10 +298,12 @@ static inline struct str key_word_str(const struct value *key)
     return (struct str){n->bytes, n->head.info & STRING_SIZE_MASK};
 }
 
-/* A string's bytes inside the node that holds the word: valid while that node is. Empty for packed strings. */
+/* A string's bytes inside the node that holds the word: valid while that node is. Empty for packed
+ * strings. */
 static inline struct str string_in_place(const struct value *v)
 {
-    return word_tag(*v) == TAG_INLINE || word_tag(*v) == TAG_STRING ? key_word_str(v) : (struct str){"", 0};
+    return word_tag(*v) == TAG_INLINE || word_tag(*v) == TAG_STRING ? key_word_str(v)
+                                                                    : (struct str){"", 0};
 }
 static inline struct value word_of_packed(enum packed_sort sort, int64_t number)
 {
@@ -274,8 +312,8 @@ static inline struct value word_of_packed(enum packed_sort sort, int64_t number)
 
 /* ---- times (value_time.c) ---- */
 
-#define TIME_TEXT_SIZE 20       /* 2006-01-02T15:04:05Z */
-#define MICRO_TIME_TEXT_SIZE 27 /* 2006-01-02T15:04:05.000000Z */
+#define TIME_TEXT_SIZE 20                              /* 2006-01-02T15:04:05Z */
+#define MICRO_TIME_TEXT_SIZE 27                        /* 2006-01-02T15:04:05.000000Z */
 int64_t digits_parse(const char *bytes, size_t count); /* -1: not only digits */
 void digits_write(char *out, int64_t n, size_t count); /* with leading zeros */
 /* The first 19 bytes, without the zone: seconds since 1970. */

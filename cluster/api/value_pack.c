@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * value_pack: a literal of a value in C, relaxed JSON with holes for arguments. The template is part of the program: a
- * mistake in it is a bug and aborts. A %v that is absent leaves its key (or item) out.
+ * value_pack: a literal of a value in C, relaxed JSON with holes for arguments. The template is
+ * part of the program: a mistake in it is a bug and aborts. A %v that is absent leaves its key (or
+ * item) out.
  */
 #include "sim/base/base.h"
 
@@ -36,8 +37,8 @@ static bool skip(struct packer *p, char byte)
 
 static bool is_word_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-           c == '-' || c == '/' || c == '$' || c == '+';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-' || c == '/' || c == '$' || c == '+';
 }
 
 /* A quoted text (without escapes: a template needs none) or a word. */
@@ -65,7 +66,8 @@ static struct str pack_key(struct packer *p)
     char sort = p->at[1];
     p->at += 2;
     CHECK(sort == 's' || sort == 'S');
-    return sort == 's' ? str_from(va_arg(p->arguments, const char *)) : va_arg(p->arguments, struct str);
+    return sort == 's' ? str_from(va_arg(p->arguments, const char *))
+                       : va_arg(p->arguments, struct str);
 }
 
 static struct value pack_argument(struct packer *p)
@@ -106,7 +108,8 @@ static struct value pack_object(struct packer *p)
     }
     struct value object = value_object();
     if (value_heap.members.count > base)
-        object = value_from_members(value_heap.members.items + base, value_heap.members.count - base, false);
+        object = value_from_members(value_heap.members.items + base,
+                                    value_heap.members.count - base, false);
     value_heap.members.count = base;
     return object;
 }

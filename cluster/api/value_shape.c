@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Shapes: the key list of an object, one for each set of keys, sorted by the keys' bytes, for ever. Real clusters need
- * some hundreds. Adding or removing a key leads from one shape to another; a small direct-mapped cache
- * remembers the way. Past SHAPES_MAX (keys made up by a test or an attacker) and past SHAPE_KEYS_MAX keys
- * there is no shape and the object becomes a dict.
+ * Shapes: the key list of an object, one for each set of keys, sorted by the keys' bytes, for ever.
+ * Real clusters need some hundreds. Adding or removing a key leads from one shape to another; a
+ * small direct-mapped cache remembers the way. Past SHAPES_MAX (keys made up by a test or an
+ * attacker) and past SHAPE_KEYS_MAX keys there is no shape and the object becomes a dict.
  */
 #include "sim/base/base.h"
 
@@ -43,7 +43,8 @@ static uint32_t *table_slot(const atom *keys, uint32_t count)
         if (*slot == 0)
             return slot;
         const struct shape *s = value_heap.shapes.items[*slot - 1];
-        if (s->count == count && (count == 0 || memcmp(s->keys, keys, count * sizeof(keys[0])) == 0))
+        if (s->count == count &&
+            (count == 0 || memcmp(s->keys, keys, count * sizeof(keys[0])) == 0))
             return slot;
     }
 }

@@ -2,12 +2,14 @@
  *
  * One copy of equal parts. Neither function changes the content of anything.
  *
- * value_share lays a new tree beside an old one (its predecessor, or a sibling of the same owner) and takes the old
- * one's nodes wherever both are equal: after a parse this finds again what copy on write would have shared.
+ * value_share lays a new tree beside an old one (its predecessor, or a sibling of the same owner)
+ * and takes the old one's nodes wherever both are equal: after a parse this finds again what copy
+ * on write would have shared.
  *
- * value_canonical goes through a small lossy two-way cache, from the leaves up: for conditions, label maps and
- * owner references, which many objects have in common. The cache holds no references: a node that it knows carries a bit,
- * and takes itself out when freed. A node with the bit is never changed in place.
+ * value_canonical goes through a small lossy two-way cache, from the leaves up: for conditions,
+ * label maps and owner references, which many objects have in common. The cache holds no
+ * references: a node that it knows carries a bit, and takes itself out when freed. A node with the
+ * bit is never changed in place.
  */
 #include "sim/base/base.h"
 
@@ -29,7 +31,8 @@ static void share_members(struct value new, struct value old)
         size_t at = word_tag(new) == TAG_STRUCT ? i : 2 * i + 1;
         if (!word_is_pointer(n->items[at]))
             continue;
-        struct value peer = is_same_shape ? word_list(old)->items[i] : value_get_key(old, value_key_at(new, i));
+        struct value peer =
+            is_same_shape ? word_list(old)->items[i] : value_get_key(old, value_key_at(new, i));
         n->items[at] = value_share(n->items[at], peer);
     }
 }
@@ -94,7 +97,8 @@ static bool words_equal(struct value a, struct value b)
         return false;
     if (word_tag(a) == TAG_STRING)
         return str_equal(value_str(a), value_str(b));
-    return memcmp(word_list(a)->items, word_list(b)->items, list_words(a) * sizeof(struct value)) == 0;
+    return memcmp(word_list(a)->items, word_list(b)->items, list_words(a) * sizeof(struct value)) ==
+           0;
 }
 
 static struct value *cons_set(struct value v)
@@ -135,7 +139,8 @@ static struct value canonical(struct value own_v, unsigned depth)
         return own_v;
     uint32_t references = word_node(own_v)->references;
     bool is_string = word_tag(own_v) == TAG_STRING;
-    if (references & (REFERENCE_CANONICAL | REFERENCE_STICKY) || (!is_string && !word_is_list(own_v)))
+    if (references & (REFERENCE_CANONICAL | REFERENCE_STICKY) ||
+        (!is_string && !word_is_list(own_v)))
         return own_v;
     if (is_string)
         return cons(own_v);

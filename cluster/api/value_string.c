@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Strings inside words. Up to 7 bytes live in the word itself; so do longer ones that are a timestamp of
- * metav1.Time ("2026-11-23T10:00:00Z"), of metav1.MicroTime ("2026-11-23T10:00:00.123456Z"), or a decimal
- * number (a resourceVersion). That is an encoding of a string, used only where formatting gives back the same bytes, and always
- * used then, so equal strings compare equal by word. All else is a node.
+ * Strings inside words. Up to 7 bytes live in the word itself; so do longer ones that are a
+ * timestamp of metav1.Time ("2026-11-23T10:00:00Z"), of metav1.MicroTime
+ * ("2026-11-23T10:00:00.123456Z"), or a decimal number (a resourceVersion). That is an encoding of
+ * a string, used only where formatting gives back the same bytes, and always used then, so equal
+ * strings compare equal by word. All else is a node.
  */
 #include "sim/base/base.h"
 
@@ -65,7 +66,8 @@ bool string_is_clean(const char *bytes, size_t size)
     size_t i = 0;
     for (; i + 8 <= size; i += 8) {
         uint64_t x = bytes_load(bytes + i);
-        if (bytes_special(x) | bytes_like(x, '<') | bytes_like(x, '>') | bytes_like(x, '&') | bytes_like(x, 0x7f))
+        if (bytes_special(x) | bytes_like(x, '<') | bytes_like(x, '>') | bytes_like(x, '&') |
+            bytes_like(x, 0x7f))
             return false;
     }
     for (; i < size; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Times in objects: metav1.Time (whole seconds, UTC) and metav1.MicroTime (six decimals), both RFC 3339. Both live in a
- * word (value_string.c). Reading also takes other zones and other numbers of decimals, as Go's
- * time.Parse(RFC3339) does.
+ * Times in objects: metav1.Time (whole seconds, UTC) and metav1.MicroTime (six decimals), both RFC
+ * 3339. Both live in a word (value_string.c). Reading also takes other zones and other numbers of
+ * decimals, as Go's time.Parse(RFC3339) does.
  */
 #include "sim/base/base.h"
 
@@ -62,11 +62,13 @@ bool time_text_parse(const char *b, int64_t *ret_seconds)
     if (b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':')
         return false;
     int64_t year = digits_parse(b, 4), month = digits_parse(b + 5, 2), day = digits_parse(b + 8, 2);
-    int64_t hour = digits_parse(b + 11, 2), minute = digits_parse(b + 14, 2), second = digits_parse(b + 17, 2);
-    if (year < 0 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour < 0 ||
-        hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
+    int64_t hour = digits_parse(b + 11, 2), minute = digits_parse(b + 14, 2),
+            second = digits_parse(b + 17, 2);
+    if (year < 0 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) ||
+        hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
         return false;
-    *ret_seconds = days_from_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
+    *ret_seconds =
+        days_from_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
     return true;
 }
 
@@ -147,8 +149,8 @@ bool time_parse(struct value v, struct wall_time *ret_time)
     } else {
         struct str s = value_str(v);
         size_t at = TIME_TEXT_SIZE - 1;
-        if (s.size < TIME_TEXT_SIZE || !time_text_parse(s.bytes, &seconds) || !parse_fraction(s, &at, &ns) ||
-            !parse_zone(str_slice(s, at, s.size), &offset))
+        if (s.size < TIME_TEXT_SIZE || !time_text_parse(s.bytes, &seconds) ||
+            !parse_fraction(s, &at, &ns) || !parse_zone(str_slice(s, at, s.size), &offset))
             return false;
         seconds -= offset;
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Changing a value: copy on write. Each function consumes the tree and the new part and returns the new tree. A
- * node that nobody else holds and no cache knows is changed in place; any other is copied, its children
- * shared. A path is walked from the root down: copying a parent makes its children shared, so what
- * hangs below a shared ancestor is copied too, and never changed under somebody's eyes.
+ * Changing a value: copy on write. Each function consumes the tree and the new part and returns the
+ * new tree. A node that nobody else holds and no cache knows is changed in place; any other is
+ * copied, its children shared. A path is walked from the root down: copying a parent makes its
+ * children shared, so what hangs below a shared ancestor is copied too, and never changed under
+ * somebody's eyes.
  */
 #include "sim/base/base.h"
 
@@ -70,8 +71,8 @@ struct value value_set_key(struct value object, struct str key, struct value par
 
 /* ---- structs ---- */
 
-/* The object with another shape: the first `same` words, then without `skip_old` (0 or 1) old word, with `skip_new`
- * (0 or 1) new word that is not set. Consumes. */
+/* The object with another shape: the first `same` words, then without `skip_old` (0 or 1) old word,
+ * with `skip_new` (0 or 1) new word that is not set. Consumes. */
 static struct value struct_reshape(struct value object, const struct shape *to, size_t same,
                                    size_t skip_old, size_t skip_new)
 {
@@ -140,7 +141,8 @@ static struct value struct_set(struct value object, atom key, struct value part)
 
 /* ---- dicts and arrays: lists with a stretch of words replaced ---- */
 
-/* Words [at, at + removed) make room for `added` unset ones. Consumes; the removed words are dropped. The head's info stays. */
+/* Words [at, at + removed) make room for `added` unset ones. Consumes; the removed words are
+ * dropped. The head's info stays. */
 static struct value list_splice(struct value list, size_t at, size_t removed, size_t added)
 {
     size_t words = list_words(list), total = words - removed + added;
@@ -158,7 +160,8 @@ static struct value list_splice(struct value list, size_t at, size_t removed, si
     struct list_node *n = node_allocate(list_size(total));
     n->head.info = old->head.info;
     memcpy(n->items, old->items, at * sizeof(n->items[0]));
-    memcpy(n->items + at + added, old->items + at + removed, (words - at - removed) * sizeof(n->items[0]));
+    memcpy(n->items + at + added, old->items + at + removed,
+           (words - at - removed) * sizeof(n->items[0]));
     if (is_sole) {
         node_free(old, list_size(words));
     } else {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reader of YAML streams: the one file that knows libyaml's parser (yaml_write.c knows its emitter). Values
- * are built from the parser's events. An alias shares its anchor's value, so it costs nothing here; what it would cost written
- * out is counted and limited, since every reader behind would pay.
+ * The reader of YAML streams: the one file that knows libyaml's parser (yaml_write.c knows its
+ * emitter). Values are built from the parser's events. An alias shares its anchor's value, so it
+ * costs nothing here; what it would cost written out is counted and limited, since every reader
+ * behind would pay.
  *
- * Merge keys (<<) give way to keys that the mapping has itself, and earlier ones of a list win. Keys become
- * strings as in JSON: 1 is "1", yes is "true".
+ * Merge keys (<<) give way to keys that the mapping has itself, and earlier ones of a list win.
+ * Keys become strings as in JSON: 1 is "1", yes is "true".
  *
  * Places (line and column of each key and item) are kept beside the value for diagnostics.
  */
@@ -59,7 +60,8 @@ static bool read_node(struct reader *r, size_t place, struct value *ret_value);
 
 static bool fail_at(struct reader *r, yaml_mark_t mark, enum err code, const char *what)
 {
-    r->code = errmsg_set(r->message, code, "line %zu, column %zu: %s", mark.line + 1, mark.column + 1, what);
+    r->code = errmsg_set(r->message, code, "line %zu, column %zu: %s", mark.line + 1,
+                         mark.column + 1, what);
     return false;
 }
 
@@ -79,7 +81,8 @@ static bool next(struct reader *r)
     yaml_mark_t mark = p->problem_mark;
     if (p->error == YAML_READER_ERROR) /* it knows the offset only */
         mark = p->mark;
-    return fail_at(r, mark, p->error == YAML_MEMORY_ERROR ? ERR_LIMIT : ERR_SYNTAX, p->problem ? p->problem : "out of memory");
+    return fail_at(r, mark, p->error == YAML_MEMORY_ERROR ? ERR_LIMIT : ERR_SYNTAX,
+                   p->problem ? p->problem : "out of memory");
 }
 
 /* ---- places ---- */
@@ -126,7 +129,8 @@ static bool step_matches(const struct place *p, struct str path, struct str *ret
 }
 
 /* Depth first, since keys may have dots in them. *deepest is the best so far. */
-static bool find_place(const struct yaml_places *places, size_t at, struct str path, size_t *deepest, size_t *rest_size)
+static bool find_place(const struct yaml_places *places, size_t at, struct str path,
+                       size_t *deepest, size_t *rest_size)
 {
     if (path.size < *rest_size) {
         *rest_size = path.size;
@@ -137,13 +141,15 @@ static bool find_place(const struct yaml_places *places, size_t at, struct str p
     for (size_t i = at + 1; i < places->items.count; i++) {
         struct str rest;
         const struct place *p = &places->items.items[i];
-        if (p->parent == at && step_matches(p, path, &rest) && find_place(places, i, rest, deepest, rest_size))
+        if (p->parent == at && step_matches(p, path, &rest) &&
+            find_place(places, i, rest, deepest, rest_size))
             return true;
     }
     return false;
 }
 
-bool yaml_place(const struct yaml_document *document, struct str path, size_t *ret_line, size_t *ret_column)
+bool yaml_place(const struct yaml_document *document, struct str path, size_t *ret_line,
+                size_t *ret_column)
 {
     size_t deepest = 0, rest_size = SIZE_MAX;
     bool is_found = find_place(document->places, 0, path, &deepest, &rest_size);
@@ -164,15 +170,16 @@ static bool read_scalar(struct reader *r, struct value *ret_value)
     const yaml_char_t *tag = r->event.data.scalar.tag;
     struct str text = {(const char *)r->event.data.scalar.value, r->event.data.scalar.length};
     bool is_plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !is_tag(tag, "!");
-    bool is_typed = is_tag(tag, YAML_INT_TAG) || is_tag(tag, YAML_FLOAT_TAG) || is_tag(tag, YAML_BOOL_TAG) ||
-                    is_tag(tag, YAML_NULL_TAG);
+    bool is_typed = is_tag(tag, YAML_INT_TAG) || is_tag(tag, YAML_FLOAT_TAG) ||
+                    is_tag(tag, YAML_BOOL_TAG) || is_tag(tag, YAML_NULL_TAG);
     if (is_tag(tag, "tag:yaml.org,2002:binary"))
         return fail(r, ERR_UNSUPPORTED, "!!binary is not supported");
     if (is_tag(tag, YAML_STR_TAG) || !(is_plain || is_typed)) {
         *ret_value = value_string(text);
         return true;
     }
-    return yaml_scalar_value(text, ret_value) || fail(r, ERR_VALUE, "json: unsupported value: infinity or NaN");
+    return yaml_scalar_value(text, ret_value) ||
+           fail(r, ERR_VALUE, "json: unsupported value: infinity or NaN");
 }
 
 static struct anchor *find_anchor(struct reader *r, struct str name)
@@ -188,7 +195,8 @@ static bool read_alias(struct reader *r, struct value *ret_value)
     const struct anchor *a = find_anchor(r, str_from((const char *)r->event.data.alias.anchor));
     if (!a) {
         char what[128];
-        (void)snprintf(what, sizeof(what), "unknown anchor '%.80s' referenced", (const char *)r->event.data.alias.anchor);
+        (void)snprintf(what, sizeof(what), "unknown anchor '%.80s' referenced",
+                       (const char *)r->event.data.alias.anchor);
         return fail(r, ERR_UNKNOWN, what);
     }
     r->weight += a->weight;
@@ -211,7 +219,8 @@ static bool read_sequence(struct reader *r, size_t place, struct value *ret_valu
         return false;
     struct value array = value_array();
     while (next(r) && r->event.type != YAML_SEQUENCE_END_EVENT) {
-        size_t item_place = add_place(r, place, (struct place){.is_item = true, .index = value_count(array)});
+        size_t item_place =
+            add_place(r, place, (struct place){.is_item = true, .index = value_count(array)});
         struct value item;
         if (!read_node(r, item_place, &item))
             break;
@@ -294,7 +303,8 @@ static void report_duplicate(struct reader *r, size_t place)
 /* The current event is a key. */
 static bool read_member(struct reader *r, size_t place, struct value *object, struct value *merge)
 {
-    bool is_plain = r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    bool is_plain =
+        r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     bool is_merge = is_plain && strcmp((const char *)r->event.data.scalar.value, "<<") == 0;
     size_t member_place = add_place(r, place, (struct place){0});
     AUTO(value) struct value key = VALUE_ABSENT;
@@ -309,7 +319,8 @@ static bool read_member(struct reader *r, size_t place, struct value *object, st
     if (is_merge) {
         if (!merge_is_good(part)) {
             value_drop(part);
-            return fail_at(r, mark, ERR_TYPE, "map merge requires map or sequence of maps as the value");
+            return fail_at(r, mark, ERR_TYPE,
+                           "map merge requires map or sequence of maps as the value");
         }
         value_drop(*merge);
         *merge = part;
@@ -430,13 +441,15 @@ void yaml_stream_release(struct yaml_stream *stream)
     vec_release(stream);
 }
 
-enum err yaml_parse(struct str text, const struct yaml_limits *limits, struct yaml_stream *ret_stream, struct errmsg *message)
+enum err yaml_parse(struct str text, const struct yaml_limits *limits,
+                    struct yaml_stream *ret_stream, struct errmsg *message)
 {
     struct reader r = {.limits = limits, .message = message};
     r.depth_max = limits && limits->depth_max ? limits->depth_max : YAML_DEPTH_MAX;
     size_t size_max = limits && limits->size_max ? limits->size_max : YAML_SIZE_MAX;
     if (text.size > size_max)
-        return errmsg_set(message, ERR_LIMIT, "the document has %zu bytes; the limit is %zu", text.size, size_max);
+        return errmsg_set(message, ERR_LIMIT, "the document has %zu bytes; the limit is %zu",
+                          text.size, size_max);
     struct yaml_stream stream = {0};
     int is_ready = yaml_parser_initialize(&r.parser);
     CHECK(is_ready);
@@ -461,7 +474,8 @@ enum err yaml_parse_one(struct str text, struct value *ret_value, struct errmsg 
     if (code != ERR_OK)
         return code;
     if (stream.count > 1)
-        code = errmsg_set(message, ERR_SYNTAX, "line %zu: a second document where one was expected", stream.items[1].line);
+        code = errmsg_set(message, ERR_SYNTAX, "line %zu: a second document where one was expected",
+                          stream.items[1].line);
     else
         *ret_value = stream.count ? value_keep(stream.items[0].value) : value_null();
     yaml_stream_release(&stream);

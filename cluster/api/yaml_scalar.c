@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Plain scalars, resolved as go-yaml v2 does and then taken through JSON as sigs.k8s.io/yaml does: YAML 1.1 booleans,
- * numbers in base 2, 8, 10 and 16 with underscores, floats that become integers when they are whole; what looks like a
- * time stays a string.
+ * Plain scalars, resolved as go-yaml v2 does and then taken through JSON as sigs.k8s.io/yaml does:
+ * YAML 1.1 booleans, numbers in base 2, 8, 10 and 16 with underscores, floats that become integers
+ * when they are whole; what looks like a time stays a string.
  *
  * Source: yaml.org/type/ and kubectl's behaviour.
  */
@@ -157,10 +157,13 @@ static bool parse_number(struct str s, struct value *ret_value)
 bool yaml_scalar_value(struct str plain, struct value *ret_value)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-    static const char *const yes[] = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL};
-    static const char *const no[] = {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", NULL};
-    static const char *const infinite[] = {".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF",
-                                           "-.inf", "-.Inf", "-.INF", NULL};
+    static const char *const yes[] = {"y",    "Y",    "yes", "Yes", "YES", "true",
+                                      "True", "TRUE", "on",  "On",  "ON",  NULL};
+    static const char *const no[] = {"n",     "N",     "no",  "No",  "NO",  "false",
+                                     "False", "FALSE", "off", "Off", "OFF", NULL};
+    static const char *const infinite[] = {".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",
+                                           ".INF",  "+.inf", "+.Inf", "+.INF", "-.inf",
+                                           "-.Inf", "-.INF", NULL};
     char first = plain.size ? plain.bytes[0] : '\0';
     if (plain.size <= 5 && is_one_of(plain, nulls))
         *ret_value = value_null();
@@ -170,7 +173,8 @@ bool yaml_scalar_value(struct str plain, struct value *ret_value)
         *ret_value = value_bool(false);
     else if (plain.size <= 5 && is_one_of(plain, infinite))
         return false;
-    else if (!(is_digit(first) || first == '-' || first == '+' || first == '.') || !parse_number(plain, ret_value))
+    else if (!(is_digit(first) || first == '-' || first == '+' || first == '.') ||
+             !parse_number(plain, ret_value))
         *ret_value = value_string(plain);
     return true;
 }
@@ -191,7 +195,8 @@ static bool skip_short(struct str s, size_t *at, char after)
 static bool is_timestamp(struct str s)
 {
     size_t at = skip_digits(s, 0);
-    if (at != 4 || at >= s.size || s.bytes[at++] != '-' || !skip_short(s, &at, '-') || !skip_short(s, &at, '\0'))
+    if (at != 4 || at >= s.size || s.bytes[at++] != '-' || !skip_short(s, &at, '-') ||
+        !skip_short(s, &at, '\0'))
         return false;
     if (at == s.size)
         return true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values to YAML as `kubectl get -o yaml` prints them: block style, keys sorted, lists not indented under their key,
- * strings plain where they read back as strings, literal (|) where they have line ends, else in double quotes. The rules
- * of styles are go-yaml's; the layout is libyaml's, of which that is a port.
+ * Values to YAML as `kubectl get -o yaml` prints them: block style, keys sorted, lists not indented
+ * under their key, strings plain where they read back as strings, literal (|) where they have line
+ * ends, else in double quotes. The rules of styles are go-yaml's; the layout is libyaml's, of which
+ * that is a port.
  */
 #include "sim/base/base.h"
 
@@ -30,7 +31,8 @@ static void emit_scalar(yaml_emitter_t *emitter, struct str s, yaml_scalar_style
 {
     yaml_event_t event;
     CHECK(s.size < INT32_MAX);
-    int is_good = yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)s.bytes, (int)s.size, 1, 1, style);
+    int is_good = yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)s.bytes,
+                                               (int)s.size, 1, 1, style);
     CHECK(is_good);
     emit(emitter, &event);
 }
@@ -53,7 +55,7 @@ static void emit_string(yaml_emitter_t *emitter, struct str bytes)
 {
     AUTO(text) struct text room = {0};
     struct str s = as_utf8(bytes, &room);
-    yaml_scalar_style_t style = str_find(s, '\n') < s.size   ? YAML_LITERAL_SCALAR_STYLE
+    yaml_scalar_style_t style = str_find(s, '\n') < s.size    ? YAML_LITERAL_SCALAR_STYLE
                                 : yaml_scalar_needs_quotes(s) ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
                                                               : YAML_PLAIN_SCALAR_STYLE;
     emit_scalar(emitter, s, style);
@@ -66,7 +68,8 @@ static void emit_value(yaml_emitter_t *emitter, struct value v)
         emit_string(emitter, value_str(v));
     } else if (value_kind(v) == VALUE_ARRAY) {
         size_t count = value_count(v);
-        yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, count ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE);
+        yaml_sequence_start_event_initialize(
+            &event, NULL, NULL, 1, count ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE);
         emit(emitter, &event);
         for (size_t i = 0; i < count; i++)
             emit_value(emitter, value_at(v, i));
@@ -74,7 +77,8 @@ static void emit_value(yaml_emitter_t *emitter, struct value v)
         emit(emitter, &event);
     } else if (value_kind(v) == VALUE_OBJECT) {
         size_t count = value_count(v);
-        yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, count ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE);
+        yaml_mapping_start_event_initialize(
+            &event, NULL, NULL, 1, count ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE);
         emit(emitter, &event);
         for (size_t i = 0; i < count; i++) {
             emit_string(emitter, value_key_at(v, i));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For a fuzz target's end: with clang's libFuzzer (-DLIBFUZZER -fsanitize=fuzzer) nothing; else a main that feeds
- * the target its seeds and deterministic mutations of them.
+ * For a fuzz target's end: with clang's libFuzzer (-DLIBFUZZER -fsanitize=fuzzer) nothing; else a
+ * main that feeds the target its seeds and deterministic mutations of them.
  *
  *     fuzz_json [ROUNDS] [SEED-FILE...]       default: 20000 rounds on the built-in seeds
  */

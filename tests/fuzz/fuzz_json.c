@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as JSON: no crash, no leak of nodes; what was read and written reads back as the same text, and as an
- * equal value unless a double was whole ("1.0" is written "1"); pretty and compact text mean the same.
+ * Any bytes as JSON: no crash, no leak of nodes; what was read and written reads back as the same
+ * text, and as an equal value unless a double was whole ("1.0" is written "1"); pretty and compact
+ * text mean the same.
  */
 #include "tests/fuzz/driver.h"
 
@@ -10,7 +11,8 @@
 
 static const char *const seeds[] = {
     "{\"a\":[1,-2.5e10,true,false,null,\"x\\u00e9\\n\\ud83d\\ude00\"],\"b\":{\"c\":{}},\"a\":0}",
-    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"web-1\",\"creationTimestamp\":\"2026-11-23T10:00:00Z\",\"resourceVersion\":\"12345678\"}}",
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"web-1\","
+    "\"creationTimestamp\":\"2026-11-23T10:00:00Z\",\"resourceVersion\":\"12345678\"}}",
     "[9223372036854775807,-9223372036854775808,9223372036854775808,1e308,5e-324,0.1,-0]",
     "{\"data\":{\"k:{\\\"ip\\\":\\\"10.0.0.1\\\"}\":\"<&>\\u2028\"}}",
     "[\"2026-11-23T10:00:00.123456Z\",\"12345678901234567\",\"0000-01-01T00:00:00Z\"]",
@@ -33,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             CHECK(str_equal(text_str(&first), text_str(&second)));
         json_write_pretty(again, 2, &pretty);
         CHECK(json_parse(text_str(&pretty), NULL, &third, NULL) == ERR_OK);
-        CHECK(value_equal(again, third) && value_hash(again) == value_hash(third) && value_compare(again, third) == 0);
+        CHECK(value_equal(again, third) && value_hash(again) == value_hash(third) &&
+              value_compare(again, third) == 0);
         third = value_share(third, again);
         CHECK(value_equal(again, third));
         value_drop(v);

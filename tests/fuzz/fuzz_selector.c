@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a label selector and a field selector: no crash; a selector printed and read again prints the same and
- * matches the same labels.
+ * Any bytes as a label selector and a field selector: no crash; a selector printed and read again
+ * prints the same and matches the same labels.
  */
 #include "tests/fuzz/driver.h"
 
 #include "cluster/api/selector.h"
 #include "cluster/api/value_heap.h"
 
-static const char *const seeds[] = {"app=web,tier!=back,!canary", "a in (b,c),d notin (,e),f", "x>5,y<6,example.com/k==v",
+static const char *const seeds[] = {"app=web,tier!=back,!canary", "a in (b,c),d notin (,e),f",
+                                    "x>5,y<6,example.com/k==v",
                                     "metadata.name=web\\,1,status.phase!=Running"};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str s = {(const char *)data, size};
-    AUTO(value) struct value labels = value_pack("{app: web, a: b, f: \"\", x: \"7\", example.com/k: v}");
+    AUTO(value)
+    struct value labels = value_pack("{app: web, a: b, f: \"\", x: \"7\", example.com/k: v}");
     uint64_t nodes = value_heap_stats().nodes;
     AUTO(text) struct text why = {0};
     struct label_selector *selector = label_selector_parse(s, &why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: JSON patches and merge patches do what RFC 6902 and RFC 7386 say, and complain as the API server does. Method:
- * tables of documents, patches and results.
+ * Goal: JSON patches and merge patches do what RFC 6902 and RFC 7386 say, and complain as the API
+ * server does. Method: tables of documents, patches and results.
  */
 #include "sim/base/base.h"
 
@@ -28,45 +28,81 @@ static void expect(const char *what, struct value v, const char *expected)
     CU_ASSERT(strcmp(text_c(&t), expected) == 0);
 }
 
+static const struct {
+    const char *document, *patch, *result; /* a result that is no JSON is the message */
+    int code;
+} json_patches[] = {
+    {"{\"a\":1}", "[]", "{\"a\":1}", 0},
+    {"{\"a\":1}",
+     "[{\"op\":\"add\",\"path\":\"/b\",\"value\":[1]},{\"op\":\"add\",\"path\":\"/b/"
+     "-\",\"value\":2},{\"op\":\"add\",\"path\":\"/b/0\",\"value\":0}]",
+     "{\"a\":1,\"b\":[0,1,2]}", 0},
+    {"{\"a/b\":{\"~\":1}}", "[{\"op\":\"replace\",\"path\":\"/a~1b/~0\",\"value\":2}]",
+     "{\"a/b\":{\"~\":2}}", 0},
+    {"{\"a\":{\"b\":{\"c\":[1,2,3]}}}",
+     "[{\"op\":\"remove\",\"path\":\"/a/b/c/1\"},{\"op\":\"remove\",\"path\":\"/a/b/c/-1\"}]",
+     "{\"a\":{\"b\":{\"c\":[1]}}}", 0},
+    {"{\"a\":{\"x\":1},\"b\":{}}",
+     "[{\"op\":\"move\",\"from\":\"/a/x\",\"path\":\"/b/y\"},{\"op\":\"copy\",\"from\":\"/"
+     "b\",\"path\":\"/c\"}]",
+     "{\"a\":{},\"b\":{\"y\":1},\"c\":{\"y\":1}}", 0},
+    {"{\"a\":[{\"x\":1}]}",
+     "[{\"op\":\"test\",\"path\":\"/a/0\",\"value\":{\"x\":1}},{\"op\":\"test\",\"path\":\"/"
+     "gone\",\"value\":null},{\"op\":\"add\",\"path\":\"/ok\",\"value\":null}]",
+     "{\"a\":[{\"x\":1}],\"ok\":null}", 0},
+    {"{\"a\":1}", "[{\"op\":\"test\",\"path\":\"/a\",\"value\":2}]",
+     "testing value /a failed: test failed", 422},
+    {"{}", "[{\"op\":\"remove\",\"path\":\"/a\"}]",
+     "error in remove for path: '/a': Unable to remove nonexistent key: a: missing value", 422},
+    {"{}", "[{\"op\":\"replace\",\"path\":\"/a\",\"value\":1}]",
+     "replace operation does not apply: doc is missing key: /a: missing value", 422},
+    {"{}", "[{\"op\":\"replace\",\"path\":\"/a/b\",\"value\":1}]",
+     "replace operation does not apply: doc is missing path: /a/b: missing value", 422},
+    {"{}", "[{\"op\":\"add\",\"path\":\"/a/b\",\"value\":1}]",
+     "add operation does not apply: doc is missing path: \"/a/b\": missing value", 422},
+    {"{\"a\":[]}", "[{\"op\":\"add\",\"path\":\"/a/5\",\"value\":1}]",
+     "error in add for path: '/a/5': Unable to access invalid index: 5: invalid index "
+     "referenced",
+     422},
+    {"{\"a\":[]}", "[{\"op\":\"add\",\"path\":\"/a/x\",\"value\":1}]",
+     "error in add for path: '/a/x': value was not a proper array index: 'x': strconv.Atoi: "
+     "parsing \"x\": invalid syntax",
+     422},
+    {"{}", "[{\"op\":\"frob\",\"path\":\"/a\"}]", "Unexpected kind: frob", 422},
+    {"{}", "[{\"path\":\"/a\"}]", "Unexpected kind: unknown", 422},
+    {"{}", "[{\"op\":\"add\",\"value\":1}]", "add operation failed to decode path: missing value",
+     422},
+    {"{}", "[{\"op\":\"move\",\"path\":\"/a\"}]",
+     "move operation failed to decode from: operation, missing from field: missing value", 422},
+    {"{}", "{\"op\":\"add\"}",
+     "error decoding patch: json: cannot unmarshal object into Go value of type "
+     "[]handlers.jsonPatchOp",
+     400},
+    {"{}", "[1]",
+     "error decoding patch: json: cannot unmarshal number into Go value of type "
+     "handlers.jsonPatchOp",
+     400},
+    {"{}", "[{\"op\":1}]",
+     "error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op "
+     "of type string",
+     400},
+};
+
 static void test_json_patch(void)
 {
-    static const struct {
-        const char *document, *patch, *result; /* a result that is no JSON is the message */
-        int code;
-    } cases[] = {
-        {"{\"a\":1}", "[]", "{\"a\":1}", 0},
-        {"{\"a\":1}", "[{\"op\":\"add\",\"path\":\"/b\",\"value\":[1]},{\"op\":\"add\",\"path\":\"/b/-\",\"value\":2},{\"op\":\"add\",\"path\":\"/b/0\",\"value\":0}]", "{\"a\":1,\"b\":[0,1,2]}", 0},
-        {"{\"a/b\":{\"~\":1}}", "[{\"op\":\"replace\",\"path\":\"/a~1b/~0\",\"value\":2}]", "{\"a/b\":{\"~\":2}}", 0},
-        {"{\"a\":{\"b\":{\"c\":[1,2,3]}}}", "[{\"op\":\"remove\",\"path\":\"/a/b/c/1\"},{\"op\":\"remove\",\"path\":\"/a/b/c/-1\"}]", "{\"a\":{\"b\":{\"c\":[1]}}}", 0},
-        {"{\"a\":{\"x\":1},\"b\":{}}", "[{\"op\":\"move\",\"from\":\"/a/x\",\"path\":\"/b/y\"},{\"op\":\"copy\",\"from\":\"/b\",\"path\":\"/c\"}]", "{\"a\":{},\"b\":{\"y\":1},\"c\":{\"y\":1}}", 0},
-        {"{\"a\":[{\"x\":1}]}", "[{\"op\":\"test\",\"path\":\"/a/0\",\"value\":{\"x\":1}},{\"op\":\"test\",\"path\":\"/gone\",\"value\":null},{\"op\":\"add\",\"path\":\"/ok\",\"value\":null}]", "{\"a\":[{\"x\":1}],\"ok\":null}", 0},
-        {"{\"a\":1}", "[{\"op\":\"test\",\"path\":\"/a\",\"value\":2}]", "testing value /a failed: test failed", 422},
-        {"{}", "[{\"op\":\"remove\",\"path\":\"/a\"}]", "error in remove for path: '/a': Unable to remove nonexistent key: a: missing value", 422},
-        {"{}", "[{\"op\":\"replace\",\"path\":\"/a\",\"value\":1}]", "replace operation does not apply: doc is missing key: /a: missing value", 422},
-        {"{}", "[{\"op\":\"replace\",\"path\":\"/a/b\",\"value\":1}]", "replace operation does not apply: doc is missing path: /a/b: missing value", 422},
-        {"{}", "[{\"op\":\"add\",\"path\":\"/a/b\",\"value\":1}]", "add operation does not apply: doc is missing path: \"/a/b\": missing value", 422},
-        {"{\"a\":[]}", "[{\"op\":\"add\",\"path\":\"/a/5\",\"value\":1}]", "error in add for path: '/a/5': Unable to access invalid index: 5: invalid index referenced", 422},
-        {"{\"a\":[]}", "[{\"op\":\"add\",\"path\":\"/a/x\",\"value\":1}]", "error in add for path: '/a/x': value was not a proper array index: 'x': strconv.Atoi: parsing \"x\": invalid syntax", 422},
-        {"{}", "[{\"op\":\"frob\",\"path\":\"/a\"}]", "Unexpected kind: frob", 422},
-        {"{}", "[{\"path\":\"/a\"}]", "Unexpected kind: unknown", 422},
-        {"{}", "[{\"op\":\"add\",\"value\":1}]", "add operation failed to decode path: missing value", 422},
-        {"{}", "[{\"op\":\"move\",\"path\":\"/a\"}]", "move operation failed to decode from: operation, missing from field: missing value", 422},
-        {"{}", "{\"op\":\"add\"}", "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp", 400},
-        {"{}", "[1]", "error decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp", 400},
-        {"{}", "[{\"op\":1}]", "error decoding patch: json: cannot unmarshal number into Go struct field jsonPatchOp.op of type string", 400},
-    };
     uint64_t nodes = value_heap_stats().nodes;
-    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        struct value document = parse(cases[i].document), patch = parse(cases[i].patch), next = VALUE_ABSENT;
+    for (size_t i = 0; i < ARRAY_COUNT(json_patches); i++) {
+        struct value document = parse(json_patches[i].document),
+                     patch = parse(json_patches[i].patch), next = VALUE_ABSENT;
         AUTO(text) struct text why = {0};
         enum patch_result result = json_patch_apply(value_keep(document), patch, &next, &why);
-        CU_ASSERT((int)result == cases[i].code);
+        CU_ASSERT((int)result == json_patches[i].code);
         if (result == PATCH_APPLIED)
-            expect(cases[i].patch, next, cases[i].result);
-        else if (strcmp(text_c(&why), cases[i].result) != 0)
-            fprintf(stderr, "\n  %s: %s\n", cases[i].patch, text_c(&why));
-        CU_ASSERT(result == PATCH_APPLIED || strcmp(text_c(&why), cases[i].result) == 0);
-        expect("the original", document, cases[i].document);
+            expect(json_patches[i].patch, next, json_patches[i].result);
+        else if (strcmp(text_c(&why), json_patches[i].result) != 0)
+            fprintf(stderr, "\n  %s: %s\n", json_patches[i].patch, text_c(&why));
+        CU_ASSERT(result == PATCH_APPLIED || strcmp(text_c(&why), json_patches[i].result) == 0);
+        expect("the original", document, json_patches[i].document);
         value_drop(document);
         value_drop(patch);
         value_drop(next);
@@ -80,13 +116,20 @@ static void test_merge_patch(void)
     static const struct {
         const char *document, *patch, *result;
     } cases[] = {
-        {"{\"a\":\"b\"}", "{\"a\":\"c\"}", "{\"a\":\"c\"}"}, {"{\"a\":\"b\"}", "{\"b\":\"c\"}", "{\"a\":\"b\",\"b\":\"c\"}"},
-        {"{\"a\":\"b\"}", "{\"a\":null}", "{}"}, {"{\"a\":\"b\",\"b\":\"c\"}", "{\"a\":null}", "{\"b\":\"c\"}"},
-        {"{\"a\":[\"b\"]}", "{\"a\":\"c\"}", "{\"a\":\"c\"}"}, {"{\"a\":\"c\"}", "{\"a\":[\"b\"]}", "{\"a\":[\"b\"]}"},
+        {"{\"a\":\"b\"}", "{\"a\":\"c\"}", "{\"a\":\"c\"}"},
+        {"{\"a\":\"b\"}", "{\"b\":\"c\"}", "{\"a\":\"b\",\"b\":\"c\"}"},
+        {"{\"a\":\"b\"}", "{\"a\":null}", "{}"},
+        {"{\"a\":\"b\",\"b\":\"c\"}", "{\"a\":null}", "{\"b\":\"c\"}"},
+        {"{\"a\":[\"b\"]}", "{\"a\":\"c\"}", "{\"a\":\"c\"}"},
+        {"{\"a\":\"c\"}", "{\"a\":[\"b\"]}", "{\"a\":[\"b\"]}"},
         {"{\"a\":{\"b\":\"c\"}}", "{\"a\":{\"b\":\"d\",\"c\":null}}", "{\"a\":{\"b\":\"d\"}}"},
-        {"{\"a\":[{\"b\":\"c\"}]}", "{\"a\":[1]}", "{\"a\":[1]}"}, {"[\"a\",\"b\"]", "[\"c\",\"d\"]", "[\"c\",\"d\"]"},
-        {"{\"a\":\"b\"}", "[\"c\"]", "[\"c\"]"}, {"{\"a\":\"foo\"}", "null", "null"}, {"{\"a\":\"foo\"}", "\"bar\"", "\"bar\""},
-        {"{\"e\":null}", "{\"a\":1}", "{\"a\":1,\"e\":null}"}, {"[1,2]", "{\"a\":\"b\",\"c\":null}", "{\"a\":\"b\"}"},
+        {"{\"a\":[{\"b\":\"c\"}]}", "{\"a\":[1]}", "{\"a\":[1]}"},
+        {"[\"a\",\"b\"]", "[\"c\",\"d\"]", "[\"c\",\"d\"]"},
+        {"{\"a\":\"b\"}", "[\"c\"]", "[\"c\"]"},
+        {"{\"a\":\"foo\"}", "null", "null"},
+        {"{\"a\":\"foo\"}", "\"bar\"", "\"bar\""},
+        {"{\"e\":null}", "{\"a\":1}", "{\"a\":1,\"e\":null}"},
+        {"[1,2]", "{\"a\":\"b\",\"c\":null}", "{\"a\":\"b\"}"},
         {"{}", "{\"a\":{\"bb\":{\"ccc\":null}}}", "{\"a\":{\"bb\":{}}}"},
     };
     uint64_t nodes = value_heap_stats().nodes;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: values mean what value.h says: strings survive any encoding, changing one copy never changes another, every node is
- * given back, and the two caches change nothing but speed. Method: tables of strings and small trees; the
- * count of live nodes before and after.
+ * Goal: values mean what value.h says: strings survive any encoding, changing one copy never
+ * changes another, every node is given back, and the two caches change nothing but speed. Method:
+ * tables of strings and small trees; the count of live nodes before and after.
  */
 #include "sim/base/base.h"
 
@@ -11,7 +11,10 @@
 #include "cluster/api/json.h"
 #include "cluster/api/value_heap.h"
 
-#define L(literal) {literal, sizeof(literal) - 1}
+#define L(literal)                                                                                 \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
 
 static void expect_json(struct value v, const char *expected)
 {
@@ -26,13 +29,37 @@ static void expect_json(struct value v, const char *expected)
 static void test_strings(void)
 {
     static const struct str cases[] = {
-        L(""), L("a"), L("1234567"), L("seven77"), L("12345678"), L("01234567"), L("12345678901234567"),
-        L("123456789012345678"), L("99999999999999999"), L("2026-11-23T10:00:00Z"), L("2026-02-29T10:00:00Z"),
-        L("2024-02-29T23:59:59Z"), L("0000-01-01T00:00:00Z"), L("9999-12-31T23:59:59Z"), L("1969-12-31T23:59:59Z"),
-        L("2026-11-23T10:00:00.000000Z"), L("2026-11-23T10:00:00.123456Z"), L("0000-01-01T00:00:00.000001Z"),
-        L("1969-12-31T23:59:59.999999Z"), L("9999-12-31T23:59:59.999999Z"), L("2026-11-23T24:00:00Z"),
-        L("2026-11-23t10:00:00Z"), L("2026-11-23T10:00:60Z"), L("2026-13-23T10:00:00Z"), L("a\0b"), L("\0"),
-        L("registry.k8s.io/pause:3.10"), L("0.5"), L("-12345678"), L("12345678a"), L("<b>\"\\\n"),
+        L(""),
+        L("a"),
+        L("1234567"),
+        L("seven77"),
+        L("12345678"),
+        L("01234567"),
+        L("12345678901234567"),
+        L("123456789012345678"),
+        L("99999999999999999"),
+        L("2026-11-23T10:00:00Z"),
+        L("2026-02-29T10:00:00Z"),
+        L("2024-02-29T23:59:59Z"),
+        L("0000-01-01T00:00:00Z"),
+        L("9999-12-31T23:59:59Z"),
+        L("1969-12-31T23:59:59Z"),
+        L("2026-11-23T10:00:00.000000Z"),
+        L("2026-11-23T10:00:00.123456Z"),
+        L("0000-01-01T00:00:00.000001Z"),
+        L("1969-12-31T23:59:59.999999Z"),
+        L("9999-12-31T23:59:59.999999Z"),
+        L("2026-11-23T24:00:00Z"),
+        L("2026-11-23t10:00:00Z"),
+        L("2026-11-23T10:00:60Z"),
+        L("2026-13-23T10:00:00Z"),
+        L("a\0b"),
+        L("\0"),
+        L("registry.k8s.io/pause:3.10"),
+        L("0.5"),
+        L("-12345678"),
+        L("12345678a"),
+        L("<b>\"\\\n"),
     };
     uint64_t nodes = value_heap_stats().nodes;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
@@ -52,7 +79,15 @@ static void test_strings(void)
 
 static void test_numbers(void)
 {
-    static const int64_t cases[] = {0, 1, -1, INTEGER_MAX_61, INTEGER_MAX_61 + 1, INTEGER_MIN_61, INTEGER_MIN_61 - 1, INT64_MAX, INT64_MIN};
+    static const int64_t cases[] = {0,
+                                    1,
+                                    -1,
+                                    INTEGER_MAX_61,
+                                    INTEGER_MAX_61 + 1,
+                                    INTEGER_MIN_61,
+                                    INTEGER_MIN_61 - 1,
+                                    INT64_MAX,
+                                    INT64_MIN};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         AUTO(value) struct value v = value_integer(cases[i]);
         AUTO(value) struct value same = value_integer(cases[i]);
@@ -65,11 +100,14 @@ static void test_numbers(void)
 
 static void test_pack(void)
 {
-    AUTO(value) struct value v = value_pack(
-        "{b: %d, a: [1, two, \"three 3\", %v], c: {d: %S, gone: %v}, e: true, f: null, g: {}, h: [], i: -5, %s: %b, j: %D}", 4,
-        VALUE_ABSENT, S("text with more bytes"), VALUE_ABSENT, "key/x", 1, INT64_MIN);
+    AUTO(value)
+    struct value v =
+        value_pack("{b: %d, a: [1, two, \"three 3\", %v], c: {d: %S, gone: %v}, e: true, f: null, "
+                   "g: {}, h: [], i: -5, %s: %b, j: %D}",
+                   4, VALUE_ABSENT, S("text with more bytes"), VALUE_ABSENT, "key/x", 1, INT64_MIN);
 
-    expect_json(v, "{\"a\":[1,\"two\",\"three 3\"],\"b\":4,\"c\":{\"d\":\"text with more bytes\"},\"e\":true,\"f\":null,"
+    expect_json(v, "{\"a\":[1,\"two\",\"three 3\"],\"b\":4,\"c\":{\"d\":\"text with more "
+                   "bytes\"},\"e\":true,\"f\":null,"
                    "\"g\":{},\"h\":[],\"i\":-5,\"j\":-9223372036854775808,\"key/x\":true}");
     CU_ASSERT(!value_is_present(VALUE_GET(v, metadata, name)));
     CU_ASSERT(value_as_integer(value_get_key(v, S("b")), 0) == 4);
@@ -79,26 +117,41 @@ static void test_pack(void)
 static void test_copy_on_write(void)
 {
     uint64_t nodes = value_heap_stats().nodes;
-    struct value a = value_pack("{metadata: {name: web-1234567, labels: {app: web}}, spec: {nodeName: node-1234567}, status: {conditions: [{type: Ready, status: False}]}}");
+    struct value a =
+        value_pack("{metadata: {name: web-1234567, labels: {app: web}}, spec: {nodeName: "
+                   "node-1234567}, status: {conditions: [{type: Ready, status: False}]}}");
     struct value b = VALUE_SET(value_keep(a), value_string(S("a new node name")), spec, nodeName);
     struct value c = VALUE_SET(value_keep(b), value_string(S("x")), metadata, annotations, key);
     struct value d = VALUE_REMOVE(value_keep(c), metadata, labels);
-    struct value condition = value_set(value_keep(value_at(VALUE_GET(d, status, conditions), 0)), ATOM_status, value_string(S("True")));
-    struct value conditions = value_set_at(value_keep(VALUE_GET(d, status, conditions)), 0, condition);
+    struct value condition = value_set(value_keep(value_at(VALUE_GET(d, status, conditions), 0)),
+                                       ATOM_status, value_string(S("True")));
+    struct value conditions =
+        value_set_at(value_keep(VALUE_GET(d, status, conditions)), 0, condition);
     struct value e = VALUE_SET(value_keep(d), conditions, status, conditions);
     struct value f = VALUE_REMOVE(value_keep(e), spec, to);
 
     const char *tail = "\"status\":{\"conditions\":[{\"status\":\"False\",\"type\":\"Ready\"}]}}";
     AUTO(text) struct text t = {0};
-    text_printf(&t, "{\"metadata\":{\"labels\":{\"app\":\"web\"},\"name\":\"web-1234567\"},\"spec\":{\"nodeName\":\"node-1234567\"},%s", tail);
+    text_printf(&t,
+                "{\"metadata\":{\"labels\":{\"app\":\"web\"},\"name\":\"web-1234567\"},\"spec\":{"
+                "\"nodeName\":\"node-1234567\"},%s",
+                tail);
     expect_json(a, text_c(&t));
     text_clear(&t);
-    text_printf(&t, "{\"metadata\":{\"labels\":{\"app\":\"web\"},\"name\":\"web-1234567\"},\"spec\":{\"nodeName\":\"a new node name\"},%s", tail);
+    text_printf(&t,
+                "{\"metadata\":{\"labels\":{\"app\":\"web\"},\"name\":\"web-1234567\"},\"spec\":{"
+                "\"nodeName\":\"a new node name\"},%s",
+                tail);
     expect_json(b, text_c(&t));
-    expect_json(VALUE_GET(c, metadata), "{\"annotations\":{\"key\":\"x\"},\"labels\":{\"app\":\"web\"},\"name\":\"web-1234567\"}");
-    expect_json(VALUE_GET(d, metadata), "{\"annotations\":{\"key\":\"x\"},\"name\":\"web-1234567\"}");
-    expect_json(VALUE_GET(d, status), "{\"conditions\":[{\"status\":\"False\",\"type\":\"Ready\"}]}");
-    expect_json(VALUE_GET(e, status), "{\"conditions\":[{\"status\":\"True\",\"type\":\"Ready\"}]}");
+    expect_json(
+        VALUE_GET(c, metadata),
+        "{\"annotations\":{\"key\":\"x\"},\"labels\":{\"app\":\"web\"},\"name\":\"web-1234567\"}");
+    expect_json(VALUE_GET(d, metadata),
+                "{\"annotations\":{\"key\":\"x\"},\"name\":\"web-1234567\"}");
+    expect_json(VALUE_GET(d, status),
+                "{\"conditions\":[{\"status\":\"False\",\"type\":\"Ready\"}]}");
+    expect_json(VALUE_GET(e, status),
+                "{\"conditions\":[{\"status\":\"True\",\"type\":\"Ready\"}]}");
     CU_ASSERT(value_is_same(e, f));
     CU_ASSERT(value_is_same(VALUE_GET(a, metadata, labels), VALUE_GET(c, metadata, labels)));
 
@@ -128,8 +181,10 @@ static void test_arrays(void)
     struct value b = value_insert_at(value_keep(a), 500, value_integer(-1));
     struct value c = value_remove_at(value_keep(b), 0);
     CU_ASSERT(value_count(a) == 1000 && value_count(b) == 1001 && value_count(c) == 1000);
-    CU_ASSERT(value_is(value_at(a, 500), "item number 500") && value_is(value_at(b, 501), "item number 500"));
-    CU_ASSERT(value_as_integer(value_at(b, 500), 0) == -1 && value_as_integer(value_at(c, 499), 0) == -1);
+    CU_ASSERT(value_is(value_at(a, 500), "item number 500") &&
+              value_is(value_at(b, 501), "item number 500"));
+    CU_ASSERT(value_as_integer(value_at(b, 500), 0) == -1 &&
+              value_as_integer(value_at(c, 499), 0) == -1);
     CU_ASSERT(!value_is_present(value_at(a, 1000)));
     while (value_count(c))
         c = value_remove_at(c, value_count(c) / 2);
@@ -158,13 +213,16 @@ static void test_dicts(void)
 
     /* The same members as struct and as dict. */
     struct value plain = value_pack("{metadata: {}, spec: 1}");
-    struct value mixed = value_set_key(value_set_key(value_keep(plain), S("k:x"), value_null()), S("k:x"), VALUE_ABSENT);
-    CU_ASSERT(value_equal(plain, mixed) && value_equal(mixed, plain) && value_hash(plain) == value_hash(mixed) &&
-              value_compare(plain, mixed) == 0);
+    struct value mixed = value_set_key(value_set_key(value_keep(plain), S("k:x"), value_null()),
+                                       S("k:x"), VALUE_ABSENT);
+    CU_ASSERT(value_equal(plain, mixed) && value_equal(mixed, plain) &&
+              value_hash(plain) == value_hash(mixed) && value_compare(plain, mixed) == 0);
     CU_ASSERT(value_as_integer(value_get(mixed, ATOM_spec), 0) == 1);
     mixed = value_set(mixed, ATOM_status, value_bool(true));
     CU_ASSERT(value_as_bool(value_get(mixed, ATOM_status)) && !value_equal(plain, mixed));
-    mixed = value_set(value_set(value_set(mixed, ATOM_status, VALUE_ABSENT), ATOM_spec, VALUE_ABSENT), ATOM_metadata, VALUE_ABSENT);
+    mixed =
+        value_set(value_set(value_set(mixed, ATOM_status, VALUE_ABSENT), ATOM_spec, VALUE_ABSENT),
+                  ATOM_metadata, VALUE_ABSENT);
     CU_ASSERT(value_is_same(mixed, value_object()));
     value_drop(plain);
     value_drop(v);
@@ -178,8 +236,10 @@ static struct value many_changes(void)
     for (int round = 0; round < 50; round++) {
         struct value conditions = VALUE_ABSENT;
         for (int i = 0; i < 4; i++)
-            conditions = value_append(conditions, value_pack("{type: %s, status: %s, reason: %v}",
-                                                             i % 2 ? "Ready" : "Other", round % 3 ? "True" : "False", value_printf("SomeLongReason%d", i % 3)));
+            conditions = value_append(
+                conditions,
+                value_pack("{type: %s, status: %s, reason: %v}", i % 2 ? "Ready" : "Other",
+                           round % 3 ? "True" : "False", value_printf("SomeLongReason%d", i % 3)));
         conditions = value_canonical(conditions);
         char key[16];
         (void)snprintf(key, sizeof(key), "key%d", round % 20);
@@ -223,14 +283,16 @@ static void test_canonical(void)
 
 static void test_share(void)
 {
-    const char *text = "{metadata: {labels: {app: webserver}, name: some-long-name}, spec: {containers: [{image: some-image-name}]}}";
+    const char *text = "{metadata: {labels: {app: webserver}, name: some-long-name}, spec: "
+                       "{containers: [{image: some-image-name}]}}";
     struct value old = value_pack(text), new = value_pack(text);
     new = value_share(new, old);
     CU_ASSERT(value_is_same(new, old));
     value_drop(new);
     new = VALUE_SET(value_pack(text), value_integer(2), spec, replicas);
     new = value_share(new, old);
-    CU_ASSERT(!value_is_same(new, old) && value_is_same(VALUE_GET(new, metadata), VALUE_GET(old, metadata)));
+    CU_ASSERT(!value_is_same(new, old) &&
+              value_is_same(VALUE_GET(new, metadata), VALUE_GET(old, metadata)));
     CU_ASSERT(value_is_same(VALUE_GET(new, spec, containers), VALUE_GET(old, spec, containers)));
     value_drop(new);
     value_drop(old);

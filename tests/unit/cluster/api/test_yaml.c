@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: YAML is read and written as kubectl does it. Method: tables of texts and the JSON they stand for; places; limits.
+ * Goal: YAML is read and written as kubectl does it. Method: tables of texts and the JSON they
+ * stand for; places; limits.
  */
 #include "sim/base/base.h"
 
@@ -17,20 +18,30 @@ static void test_reading(void)
         const char *yaml, *json;
     } cases[] = {
         {"a: 1\nb: [x, 'y', \"z\"]\n", "{\"a\":1,\"b\":[\"x\",\"y\",\"z\"]}"},
-        {"a: yes\nb: No\nc: on\nd: off\ne: \"yes\"\nf: True\ng: n\n", "{\"a\":true,\"b\":false,\"c\":true,\"d\":false,\"e\":\"yes\",\"f\":true,\"g\":false}"},
+        {"a: yes\nb: No\nc: on\nd: off\ne: \"yes\"\nf: True\ng: n\n",
+         "{\"a\":true,\"b\":false,\"c\":true,\"d\":false,\"e\":\"yes\",\"f\":true,\"g\":false}"},
         {"- 0777\n- 0x1f\n- 0b101\n- 1_000\n- -5\n- +5\n- 08\n- 0o17", "[511,31,5,1000,-5,5,8,15]"},
-        {"- 9223372036854775807\n- -9223372036854775808\n- 18446744073709551615\n", "[9223372036854775807,-9223372036854775808,18446744073709552000]"},
-        {"- 1.5\n- 1.0\n- 1e3\n- .5\n- 1.\n- 1e-7\n- 1.2.3\n- 1e\n- '-'\n", "[1.5,1,1000,0.5,1,1e-7,\"1.2.3\",\"1e\",\"-\"]"},
+        {"- 9223372036854775807\n- -9223372036854775808\n- 18446744073709551615\n",
+         "[9223372036854775807,-9223372036854775808,18446744073709552000]"},
+        {"- 1.5\n- 1.0\n- 1e3\n- .5\n- 1.\n- 1e-7\n- 1.2.3\n- 1e\n- '-'\n",
+         "[1.5,1,1000,0.5,1,1e-7,\"1.2.3\",\"1e\",\"-\"]"},
         {"- ~\n- null\n-\n- Null\n- nULL\n- ''\n", "[null,null,null,null,\"nULL\",\"\"]"},
-        {"- 2026-11-23T10:00:00Z\n- 2026-11-23\n- 10:30\n- 1.36.2\n- 100m\n- 1Gi\n", "[\"2026-11-23T10:00:00Z\",\"2026-11-23\",\"10:30\",\"1.36.2\",\"100m\",\"1Gi\"]"},
+        {"- 2026-11-23T10:00:00Z\n- 2026-11-23\n- 10:30\n- 1.36.2\n- 100m\n- 1Gi\n",
+         "[\"2026-11-23T10:00:00Z\",\"2026-11-23\",\"10:30\",\"1.36.2\",\"100m\",\"1Gi\"]"},
         {"1: a\nyes: b\n1.5: c\n", "{\"1\":\"a\",\"1.5\":\"c\",\"true\":\"b\"}"},
-        {"a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  c: 3\ne: *x\n", "{\"a\":{\"b\":1,\"c\":2},\"d\":{\"b\":1,\"c\":3},\"e\":{\"b\":1,\"c\":2}}"},
-        {"x: &x {a: 1}\nw: &y {a: 2, b: 2}\nz:\n  c: 3\n  <<: [*x, *y]\n", "{\"w\":{\"a\":2,\"b\":2},\"x\":{\"a\":1},\"z\":{\"a\":1,\"b\":2,\"c\":3}}"},
+        {"a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  c: 3\ne: *x\n",
+         "{\"a\":{\"b\":1,\"c\":2},\"d\":{\"b\":1,\"c\":3},\"e\":{\"b\":1,\"c\":2}}"},
+        {"x: &x {a: 1}\nw: &y {a: 2, b: 2}\nz:\n  c: 3\n  <<: [*x, *y]\n",
+         "{\"w\":{\"a\":2,\"b\":2},\"x\":{\"a\":1},\"z\":{\"a\":1,\"b\":2,\"c\":3}}"},
         {"a: |\n  x\n  y\nb: >-\n  x\n  y\n", "{\"a\":\"x\\ny\\n\",\"b\":\"x y\"}"},
-        {"a: !!str 5\nb: !!int \"5\"\nc: ! 5\nd: !custom 5\n", "{\"a\":\"5\",\"b\":5,\"c\":\"5\",\"d\":5}"},
-        {"{\"json\": [true, null, {\"a\": \"\\u00e9\"}]}", "{\"json\":[true,null,{\"a\":\"\xc3\xa9\"}]}"},
+        {"a: !!str 5\nb: !!int \"5\"\nc: ! 5\nd: !custom 5\n",
+         "{\"a\":\"5\",\"b\":5,\"c\":\"5\",\"d\":5}"},
+        {"{\"json\": [true, null, {\"a\": \"\\u00e9\"}]}",
+         "{\"json\":[true,null,{\"a\":\"\xc3\xa9\"}]}"},
         {"a: 1\na: 2\n", "{\"a\":2}"},
-        {"", NULL}, {"# nothing\n", NULL}, {"---\n---\n", NULL},
+        {"", NULL},
+        {"# nothing\n", NULL},
+        {"---\n---\n", NULL},
     };
     uint64_t nodes = value_heap_stats().nodes;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -51,7 +62,8 @@ static void test_reading(void)
 
 static void test_streams_and_places(void)
 {
-    struct str text = S("# first\na:\n  b: [1, {c: 2}]\n---\n---\nlist:\n- name: x\n- name: y\n  with.dot/s: 1\n...\n");
+    struct str text = S("# first\na:\n  b: [1, {c: 2}]\n---\n---\nlist:\n- name: x\n- name: y\n  "
+                        "with.dot/s: 1\n...\n");
     struct yaml_stream s = {0};
     CU_ASSERT_FATAL(yaml_parse(text, NULL, &s, NULL) == ERR_OK);
     CU_ASSERT(s.count == 2 && s.items[0].line == 2 && s.items[1].line == 6);
@@ -61,16 +73,24 @@ static void test_streams_and_places(void)
         bool is_found;
         size_t line, column;
     } cases[] = {
-        {0, "", true, 2, 1}, {0, "a.b", true, 3, 3}, {0, "a.b[1].c", true, 3, 11}, {0, "a.b[1]", true, 3, 10},
-        {1, "list[1].name", true, 8, 3}, {1, "list[1].with.dot/s", true, 9, 3}, {1, "list[1].gone.x", false, 8, 3},
-        {1, "list[7]", false, 6, 1}, {1, "lis", false, 6, 1},
+        {0, "", true, 2, 1},
+        {0, "a.b", true, 3, 3},
+        {0, "a.b[1].c", true, 3, 11},
+        {0, "a.b[1]", true, 3, 10},
+        {1, "list[1].name", true, 8, 3},
+        {1, "list[1].with.dot/s", true, 9, 3},
+        {1, "list[1].gone.x", false, 8, 3},
+        {1, "list[7]", false, 6, 1},
+        {1, "lis", false, 6, 1},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         size_t line = 0, column = 0;
-        bool is_found = yaml_place(&s.items[cases[i].document], str_from(cases[i].path), &line, &column);
+        bool is_found =
+            yaml_place(&s.items[cases[i].document], str_from(cases[i].path), &line, &column);
         if (line != cases[i].line || column != cases[i].column)
             fprintf(stderr, "\n  %s: %zu:%zu\n", cases[i].path, line, column);
-        CU_ASSERT(is_found == cases[i].is_found && line == cases[i].line && column == cases[i].column);
+        CU_ASSERT(is_found == cases[i].is_found && line == cases[i].line &&
+                  column == cases[i].column);
     }
     yaml_stream_release(&s);
 }
@@ -84,8 +104,10 @@ static void test_errors(void)
         {"a: b: c", "line 1, column 5: mapping values are not allowed in this context"},
         {"a: *gone", "line 1, column 4: unknown anchor 'gone' referenced"},
         {"a: .inf", "line 1, column 4: json: unsupported value: infinity or NaN"},
-        {"? [a]\n: b", "line 1, column 5: unsupported map key: a key is text, a number or a boolean"},
-        {"a:\n  <<: 5", "line 2, column 3: map merge requires map or sequence of maps as the value"},
+        {"? [a]\n: b",
+         "line 1, column 5: unsupported map key: a key is text, a number or a boolean"},
+        {"a:\n  <<: 5",
+         "line 2, column 3: map merge requires map or sequence of maps as the value"},
         {"\ta: 1", "line 1, column 1: found character that cannot start any token"},
     };
     uint64_t nodes = value_heap_stats().nodes;
@@ -132,16 +154,20 @@ static void test_duplicates(void)
     AUTO(text) struct text found = {0};
     struct yaml_limits limits = {.duplicate_key = note, .owner = &found};
     struct yaml_stream s = {0};
-    CU_ASSERT(yaml_parse(S("a:\n- b: 1\n- b: 1\n  c: 2\n  b: 3\na: 1\n"), &limits, &s, NULL) == ERR_OK);
+    CU_ASSERT(yaml_parse(S("a:\n- b: 1\n- b: 1\n  c: 2\n  b: 3\na: 1\n"), &limits, &s, NULL) ==
+              ERR_OK);
     CU_ASSERT(strcmp(text_c(&found), "a[1].b:5:3;a:6:1;") == 0);
     yaml_stream_release(&s);
 }
 
 static void test_writing(void)
 {
-    AUTO(value) struct value v = value_pack(
-        "{name: web, empty: {}, none: [], n: null, list: [{a: 1, b: [x, %s]}, [1]], strings: [%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, \"\"]}",
-        "two words", "yes", "5", "2026-11-23T10:00:00Z", "10:30", "a: b", "# no", "line\nline\n", "-", "{x}", "1.5Gi");
+    AUTO(value)
+    struct value v =
+        value_pack("{name: web, empty: {}, none: [], n: null, list: [{a: 1, b: [x, %s]}, [1]], "
+                   "strings: [%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, \"\"]}",
+                   "two words", "yes", "5", "2026-11-23T10:00:00Z", "10:30", "a: b", "# no",
+                   "line\nline\n", "-", "{x}", "1.5Gi");
     AUTO(text) struct text t = {0};
     yaml_write(v, &t);
     const char *expected = "empty: {}\n"
@@ -178,8 +204,13 @@ static void test_writing(void)
 }
 
 static CU_TestInfo tests[] = {
-    {"reading", test_reading}, {"streams and places", test_streams_and_places}, {"errors", test_errors},
-    {"limits", test_limits}, {"duplicate keys", test_duplicates}, {"writing", test_writing}, CU_TEST_INFO_NULL,
+    {"reading", test_reading},
+    {"streams and places", test_streams_and_places},
+    {"errors", test_errors},
+    {"limits", test_limits},
+    {"duplicate keys", test_duplicates},
+    {"writing", test_writing},
+    CU_TEST_INFO_NULL,
 };
 
 int main(void)
