@@ -389,10 +389,10 @@ static void record(struct recorder *r, struct step *step, struct value object, s
     struct value host = value_str(r->host).size ? value_keep(r->host) : VALUE_ABSENT;
     struct value event = value_pack(
         "{kind: Event, apiVersion: v1, metadata: {namespace: %v}, involvedObject: %v, reason: %s, message: %S, "
-        "source: {component: %v, host: %v}, firstTimestamp: %v, lastTimestamp: %v, count: 1, type: %s, eventTime: %v, "
+        "source: {component: %v, host: %v}, firstTimestamp: %v, lastTimestamp: %v, count: 1, type: %s, "
         "reportingComponent: %v, reportingInstance: %v}",
         namespace_of_event(object), reference_to(object, field_path), reason, message, value_keep(r->component), host,
-        value_keep(now), now, type, value_null(), value_keep(r->component), value_keep(r->host));
+        value_keep(now), now, type, value_keep(r->component), value_keep(r->host));
     enqueue(r, step, (struct pending){.event = event, .resource = resource_get(RESOURCE_events)});
 }
 
