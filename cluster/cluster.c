@@ -15,6 +15,7 @@
 #include "cluster/api/quantity.h"
 #include "cluster/cluster_flags.h"
 #include "cluster/network/network.h"
+#include "runtime/nfs.h"
 #include "runtime/simulated/containerd.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
@@ -252,8 +253,23 @@ static void add_component(struct cluster *c, enum component_kind kind, const str
 static void add_hosts_outside(struct cluster *c, const struct cluster_options *o)
 {
     c->outside = sim_host_add(c->sim, &(struct host_options){.name = S("outside")});
-    for (size_t i = 0; i < o->host_count; i++)
-        (void)add_machine(c, o->hosts[i].name, S(""));
+    for (size_t i = 0; i < o->host_count; i++) {
+        const struct cluster_host *h = &o->hosts[i];
+        host_id host = add_machine(c, h->name, S(""));
+        if (h->nfs_count == 0)
+            continue;
+        struct nfs_config *config = arena_new(&c->arena, struct nfs_config);
+        const char **exports = arena_array(&c->arena, const char *, h->nfs_count);
+        for (size_t j = 0; j < h->nfs_count; j++)
+            exports[j] = arena_str(&c->arena, h->nfs[j]).bytes;
+        *config = (struct nfs_config){arena_str(&c->arena, h->name).bytes, exports, h->nfs_count};
+        sim_process_add(c->sim, &(struct process_options){.name = arena_printf(&c->arena, "nfs@%s", config->host),
+                                                          .host = host,
+                                                          .type = &nfs_process,
+                                                          .config = config,
+                                                          .restart = RESTART_ALWAYS,
+                                                          .restart_delay = duration_ms(SYSTEMD_RESTART_MS)});
+    }
 }
 
 /* ---- the control plane ---- */
@@ -316,10 +332,7 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
 
 static void add_controller_managers(struct cluster *c, const struct cluster_options *o)
 {
-    /* DEVIATION: one credential for all loops, with every right. With --use-service-account-credentials, as kubeadm
-     * sets it, each loop has a ServiceAccount of its own, bound to the role system:controller:<loop>. */
-    static const struct str groups[] = {{"system:masters", 14}};
-    c->credentials[0] = credential_certificate(S("system:kube-controller-manager"), groups, 1);
+    c->credentials[0] = credential_certificate(S("system:kube-controller-manager"), NULL, 0);
     for (int i = 0; i < at_least_one(o->controller_managers); i++) {
         struct controller_manager_config *config = arena_new(&c->arena, struct controller_manager_config);
         struct str name = arena_printf(&c->arena, "kube-controller-manager-%d", i);

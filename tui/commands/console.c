@@ -162,7 +162,13 @@ void console_line(struct console *c, struct instant at, struct str line)
     }
     clear_progress(c);
     c->lines++;
-    printf("      %s%.*s%s\n", colour(c, DIM), STR_ARG(line), colour(c, PLAIN));
+    /* What a component quotes may have line ends. */
+    AUTO(text) struct text shown = {0};
+    for (struct str rest = str_trim(line); rest.size;) {
+        struct str part = str_cut(rest, '\n', &rest);
+        text_printf(&shown, "%s%.*s", shown.size ? "; " : "", STR_ARG(part));
+    }
+    printf("      %s%s%s\n", colour(c, DIM), text_c(&shown), colour(c, PLAIN));
 }
 
 void console_result(const struct run *r, const struct measures *m, struct text *out)
