@@ -2,13 +2,15 @@
  *
  * The admission chain (admission.h). The order of the table is that of kube-apiserver's plugins.
  *
- * A namespace that is not in the cache may have been created a moment ago: etcd is asked before the create is refused, as
- * NamespaceLifecycle does with its live look-up. Everything else is decided from the caches at once.
+ * A namespace that is not in the cache may have been created a moment ago: etcd is asked before the
+ * create is refused, as NamespaceLifecycle does with its live look-up. Everything else is decided
+ * from the caches at once.
  *
- * ResourceQuota, the last of the chain, writes (its compare-and-swap on the quota) and has a file of its own, quota.c.
- * PodTopologyLabels acts where a pod is bound (registry_pod.c).
+ * ResourceQuota, the last of the chain, writes (its compare-and-swap on the quota) and has a file
+ * of its own, quota.c. PodTopologyLabels acts where a pod is bound (registry_pod.c).
  *
- * DEVIATION: admission webhooks and admission policies (validating and mutating) are stored but not called.
+ * DEVIATION: admission webhooks and admission policies (validating and mutating) are stored but not
+ * called.
  *
  * Source: kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
  */
@@ -34,7 +36,8 @@ static const struct admission_plugin *const chain[] = {
     &admission_default_ingress_class,
 };
 
-static struct admission admission_of(struct call *c, struct step *step, enum admission_operation operation,
+static struct admission admission_of(struct call *c, struct step *step,
+                                     enum admission_operation operation,
                                      char small[VALUE_SMALL_SIZE])
 {
     struct admission a = {.server = c->server,
@@ -58,7 +61,8 @@ static struct admission admission_of(struct call *c, struct step *step, enum adm
 static bool concerns(const struct admission_plugin *p, const struct admission *a)
 {
     return (p->resource == ADMIT_EVERY_RESOURCE || (uint32_t)p->resource == a->resource->index) &&
-           (p->operations & ADMIT_ON(a->operation)) && (a->subresource == SUBRESOURCE_NONE || p->sees_subresources);
+           (p->operations & ADMIT_ON(a->operation)) &&
+           (a->subresource == SUBRESOURCE_NONE || p->sees_subresources);
 }
 
 static void run_mutating(struct call *c, struct step *step)
@@ -82,15 +86,18 @@ static void namespace_looked_up(struct call *c, struct step *step, const struct 
     if (call_etcd_failed(c, step, r))
         return;
     if (r->count == 0) {
-        call_refuse(c, step, status_not_found(resource_get(RESOURCE_namespaces), VALUE_STR(c->object, metadata, namespace)));
+        call_refuse(c, step,
+                    status_not_found(resource_get(RESOURCE_namespaces),
+                                     VALUE_STR(c->object, metadata, namespace)));
         return;
     }
     run_mutating(c, step);
 }
 
-void admission_start(struct call *c, struct step *step, enum admission_operation operation, call_fn then)
+void admission_start(struct call *c, struct step *step, enum admission_operation operation,
+                     call_fn then)
 {
-    c->operation = operation;
+    c->operation = (uint8_t)operation;
     c->admitted = then;
     if (operation == ADMIT_CREATE && c->resource->is_namespaced) {
         struct str namespace = VALUE_STR(c->object, metadata, namespace);
@@ -104,7 +111,8 @@ void admission_start(struct call *c, struct step *step, enum admission_operation
     run_mutating(c, step);
 }
 
-struct value admission_validate(struct call *c, struct step *step, enum admission_operation operation)
+struct value admission_validate(struct call *c, struct step *step,
+                                enum admission_operation operation)
 {
     char small[VALUE_SMALL_SIZE] = {0};
     struct admission a = admission_of(c, step, operation, small);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kube-apiserver as a process of the simulation: start, inputs, timers, and what eyes outside may ask.
+ * kube-apiserver as a process of the simulation: start, inputs, timers, and what eyes outside may
+ * ask.
  *
- * Life: connect to etcd, fill the watch caches, listen, run the post-start hooks (bootstrap.c), be ready. A client's
- * connection carries any number of requests and watches by id; when it goes, its calls are abandoned (what was sent to etcd is
- * done all the same) and its watches end. On SIGTERM the server ends its watches and exits.
+ * Life: connect to etcd, fill the watch caches, listen, run the post-start hooks (bootstrap.c), be
+ * ready. A client's connection carries any number of requests and watches by id; when it goes, its
+ * calls are abandoned (what was sent to etcd is done all the same) and its watches end. On SIGTERM
+ * the server ends its watches and exits.
  *
  * Everything here is volatile. A restarted server knows what etcd knows.
  */
@@ -47,11 +49,14 @@ static void flags_fill(struct apiserver_config *f)
     f->node_port_first = f->node_port_first ? f->node_port_first : 30000;
     f->node_port_last = f->node_port_last ? f->node_port_last : 32767;
     f->max_requests_inflight = f->max_requests_inflight ? f->max_requests_inflight : 400;
-    f->max_mutating_requests_inflight = f->max_mutating_requests_inflight ? f->max_mutating_requests_inflight : 200;
+    f->max_mutating_requests_inflight =
+        f->max_mutating_requests_inflight ? f->max_mutating_requests_inflight : 200;
     f->request_timeout = f->request_timeout.ns ? f->request_timeout : duration_s(60);
-    f->min_request_timeout = f->min_request_timeout.ns ? f->min_request_timeout : duration_minutes(30);
+    f->min_request_timeout =
+        f->min_request_timeout.ns ? f->min_request_timeout : duration_minutes(30);
     f->event_ttl = f->event_ttl.ns ? f->event_ttl : duration_minutes(60);
-    f->compaction_interval = f->compaction_interval.ns ? f->compaction_interval : duration_minutes(5);
+    f->compaction_interval =
+        f->compaction_interval.ns ? f->compaction_interval : duration_minutes(5);
 }
 
 static void *server_start(struct step *step, const void *config)
@@ -80,13 +85,16 @@ void apiserver_caches_listed(struct apiserver *s, struct step *step)
 void apiserver_became_ready(struct apiserver *s, struct step *step)
 {
     s->is_ready = true;
-    step_trace(step, "kube-apiserver", s->flags.name, "ready at revision %" PRId64, s->caches.revision);
+    step_trace(step, "kube-apiserver", s->flags.name, "ready at revision %" PRId64,
+               s->caches.revision);
 }
 
-void apiserver_cache_changed(struct apiserver *s, struct step *step, struct watch_cache *c, struct cache_event *e)
+void apiserver_cache_changed(struct apiserver *s, struct step *step, struct watch_cache *c,
+                             struct cache_event *e)
 {
     enum resource_known r = (enum resource_known)c->resource->index;
-    if (r == RESOURCE_clusterroles || r == RESOURCE_clusterrolebindings || r == RESOURCE_roles || r == RESOURCE_rolebindings)
+    if (r == RESOURCE_clusterroles || r == RESOURCE_clusterrolebindings || r == RESOURCE_roles ||
+        r == RESOURCE_rolebindings)
         s->caches.rbac_generation++;
     (void)step;
     (void)e;
@@ -109,7 +117,8 @@ static void connection_close(struct apiserver *s, struct step *step, struct conn
     mem_free(k);
 }
 
-static void on_request(struct apiserver *s, struct step *step, struct connection *k, struct request *r)
+static void on_request(struct apiserver *s, struct step *step, struct connection *k,
+                       struct request *r)
 {
     struct call *c = call_new(s, step, (struct request *)(void *)message_ref(&r->message));
     c->connection = k;
@@ -179,7 +188,8 @@ static void server_input(void *state, struct step *step, const struct input *in)
     }
     if (etcd_link_input(s, step, in))
         return;
-    struct connection *k = in->stream ? index_get(&s->connections, hash_mix(in->stream), &in->stream) : NULL;
+    struct connection *k =
+        in->stream ? index_get(&s->connections, hash_mix(in->stream), &in->stream) : NULL;
     switch (in->kind) {
     case INPUT_ACCEPTED:
         k = mem_new(struct connection);
@@ -278,11 +288,15 @@ struct value apiserver_stamp(struct value own_object, int64_t revision)
 static void server_dump(const void *state, struct text *out)
 {
     const struct apiserver *s = state;
-    text_printf(out, "kube-apiserver %.*s: %s, revision %" PRId64 ", etcd member %zu %s, %zu requests, %zu watches\n",
-                STR_ARG(s->flags.name), apiserver_is_ready(s) ? "ready" : "not ready", s->caches.revision, s->etcd.member,
-                s->etcd.is_connected ? "connected" : "away", s->call_count, s->caches.watcher_count);
+    text_printf(out,
+                "kube-apiserver %.*s: %s, revision %" PRId64
+                ", etcd member %zu %s, %zu requests, %zu watches\n",
+                STR_ARG(s->flags.name), apiserver_is_ready(s) ? "ready" : "not ready",
+                s->caches.revision, s->etcd.member, s->etcd.is_connected ? "connected" : "away",
+                s->call_count, s->caches.watcher_count);
     for (size_t i = 0; i < s->caches.count; i++)
         if (s->caches.items[i].ordered.count > 0)
-            text_printf(out, "  %.*s: %zu objects, %zu recent events\n", STR_ARG(s->caches.items[i].resource->qualified),
+            text_printf(out, "  %.*s: %zu objects, %zu recent events\n",
+                        STR_ARG(s->caches.items[i].resource->qualified),
                         s->caches.items[i].ordered.count, s->caches.items[i].ring_count);
 }

@@ -2,18 +2,20 @@
  *
  * Authentication and RBAC (authorizer.h).
  *
- * Authentication: a client certificate's common name and organisations; a bearer token of the token table or of a
- * service account (the account must exist with the uid in the token); nobody at all is system:anonymous. Everybody known
- * is in system:authenticated besides.
+ * Authentication: a client certificate's common name and organisations; a bearer token of the token
+ * table or of a service account (the account must exist with the uid in the token); nobody at all
+ * is system:anonymous. Everybody known is in system:authenticated besides.
  *
- * RBAC: "permissions are purely additive (there are no deny rules)". A rule covers a request when one of its verbs, API
- * groups and resources (or resource/subresource, or * / subresource) matches and its names, if any, hold the name. What a user may do
- * is the sum over the ClusterRoleBindings, and over the RoleBindings of the namespace, that have the user, one of the groups or the
- * service account among their subjects; a RoleBinding may refer to a ClusterRole.
+ * RBAC: "permissions are purely additive (there are no deny rules)". A rule covers a request when
+ * one of its verbs, API groups and resources (or resource/subresource, or * / subresource) matches
+ * and its names, if any, hold the name. What a user may do is the sum over the ClusterRoleBindings,
+ * and over the RoleBindings of the namespace, that have the user, one of the groups or the service
+ * account among their subjects; a RoleBinding may refer to a ClusterRole.
  *
- * Cost. A user's rules are collected when first needed after a change of any RBAC object (watch_caches.rbac_generation). A
- * rule without names that holds everywhere decides for all namespaces and names; that outcome is kept as a bit by
- * resource, subresource and verb, so that a component's usual request costs one load.
+ * Cost. A user's rules are collected when first needed after a change of any RBAC object
+ * (watch_caches.rbac_generation). A rule without names that holds everywhere decides for all
+ * namespaces and names; that outcome is kept as a bit by resource, subresource and verb, so that a
+ * component's usual request costs one load.
  *
  * DEVIATION: service account tokens are neither signed nor bound to a pod, and do not expire.
  *
@@ -46,7 +48,8 @@ void authorizer_release(struct apiserver *s)
 
 /* ---- who ---- */
 
-struct user *user_make(struct apiserver *s, struct str name, const struct str *groups, size_t group_count, struct str uid)
+struct user *user_make(struct apiserver *s, struct str name, const struct str *groups,
+                       size_t group_count, struct str uid)
 {
     struct user *u = mem_new(struct user);
     u->references = 1;
@@ -56,7 +59,8 @@ struct user *user_make(struct apiserver *s, struct str name, const struct str *g
     u->groups = mem_array(char *, group_count + 1);
     for (size_t i = 0; i < group_count; i++)
         u->groups[u->group_count++] = mem_copy_string(groups[i]);
-    struct str everybody = str_equal(name, S("system:anonymous")) ? S("system:unauthenticated") : S("system:authenticated");
+    struct str everybody = str_equal(name, S("system:anonymous")) ? S("system:unauthenticated")
+                                                                  : S("system:authenticated");
     if (!user_is_in(u, everybody))
         u->groups[u->group_count++] = mem_copy_string(everybody);
     u->is_master = user_is_in(u, S("system:masters"));
@@ -87,7 +91,8 @@ static struct user *user_of_token(struct apiserver *s, struct str token)
                 return NULL;
             AUTO(text) struct text user = {0};
             AUTO(text) struct text group = {0};
-            text_printf(&user, "system:serviceaccount:%.*s:%.*s", STR_ARG(namespace), STR_ARG(name));
+            text_printf(&user, "system:serviceaccount:%.*s:%.*s", STR_ARG(namespace),
+                        STR_ARG(name));
             text_printf(&group, "system:serviceaccounts:%.*s", STR_ARG(namespace));
             struct str groups[] = {S("system:serviceaccounts"), text_str(&group)};
             return user_make(s, text_str(&user), groups, ARRAY_COUNT(groups), S(""));
@@ -107,7 +112,8 @@ struct user *authenticate(struct apiserver *s, const struct credential *credenti
 
 struct value service_account_token(struct str namespace, struct str name, struct str uid)
 {
-    return value_printf(TOKEN_PREFIX "%.*s.%.*s.%.*s", STR_ARG(namespace), STR_ARG(name), STR_ARG(uid));
+    return value_printf(TOKEN_PREFIX "%.*s.%.*s.%.*s", STR_ARG(namespace), STR_ARG(name),
+                        STR_ARG(uid));
 }
 
 struct user *user_ref(struct user *u)
@@ -178,7 +184,8 @@ bool authorize(struct apiserver *s, struct user *u, const struct attributes *a)
         collect_grants(s, u);
     for (size_t i = 0; i < u->grants.count; i++) {
         const struct grant *g = &u->grants.items[i];
-        if (g->namespace && (a->namespace.size == 0 || !str_equal(str_from(g->namespace), a->namespace)))
+        if (g->namespace &&
+            (a->namespace.size == 0 || !str_equal(str_from(g->namespace), a->namespace)))
             continue;
         if (rule_covers(g->rule, a))
             return true;
@@ -203,11 +210,14 @@ bool authorize_quickly(struct apiserver *s, struct user *u, const struct request
     if (u->decided[at] & bit)
         return (u->allowed[at] & bit) != 0;
     u->decided[at] |= bit;
-    struct attributes a = {.verb = str_from(verb_text(r->verb)), .group = r->resource->group, .resource = r->resource->plural,
+    struct attributes a = {.verb = str_from(verb_text(r->verb)),
+                           .group = r->resource->group,
+                           .resource = r->resource->plural,
                            .subresource = str_from(subresource_text(r->subresource))};
     for (size_t i = 0; i < u->grants.count; i++) {
         const struct grant *g = &u->grants.items[i];
-        if (!g->namespace && value_count(VALUE_GET(g->rule, resourceNames)) == 0 && rule_covers(g->rule, &a)) {
+        if (!g->namespace && value_count(VALUE_GET(g->rule, resourceNames)) == 0 &&
+            rule_covers(g->rule, &a)) {
             u->allowed[at] |= bit;
             return true;
         }
@@ -218,10 +228,12 @@ bool authorize_quickly(struct apiserver *s, struct user *u, const struct request
 void authorize_refusal(const struct user *u, const struct attributes *a, struct text *out)
 {
     if (a->path.size > 0) {
-        text_printf(out, "User \"%s\" cannot %.*s path \"%.*s\"", u->name, STR_ARG(a->verb), STR_ARG(a->path));
+        text_printf(out, "User \"%s\" cannot %.*s path \"%.*s\"", u->name, STR_ARG(a->verb),
+                    STR_ARG(a->path));
         return;
     }
-    text_printf(out, "User \"%s\" cannot %.*s resource \"%.*s", u->name, STR_ARG(a->verb), STR_ARG(a->resource));
+    text_printf(out, "User \"%s\" cannot %.*s resource \"%.*s", u->name, STR_ARG(a->verb),
+                STR_ARG(a->resource));
     if (a->subresource.size > 0)
         text_printf(out, "/%.*s", STR_ARG(a->subresource));
     text_printf(out, "\" in API group \"%.*s\" ", STR_ARG(a->group));
@@ -266,7 +278,8 @@ static bool path_is_covered(struct value paths, struct str path)
         struct str s = value_str(value_at(paths, i));
         if (str_equal(s, path))
             return true;
-        if (s.size > 0 && s.bytes[s.size - 1] == '*' && str_starts_with(path, str_slice(s, 0, s.size - 1)))
+        if (s.size > 0 && s.bytes[s.size - 1] == '*' &&
+            str_starts_with(path, str_slice(s, 0, s.size - 1)))
             return true;
     }
     return false;
@@ -279,7 +292,8 @@ bool rule_covers(struct value rule, const struct attributes *a)
     if (a->path.size > 0)
         return path_is_covered(VALUE_GET(rule, nonResourceURLs), a->path);
     struct value names = VALUE_GET(rule, resourceNames);
-    return list_has(VALUE_GET(rule, apiGroups), a->group, S("*")) && resource_is_covered(VALUE_GET(rule, resources), a) &&
+    return list_has(VALUE_GET(rule, apiGroups), a->group, S("*")) &&
+           resource_is_covered(VALUE_GET(rule, resources), a) &&
            (value_count(names) == 0 || list_has(names, a->name, S("")));
 }
 
@@ -299,7 +313,7 @@ static bool subject_is(struct value subject, const struct user *u, struct str bi
         return false;
     struct str namespace = VALUE_STR(subject, namespace);
     if (namespace.size == 0)
-        namespace = binding_namespace;
+    namespace = binding_namespace;
     struct str own = str_cut(str_slice(user_name(u), prefix.size, u->name_size), ':', &rest);
     return namespace.size > 0 && str_equal(own, namespace) && str_equal(rest, name);
 }
@@ -334,8 +348,10 @@ static void collect_grants(struct apiserver *s, struct user *u)
         memset(u->decided, 0, resource_count() * SUBRESOURCE_COUNT);
         memset(u->allowed, 0, resource_count() * SUBRESOURCE_COUNT);
     }
-    static const enum resource_known bindings[] = {RESOURCE_clusterrolebindings, RESOURCE_rolebindings};
+    static const enum resource_known bindings[] = {RESOURCE_clusterrolebindings,
+                                                   RESOURCE_rolebindings};
     for (size_t b = 0; b < ARRAY_COUNT(bindings); b++)
-        for (struct cache_cursor k = watch_cache_of_known(s, bindings[b], S("")); k.kv; watch_cache_next(&k))
+        for (struct cache_cursor k = watch_cache_of_known(s, bindings[b], S("")); k.kv;
+             watch_cache_next(&k))
             collect_from(s, u, k.kv);
 }

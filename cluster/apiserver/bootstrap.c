@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Post-start hooks (bootstrap.h). Objects of a fresh cluster are created one after the other by the server's own write path; what
- * is there already, made by another server or long ago, stays as it is. When the last one is through, the server is ready.
+ * Post-start hooks (bootstrap.h). Objects of a fresh cluster are created one after the other by the
+ * server's own write path; what is there already, made by another server or long ago, stays as it
+ * is. When the last one is through, the server is ready.
  *
- * Endpoints of Service kubernetes: "the lease reconciler": every 10 s each server renews a lease of 15 s on an entry of its own in
- * etcd and writes the addresses of all entries it finds into Endpoints and EndpointSlice. A dead server's entry runs out and the
- * others take its address away. The entries live in etcd beside the objects, under the row of componentstatuses, which has
- * no stored objects of its own (upstream: /registry/masterleases/<ip>).
+ * Endpoints of Service kubernetes: "the lease reconciler": every 10 s each server renews a lease of
+ * 15 s on an entry of its own in etcd and writes the addresses of all entries it finds into
+ * Endpoints and EndpointSlice. A dead server's entry runs out and the others take its address away.
+ * The entries live in etcd beside the objects, under the row of componentstatuses, which has no
+ * stored objects of its own (upstream: /registry/masterleases/<ip>).
  *
- * Compaction: every 5 min to the revision of 5 min ago, so that watches and continue tokens have that long.
+ * Compaction: every 5 min to the revision of 5 min ago, so that watches and continue tokens have
+ * that long.
  *
- * DEVIATION: the RBAC hook creates what is missing and does not repair roles that a user has changed (autoupdate). The hooks run one
- * after the other instead of all at once.
+ * DEVIATION: the RBAC hook creates what is missing and does not repair roles that a user has
+ * changed (autoupdate). The hooks run one after the other instead of all at once.
  *
- * Source: pkg/controlplane/{instance,reconcilers/lease}.go, plugin/pkg/auth/authorizer/rbac/bootstrappolicy.
+ * Source: pkg/controlplane/{instance,reconcilers/lease}.go,
+ * plugin/pkg/auth/authorizer/rbac/bootstrappolicy.
  */
 #include "cluster/apiserver/bootstrap.h"
 
@@ -30,7 +34,8 @@
 static const struct {
     const char *kind, *namespace, *name, *labels, *aggregated, *content;
 } policies[] = {
-#define POLICY(kind, namespace, name, labels, aggregated, content) {kind, namespace, name, labels, aggregated, content},
+#define POLICY(kind, namespace, name, labels, aggregated, content)                                 \
+    {kind, namespace, name, labels, aggregated, content},
 #include "cluster/apiserver/bootstrap_policy.def"
 #undef POLICY
 };
@@ -42,14 +47,18 @@ static const struct {
 #include "cluster/apiserver/bootstrap_flowcontrol.def"
 #undef FLOWCONTROL
 };
-static const char *const namespaces[] = {"kube-system", "kube-public", "kube-node-lease", "default"};
+static const char *const namespaces[] = {"kube-system", "kube-public", "kube-node-lease",
+                                         "default"};
 static const struct {
     const char *name, *description;
     int64_t value;
 } priority_classes[] = {
-    {"system-node-critical", "Used for system critical pods that must not be moved from their current node.", 2000001000},
+    {"system-node-critical",
+     "Used for system critical pods that must not be moved from their current node.", 2000001000},
     {"system-cluster-critical",
-     "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.", 2000000000},
+     "Used for system critical pods that must run in the cluster, but can be moved to another node "
+     "if necessary.",
+     2000000000},
 };
 
 struct hooks {
@@ -60,7 +69,8 @@ struct hooks {
     struct value holder;
 };
 
-static struct value hook_object(struct apiserver *s, size_t index, const struct resource **ret_resource);
+static struct value hook_object(struct apiserver *s, size_t index,
+                                const struct resource **ret_resource);
 static void hook_next(struct apiserver *s, struct step *step);
 static void endpoints_renew(struct apiserver *s, struct step *step);
 static void identity_renew(struct apiserver *s, struct step *step);
@@ -94,7 +104,8 @@ void bootstrap_start(struct apiserver *s, struct step *step)
     s->hooks->holder = value_printf("%s_%.*s", s->hooks->identity, STR_ARG(id));
     value_drop(uid);
     s->compact_next = 0;
-    step_timer_set(step, instant_add(step->now, s->flags.compaction_interval), TIMER_TAG(TIMER_COMPACTION, 0));
+    step_timer_set(step, instant_add(step->now, s->flags.compaction_interval),
+                   TIMER_TAG(TIMER_COMPACTION, 0));
     if (s->flags.no_bootstrap) {
         s->hooks->is_done = true;
         apiserver_became_ready(s, step);
@@ -110,13 +121,16 @@ void bootstrap_timer(struct apiserver *s, struct step *step, enum apiserver_time
     if (timer == TIMER_HOOKS) {
         hook_next(s, step);
     } else if (timer == TIMER_ENDPOINTS) {
-        step_timer_set(step, instant_add(step->now, duration_s(RENEW_S)), TIMER_TAG(TIMER_ENDPOINTS, 0));
+        step_timer_set(step, instant_add(step->now, duration_s(RENEW_S)),
+                       TIMER_TAG(TIMER_ENDPOINTS, 0));
         endpoints_renew(s, step);
     } else if (timer == TIMER_IDENTITY) {
-        step_timer_set(step, instant_add(step->now, duration_s(RENEW_S)), TIMER_TAG(TIMER_IDENTITY, 0));
+        step_timer_set(step, instant_add(step->now, duration_s(RENEW_S)),
+                       TIMER_TAG(TIMER_IDENTITY, 0));
         identity_renew(s, step);
     } else if (timer == TIMER_COMPACTION) {
-        step_timer_set(step, instant_add(step->now, s->flags.compaction_interval), TIMER_TAG(TIMER_COMPACTION, 0));
+        step_timer_set(step, instant_add(step->now, s->flags.compaction_interval),
+                       TIMER_TAG(TIMER_COMPACTION, 0));
         compact(s, step);
     }
 }
@@ -138,7 +152,8 @@ static void hook_answered(struct call *c, struct step *step, int code, struct va
         s->hooks->next++;
         hook_next(s, step);
     } else {
-        step_timer_set(step, instant_add(step->now, duration_ms(HOOK_RETRY_MS)), TIMER_TAG(TIMER_HOOKS, 0));
+        step_timer_set(step, instant_add(step->now, duration_ms(HOOK_RETRY_MS)),
+                       TIMER_TAG(TIMER_HOOKS, 0));
     }
 }
 
@@ -187,14 +202,16 @@ struct value policy_rules(struct str content)
     struct value rules = value_array();
     while (content.size > 0) {
         size_t end = 0;
-        while (end < content.size && !str_starts_with(str_slice(content, end, content.size), S(" ; ")))
+        while (end < content.size &&
+               !str_starts_with(str_slice(content, end, content.size), S(" ; ")))
             end++;
         struct str rule = str_slice(content, 0, end);
         content = str_slice(content, end + 3 < content.size ? end + 3 : content.size, content.size);
         size_t blank = rule.size;
         while (blank > 0 && rule.bytes[blank - 1] != ' ')
             blank--;
-        struct str verbs = str_slice(rule, blank, rule.size), what = str_slice(rule, 0, blank > 0 ? blank - 1 : 0);
+        struct str verbs = str_slice(rule, blank, rule.size),
+                   what = str_slice(rule, 0, blank > 0 ? blank - 1 : 0);
         struct value out = value_pack("{verbs: %v}", texts(verbs));
         if (str_starts_with(what, S("url:"))) {
             out = value_set(out, ATOM_nonResourceURLs, texts(str_slice(what, 4, what.size)));
@@ -219,7 +236,8 @@ static struct value subject_of(struct str text)
 {
     struct str name, kind = str_cut(text, ':', &name);
     if (!str_equal(kind, S("ServiceAccount")))
-        return value_pack("{kind: %S, apiGroup: \"rbac.authorization.k8s.io\", name: %S}", kind, name);
+        return value_pack("{kind: %S, apiGroup: \"rbac.authorization.k8s.io\", name: %S}", kind,
+                          name);
     struct str account, namespace = str_cut(name, '/', &account);
     return value_pack("{kind: ServiceAccount, name: %S, namespace: %S}", account, namespace);
 }
@@ -227,12 +245,15 @@ static struct value subject_of(struct str text)
 static struct value binding_parts(struct value own_object, struct str content)
 {
     size_t arrow = 0;
-    while (arrow < content.size && !str_starts_with(str_slice(content, arrow, content.size), S(" <- ")))
+    while (arrow < content.size &&
+           !str_starts_with(str_slice(content, arrow, content.size), S(" <- ")))
         arrow++;
     struct str name, kind = str_cut(str_slice(content, 0, arrow), '/', &name);
-    struct str rest = str_slice(content, arrow + 4 < content.size ? arrow + 4 : content.size, content.size);
-    own_object = value_set(own_object, ATOM_roleRef,
-                           value_pack("{apiGroup: \"rbac.authorization.k8s.io\", kind: %S, name: %S}", kind, name));
+    struct str rest =
+        str_slice(content, arrow + 4 < content.size ? arrow + 4 : content.size, content.size);
+    own_object = value_set(
+        own_object, ATOM_roleRef,
+        value_pack("{apiGroup: \"rbac.authorization.k8s.io\", kind: %S, name: %S}", kind, name));
     struct value subjects = value_array();
     while (rest.size > 0)
         subjects = value_append(subjects, subject_of(str_trim(str_cut(rest, ',', &rest))));
@@ -246,21 +267,28 @@ static struct value policy_object(size_t i, const struct resource **ret_resource
 {
     struct str kind = str_from(policies[i].kind), content = str_from(policies[i].content);
     *ret_resource = resource_find_kind(S("rbac.authorization.k8s.io/v1"), kind);
-    struct value labels = value_set_key(value_object(), S("kubernetes.io/bootstrapping"), value_string(S("rbac-defaults")));
+    struct value labels = value_set_key(value_object(), S("kubernetes.io/bootstrapping"),
+                                        value_string(S("rbac-defaults")));
     struct str value, key = str_cut(str_from(policies[i].labels), '=', &value);
     if (key.size > 0)
         labels = value_set_key(labels, key, value_string(value));
-    struct value annotations = value_set_key(value_object(), S("rbac.authorization.kubernetes.io/autoupdate"), value_string(S("true")));
-    struct value metadata = value_pack("{name: %s, labels: %v, annotations: %v}", policies[i].name, labels, annotations);
+    struct value annotations = value_set_key(
+        value_object(), S("rbac.authorization.kubernetes.io/autoupdate"), value_string(S("true")));
+    struct value metadata = value_pack("{name: %s, labels: %v, annotations: %v}", policies[i].name,
+                                       labels, annotations);
     if (policies[i].namespace[0])
-        metadata = value_set(metadata, ATOM_namespace, value_string(str_from(policies[i].namespace)));
-    struct value object = value_pack("{apiVersion: \"rbac.authorization.k8s.io/v1\", kind: %S, metadata: %v}", kind, metadata);
+        metadata =
+            value_set(metadata, ATOM_namespace, value_string(str_from(policies[i].namespace)));
+    struct value object = value_pack(
+        "{apiVersion: \"rbac.authorization.k8s.io/v1\", kind: %S, metadata: %v}", kind, metadata);
     if (str_ends_with(kind, S("Binding")))
         return binding_parts(object, content);
     key = str_cut(str_from(policies[i].aggregated), '=', &value);
     if (key.size > 0) {
-        struct value selector = value_pack("{matchLabels: %v}", value_set_key(value_object(), key, value_string(value)));
-        object = value_set(object, ATOM_aggregationRule, value_pack("{clusterRoleSelectors: [%v]}", selector));
+        struct value selector = value_pack("{matchLabels: %v}",
+                                           value_set_key(value_object(), key, value_string(value)));
+        object = value_set(object, ATOM_aggregationRule,
+                           value_pack("{clusterRoleSelectors: [%v]}", selector));
     }
     if (content.size > 0)
         object = value_set(object, ATOM_rules, policy_rules(content));
@@ -273,17 +301,21 @@ static struct value flowcontrol_object(size_t i, const struct resource **ret_res
     struct value spec = VALUE_ABSENT;
     struct errmsg message;
     CHECK(json_parse(str_from(flowcontrol[i].spec), NULL, &spec, &message) == ERR_OK);
-    struct value annotations = value_set_key(value_object(), S("apf.kubernetes.io/autoupdate-spec"), value_string(S("true")));
-    return value_pack("{apiVersion: %S, kind: %S, metadata: {name: %s, annotations: %v}, spec: %v}", (*ret_resource)->group_version,
-                      (*ret_resource)->kind, flowcontrol[i].name, annotations, spec);
+    struct value annotations = value_set_key(value_object(), S("apf.kubernetes.io/autoupdate-spec"),
+                                             value_string(S("true")));
+    return value_pack("{apiVersion: %S, kind: %S, metadata: {name: %s, annotations: %v}, spec: %v}",
+                      (*ret_resource)->group_version, (*ret_resource)->kind, flowcontrol[i].name,
+                      annotations, spec);
 }
 
 /* The index-th object; absent after the last one. */
-static struct value hook_object(struct apiserver *s, size_t index, const struct resource **ret_resource)
+static struct value hook_object(struct apiserver *s, size_t index,
+                                const struct resource **ret_resource)
 {
     if (index < ARRAY_COUNT(namespaces)) {
         *ret_resource = resource_get(RESOURCE_namespaces);
-        return value_pack("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", namespaces[index]);
+        return value_pack("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}",
+                          namespaces[index]);
     }
     index -= ARRAY_COUNT(namespaces);
     if (index < ARRAY_COUNT(flowcontrol))
@@ -291,8 +323,10 @@ static struct value hook_object(struct apiserver *s, size_t index, const struct 
     index -= ARRAY_COUNT(flowcontrol);
     if (index < ARRAY_COUNT(priority_classes)) {
         *ret_resource = resource_get(RESOURCE_priorityclasses);
-        return value_pack("{apiVersion: \"scheduling.k8s.io/v1\", kind: PriorityClass, metadata: {name: %s}, value: %D, description: %s}",
-                          priority_classes[index].name, priority_classes[index].value, priority_classes[index].description);
+        return value_pack("{apiVersion: \"scheduling.k8s.io/v1\", kind: PriorityClass, metadata: "
+                          "{name: %s}, value: %D, description: %s}",
+                          priority_classes[index].name, priority_classes[index].value,
+                          priority_classes[index].description);
     }
     index -= ARRAY_COUNT(priority_classes);
     if (index < ARRAY_COUNT(policies))
@@ -300,15 +334,18 @@ static struct value hook_object(struct apiserver *s, size_t index, const struct 
     index -= ARRAY_COUNT(policies);
     if (index == 0) {
         *ret_resource = resource_get(RESOURCE_servicecidrs);
-        return value_pack("{apiVersion: \"networking.k8s.io/v1\", kind: ServiceCIDR, metadata: {name: kubernetes}, spec: {cidrs: [%S]}}",
+        return value_pack("{apiVersion: \"networking.k8s.io/v1\", kind: ServiceCIDR, metadata: "
+                          "{name: kubernetes}, spec: {cidrs: [%S]}}",
                           s->flags.service_cidr);
     }
     if (index == 1) {
         *ret_resource = resource_get(RESOURCE_services);
         AUTO(text) struct text first = {0};
         service_address_text(s, 1, &first);
-        return value_pack("{apiVersion: v1, kind: Service, metadata: {name: kubernetes, namespace: default, labels: {component: apiserver, "
-                          "provider: kubernetes}}, spec: {clusterIP: %S, ports: [{name: https, port: 443, protocol: TCP, targetPort: %d}], "
+        return value_pack("{apiVersion: v1, kind: Service, metadata: {name: kubernetes, namespace: "
+                          "default, labels: {component: apiserver, "
+                          "provider: kubernetes}}, spec: {clusterIP: %S, ports: [{name: https, "
+                          "port: 443, protocol: TCP, targetPort: %d}], "
                           "sessionAffinity: None, type: ClusterIP}}",
                           text_str(&first), s->flags.secure_port);
     }
@@ -325,7 +362,8 @@ static const struct object_key *master_lease_key(struct str address)
 }
 
 /* Writes the object under its name unless it is as wanted; only the parts named differ. */
-static void endpoints_write(struct apiserver *s, struct step *step, enum resource_known resource, struct value own_object, atom part)
+static void endpoints_write(struct apiserver *s, struct step *step, enum resource_known resource,
+                            struct value own_object, atom part)
 {
     const struct object_key *key = object_key_of_object(resource_get(resource), own_object);
     const struct etcd_kv *kv = watch_cache_get(s, key);
@@ -340,7 +378,8 @@ static void endpoints_write(struct apiserver *s, struct step *step, enum resourc
     call_own(s, step, r, NULL, NULL);
 }
 
-static void on_master_leases(struct apiserver *s, struct step *step, const struct etcd_response *r, void *owner)
+static void on_master_leases(struct apiserver *s, struct step *step, const struct etcd_response *r,
+                             void *owner)
 {
     (void)owner;
     if (!r || r->error != ETCD_OK)
@@ -352,22 +391,31 @@ static void on_master_leases(struct apiserver *s, struct step *step, const struc
             continue;
         struct str ip = str_slice(name, prefix.size, name.size);
         addresses = value_append(addresses, value_pack("{ip: %S}", ip));
-        endpoints = value_append(endpoints, value_pack("{addresses: [%S], conditions: {ready: true}}", ip));
+        endpoints =
+            value_append(endpoints, value_pack("{addresses: [%S], conditions: {ready: true}}", ip));
     }
-    struct value ports = value_pack("[{name: https, port: %d, protocol: TCP}]", s->flags.secure_port);
-    struct value skip = value_set_key(value_object(), S("endpointslice.kubernetes.io/skip-mirror"), value_string(S("true")));
-    struct value of = value_set_key(value_object(), S("kubernetes.io/service-name"), value_string(S("kubernetes")));
+    struct value ports =
+        value_pack("[{name: https, port: %d, protocol: TCP}]", s->flags.secure_port);
+    struct value skip = value_set_key(value_object(), S("endpointslice.kubernetes.io/skip-mirror"),
+                                      value_string(S("true")));
+    struct value of = value_set_key(value_object(), S("kubernetes.io/service-name"),
+                                    value_string(S("kubernetes")));
     endpoints_write(s, step, RESOURCE_endpoints,
-                    value_pack("{apiVersion: v1, kind: Endpoints, metadata: {name: kubernetes, namespace: default, labels: %v}, "
-                               "subsets: [{addresses: %v, ports: %v}]}", skip, addresses, value_keep(ports)),
+                    value_pack("{apiVersion: v1, kind: Endpoints, metadata: {name: kubernetes, "
+                               "namespace: default, labels: %v}, "
+                               "subsets: [{addresses: %v, ports: %v}]}",
+                               skip, addresses, value_keep(ports)),
                     ATOM_subsets);
     endpoints_write(s, step, RESOURCE_endpointslices,
-                    value_pack("{apiVersion: \"discovery.k8s.io/v1\", kind: EndpointSlice, metadata: {name: kubernetes, namespace: default, "
-                               "labels: %v}, addressType: IPv4, endpoints: %v, ports: %v}", of, endpoints, ports),
+                    value_pack("{apiVersion: \"discovery.k8s.io/v1\", kind: EndpointSlice, "
+                               "metadata: {name: kubernetes, namespace: default, "
+                               "labels: %v}, addressType: IPv4, endpoints: %v, ports: %v}",
+                               of, endpoints, ports),
                     ATOM_endpoints);
 }
 
-static void on_master_lease_put(struct apiserver *s, struct step *step, const struct etcd_response *r, void *owner)
+static void on_master_lease_put(struct apiserver *s, struct step *step,
+                                const struct etcd_response *r, void *owner)
 {
     (void)owner;
     if (!r || r->error != ETCD_OK)
@@ -377,7 +425,8 @@ static void on_master_lease_put(struct apiserver *s, struct step *step, const st
     etcd_link_send(s, step, q, on_master_leases, NULL);
 }
 
-static void on_master_lease_granted(struct apiserver *s, struct step *step, const struct etcd_response *r, void *owner)
+static void on_master_lease_granted(struct apiserver *s, struct step *step,
+                                    const struct etcd_response *r, void *owner)
 {
     (void)owner;
     if (!r || r->error != ETCD_OK)
@@ -387,7 +436,8 @@ static void on_master_lease_granted(struct apiserver *s, struct step *step, cons
     q->expected_revision = -1;
     q->lease = r->lease;
     q->by = S("system:apiserver");
-    q->value = value_pack("{apiVersion: v1, kind: Endpoints, metadata: {name: %v}}", value_string(s->flags.advertise_address));
+    q->value = value_pack("{apiVersion: v1, kind: Endpoints, metadata: {name: %v}}",
+                          value_string(s->flags.advertise_address));
     etcd_link_send(s, step, q, on_master_lease_put, NULL);
 }
 
@@ -416,7 +466,8 @@ void bootstrap_stop(struct apiserver *s, struct step *step)
 static void identity_renew(struct apiserver *s, struct step *step)
 {
     struct str name = str_from(s->hooks->identity);
-    const struct object_key *key = object_key_of(resource_get(RESOURCE_leases), S("kube-system"), name);
+    const struct object_key *key =
+        object_key_of(resource_get(RESOURCE_leases), S("kube-system"), name);
     const struct etcd_kv *kv = watch_cache_get(s, key);
     struct request *r = request_for_key(kv ? VERB_UPDATE : VERB_CREATE, key);
     object_key_unref(key);
@@ -424,13 +475,18 @@ static void identity_renew(struct apiserver *s, struct step *step)
         r->body = VALUE_SET(value_keep(kv->value), micro_time_value(step->wall), spec, renewTime);
         r->body = VALUE_SET(r->body, value_keep(s->hooks->holder), spec, holderIdentity);
     } else {
-        struct value labels = value_set_key(value_object(), S("apiserver.kubernetes.io/identity"), value_string(S("kube-apiserver")));
+        struct value labels = value_set_key(value_object(), S("apiserver.kubernetes.io/identity"),
+                                            value_string(S("kube-apiserver")));
         labels = value_set_key(labels, S("kubernetes.io/hostname"), value_string(s->flags.name));
-        struct value annotations = value_set_key(value_object(), S("kubernetes.io/peer-advertise-address"),
-                                                 value_printf("%.*s:%d", STR_ARG(s->flags.advertise_address), s->flags.secure_port));
-        r->body = value_pack("{apiVersion: \"coordination.k8s.io/v1\", kind: Lease, metadata: {name: %S, namespace: \"kube-system\", labels: %v, "
-                             "annotations: %v}, spec: {holderIdentity: %v, leaseDurationSeconds: %d, renewTime: %v}}",
-                             name, labels, annotations, value_keep(s->hooks->holder), IDENTITY_LEASE_S, micro_time_value(step->wall));
+        struct value annotations = value_set_key(
+            value_object(), S("kubernetes.io/peer-advertise-address"),
+            value_printf("%.*s:%d", STR_ARG(s->flags.advertise_address), s->flags.secure_port));
+        r->body = value_pack("{apiVersion: \"coordination.k8s.io/v1\", kind: Lease, metadata: "
+                             "{name: %S, namespace: \"kube-system\", labels: %v, "
+                             "annotations: %v}, spec: {holderIdentity: %v, leaseDurationSeconds: "
+                             "%d, renewTime: %v}}",
+                             name, labels, annotations, value_keep(s->hooks->holder),
+                             IDENTITY_LEASE_S, micro_time_value(step->wall));
     }
     call_own(s, step, r, NULL, NULL);
 }

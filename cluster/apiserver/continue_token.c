@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Continue tokens (continue_token.h), as apiserver/pkg/storage/continue.go. The start is the last key returned, below the
- * resource's prefix and with a zero byte behind it: the first possible key after it.
+ * Continue tokens (continue_token.h), as apiserver/pkg/storage/continue.go. The start is the last
+ * key returned, below the resource's prefix and with a zero byte behind it: the first possible key
+ * after it.
  */
 #include "cluster/apiserver/continue_token.h"
 
-static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static void base64_write(struct str s, struct text *out)
 {
@@ -69,19 +71,23 @@ static bool refuse(struct text *ret_message, const char *why)
     return false;
 }
 
-bool continue_token_read(struct str token, struct continue_token *ret_token, struct text *ret_message)
+bool continue_token_read(struct str token, struct continue_token *ret_token,
+                         struct text *ret_message)
 {
     AUTO(text) struct text json = {0};
     if (!base64_read(token, &json)) {
-        text_printf(ret_message, "continue key is not valid: illegal base64 data at input byte %zu", token.size);
+        text_printf(ret_message, "continue key is not valid: illegal base64 data at input byte %zu",
+                    token.size);
         return false;
     }
     struct str all = text_str(&json), rest;
     if (!member_find(all, S("\"v\":\"meta.k8s.io/v1\""), &rest))
         return refuse(ret_message, "server does not recognize this encoded version \"\"");
     int64_t revision = 0;
-    if (!member_find(all, S("\"rv\":"), &rest) || !str_to_int64(str_slice(rest, 0, str_find(rest, ',')), &revision) || revision == 0)
-        return refuse(ret_message, "incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+    if (!member_find(all, S("\"rv\":"), &rest) ||
+        !str_to_int64(str_slice(rest, 0, str_find(rest, ',')), &revision) || revision == 0)
+        return refuse(ret_message,
+                      "incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
     if (!member_find(all, S("\"start\":\""), &rest))
         return refuse(ret_message, "encoded start key empty (version meta.k8s.io/v1)");
     struct str start = str_slice(rest, 0, str_find(rest, '"'));

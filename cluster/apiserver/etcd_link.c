@@ -2,14 +2,17 @@
  *
  * The connection to etcd (etcd_link.h).
  *
- * An operation's id is its slot in the low 24 bits and a generation above, so that a late answer to a forgotten operation
- * is recognised. A connection that is refused or dies before it was accepted has delivered nothing: everything on it is sent
- * again elsewhere. One that dies later leaves writes with an unknown outcome; they are answered with NULL.
+ * An operation's id is its slot in the low 24 bits and a generation above, so that a late answer to
+ * a forgotten operation is recognised. A connection that is refused or dies before it was accepted
+ * has delivered nothing: everything on it is sent again elsewhere. One that dies later leaves
+ * writes with an unknown outcome; they are answered with NULL.
  *
- * Members are tried in turn, at once for the first round, then with a delay of 1 s * 1.6^n, at most 3 s (the etcd
- * client's back-off), so that a server whose member has died goes on within a round trip.
+ * Members are tried in turn, at once for the first round, then with a delay of 1 s * 1.6^n, at most
+ * 3 s (the etcd client's back-off), so that a server whose member has died goes on within a round
+ * trip.
  *
- * The watch ends with its connection. It is set up again by watch_cache.c at the revision it had reached.
+ * The watch ends with its connection. It is set up again by watch_cache.c at the revision it had
+ * reached.
  */
 #include "cluster/apiserver/etcd_link.h"
 
@@ -125,7 +128,8 @@ bool etcd_link_input(struct apiserver *s, struct step *step, const struct input 
         l->is_connected = true;
         l->failures = 0;
         if (l->was_lost)
-            step_trace(step, "kube-apiserver", s->flags.name, "etcd: connected to member %d", (int)l->member);
+            step_trace(step, "kube-apiserver", s->flags.name, "etcd: connected to member %d",
+                       (int)l->member);
         l->was_lost = false;
         watch_caches_connected(s, step);
     } else if (in->kind == INPUT_MESSAGE) {
@@ -175,11 +179,13 @@ static void on_closed(struct apiserver *s, struct step *step)
     l->watch_id = 0;
     l->failures++;
     if (was_connected && !l->was_lost)
-        step_trace(step, "kube-apiserver", s->flags.name, "etcd: connection to member %d is lost", (int)l->member);
+        step_trace(step, "kube-apiserver", s->flags.name, "etcd: connection to member %d is lost",
+                   (int)l->member);
     l->was_lost = true;
     l->member = (l->member + 1) % s->flags.etcd_count;
 
-    /* Answering may send new operations, and they may take any slot: only those of before are looked at. */
+    /* Answering may send new operations, and they may take any slot: only those of before are
+     * looked at. */
     VEC(uint64_t) lost = {0};
     for (size_t i = 0; i < l->operations.count; i++) {
         struct etcd_operation *o = &l->operations.items[i];
@@ -211,7 +217,8 @@ static void on_closed(struct apiserver *s, struct step *step)
         delay_ms = delay_ms * 8 / 5;
     if (delay_ms > CONNECT_DELAY_MAX_MS)
         delay_ms = CONNECT_DELAY_MAX_MS;
-    l->timer = step_timer_set(step, instant_add(step->now, duration_ms(delay_ms)), TIMER_TAG(TIMER_ETCD_CONNECT, 0));
+    l->timer = step_timer_set(step, instant_add(step->now, duration_ms(delay_ms)),
+                              TIMER_TAG(TIMER_ETCD_CONNECT, 0));
 }
 
 static void on_response(struct apiserver *s, struct step *step, const struct etcd_response *r)
@@ -239,9 +246,11 @@ static void on_watch(struct apiserver *s, struct step *step, const struct etcd_w
         watch_caches_relist(s, step);
         return;
     }
-    /* The member has lost its leader: a member that has one is to be found (I46: no silently stale cache). */
+    /* The member has lost its leader: a member that has one is to be found (I46: no silently stale
+     * cache). */
     stream_id stream = s->etcd.stream;
-    step_trace(step, "kube-apiserver", s->flags.name, "etcd: member %d ended the watch", (int)s->etcd.member);
+    step_trace(step, "kube-apiserver", s->flags.name, "etcd: member %d ended the watch",
+               (int)s->etcd.member);
     on_closed(s, step);
     step_close(step, stream);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Field selectors: "metadata.name=web,spec.nodeName!=node-1" (also ==, and \\ before a comma, an equal sign or a backslash).
+ * Field selectors: "metadata.name=web,spec.nodeName!=node-1" (also ==, and \\ before a comma, an
+ * equal sign or a backslash).
  *
- * Which paths a kind knows is in its resource row; each is looked up in the object by its path, but for a few whose text is
- * made from something else: a pod's hostNetwork reads "true" or "false", the source of an event is source.component.
+ * Which paths a kind knows is in its resource row; each is looked up in the object by its path, but
+ * for a few whose text is made from something else: a pod's hostNetwork reads "true" or "false",
+ * the source of an event is source.component.
  *
- * Source: kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/ and apimachinery/pkg/fields.
+ * Source: kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/ and
+ * apimachinery/pkg/fields.
  */
 #include "cluster/apiserver/machinery.h"
 
@@ -26,11 +29,13 @@ struct field_selector {
     VEC(struct selector_term) terms;
 };
 
-static bool term_parse(const struct resource *r, struct str text, struct selector_term *ret_term, struct value *ret_status);
+static bool term_parse(const struct resource *r, struct str text, struct selector_term *ret_term,
+                       struct value *ret_status);
 static bool path_is_known(const struct resource *r, struct str path);
 static struct value path_unknown(const struct resource *r, struct str path);
 
-struct field_selector *field_selector_new(const struct resource *r, struct str text, struct value *ret_status)
+struct field_selector *field_selector_new(const struct resource *r, struct str text,
+                                          struct value *ret_status)
 {
     struct field_selector *f = mem_new(struct field_selector);
     size_t start = 0;
@@ -74,7 +79,8 @@ static bool term_matches(const struct selector_term *t, struct value object)
     struct str found = value_str(v);
     if (value_kind(v) == VALUE_BOOL)
         found = value_as_bool(v) ? S("true") : S("false");
-    else if (!value_is_present(v) && (strcmp(t->path, "spec.hostNetwork") == 0 || strcmp(t->path, "spec.unschedulable") == 0))
+    else if (!value_is_present(v) && (strcmp(t->path, "spec.hostNetwork") == 0 ||
+                                      strcmp(t->path, "spec.unschedulable") == 0))
         found = S("false");
     char number[24];
     if (value_kind(v) == VALUE_INTEGER) {
@@ -94,7 +100,8 @@ bool field_selector_matches(const struct field_selector *f, struct value object)
     return true;
 }
 
-bool field_selector_requires(const struct field_selector *f, const char *path, struct str *ret_value)
+bool field_selector_requires(const struct field_selector *f, const char *path,
+                             struct str *ret_value)
 {
     for (size_t i = 0; f && i < f->terms.count; i++) {
         const struct selector_term *t = &f->terms.items[i];
@@ -114,12 +121,14 @@ bool field_selector_is_only(const struct field_selector *f, const char *path)
 
 /* ---- helpers ---- */
 
-static bool term_parse(const struct resource *r, struct str text, struct selector_term *ret_term, struct value *ret_status)
+static bool term_parse(const struct resource *r, struct str text, struct selector_term *ret_term,
+                       struct value *ret_status)
 {
     size_t at = str_find(text, '=');
     if (at == text.size) {
         AUTO(text) struct text m = {0};
-        text_printf(&m, "invalid selector: '%.*s'; can't understand '%.*s'", STR_ARG(text), STR_ARG(text));
+        text_printf(&m, "invalid selector: '%.*s'; can't understand '%.*s'", STR_ARG(text),
+                    STR_ARG(text));
         *ret_status = status_bad_request(text_str(&m));
         return false;
     }
@@ -155,13 +164,15 @@ static bool path_is_known(const struct resource *r, struct str path)
     while (rest.size > 0)
         if (str_equal(str_cut(rest, ',', &rest), path))
             return true;
-    return str_equal(path, S("metadata.name")) || (r->is_namespaced && str_equal(path, S("metadata.namespace")));
+    return str_equal(path, S("metadata.name")) ||
+           (r->is_namespaced && str_equal(path, S("metadata.namespace")));
 }
 
 /* Kinds with a conversion function of their own word it differently from all others. */
 static struct value path_unknown(const struct resource *r, struct str path)
 {
-    static const char *const plain[] = {"pods", "nodes", "namespaces", "events", "secrets", "replicationcontrollers", "services"};
+    static const char *const plain[] = {
+        "pods", "nodes", "namespaces", "events", "secrets", "replicationcontrollers", "services"};
     AUTO(text) struct text m = {0};
     bool is_plain = false;
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++)
@@ -171,6 +182,9 @@ static struct value path_unknown(const struct resource *r, struct str path)
     else if (is_plain)
         text_printf(&m, "field label not supported: %.*s", STR_ARG(path));
     else
-        text_printf(&m, "\"%.*s\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"", STR_ARG(path));
+        text_printf(&m,
+                    "\"%.*s\" is not a known field selector: only \"metadata.name\", "
+                    "\"metadata.namespace\"",
+                    STR_ARG(path));
     return status_bad_request(text_str(&m));
 }

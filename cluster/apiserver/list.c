@@ -2,15 +2,16 @@
  *
  * Reading (list.h). What resourceVersion means, by "API concepts", "resourceVersion parameter":
  *
- *   get    unset: the newest, from etcd;  "0": whatever the cache has;  n: the cache, once it has reached n
- *   list   unset: as new as etcd is ("most recent"): etcd tells its revision, the cache is waited for;
- *          "0": whatever the cache has, the limit is not looked at;
- *          n: not older than n: the cache, once it has reached n; with a limit and no match: exactly n;
- *          Exact: from etcd's history at n;  continue: from etcd's history at the token's revision
- *   watch  unset and "0": the cache's objects as ADDED, then what follows;  n: what follows n, 410 when that is forgotten;
+ *   get    unset: the newest, from etcd;  "0": whatever the cache has;  n: the cache, once it has
+ * reached n list   unset: as new as etcd is ("most recent"): etcd tells its revision, the cache is
+ * waited for; "0": whatever the cache has, the limit is not looked at; n: not older than n: the
+ * cache, once it has reached n; with a limit and no match: exactly n; Exact: from etcd's history at
+ * n;  continue: from etcd's history at the token's revision watch  unset and "0": the cache's
+ * objects as ADDED, then what follows;  n: what follows n, 410 when that is forgotten;
  *          sendInitialEvents: the objects as ADDED, then a bookmark that says so, then what follows
  *
- * What has to wait for the cache does so for 3 s at most. A list of a revision that etcd has compacted answers 410 Expired.
+ * What has to wait for the cache does so for 3 s at most. A list of a revision that etcd has
+ * compacted answers 410 Expired.
  */
 #include "cluster/apiserver/list.h"
 
@@ -57,9 +58,11 @@ bool version_parse(struct value text, int64_t *ret_version)
 struct value too_large_version(int64_t wanted, int64_t current)
 {
     AUTO(text) struct text m = {0};
-    text_printf(&m, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, wanted, current);
+    text_printf(&m, "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, wanted,
+                current);
     return status_make(504, S("Timeout"), text_str(&m),
-                       value_pack("{causes: [{reason: ResourceVersionTooLarge, message: \"Too large resource version\"}], "
+                       value_pack("{causes: [{reason: ResourceVersionTooLarge, message: \"Too "
+                                  "large resource version\"}], "
                                   "retryAfterSeconds: 1}"));
 }
 
@@ -67,9 +70,12 @@ static struct value bad_version(struct value text, bool is_watch)
 {
     AUTO(text) struct text m = {0};
     struct str s = value_str(text);
-    text_printf(&m, "%sresourceVersion: Invalid value: \"%.*s\": strconv.ParseUint: parsing \"%.*s\": invalid syntax",
+    text_printf(&m,
+                "%sresourceVersion: Invalid value: \"%.*s\": strconv.ParseUint: parsing \"%.*s\": "
+                "invalid syntax",
                 is_watch ? "" : "invalid resource version: ", STR_ARG(s), STR_ARG(s));
-    return is_watch ? status_make(500, S(""), text_str(&m), VALUE_ABSENT) : status_bad_request(text_str(&m));
+    return is_watch ? status_make(500, S(""), text_str(&m), VALUE_ABSENT)
+                    : status_bad_request(text_str(&m));
 }
 
 /* ---- get ---- */
@@ -116,7 +122,8 @@ void list_start(struct call *c, struct step *step)
     const struct list_options *o = options_of(c);
     if (o->send_initial_events >= 0) {
         struct field_errors errors = {0};
-        field_error_add(&errors, FIELD_FORBIDDEN, S("sendInitialEvents"), VALUE_ABSENT, "sendInitialEvents is forbidden for list");
+        field_error_add(&errors, FIELD_FORBIDDEN, S("sendInitialEvents"), VALUE_ABSENT,
+                        "sendInitialEvents is forbidden for list");
         call_refuse(c, step, status_options_invalid("ListOptions", &errors));
         field_errors_release(&errors);
         return;
@@ -155,7 +162,8 @@ void list_start(struct call *c, struct step *step)
     }
     if (version < 0)
         probe(c, step, list_probed);
-    else if (o->version_match == VERSION_MATCH_EXACT || (o->version_match == VERSION_MATCH_UNSET && o->limit > 0 && version > 0))
+    else if (o->version_match == VERSION_MATCH_EXACT ||
+             (o->version_match == VERSION_MATCH_UNSET && o->limit > 0 && version > 0))
         list_from_etcd(c, step, version);
     else
         call_wait_for_version(c, step, version, list_from_cache);
@@ -176,8 +184,8 @@ static void list_probed(struct call *c, struct step *step, const struct etcd_res
 }
 
 /* Ends the call with a list object. */
-static void list_answer(struct call *c, struct step *step, struct value own_items, int64_t revision, struct str continue_token,
-                        int64_t remaining)
+static void list_answer(struct call *c, struct step *step, struct value own_items, int64_t revision,
+                        struct str continue_token, int64_t remaining)
 {
     const struct resource *asked = c->request->resource;
     AUTO(text) struct text digits = {0};
@@ -189,14 +197,16 @@ static void list_answer(struct call *c, struct step *step, struct value own_item
             metadata = value_set(metadata, ATOM_remainingItemCount, value_integer(remaining));
     }
     call_finish(c, step, 200,
-                value_pack("{kind: %S, apiVersion: %S, metadata: %v, items: %v}", asked->list_kind, asked->group_version,
-                           metadata, own_items));
+                value_pack("{kind: %S, apiVersion: %S, metadata: %v, items: %v}", asked->list_kind,
+                           asked->group_version, metadata, own_items));
 }
 
 static struct value shown(const struct call *c, struct value object)
 {
     struct value v = value_keep(object);
-    return c->request->resource == c->resource ? v : version_convert(v, c->resource, c->request->resource);
+    return c->request->resource == c->resource
+               ? v
+               : version_convert(v, c->resource, c->request->resource);
 }
 
 static void list_from_cache(struct call *c, struct step *step)
@@ -210,8 +220,10 @@ static void list_from_cache(struct call *c, struct step *step)
     if (left <= 0 || version == 0)
         left = INT64_MAX;
     struct value items = value_array();
-    if (field_selector_requires(x->fields, "metadata.name", &name) && (namespace.size > 0 || !c->resource->is_namespaced)) {
-        struct value object = watch_cache_find(c->server, (enum resource_known)c->resource->index, namespace, name);
+    if (field_selector_requires(x->fields, "metadata.name", &name) &&
+        (namespace.size > 0 || !c->resource->is_namespaced)) {
+        struct value object =
+            watch_cache_find(c->server, (enum resource_known)c->resource->index, namespace, name);
         if (value_is_present(object) && watcher_selects(x->labels, x->fields, c->resource, object))
             items = value_append(items, shown(c, object));
         list_answer(c, step, items, c->server->caches.revision, S(""), 0);
@@ -230,7 +242,8 @@ static void list_from_cache(struct call *c, struct step *step)
             continue;
         }
         if (token.size == 0)
-            continue_token_write(c->server->caches.revision, namespace.size > 0 ? S("") : last->namespace, last->name, &token);
+            continue_token_write(c->server->caches.revision,
+                                 namespace.size > 0 ? S("") : last->namespace, last->name, &token);
         if (x->labels || x->fields)
             break; /* how many more would match is not counted */
         remaining++;
@@ -245,16 +258,22 @@ static void list_ranged(struct call *c, struct step *step, const struct etcd_res
     struct str namespace = value_str(c->request->namespace);
     if (r && r->error == ETCD_ERROR_COMPACTED) {
         if (!x->has_token) {
-            call_refuse(c, step, status_expired(S("The resourceVersion for the provided list is too old.")));
+            call_refuse(c, step,
+                        status_expired(S("The resourceVersion for the provided list is too old.")));
             return;
         }
         AUTO(text) struct text token = {0};
-        continue_token_write(-1, namespace.size > 0 ? S("") : text_str(&x->token.after_namespace), text_str(&x->token.after_name), &token);
-        struct value status = status_expired(
-            S("The provided continue parameter is too old to display a consistent list result. You can start a new list without "
-              "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
-              "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
-              "deleted between the time the first chunk was returned and now may show up in the list."));
+        continue_token_write(-1, namespace.size > 0 ? S("") : text_str(&x->token.after_namespace),
+                             text_str(&x->token.after_name), &token);
+        struct value status =
+            status_expired(S("The provided continue parameter is too old to display a consistent "
+                             "list result. You can start a new list without "
+                             "the continue parameter, or use the continue token in this response "
+                             "to retrieve the remainder of the results. "
+                             "Continuing with the provided token results in an inconsistent list - "
+                             "objects that were created, modified, or "
+                             "deleted between the time the first chunk was returned and now may "
+                             "show up in the list."));
         call_refuse(c, step, VALUE_SET(status, value_string(text_str(&token)), metadata, continue));
         return;
     }
@@ -266,7 +285,8 @@ static void list_ranged(struct call *c, struct step *step, const struct etcd_res
     }
     if (call_etcd_failed(c, step, r))
         return;
-    int64_t revision = x->has_token && x->token.revision > 0 ? x->token.revision : r->revision, version, left = o->limit;
+    int64_t revision = x->has_token && x->token.revision > 0 ? x->token.revision : r->revision,
+            version, left = o->limit;
     (void)version_parse(o->resource_version, &version);
     if (version > 0)
         revision = version;
@@ -278,10 +298,11 @@ static void list_ranged(struct call *c, struct step *step, const struct etcd_res
     int64_t remaining = 0;
     for (size_t i = 0; i < r->count; i++) {
         const struct etcd_kv *kv = r->kvs[i];
-        if (x->has_token &&
-            cache_key_compare(kv->key->namespace, kv->key->name,
-                              x->token.after_namespace.size > 0 ? text_str(&x->token.after_namespace) : namespace,
-                              text_str(&x->token.after_name)) <= 0)
+        if (x->has_token && cache_key_compare(kv->key->namespace, kv->key->name,
+                                              x->token.after_namespace.size > 0
+                                                  ? text_str(&x->token.after_namespace)
+                                                  : namespace,
+                                              text_str(&x->token.after_name)) <= 0)
             continue;
         if (!watcher_selects(x->labels, x->fields, c->resource, kv->value))
             continue;
@@ -292,7 +313,8 @@ static void list_ranged(struct call *c, struct step *step, const struct etcd_res
             continue;
         }
         if (token.size == 0)
-            continue_token_write(revision, namespace.size > 0 ? S("") : last->namespace, last->name, &token);
+            continue_token_write(revision, namespace.size > 0 ? S("") : last->namespace, last->name,
+                                 &token);
         if (x->labels || x->fields)
             break;
         remaining++;
@@ -300,8 +322,8 @@ static void list_ranged(struct call *c, struct step *step, const struct etcd_res
     list_answer(c, step, items, revision, text_str(&token), remaining);
 }
 
-/* Simplification: the range is read whole and cut here, since selectors and the count of what remains need it whole; a
- * real server reads chunks of the limit's size, with the same result. */
+/* Simplification: the range is read whole and cut here, since selectors and the count of what
+ * remains need it whole; a real server reads chunks of the limit's size, with the same result. */
 static void list_from_etcd(struct call *c, struct step *step, int64_t revision)
 {
     struct etcd_request *r = etcd_request_new(ETCD_RANGE);
@@ -356,8 +378,9 @@ static bool watch_options_check(struct call *c, struct step *step, const struct 
         field_error_add(&errors, FIELD_FORBIDDEN, S("resourceVersionMatch"), VALUE_ABSENT,
                         "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
     else if (o->send_initial_events < 0 && o->version_match != VERSION_MATCH_UNSET)
-        field_error_add(&errors, FIELD_FORBIDDEN, S("resourceVersionMatch"), VALUE_ABSENT,
-                        "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+        field_error_add(
+            &errors, FIELD_FORBIDDEN, S("resourceVersionMatch"), VALUE_ABSENT,
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
     bool is_fine = errors.count == 0;
     if (!is_fine)
         call_refuse(c, step, status_options_invalid("ListOptions", &errors));
@@ -390,7 +413,8 @@ static void watch_refuse_old(struct call *c, struct step *step, int64_t version,
 {
     AUTO(text) struct text m = {0};
     text_printf(&m, "too old resource version: %" PRId64 " (%" PRId64 ")", version, floor);
-    step_trace(step, "kube-apiserver", c->resource->qualified, "watch refused: 410 Expired: %s", text_c(&m));
+    step_trace(step, "kube-apiserver", c->resource->qualified, "watch refused: 410 Expired: %s",
+               text_c(&m));
     struct value error = status_expired(text_str(&m));
     stream_id stream = c->connection->stream;
     uint64_t id = c->request->id;
@@ -425,7 +449,8 @@ static void watch_open(struct call *c, struct step *step)
                                 .fields = x->fields,
                                 .allows_bookmarks = o->allow_bookmarks,
                                 .from = version > 0 ? version : s->caches.revision};
-    if (field_selector_requires(x->fields, "metadata.name", &name) && (namespace.size > 0 || !c->resource->is_namespaced))
+    if (field_selector_requires(x->fields, "metadata.name", &name) &&
+        (namespace.size > 0 || !c->resource->is_namespaced))
         prototype.key = object_key_of(c->resource, namespace, name);
     if (namespace.size > 0 && c->resource->is_namespaced)
         prototype.namespace = mem_copy_string(namespace);
@@ -434,7 +459,8 @@ static void watch_open(struct call *c, struct step *step)
     struct duration timeout = o->timeout;
     if (timeout.ns <= 0) {
         uint64_t minimum = (uint64_t)s->flags.min_request_timeout.ns;
-        timeout = duration_ns((int64_t)(minimum + step_random_below(step, RANDOM_WATCH_TIMEOUT, minimum)));
+        timeout = duration_ns(
+            (int64_t)(minimum + step_random_below(step, RANDOM_WATCH_TIMEOUT, minimum)));
     }
     call_finish(c, step, 200, VALUE_ABSENT);
     struct watcher *w = watcher_add(s, step, &prototype, timeout);
@@ -497,7 +523,8 @@ void list_timer_wait(struct apiserver *s, struct step *step)
         call_refuse(c, step, too_large_version(c->wait_version, s->caches.revision));
     }
     if (s->waiting)
-        s->wait_timer = step_timer_set(step, s->waiting->wait_until, TIMER_TAG(TIMER_CACHE_WAIT, 0));
+        s->wait_timer =
+            step_timer_set(step, s->waiting->wait_until, TIMER_TAG(TIMER_CACHE_WAIT, 0));
 }
 
 void list_forget(struct call *c)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the pipeline asks of the object model (machinery.h): versions of one stored object, and patches.
+ * What the pipeline asks of the object model (machinery.h): versions of one stored object, and
+ * patches.
  *
- * Two kinds are served in two shapes: events (core/v1 is stored, events.k8s.io/v1 renames some fields) and horizontal pod
- * autoscalers (autoscaling/v2 is stored, v1 has only a CPU target). Everything else differs in nothing.
+ * Two kinds are served in two shapes: events (core/v1 is stored, events.k8s.io/v1 renames some
+ * fields) and horizontal pod autoscalers (autoscaling/v2 is stored, v1 has only a CPU target).
+ * Everything else differs in nothing.
  *
- * DEVIATION: autoscaling/v1 shows the CPU utilisation target and leaves the metrics it cannot express out, instead of keeping
- * them in annotations (autoscaling.alpha.kubernetes.io/metrics and its kin).
+ * DEVIATION: autoscaling/v1 shows the CPU utilisation target and leaves the metrics it cannot
+ * express out, instead of keeping them in annotations (autoscaling.alpha.kubernetes.io/metrics and
+ * its kin).
  */
 #include "cluster/apiserver/machinery.h"
 
@@ -25,7 +28,8 @@ struct value object_with_version(struct value own_object, int64_t revision)
         digits[--at] = (char)('0' + revision % 10);
         revision /= 10;
     } while (revision > 0);
-    return VALUE_SET(own_object, value_string((struct str){digits + at, sizeof(digits) - at}), metadata, resourceVersion);
+    return VALUE_SET(own_object, value_string((struct str){digits + at, sizeof(digits) - at}),
+                     metadata, resourceVersion);
 }
 
 /* ---- versions ---- */
@@ -57,14 +61,17 @@ static struct value convert_event(struct value own_object, bool to_stored)
 
 static struct value hpa_to_v1(struct value own_object)
 {
-    struct value metrics = VALUE_GET(own_object, spec, metrics), current = VALUE_GET(own_object, status, currentMetrics);
+    struct value metrics = VALUE_GET(own_object, spec, metrics),
+                 current = VALUE_GET(own_object, status, currentMetrics);
     struct value target = VALUE_ABSENT, utilization = VALUE_ABSENT;
     for (size_t i = 0; i < value_count(metrics); i++)
         if (VALUE_IS(value_at(metrics, i), "cpu", resource, name))
-            target = value_keep(VALUE_GET(value_at(metrics, i), resource, target, averageUtilization));
+            target =
+                value_keep(VALUE_GET(value_at(metrics, i), resource, target, averageUtilization));
     for (size_t i = 0; i < value_count(current); i++)
         if (VALUE_IS(value_at(current, i), "cpu", resource, name))
-            utilization = value_keep(VALUE_GET(value_at(current, i), resource, current, averageUtilization));
+            utilization =
+                value_keep(VALUE_GET(value_at(current, i), resource, current, averageUtilization));
     own_object = VALUE_REMOVE(own_object, spec, metrics);
     own_object = VALUE_REMOVE(own_object, spec, behavior);
     own_object = VALUE_REMOVE(own_object, status, currentMetrics);
@@ -83,12 +90,15 @@ static struct value hpa_to_v2(struct value own_object)
     own_object = VALUE_REMOVE(own_object, status, currentCPUUtilizationPercentage);
     if (value_is_present(target))
         own_object = VALUE_SET(own_object,
-                               value_pack("[{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: %v}}}]", target),
+                               value_pack("[{type: Resource, resource: {name: cpu, target: {type: "
+                                          "Utilization, averageUtilization: %v}}}]",
+                                          target),
                                spec, metrics);
     return own_object;
 }
 
-struct value version_convert(struct value own_object, const struct resource *from, const struct resource *to)
+struct value version_convert(struct value own_object, const struct resource *from,
+                             const struct resource *to)
 {
     if (from == to)
         return own_object;
@@ -108,7 +118,8 @@ static struct value refuse(int code, const char *reason, const struct text *why)
     return status_make(code, str_from(reason), text_str(why), value_object());
 }
 
-struct value patch_object(const struct request *r, struct value own_object, struct value *ret_status, struct value *warnings)
+struct value patch_object(const struct request *r, struct value own_object,
+                          struct value *ret_status, struct value *warnings)
 {
     AUTO(text) struct text why = {0};
     struct value next = VALUE_ABSENT;
@@ -117,7 +128,11 @@ struct value patch_object(const struct request *r, struct value own_object, stru
     case PATCH_JSON: {
         enum patch_result result = json_patch_apply(own_object, r->body, &next, &why);
         if (result != PATCH_APPLIED) {
-            *ret_status = refuse((int)result, result == PATCH_MALFORMED ? "BadRequest" : result == PATCH_TOO_LARGE ? "RequestEntityTooLarge" : "Invalid", &why);
+            *ret_status = refuse((int)result,
+                                 result == PATCH_MALFORMED   ? "BadRequest"
+                                 : result == PATCH_TOO_LARGE ? "RequestEntityTooLarge"
+                                                             : "Invalid",
+                                 &why);
             return VALUE_ABSENT;
         }
         break;
@@ -135,10 +150,12 @@ struct value patch_object(const struct request *r, struct value own_object, stru
     case PATCH_APPLY:
     case PATCH_NONE:
         value_drop(own_object);
-        *ret_status = status_make(415, S("UnsupportedMediaType"),
-                                  S("the body of the request was in an unknown format - accepted media types include: "
-                                    "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"),
-                                  value_object());
+        *ret_status = status_make(
+            415, S("UnsupportedMediaType"),
+            S("the body of the request was in an unknown format - accepted media types include: "
+              "application/json-patch+json, application/merge-patch+json, "
+              "application/strategic-merge-patch+json"),
+            value_object());
         return VALUE_ABSENT;
     }
     if (r->is_typed)

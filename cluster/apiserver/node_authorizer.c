@@ -2,13 +2,15 @@
  *
  * The node authorizer: what a kubelet (system:node:<name> in system:nodes) may do.
  *
- * "Read operations: services, endpoints, nodes, pods, secrets, configmaps, persistent volume claims and persistent volumes
- * related to pods bound to the kubelet's node. Write operations: nodes and node status, pods and pod status, events.
- * Auth-related operations: certificate signing requests, token and access reviews." Since 1.34 a node reads its own Node
- * only, and lists only the pods bound to it. What it may write is narrowed further by admission (NodeRestriction).
+ * "Read operations: services, endpoints, nodes, pods, secrets, configmaps, persistent volume claims
+ * and persistent volumes related to pods bound to the kubelet's node. Write operations: nodes and
+ * node status, pods and pod status, events. Auth-related operations: certificate signing requests,
+ * token and access reviews." Since 1.34 a node reads its own Node only, and lists only the pods
+ * bound to it. What it may write is narrowed further by admission (NodeRestriction).
  *
- * DEVIATION: which secrets, configmaps, claims and volumes are used by the node's pods is not followed; a node may read any of
- * them by name, though it cannot list them all. The graph of these relations would cost every pod write.
+ * DEVIATION: which secrets, configmaps, claims and volumes are used by the node's pods is not
+ * followed; a node may read any of them by name, though it cannot list them all. The graph of these
+ * relations would cost every pod write.
  *
  * Source: kubernetes.io/docs/reference/access-authn-authz/node/
  */
@@ -42,7 +44,8 @@ static const struct {
     {"storage.k8s.io", "csidrivers", "", READ},
     {"node.k8s.io", "runtimeclasses", "", READ},
     {"resource.k8s.io", "resourceclaims", "", "get"},
-    {"resource.k8s.io", "resourceslices", "", "create get list watch update patch delete deletecollection"},
+    {"resource.k8s.io", "resourceslices", "",
+     "create get list watch update patch delete deletecollection"},
 };
 
 static bool has_word(const char *words, struct str word)
@@ -54,9 +57,11 @@ static bool has_word(const char *words, struct str word)
     return false;
 }
 
-static bool is(struct str group, const char *wanted_group, struct str resource, const char *wanted_resource)
+static bool is(struct str group, const char *wanted_group, struct str resource,
+               const char *wanted_resource)
 {
-    return str_equal(group, str_from(wanted_group)) && str_equal(resource, str_from(wanted_resource));
+    return str_equal(group, str_from(wanted_group)) &&
+           str_equal(resource, str_from(wanted_resource));
 }
 
 /* "spec.nodeName=<node>" among the terms. */
@@ -79,19 +84,25 @@ bool node_may(const char *node, const struct attributes *a)
         return false;
     bool is_own_name = str_equal(a->name, str_from(node));
     if (is(a->group, "coordination.k8s.io", a->resource, "leases"))
-        return str_equal(a->namespace, S("kube-node-lease")) && has_word("create get update patch delete", a->verb) &&
+        return str_equal(a->namespace, S("kube-node-lease")) &&
+               has_word("create get update patch delete", a->verb) &&
                (is_own_name || str_equal(a->verb, S("create")));
     if (is(a->group, "storage.k8s.io", a->resource, "csinodes"))
-        return has_word("create get update patch delete", a->verb) && (is_own_name || str_equal(a->verb, S("create")));
-    if (is(a->group, "", a->resource, "nodes") && a->subresource.size == 0 && has_word(READ, a->verb))
+        return has_word("create get update patch delete", a->verb) &&
+               (is_own_name || str_equal(a->verb, S("create")));
+    if (is(a->group, "", a->resource, "nodes") && a->subresource.size == 0 &&
+        has_word(READ, a->verb))
         return is_own_name || selects_node(a->field_selector, "metadata.name", node);
-    if (is(a->group, "", a->resource, "pods") && a->subresource.size == 0 && has_word("list watch", a->verb))
+    if (is(a->group, "", a->resource, "pods") && a->subresource.size == 0 &&
+        has_word("list watch", a->verb))
         return selects_node(a->field_selector, "spec.nodeName", node);
     if (is(a->group, "", a->resource, "secrets") || is(a->group, "", a->resource, "configmaps"))
-        return a->subresource.size == 0 && a->namespace.size > 0 && a->name.size > 0 && has_word(READ, a->verb);
+        return a->subresource.size == 0 && a->namespace.size > 0 && a->name.size > 0 &&
+               has_word(READ, a->verb);
     for (size_t i = 0; i < ARRAY_COUNT(rules); i++)
         if (is(a->group, rules[i].group, a->resource, rules[i].resource) &&
-            str_equal(a->subresource, str_from(rules[i].subresource)) && has_word(rules[i].verbs, a->verb))
+            str_equal(a->subresource, str_from(rules[i].subresource)) &&
+            has_word(rules[i].verbs, a->verb))
             return true;
     return false;
 }

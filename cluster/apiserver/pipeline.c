@@ -3,14 +3,18 @@
  * The one pipeline that every request takes, however it came in:
  *
  *     authenticate -> (impersonate) -> wait for a seat -> authorize -> read: get, list, watch
- *                                                                   -> write: decode -> default -> mutating admission
- *                                                                      -> strategy -> validate -> validating admission
+ *                                                                   -> write: decode -> default ->
+ * mutating admission
+ *                                                                      -> strategy -> validate ->
+ * validating admission
  *                                                                      -> store (etcd) -> respond
  *
- * This file has the life of a call and the part that all verbs share; reading goes on in list.c, writing in registry.c.
+ * This file has the life of a call and the part that all verbs share; reading goes on in list.c,
+ * writing in registry.c.
  *
- * A call is refused with a Status; what is refused and would have changed something is told in the trace, so that a person
- * sees why nothing happened. "A request that is not answered within --request-timeout" gets 504, whatever may still become of it.
+ * A call is refused with a Status; what is refused and would have changed something is told in the
+ * trace, so that a person sees why nothing happened. "A request that is not answered within
+ * --request-timeout" gets 504, whatever may still become of it.
  */
 #include "cluster/apiserver/server.h"
 
@@ -88,8 +92,11 @@ void pipeline_execute(struct call *c, struct step *step)
     if (!may(c, step))
         return;
     if (!verb_is_served(r)) {
-        call_refuse(c, step, status_make(405, S("MethodNotAllowed"),
-                                         S("the server does not allow this method on the requested resource"), value_object()));
+        call_refuse(
+            c, step,
+            status_make(405, S("MethodNotAllowed"),
+                        S("the server does not allow this method on the requested resource"),
+                        value_object()));
         return;
     }
     if (!c->server->caches.has_listed) {
@@ -164,7 +171,8 @@ static bool may(struct call *c, struct step *step)
     struct value status = status_forbidden(r->resource, a.name, text_str(&why));
     if (r->subresource != SUBRESOURCE_NONE && a.name.size > 0) {
         AUTO(text) struct text message = {0};
-        text_printf(&message, "%.*s \"%.*s\" is forbidden: %s", STR_ARG(r->resource->qualified), STR_ARG(a.name), text_c(&why));
+        text_printf(&message, "%.*s \"%.*s\" is forbidden: %s", STR_ARG(r->resource->qualified),
+                    STR_ARG(a.name), text_c(&why));
         status = VALUE_SET(status, value_string(text_str(&message)), message);
     }
     call_refuse(c, step, status);
@@ -294,8 +302,9 @@ void call_refuse(struct call *c, struct step *step, struct value own_status)
         }
         struct str reason = VALUE_STR(own_status, reason);
         struct str message = VALUE_STR(own_status, message);
-        step_trace(step, "kube-apiserver", text_str(&subject), "%s by %s refused: %d %.*s: %.*s", verb_text(c->request->verb),
-                   c->user ? c->user->by : "nobody", code, STR_ARG(reason), STR_ARG(message));
+        step_trace(step, "kube-apiserver", text_str(&subject), "%s by %s refused: %d %.*s: %.*s",
+                   verb_text(c->request->verb), c->user ? c->user->by : "nobody", code,
+                   STR_ARG(reason), STR_ARG(message));
     }
     call_finish(c, step, code, own_status);
 }
@@ -359,15 +368,20 @@ void calls_expire(struct apiserver *s, struct step *step)
 {
     s->deadline_timer = 0;
     while (s->first && s->first->deadline.ns <= step->now.ns)
-        call_refuse(s->first, step,
-                    status_timeout(S("request did not complete within requested timeout - context deadline exceeded"), 0));
+        call_refuse(
+            s->first, step,
+            status_timeout(
+                S("request did not complete within requested timeout - context deadline exceeded"),
+                0));
     if (s->first && s->deadline_timer == 0)
-        s->deadline_timer = step_timer_set(step, s->first->deadline, TIMER_TAG(TIMER_CALL_DEADLINES, 0));
+        s->deadline_timer =
+            step_timer_set(step, s->first->deadline, TIMER_TAG(TIMER_CALL_DEADLINES, 0));
 }
 
 /* ---- etcd ---- */
 
-static void on_etcd_answer(struct apiserver *s, struct step *step, const struct etcd_response *r, void *owner)
+static void on_etcd_answer(struct apiserver *s, struct step *step, const struct etcd_response *r,
+                           void *owner)
 {
     (void)s;
     struct call *c = owner;
@@ -380,7 +394,8 @@ int64_t lease_id(struct step *step)
     return (int64_t)(step_random(step, RANDOM_LEASE) >> 1) | 1;
 }
 
-void call_etcd(struct call *c, struct step *step, struct etcd_request *own_request, call_etcd_fn then)
+void call_etcd(struct call *c, struct step *step, struct etcd_request *own_request,
+               call_etcd_fn then)
 {
     CHECK(c->etcd_operation == 0);
     c->etcd_then = then;
@@ -393,11 +408,16 @@ bool call_etcd_failed(struct call *c, struct step *step, const struct etcd_respo
     if (r && r->error == ETCD_OK)
         return false;
     if (r && r->error == ETCD_ERROR_COMPACTED) {
-        call_refuse(c, step, status_expired(S("The resourceVersion for the provided watch is too old.")));
+        call_refuse(c, step,
+                    status_expired(S("The resourceVersion for the provided watch is too old.")));
         return true;
     }
     struct str why = r ? str_from(etcd_error_text(r->error))
                        : S("rpc error: code = Unavailable desc = error reading from server: EOF");
-    call_refuse(c, step, value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Failure, message: %S, code: 500}", why));
+    call_refuse(
+        c, step,
+        value_pack(
+            "{kind: Status, apiVersion: v1, metadata: {}, status: Failure, message: %S, code: 500}",
+            why));
     return true;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ResourceQuota, the last of admission: "if creating a resource violates a quota constraint, the request fails with 403
- * Forbidden". What the new object uses is added to status.used of each quota of the namespace that counts it, by a
- * compare-and-swap in etcd, before the object is written: two creates that race for the last unit cannot both win (I50).
+ * ResourceQuota, the last of admission: "if creating a resource violates a quota constraint, the
+ * request fails with 403 Forbidden". What the new object uses is added to status.used of each quota
+ * of the namespace that counts it, by a compare-and-swap in etcd, before the object is written: two
+ * creates that race for the last unit cannot both win (I50).
  *
- * A create that fails after it was charged leaves too high a usage behind; the quota controller counts anew (at the latest after
- * its full resync).
+ * A create that fails after it was charged leaves too high a usage behind; the quota controller
+ * counts anew (at the latest after its full resync).
  *
  * Requests for cpu or memory that the quota limits must be stated: "must specify limits.cpu".
  *
- * Source: kubernetes.io/docs/concepts/policy/resource-quotas/ and apiserver/pkg/admission/plugin/resourcequota.
+ * Source: kubernetes.io/docs/concepts/policy/resource-quotas/ and
+ * apiserver/pkg/admission/plugin/resourcequota.
  */
 #include "cluster/api/quota.h"
 
@@ -82,24 +84,29 @@ static void missing_requests(struct call *c, struct value hard, struct text *out
     struct value containers = VALUE_GET(c->object, spec, containers);
     for (size_t n = 0; n < ARRAY_COUNT(needed); n++) {
         AUTO(text) struct text names = {0};
-        bool is_plain = needed[n].kind == ATOM_requests && value_is_present(value_get_key(hard, str_from(needed[n].name)));
+        bool is_plain = needed[n].kind == ATOM_requests &&
+                        value_is_present(value_get_key(hard, str_from(needed[n].name)));
         if (!is_plain && !value_is_present(value_get_key(hard, str_from(needed[n].quota))))
             continue;
         for (size_t i = 0; i < value_count(containers); i++) {
-            struct value of = value_get(VALUE_GET(value_at(containers, i), resources), needed[n].kind);
+            struct value of =
+                value_get(VALUE_GET(value_at(containers, i), resources), needed[n].kind);
             struct str name = VALUE_STR(value_at(containers, i), name);
             if (!value_is_present(value_get_key(of, str_from(needed[n].name))))
                 text_printf(&names, "%s%.*s", names.size > 0 ? "," : "", STR_ARG(name));
         }
         if (names.size > 0)
-            text_printf(out, "%s%s for: %s", out->size > 0 ? "; " : "", is_plain ? needed[n].name : needed[n].quota, text_c(&names));
+            text_printf(out, "%s%s for: %s", out->size > 0 ? "; " : "",
+                        is_plain ? needed[n].name : needed[n].quota, text_c(&names));
     }
 }
 
-/* status.used with the object's usage; absent when the quota does not count it. `ret_exceeds` gets the refusal. */
+/* status.used with the object's usage; absent when the quota does not count it. `ret_exceeds` gets
+ * the refusal. */
 static struct value charged(struct call *c, const struct etcd_kv *quota, struct text *ret_why)
 {
-    struct value hard = VALUE_GET(quota->value, status, hard), used = VALUE_GET(quota->value, status, used);
+    struct value hard = VALUE_GET(quota->value, status, hard),
+                 used = VALUE_GET(quota->value, status, used);
     struct str quota_name = quota->key->name;
     if (!quota_scopes_match(quota->value, c->resource, c->object))
         return VALUE_ABSENT;
@@ -116,8 +123,10 @@ static struct value charged(struct call *c, const struct etcd_kv *quota, struct 
         missing_requests(c, spec_hard, &missing);
     for (size_t i = 0; i < value_count(spec_hard); i++) {
         struct str name = value_key_at(spec_hard, i);
-        struct value amount = value_get_key(usage, name), limit = value_get_key(hard, name), before = value_get_key(used, name);
-        if (!value_is_present(amount) || (quantity_milli(amount) == 0 && quantity_value(amount) == 0))
+        struct value amount = value_get_key(usage, name), limit = value_get_key(hard, name),
+                     before = value_get_key(used, name);
+        if (!value_is_present(amount) ||
+            (quantity_milli(amount) == 0 && quantity_value(amount) == 0))
             continue;
         counts = true;
         if (!value_is_present(limit) || !value_is_present(before)) {
@@ -134,12 +143,14 @@ static struct value charged(struct call *c, const struct etcd_kv *quota, struct 
     }
     value_drop(usage);
     if (missing.size > 0)
-        text_printf(ret_why, "failed quota: %.*s: must specify %s", STR_ARG(quota_name), text_c(&missing));
+        text_printf(ret_why, "failed quota: %.*s: must specify %s", STR_ARG(quota_name),
+                    text_c(&missing));
     else if (unknown.size > 0)
-        text_printf(ret_why, "status unknown for quota: %.*s, resources: %s", STR_ARG(quota_name), text_c(&unknown));
+        text_printf(ret_why, "status unknown for quota: %.*s, resources: %s", STR_ARG(quota_name),
+                    text_c(&unknown));
     else if (requested.size > 0)
-        text_printf(ret_why, "exceeded quota: %.*s, requested: %s, used: %s, limited: %s", STR_ARG(quota_name), text_c(&requested),
-                    text_c(&in_use), text_c(&limited));
+        text_printf(ret_why, "exceeded quota: %.*s, requested: %s, used: %s, limited: %s",
+                    STR_ARG(quota_name), text_c(&requested), text_c(&in_use), text_c(&limited));
     if (counts && ret_why->size == 0)
         return next;
     value_drop(next);

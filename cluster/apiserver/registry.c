@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The generic registry: create, update and patch (registry.h). Upstream: pkg/registry/generic/registry/store.go and
- * endpoints/handlers/{create,update,patch}.go.
+ * The generic registry: create, update and patch (registry.h). Upstream:
+ * pkg/registry/generic/registry/store.go and endpoints/handlers/{create,update,patch}.go.
  *
- * Create: decode, default, name and identity, mutating admission, strategy, allocation, validation, quota, etcd "if it
- * does not exist". A generated name that is taken is replaced by another, eight tries in all.
+ * Create: decode, default, name and identity, mutating admission, strategy, allocation, validation,
+ * quota, etcd "if it does not exist". A generated name that is taken is replaced by another, eight
+ * tries in all.
  *
- * Update: the body (or the patch applied to what is there) over the existing object: what a client may not change is
- * put back by the strategy, and the generation counts changes of the spec. Optimistic concurrency: a body with a
- * resourceVersion must name the stored one; a patch without one is applied again to whatever won the race, five times. What
- * changes nothing is not written: the answer is the object as it was.
+ * Update: the body (or the patch applied to what is there) over the existing object: what a client
+ * may not change is put back by the strategy, and the generation counts changes of the spec.
+ * Optimistic concurrency: a body with a resourceVersion must name the stored one; a patch without
+ * one is applied again to whatever won the race, five times. What changes nothing is not written:
+ * the answer is the object as it was.
  *
- * An update that takes the last finalizer from an object being deleted, with no grace left, removes the object.
+ * An update that takes the last finalizer from an object being deleted, with no grace left, removes
+ * the object.
  *
- * Hot writes (leases, statuses) come with is_typed from components: they are not decoded, and defaults, strategy and validation
- * skip whatever is the very same part as before.
+ * Hot writes (leases, statuses) come with is_typed from components: they are not decoded, and
+ * defaults, strategy and validation skip whatever is the very same part as before.
  *
- * DEVIATION: managedFields are not kept: no write records its field manager. Server-side apply is therefore refused.
+ * DEVIATION: managedFields are not kept: no write records its field manager. Server-side apply is
+ * therefore refused.
  */
 #include "cluster/apiserver/registry.h"
 
@@ -48,8 +52,11 @@ void registry_answer_object(struct call *c, struct step *step, int code, struct 
 {
     if (c->request->resource != c->resource)
         own_object = version_convert(own_object, c->resource, c->request->resource);
-    if (c->request->resource == resource_get(RESOURCE_endpoints) && c->connection && !c->request->is_typed)
-        call_warn(c, value_string(S("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")));
+    if (c->request->resource == resource_get(RESOURCE_endpoints) && c->connection &&
+        !c->request->is_typed)
+        call_warn(
+            c, value_string(S(
+                   "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")));
     call_finish(c, step, code, own_object);
 }
 
@@ -76,7 +83,9 @@ void registry_get(struct call *c, struct step *step)
     case SUBRESOURCE_FINALIZE:
     case SUBRESOURCE_TOKEN:
     case SUBRESOURCE_COUNT:
-        call_refuse(c, step, status_service_unavailable(S("the simulated kubelets do not serve streams yet")));
+        call_refuse(
+            c, step,
+            status_service_unavailable(S("the simulated kubelets do not serve streams yet")));
         break;
     }
 }
@@ -138,11 +147,14 @@ static bool identity_check(struct call *c, struct step *step, struct value objec
     struct str namespace = VALUE_STR(object, metadata, namespace);
     AUTO(text) struct text m = {0};
     if (c->key && name.size > 0 && !str_equal(name, c->key->name))
-        text_printf(&m, "the name of the object (%.*s) does not match the name on the URL (%.*s)", STR_ARG(name), STR_ARG(c->key->name));
+        text_printf(&m, "the name of the object (%.*s) does not match the name on the URL (%.*s)",
+                    STR_ARG(name), STR_ARG(c->key->name));
     char small[VALUE_SMALL_SIZE] = {0};
     struct str wanted = c->key ? c->key->namespace : value_str_in(c->request->namespace, small);
-    if (m.size == 0 && namespace.size > 0 && !str_equal(namespace, wanted) && c->resource->is_namespaced)
-        text_add(&m, S("the namespace of the provided object does not match the namespace sent on the request"));
+    if (m.size == 0 && namespace.size > 0 && !str_equal(namespace, wanted) &&
+        c->resource->is_namespaced)
+        text_add(&m, S("the namespace of the provided object does not match the namespace sent on "
+                       "the request"));
     if (m.size > 0)
         call_refuse(c, step, status_bad_request(text_str(&m)));
     return m.size == 0;
@@ -154,8 +166,8 @@ bool registry_decode(struct call *c, struct step *step, struct value *ret_object
     if (!c->request->is_typed) {
         struct value status = VALUE_ABSENT;
         const struct decode_options options = {.validation = c->request->field_validation};
-        object = decode(schema_for_subresource(c->request->resource, c->request->subresource), object, &options, &status,
-                        &c->warnings);
+        object = decode(schema_for_subresource(c->request->resource, c->request->subresource),
+                        object, &options, &status, &c->warnings);
         if (!value_is_present(object)) {
             call_refuse(c, step, status);
             return false;
@@ -203,7 +215,8 @@ static void name_set(struct call *c, struct value own_name)
 {
     c->object = VALUE_SET(c->object, own_name, metadata, name);
     object_key_unref(c->key);
-    c->key = object_key_of(c->resource, VALUE_STR(c->object, metadata, namespace), VALUE_STR(c->object, metadata, name));
+    c->key = object_key_of(c->resource, VALUE_STR(c->object, metadata, namespace),
+                           VALUE_STR(c->object, metadata, name));
 }
 
 struct value registry_fill_system(struct call *c, struct step *step, struct value own_object)
@@ -254,7 +267,8 @@ static bool is_virtual_create(struct call *c, struct step *step)
     case SUBRESOURCE_COUNT:
         break;
     }
-    call_refuse(c, step, status_service_unavailable(S("the simulated kubelets do not serve streams yet")));
+    call_refuse(c, step,
+                status_service_unavailable(S("the simulated kubelets do not serve streams yet")));
     return true;
 }
 
@@ -269,16 +283,21 @@ void registry_create(struct call *c, struct step *step)
         value_drop(object);
         return;
     }
-    if (value_str(VALUE_GET(object, metadata, resourceVersion)).size > 0 && !str_equal(VALUE_STR(object, metadata, resourceVersion), S("0"))) {
+    if (value_str(VALUE_GET(object, metadata, resourceVersion)).size > 0 &&
+        !str_equal(VALUE_STR(object, metadata, resourceVersion), S("0"))) {
         value_drop(object);
-        call_refuse(c, step, value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Failure, message: "
-                                        "\"resourceVersion should not be set on objects to be created\", code: 500}"));
+        call_refuse(
+            c, step,
+            value_pack(
+                "{kind: Status, apiVersion: v1, metadata: {}, status: Failure, message: "
+                "\"resourceVersion should not be set on objects to be created\", code: 500}"));
         return;
     }
     object = VALUE_REMOVE(object, metadata, resourceVersion);
     if (c->resource->is_namespaced) {
         char small[VALUE_SMALL_SIZE] = {0};
-        struct str namespace = c->key ? c->key->namespace : value_str_in(c->request->namespace, small);
+        struct str namespace =
+            c->key ? c->key->namespace : value_str_in(c->request->namespace, small);
         if (namespace.size > 0 && !str_equal(namespace, VALUE_STR(object, metadata, namespace)))
             object = VALUE_SET(object, value_string(namespace), metadata, namespace);
     }
@@ -326,7 +345,8 @@ static void create_allocated(struct call *c, struct step *step)
     quota_charge(c, step, create_store);
 }
 
-/* ---- event leases: Events live for --event-ttl, by etcd's leases; one lease serves a minute's worth of them ---- */
+/* ---- event leases: Events live for --event-ttl, by etcd's leases; one lease serves a minute's
+ * worth of them ---- */
 
 static void event_leased(struct call *c, struct step *step, const struct etcd_response *r)
 {
@@ -340,7 +360,9 @@ static void event_leased(struct call *c, struct step *step, const struct etcd_re
 static bool event_lease(struct call *c, struct step *step)
 {
     struct event_lease *l = &c->server->event_lease;
-    if (l->id != 0 && instant_since(step->now, l->granted).ns < duration_s(EVENT_LEASE_REUSE_S).ns && l->objects < EVENT_LEASE_OBJECTS) {
+    if (l->id != 0 &&
+        instant_since(step->now, l->granted).ns < duration_s(EVENT_LEASE_REUSE_S).ns &&
+        l->objects < EVENT_LEASE_OBJECTS) {
         l->objects++;
         c->lease = l->id;
         return true;
@@ -394,15 +416,20 @@ static void create_stored(struct call *c, struct step *step, const struct etcd_r
     }
     struct str prefix = VALUE_STR(c->object, metadata, generateName);
     bool is_generated = prefix.size > 0 && (!c->request->key);
-    if (is_generated && VALUE_STR(c->request->body, metadata, name).size == 0 && ++c->tries < GENERATED_NAME_TRIES) {
+    if (is_generated && VALUE_STR(c->request->body, metadata, name).size == 0 &&
+        ++c->tries < GENERATED_NAME_TRIES) {
         name_set(c, generated_name(step, prefix));
         create_store(c, step);
         return;
     }
     struct value status = status_already_exists(c->request->resource, c->key->name);
     if (is_generated && c->tries > 0)
-        status = VALUE_SET(status, value_printf("%.*s \"%.*s\" already exists, the server was not able to generate a unique name for the object",
-                                                STR_ARG(c->request->resource->qualified), STR_ARG(c->key->name)), message);
+        status =
+            VALUE_SET(status,
+                      value_printf("%.*s \"%.*s\" already exists, the server was not able to "
+                                   "generate a unique name for the object",
+                                   STR_ARG(c->request->resource->qualified), STR_ARG(c->key->name)),
+                      message);
     call_refuse(c, step, status);
 }
 
@@ -417,10 +444,13 @@ void registry_update(struct call *c, struct step *step)
         return;
     }
     if (r->verb == VERB_PATCH && r->patch_type == PATCH_APPLY) {
-        call_refuse(c, step, status_make(415, S("UnsupportedMediaType"),
-                                         S("the body of the request was in an unknown format - accepted media types include: "
-                                           "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"),
-                                         value_object()));
+        call_refuse(c, step,
+                    status_make(415, S("UnsupportedMediaType"),
+                                S("the body of the request was in an unknown format - accepted "
+                                  "media types include: "
+                                  "application/json-patch+json, application/merge-patch+json, "
+                                  "application/strategic-merge-patch+json"),
+                                value_object()));
         return;
     }
     if (r->verb == VERB_UPDATE) {
@@ -442,7 +472,8 @@ static struct value update_body(struct call *c, struct step *step, struct value 
     const struct request *r = c->request;
     struct value new;
     if (r->verb == VERB_UPDATE) {
-        new = default_object(r->resource, value_keep(c->body), r->resource == c->resource ? old : VALUE_ABSENT);
+        new = default_object(r->resource, value_keep(c->body),
+                             r->resource == c->resource ? old : VALUE_ABSENT);
     } else {
         struct value shown = value_keep(old), status = VALUE_ABSENT;
         if (r->resource != c->resource)
@@ -459,10 +490,12 @@ static struct value update_body(struct call *c, struct step *step, struct value 
     return new;
 }
 
-/* What a client may leave out or may not choose: identity and the marks of deletion come from what is stored. */
+/* What a client may leave out or may not choose: identity and the marks of deletion come from what
+ * is stored. */
 static struct value metadata_restore(struct value own_new, struct value old)
 {
-    static const atom kept[] = {ATOM_name, ATOM_namespace, ATOM_deletionTimestamp, ATOM_deletionGracePeriodSeconds, ATOM_generation};
+    static const atom kept[] = {ATOM_name, ATOM_namespace, ATOM_deletionTimestamp,
+                                ATOM_deletionGracePeriodSeconds, ATOM_generation};
     static const atom filled[] = {ATOM_uid, ATOM_creationTimestamp};
     struct value before = value_get(old, ATOM_metadata), after = value_get(own_new, ATOM_metadata);
     if (value_is_same(before, after))
@@ -472,7 +505,8 @@ static struct value metadata_restore(struct value own_new, struct value old)
         if (!value_is_same(value_get(m, kept[i]), value_get(before, kept[i])))
             m = value_set(m, kept[i], value_keep(value_get(before, kept[i])));
     for (size_t i = 0; i < ARRAY_COUNT(filled); i++)
-        if (!value_is_present(value_get(m, filled[i])) || value_kind(value_get(m, filled[i])) == VALUE_NULL)
+        if (!value_is_present(value_get(m, filled[i])) ||
+            value_kind(value_get(m, filled[i])) == VALUE_NULL)
             m = value_set(m, filled[i], value_keep(value_get(before, filled[i])));
     if (value_is_present(value_get(m, ATOM_managedFields)))
         m = value_set(m, ATOM_managedFields, VALUE_ABSENT);
@@ -490,18 +524,23 @@ static struct value version_conflict(struct call *c, struct value new, struct va
     if (value_is_present(wanted) && value_str(wanted).size > 0 && !value_is(wanted, "0")) {
         if (!value_is_same(wanted, stored) && !value_equal(wanted, stored))
             return status_conflict(c->request->resource, name, S(""));
-    } else if (c->request->verb == VERB_UPDATE && !(c->resource->strategy & STRATEGY_PUT_UNCONDITIONAL)) {
+    } else if (c->request->verb == VERB_UPDATE &&
+               !(c->resource->strategy & STRATEGY_PUT_UNCONDITIONAL)) {
         struct field_errors errors = {0};
-        field_error_add(&errors, FIELD_INVALID, S("metadata.resourceVersion"), value_integer(0), "must be specified for an update");
+        field_error_add(&errors, FIELD_INVALID, S("metadata.resourceVersion"), value_integer(0),
+                        "must be specified for an update");
         struct value status = status_invalid(c->request->resource, name, &errors);
         field_errors_release(&errors);
         return status;
     }
     struct value uid = VALUE_GET(new, metadata, uid), stored_uid = VALUE_GET(old, metadata, uid);
-    if (c->request->verb == VERB_UPDATE && value_str(uid).size > 0 && !value_is_same(uid, stored_uid) && !value_equal(uid, stored_uid)) {
+    if (c->request->verb == VERB_UPDATE && value_str(uid).size > 0 &&
+        !value_is_same(uid, stored_uid) && !value_equal(uid, stored_uid)) {
         AUTO(text) struct text why = {0};
         struct str a = value_str(uid), b = value_str(stored_uid);
-        text_printf(&why, "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s", STR_ARG(a), STR_ARG(b));
+        text_printf(&why,
+                    "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+                    STR_ARG(a), STR_ARG(b));
         return status_conflict(c->request->resource, name, text_str(&why));
     }
     return VALUE_ABSENT;
@@ -509,7 +548,8 @@ static struct value version_conflict(struct call *c, struct value new, struct va
 
 static void update_missing(struct call *c, struct step *step)
 {
-    bool may_create = c->request->verb == VERB_UPDATE && (c->resource->strategy & STRATEGY_PUT_CREATES) &&
+    bool may_create = c->request->verb == VERB_UPDATE &&
+                      (c->resource->strategy & STRATEGY_PUT_CREATES) &&
                       c->request->subresource == SUBRESOURCE_NONE;
     if (!may_create) {
         call_refuse(c, step, status_not_found(c->request->resource, c->key->name));
@@ -518,7 +558,8 @@ static void update_missing(struct call *c, struct step *step)
     if (value_str(VALUE_GET(c->body, metadata, uid)).size > 0) {
         AUTO(text) struct text why = {0};
         struct str uid = VALUE_STR(c->body, metadata, uid);
-        text_printf(&why, "Precondition failed: UID in precondition: %.*s, UID in object meta: ", STR_ARG(uid));
+        text_printf(&why, "Precondition failed: UID in precondition: %.*s, UID in object meta: ",
+                    STR_ARG(uid));
         call_refuse(c, step, status_conflict(c->request->resource, c->key->name, text_str(&why)));
         return;
     }
@@ -593,15 +634,18 @@ static struct value update_prepare(struct call *c, struct value own_new, struct 
     case SUBRESOURCE_STATUS:
         return strategy_prepare_status_update(c->resource, own_new, old);
     case SUBRESOURCE_FINALIZE: /* a namespace's spec.finalizers alone */
-        next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, spec, finalizers)), spec, finalizers);
+        next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, spec, finalizers)), spec,
+                         finalizers);
         value_drop(own_new);
         return next;
     case SUBRESOURCE_APPROVAL: /* a signing request's conditions alone */
-        next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, status, conditions)), status, conditions);
+        next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, status, conditions)),
+                         status, conditions);
         value_drop(own_new);
         return next;
     case SUBRESOURCE_EPHEMERALCONTAINERS:
-        next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, spec, ephemeralContainers)), spec, ephemeralContainers);
+        next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, spec, ephemeralContainers)),
+                         spec, ephemeralContainers);
         value_drop(own_new);
         break;
     case SUBRESOURCE_RESIZE:
@@ -631,7 +675,8 @@ static void update_admitted(struct call *c, struct step *step)
 {
     struct value old = c->existing->value;
     c->object = update_prepare(c, c->object, old);
-    if (c->resource == resource_get(RESOURCE_services) && c->request->subresource == SUBRESOURCE_NONE)
+    if (c->resource == resource_get(RESOURCE_services) &&
+        c->request->subresource == SUBRESOURCE_NONE)
         service_allocate(c, step, update_validated);
     else
         update_validated(c, step);
@@ -640,7 +685,8 @@ static void update_admitted(struct call *c, struct step *step)
 /* An object that is being deleted and that nothing holds any longer. */
 static bool goes_with_its_finalizers(struct value object)
 {
-    if (!object_is_deleting(object) || VALUE_INT(object, 0, metadata, deletionGracePeriodSeconds) > 0)
+    if (!object_is_deleting(object) ||
+        VALUE_INT(object, 0, metadata, deletionGracePeriodSeconds) > 0)
         return false;
     return value_count(VALUE_GET(object, metadata, finalizers)) == 0;
 }
@@ -657,11 +703,13 @@ static void update_validated(struct call *c, struct step *step)
     }
     if (c->connection && !c->request->is_typed && c->request->subresource == SUBRESOURCE_NONE)
         c->warnings = validate_warnings(c->resource, c->object, c->warnings);
-    bool namespace_ends = c->request->subresource == SUBRESOURCE_FINALIZE && object_is_deleting(c->object) &&
+    bool namespace_ends = c->request->subresource == SUBRESOURCE_FINALIZE &&
+                          object_is_deleting(c->object) &&
                           value_count(VALUE_GET(c->object, spec, finalizers)) == 0;
-    bool is_removal = c->resource == resource_get(RESOURCE_namespaces)
-                          ? namespace_ends && value_count(VALUE_GET(c->object, metadata, finalizers)) == 0
-                          : goes_with_its_finalizers(c->object) && !goes_with_its_finalizers(old);
+    bool is_removal =
+        c->resource == resource_get(RESOURCE_namespaces)
+            ? namespace_ends && value_count(VALUE_GET(c->object, metadata, finalizers)) == 0
+            : goes_with_its_finalizers(c->object) && !goes_with_its_finalizers(old);
     if (c->request->dry_run || (!is_removal && value_equal(c->object, old))) {
         registry_answer_object(c, step, 200, value_keep(c->request->dry_run ? c->object : old));
         return;
@@ -696,7 +744,8 @@ static void update_done(struct call *c, struct step *step, const struct etcd_res
     }
     if (r->succeeded) {
         service_allocation_free(c);
-        struct value stored = r->count > 0 && value_is_present(r->kvs[0]->value) ? r->kvs[0]->value : c->object;
+        struct value stored =
+            r->count > 0 && value_is_present(r->kvs[0]->value) ? r->kvs[0]->value : c->object;
         if (c->resource == resource_get(RESOURCE_services))
             service_changed(c->server, step, c->existing->value, stored);
         registry_answer_object(c, step, 200, value_keep(stored));

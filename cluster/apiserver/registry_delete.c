@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Deletion: at once, gracefully, or not before its finalizers are gone. Upstream: registry/rest/delete.go (BeforeDelete),
- * generic/registry/store.go (Delete, DeleteCollection), registry/core/pod/strategy.go (CheckGracefulDelete).
+ * Deletion: at once, gracefully, or not before its finalizers are gone. Upstream:
+ * registry/rest/delete.go (BeforeDelete), generic/registry/store.go (Delete, DeleteCollection),
+ * registry/core/pod/strategy.go (CheckGracefulDelete).
  *
- * Only pods are deleted gracefully: deletionTimestamp = now + grace, and the kubelet deletes it for good with grace 0. The grace is
- * what was asked for, else the pod's own; 0 for a pod without a node or one that has ended; a negative one is 1. A pod
- * being deleted may only be given less time. Grace 0 writes the mark and removes the object next: two revisions.
+ * Only pods are deleted gracefully: deletionTimestamp = now + grace, and the kubelet deletes it for
+ * good with grace 0. The grace is what was asked for, else the pod's own; 0 for a pod without a
+ * node or one that has ended; a negative one is 1. A pod being deleted may only be given less time.
+ * Grace 0 writes the mark and removes the object next: two revisions.
  *
- * Propagation: foreground puts the finalizer foregroundDeletion on the object, orphan the finalizer orphan (and each takes the
- * other off); background, the default of nearly all kinds, takes both off. Dependents are the garbage collector's business.
- * An object with finalizers is marked (deletionTimestamp now, grace 0, generation + 1) and goes with the last of them.
+ * Propagation: foreground puts the finalizer foregroundDeletion on the object, orphan the finalizer
+ * orphan (and each takes the other off); background, the default of nearly all kinds, takes both
+ * off. Dependents are the garbage collector's business. An object with finalizers is marked
+ * (deletionTimestamp now, grace 0, generation + 1) and goes with the last of them.
  *
- * A namespace is held by spec.finalizers and is marked in the same way, its phase turned to Terminating.
+ * A namespace is held by spec.finalizers and is marked in the same way, its phase turned to
+ * Terminating.
  */
 #include "cluster/apiserver/registry.h"
 
@@ -52,18 +56,22 @@ static int64_t pod_grace(struct value pod, int64_t asked)
 {
     int64_t grace = asked >= 0 ? asked : VALUE_INT(pod, 0, spec, terminationGracePeriodSeconds);
     struct str phase = VALUE_STR(pod, status, phase);
-    if (VALUE_STR(pod, spec, nodeName).size == 0 || str_equal(phase, S("Failed")) || str_equal(phase, S("Succeeded")))
+    if (VALUE_STR(pod, spec, nodeName).size == 0 || str_equal(phase, S("Failed")) ||
+        str_equal(phase, S("Succeeded")))
         return 0;
     return grace < 0 ? 1 : grace;
 }
 
-/* The finalizers that the policy asks for; the very list of the object when it is that already. Owned. */
-static struct value finalizers_for(const struct resource *r, struct value object, enum propagation propagation)
+/* The finalizers that the policy asks for; the very list of the object when it is that already.
+ * Owned. */
+static struct value finalizers_for(const struct resource *r, struct value object,
+                                   enum propagation propagation)
 {
     struct value now = VALUE_GET(object, metadata, finalizers);
     bool has_orphan = object_has_finalizer(object, S(FINALIZER_ORPHAN));
     bool has_foreground = object_has_finalizer(object, S(FINALIZER_FOREGROUND));
-    bool orphan = propagation == PROPAGATION_ORPHAN, foreground = propagation == PROPAGATION_FOREGROUND;
+    bool orphan = propagation == PROPAGATION_ORPHAN,
+         foreground = propagation == PROPAGATION_FOREGROUND;
     if (r->strategy & STRATEGY_NO_GC)
         return value_keep(now);
     if (propagation == PROPAGATION_DEFAULT) {
@@ -74,7 +82,8 @@ static struct value finalizers_for(const struct resource *r, struct value object
         return value_keep(now);
     struct value next = value_array();
     for (size_t i = 0; i < value_count(now); i++)
-        if (!value_is(value_at(now, i), FINALIZER_ORPHAN) && !value_is(value_at(now, i), FINALIZER_FOREGROUND))
+        if (!value_is(value_at(now, i), FINALIZER_ORPHAN) &&
+            !value_is(value_at(now, i), FINALIZER_FOREGROUND))
             next = value_append(next, value_keep(value_at(now, i)));
     if (orphan)
         next = value_append(next, value_string(S(FINALIZER_ORPHAN)));
@@ -98,7 +107,8 @@ static struct value mark(struct value own_object, struct value deletion_time, in
 }
 
 /* A pod that is being deleted already: less grace, or nothing. */
-static enum deletion_step shorten(struct value object, const struct deletion_request *d, struct value *ret_object)
+static enum deletion_step shorten(struct value object, const struct deletion_request *d,
+                                  struct value *ret_object)
 {
     int64_t has = VALUE_INT(object, 0, metadata, deletionGracePeriodSeconds);
     if (has <= 0)
@@ -114,7 +124,8 @@ static enum deletion_step shorten(struct value object, const struct deletion_req
     return grace > 0 ? DELETE_MARK : DELETE_MARK_NOW;
 }
 
-static enum deletion_step namespace_plan(struct value object, const struct deletion_request *d, struct value *ret_object)
+static enum deletion_step namespace_plan(struct value object, const struct deletion_request *d,
+                                         struct value *ret_object)
 {
     if (object_is_deleting(object))
         return value_count(VALUE_GET(object, spec, finalizers)) == 0 ? DELETE_NOW : DELETE_PENDING;
@@ -123,8 +134,8 @@ static enum deletion_step namespace_plan(struct value object, const struct delet
     return DELETE_MARK;
 }
 
-enum deletion_step deletion_plan(const struct resource *r, struct value object, const struct deletion_request *d,
-                                 struct value *ret_object)
+enum deletion_step deletion_plan(const struct resource *r, struct value object,
+                                 const struct deletion_request *d, struct value *ret_object)
 {
     *ret_object = VALUE_ABSENT;
     if (r == resource_get(RESOURCE_namespaces))
@@ -265,11 +276,17 @@ static void delete_removed(struct call *c, struct step *step, const struct etcd_
     delete_answer(c, step, object_with_version(value_keep(c->existing->value), r->revision), true);
 }
 
-/* Most kinds answer a removal with a Status; some, and everything that is only marked, with the object. */
+/* Most kinds answer a removal with a Status; some, and everything that is only marked, with the
+ * object. */
 static void delete_answer(struct call *c, struct step *step, struct value own_object, bool is_gone)
 {
-    static const enum resource_known with_object[] = {RESOURCE_pods, RESOURCE_services, RESOURCE_resourcequotas, RESOURCE_storageclasses,
-                                                      RESOURCE_persistentvolumeclaims, RESOURCE_persistentvolumes, RESOURCE_namespaces};
+    static const enum resource_known with_object[] = {RESOURCE_pods,
+                                                      RESOURCE_services,
+                                                      RESOURCE_resourcequotas,
+                                                      RESOURCE_storageclasses,
+                                                      RESOURCE_persistentvolumeclaims,
+                                                      RESOURCE_persistentvolumes,
+                                                      RESOURCE_namespaces};
     bool shows_object = !is_gone;
     for (size_t i = 0; i < ARRAY_COUNT(with_object); i++)
         shows_object |= c->resource == resource_get(with_object[i]);
@@ -278,11 +295,15 @@ static void delete_answer(struct call *c, struct step *step, struct value own_ob
         return;
     }
     const struct resource *r = c->request->resource;
-    struct value details = value_pack("{name: %S, kind: %S, uid: %v}", c->key->name, r->plural, value_keep(object_uid(own_object)));
+    struct value details = value_pack("{name: %S, kind: %S, uid: %v}", c->key->name, r->plural,
+                                      value_keep(object_uid(own_object)));
     if (r->group.size > 0)
         details = value_set(details, ATOM_group, value_string(r->group));
     value_drop(own_object);
-    call_finish(c, step, 200, value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, details: %v}", details));
+    call_finish(
+        c, step, 200,
+        value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, details: %v}",
+                   details));
 }
 
 static struct value precondition_conflict(struct call *c)
@@ -290,14 +311,22 @@ static struct value precondition_conflict(struct call *c)
     const struct delete_options *o = options_of(c);
     struct value object = c->existing->value;
     AUTO(text) struct text m = {0};
-    struct str uid = value_str(o->precondition_uid), version = value_str(o->precondition_resource_version);
-    struct str has_uid = value_str(object_uid(object)), has_version = VALUE_STR(object, metadata, resourceVersion);
+    struct str uid = value_str(o->precondition_uid),
+               version = value_str(o->precondition_resource_version);
+    struct str has_uid = value_str(object_uid(object)),
+               has_version = VALUE_STR(object, metadata, resourceVersion);
     if (uid.size > 0 && !str_equal(uid, has_uid))
-        text_printf(&m, "the UID in the precondition (%.*s) does not match the UID in record (%.*s). The object might have been "
-                        "deleted and then recreated", STR_ARG(uid), STR_ARG(has_uid));
+        text_printf(&m,
+                    "the UID in the precondition (%.*s) does not match the UID in record (%.*s). "
+                    "The object might have been "
+                    "deleted and then recreated",
+                    STR_ARG(uid), STR_ARG(has_uid));
     else if (version.size > 0 && !str_equal(version, has_version))
-        text_printf(&m, "the ResourceVersion in the precondition (%.*s) does not match the ResourceVersion in record (%.*s). "
-                        "The object might have been modified", STR_ARG(version), STR_ARG(has_version));
+        text_printf(&m,
+                    "the ResourceVersion in the precondition (%.*s) does not match the "
+                    "ResourceVersion in record (%.*s). "
+                    "The object might have been modified",
+                    STR_ARG(version), STR_ARG(has_version));
     if (m.size == 0)
         return VALUE_ABSENT;
     /* This conflict names the kind, not the resource. */
@@ -346,8 +375,10 @@ static void collection_next(struct call *c, struct step *step)
         text_add_int(&digits, c->server->caches.revision);
         struct value items = x->items;
         x->items = VALUE_ABSENT;
-        call_finish(c, step, 200, value_pack("{kind: %S, apiVersion: %S, metadata: {resourceVersion: %S}, items: %v}", asked->list_kind,
-                                             asked->group_version, text_str(&digits), items));
+        call_finish(
+            c, step, 200,
+            value_pack("{kind: %S, apiVersion: %S, metadata: {resourceVersion: %S}, items: %v}",
+                       asked->list_kind, asked->group_version, text_str(&digits), items));
         return;
     }
     struct request *r = request_for_key(VERB_DELETE, x->keys.items[x->next++]);
@@ -371,12 +402,15 @@ void registry_delete_collection(struct call *c, struct step *step)
     struct str fields = c->request->list ? value_str(c->request->list->field_selector) : S("");
     AUTO(text) struct text why = {0};
     struct label_selector *l = labels.size > 0 ? label_selector_parse(labels, &why) : NULL;
-    struct field_selector *f = fields.size > 0 ? field_selector_new(c->request->resource, fields, &status) : NULL;
+    struct field_selector *f =
+        fields.size > 0 ? field_selector_new(c->request->resource, fields, &status) : NULL;
     if (labels.size > 0 && !l && !value_is_present(status))
         status = status_bad_request(text_str(&why));
     if (!value_is_present(status)) {
         struct str namespace = value_str(c->request->namespace);
-        for (struct cache_cursor k = watch_cache_first(watch_cache_of(c->server, c->resource), namespace); k.kv; watch_cache_next(&k)) {
+        for (struct cache_cursor k =
+                 watch_cache_first(watch_cache_of(c->server, c->resource), namespace);
+             k.kv; watch_cache_next(&k)) {
             if (!watcher_selects(l, f, c->resource, k.kv->value))
                 continue;
             vec_push(&x->keys, object_key_ref(k.kv->key));

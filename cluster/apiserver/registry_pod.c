@@ -2,12 +2,14 @@
  *
  * Pods: binding and eviction. Upstream: registry/core/pod/storage/{storage,eviction}.go.
  *
- * Binding writes spec.nodeName and the condition PodScheduled in one update, with the node's topology labels
- * (PodTopologyLabels). A pod that has a node, or that is being deleted, is a conflict.
+ * Binding writes spec.nodeName and the condition PodScheduled in one update, with the node's
+ * topology labels (PodTopologyLabels). A pod that has a node, or that is being deleted, is a
+ * conflict.
  *
- * Eviction: "the API server rejects with 429 [when] it is not currently allowed because of a configured
- * PodDisruptionBudget". A pod that has ended, is pending or is being deleted goes without asking. Else the one budget that selects the pod
- * pays with status.disruptionsAllowed (a compare-and-swap); the pod gets the condition DisruptionTarget and is deleted.
+ * Eviction: "the API server rejects with 429 [when] it is not currently allowed because of a
+ * configured PodDisruptionBudget". A pod that has ended, is pending or is being deleted goes
+ * without asking. Else the one budget that selects the pod pays with status.disruptionsAllowed (a
+ * compare-and-swap); the pod gets the condition DisruptionTarget and is deleted.
  */
 #include "cluster/apiserver/registry.h"
 
@@ -18,7 +20,8 @@
 #define DISRUPTED_PODS_MAX 2000
 #define STILL_PROCESSING_RETRY_S 10
 
-static const char *const topology_labels[] = {"topology.kubernetes.io/zone", "topology.kubernetes.io/region"};
+static const char *const topology_labels[] = {"topology.kubernetes.io/zone",
+                                              "topology.kubernetes.io/region"};
 
 struct value pod_topology_labels(struct value own_pod, struct value node)
 {
@@ -29,7 +32,8 @@ struct value pod_topology_labels(struct value own_pod, struct value node)
         struct value of_node = object_label(node, key);
         if (!value_is_present(of_node) || value_equal(value_get_key(labels, key), of_node))
             continue;
-        labels = value_set_key(value_is_present(labels) ? labels : value_object(), key, value_keep(of_node));
+        labels = value_set_key(value_is_present(labels) ? labels : value_object(), key,
+                               value_keep(of_node));
         has_changed = true;
     }
     if (has_changed)
@@ -60,7 +64,9 @@ static void bind_done(struct call *c, struct step *step, const struct etcd_respo
     if (call_etcd_failed(c, step, r))
         return;
     if (r->succeeded) {
-        call_finish(c, step, 201, value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        call_finish(
+            c, step, 201,
+            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
         return;
     }
     etcd_kv_unref(c->existing);
@@ -87,10 +93,12 @@ static struct value binding_refusal(struct call *c)
     if (!c->existing)
         return status_not_found(resource_get(RESOURCE_pods), c->key->name);
     struct value pod = c->existing->value;
-    struct str uid = VALUE_STR(c->request->body, metadata, uid), has_uid = VALUE_STR(pod, metadata, uid);
+    struct str uid = VALUE_STR(c->request->body, metadata, uid),
+               has_uid = VALUE_STR(pod, metadata, uid);
     if (uid.size > 0 && !str_equal(uid, has_uid)) {
         AUTO(text) struct text m = {0};
-        text_printf(&m, "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s", STR_ARG(uid), STR_ARG(has_uid));
+        text_printf(&m, "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+                    STR_ARG(uid), STR_ARG(has_uid));
         struct resource named = *resource_get(RESOURCE_pods);
         named.qualified = S("pods/binding");
         named.plural = S("pods/binding");
@@ -114,14 +122,18 @@ static void bind_try(struct call *c, struct step *step)
         return;
     }
     struct value node_name = VALUE_GET(c->request->body, target, name);
-    struct value pod = VALUE_SET(value_keep(c->existing->value), value_keep(node_name), spec, nodeName);
+    struct value pod =
+        VALUE_SET(value_keep(c->existing->value), value_keep(node_name), spec, nodeName);
     struct value annotations = VALUE_GET(c->request->body, metadata, annotations);
     for (size_t i = 0; i < value_count(annotations); i++) {
         struct value has = value_keep(VALUE_GET(pod, metadata, annotations));
-        has = value_set_key(value_is_present(has) ? has : value_object(), value_key_at(annotations, i), value_keep(value_member_at(annotations, i)));
+        has = value_set_key(value_is_present(has) ? has : value_object(),
+                            value_key_at(annotations, i),
+                            value_keep(value_member_at(annotations, i)));
         pod = VALUE_SET(pod, has, metadata, annotations);
     }
-    struct value condition = value_pack("{type: PodScheduled, status: \"True\", lastTransitionTime: %v}", time_value(step->wall));
+    struct value condition = value_pack(
+        "{type: PodScheduled, status: \"True\", lastTransitionTime: %v}", time_value(step->wall));
     struct value old = condition_find(VALUE_GET(pod, status, conditions), "PodScheduled");
     if (!VALUE_IS(old, "True", status))
         pod = condition_put(pod, value_canonical(condition));
@@ -133,7 +145,9 @@ static void bind_try(struct call *c, struct step *step)
     value_drop(c->object);
     c->object = pod_topology_labels(pod, node);
     if (c->request->dry_run) {
-        call_finish(c, step, 201, value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        call_finish(
+            c, step, 201,
+            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
         return;
     }
     registry_put(c, step, bind_done, bind_try);
@@ -145,14 +159,16 @@ void pod_bind(struct call *c, struct step *step)
     c->resource = resource_get(RESOURCE_pods);
     char small[VALUE_SMALL_SIZE] = {0};
     struct str namespace = c->key ? c->key->namespace : value_str_in(c->request->namespace, small);
-    struct str name = c->key && c->key->resource == c->resource ? c->key->name : VALUE_STR(body, metadata, name);
+    struct str name =
+        c->key && c->key->resource == c->resource ? c->key->name : VALUE_STR(body, metadata, name);
     const struct object_key *key = object_key_of(c->resource, namespace, name);
     object_key_unref(c->key);
     c->key = key;
     struct field_errors errors = {0};
     struct str kind = VALUE_STR(body, target, kind);
     if (kind.size > 0 && !str_equal(kind, S("Node")))
-        field_error_add(&errors, FIELD_NOT_SUPPORTED, S("target.kind"), VALUE_GET(body, target, kind), "supported values: \"Node\", \"<empty>\"");
+        field_error_add(&errors, FIELD_NOT_SUPPORTED, S("target.kind"),
+                        VALUE_GET(body, target, kind), "supported values: \"Node\", \"<empty>\"");
     if (VALUE_STR(body, target, name).size == 0)
         field_error_add(&errors, FIELD_REQUIRED, S("target.name"), VALUE_ABSENT, NO_DETAIL);
     if (errors.count > 0) {
@@ -185,12 +201,17 @@ static void evict_pay(struct call *c, struct step *step);
 static void evict_mark(struct call *c, struct step *step);
 static void evict_delete(struct call *c, struct step *step);
 
-static void refuse_by_budget(struct call *c, struct step *step, struct value own_cause_text, int retry_after_s)
+static void refuse_by_budget(struct call *c, struct step *step, struct value own_cause_text,
+                             int retry_after_s)
 {
-    struct value details = value_pack("{causes: [{reason: DisruptionBudget, message: %v}]}", own_cause_text);
+    struct value details =
+        value_pack("{causes: [{reason: DisruptionBudget, message: %v}]}", own_cause_text);
     if (retry_after_s > 0)
         details = value_set(details, ATOM_retryAfterSeconds, value_integer(retry_after_s));
-    call_refuse(c, step, status_make(429, S("TooManyRequests"), S("Cannot evict pod as it would violate the pod's disruption budget."), details));
+    call_refuse(c, step,
+                status_make(429, S("TooManyRequests"),
+                            S("Cannot evict pod as it would violate the pod's disruption budget."),
+                            details));
 }
 
 /* Pods that a budget does not protect. */
@@ -207,7 +228,8 @@ void pod_evict(struct call *c, struct step *step)
     c->extra = &x->extra;
     struct str name = VALUE_STR(c->request->body, metadata, name);
     if (name.size > 0 && !str_equal(name, c->key->name)) {
-        call_refuse(c, step, status_bad_request(S("name in URL does not match name in Eviction object")));
+        call_refuse(c, step,
+                    status_bad_request(S("name in URL does not match name in Eviction object")));
         return;
     }
     registry_load(c, step, evict_try);
@@ -226,15 +248,20 @@ static void evict_try(struct call *c, struct step *step)
         return;
     }
     size_t count = 0;
-    for (struct cache_cursor k = watch_cache_of_known(c->server, RESOURCE_poddisruptionbudgets, c->key->namespace); k.kv; watch_cache_next(&k)) {
-        if (!label_selector_object_matches(VALUE_GET(k.kv->value, spec, selector), object_labels(pod)))
+    for (struct cache_cursor k =
+             watch_cache_of_known(c->server, RESOURCE_poddisruptionbudgets, c->key->namespace);
+         k.kv; watch_cache_next(&k)) {
+        if (!label_selector_object_matches(VALUE_GET(k.kv->value, spec, selector),
+                                           object_labels(pod)))
             continue;
         etcd_kv_unref(x->budget);
         x->budget = etcd_kv_ref(k.kv);
         count++;
     }
     if (count > 1)
-        call_refuse(c, step, status_internal_error(S("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")));
+        call_refuse(c, step,
+                    status_internal_error(S("This pod has more than one PodDisruptionBudget, which "
+                                            "the eviction subresource does not support.")));
     else if (count == 0)
         evict_mark(c, step);
     else
@@ -257,49 +284,68 @@ static void evict_paid(struct call *c, struct step *step, const struct etcd_resp
     else if (++x->tries < 5)
         evict_pay(c, step);
     else
-        refuse_by_budget(c, step, value_string(S("couldn't update PodDisruptionBudget due to conflicts")), STILL_PROCESSING_RETRY_S);
+        refuse_by_budget(c, step,
+                         value_string(S("couldn't update PodDisruptionBudget due to conflicts")),
+                         STILL_PROCESSING_RETRY_S);
 }
 
 /* Takes one from the budget's allowance, if there is one. */
 static void evict_pay(struct call *c, struct step *step)
 {
     struct eviction *x = (struct eviction *)(void *)c->extra;
-    struct value budget = x->budget->value, status = VALUE_GET(budget, status), pod = c->existing->value;
+    struct value budget = x->budget->value, status = VALUE_GET(budget, status),
+                 pod = c->existing->value;
     struct str name = x->budget->key->name;
     int64_t allowed = VALUE_INT(status, 0, disruptionsAllowed);
-    int64_t healthy = VALUE_INT(status, 0, currentHealthy), desired = VALUE_INT(status, 0, desiredHealthy);
+    int64_t healthy = VALUE_INT(status, 0, currentHealthy),
+            desired = VALUE_INT(status, 0, desiredHealthy);
     bool is_ready = condition_is_true(VALUE_GET(pod, status, conditions), "Ready");
-    if (!is_ready && (VALUE_IS(budget, "AlwaysAllow", spec, unhealthyPodEvictionPolicy) || (healthy >= desired && desired > 0))) {
+    if (!is_ready && (VALUE_IS(budget, "AlwaysAllow", spec, unhealthyPodEvictionPolicy) ||
+                      (healthy >= desired && desired > 0))) {
         evict_mark(c, step); /* an unhealthy pod that the budget does not count */
         return;
     }
     if (VALUE_INT(status, 0, observedGeneration) < object_generation(budget)) {
-        refuse_by_budget(c, step, value_printf("The disruption budget %.*s is still being processed by the server.", STR_ARG(name)),
-                         STILL_PROCESSING_RETRY_S);
+        refuse_by_budget(
+            c, step,
+            value_printf("The disruption budget %.*s is still being processed by the server.",
+                         STR_ARG(name)),
+            STILL_PROCESSING_RETRY_S);
         return;
     }
     if (allowed < 0 || value_count(VALUE_GET(status, disruptedPods)) > DISRUPTED_PODS_MAX) {
-        call_refuse(c, step, status_forbidden(resource_get(RESOURCE_poddisruptionbudgets), name,
-                                              allowed < 0 ? S("pdb disruptions allowed is negative")
-                                                          : S("DisruptedPods map too big - too many evictions not confirmed by PDB controller")));
+        call_refuse(c, step,
+                    status_forbidden(resource_get(RESOURCE_poddisruptionbudgets), name,
+                                     allowed < 0 ? S("pdb disruptions allowed is negative")
+                                                 : S("DisruptedPods map too big - too many "
+                                                     "evictions not confirmed by PDB controller")));
         return;
     }
     if (allowed == 0) {
-        refuse_by_budget(c, step, value_printf("The disruption budget %.*s needs %" PRId64 " healthy pods and has %" PRId64 " currently",
-                                               STR_ARG(name), desired, healthy), 0);
+        refuse_by_budget(c, step,
+                         value_printf("The disruption budget %.*s needs %" PRId64
+                                      " healthy pods and has %" PRId64 " currently",
+                                      STR_ARG(name), desired, healthy),
+                         0);
         return;
     }
     if (c->request->dry_run) {
-        call_finish(c, step, 201, value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        call_finish(
+            c, step, 201,
+            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
         return;
     }
-    struct value next = VALUE_SET(value_keep(budget), value_integer(allowed - 1), status, disruptionsAllowed);
+    struct value next =
+        VALUE_SET(value_keep(budget), value_integer(allowed - 1), status, disruptionsAllowed);
     struct value disrupted = value_keep(VALUE_GET(status, disruptedPods));
-    disrupted = value_set_key(value_is_present(disrupted) ? disrupted : value_object(), c->key->name, time_value(step->wall));
+    disrupted = value_set_key(value_is_present(disrupted) ? disrupted : value_object(),
+                              c->key->name, time_value(step->wall));
     next = VALUE_SET(next, disrupted, status, disruptedPods);
     if (allowed == 1)
-        next = condition_put(next, value_pack("{type: DisruptionAllowed, status: \"False\", observedGeneration: %D, lastTransitionTime: %v, "
-                                              "reason: InsufficientPods, message: \"\"}", object_generation(budget), time_value(step->wall)));
+        next = condition_put(next, value_pack("{type: DisruptionAllowed, status: \"False\", "
+                                              "observedGeneration: %D, lastTransitionTime: %v, "
+                                              "reason: InsufficientPods, message: \"\"}",
+                                              object_generation(budget), time_value(step->wall)));
     struct etcd_request *r = etcd_request_new(ETCD_TXN);
     r->key = object_key_ref(x->budget->key);
     r->expected_revision = x->budget->mod_revision;
@@ -327,12 +373,16 @@ static void evict_marked(struct call *c, struct step *step, const struct etcd_re
 static void evict_mark(struct call *c, struct step *step)
 {
     if (c->request->dry_run) {
-        call_finish(c, step, 201, value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        call_finish(
+            c, step, 201,
+            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
         return;
     }
-    struct value condition = value_pack("{type: DisruptionTarget, observedGeneration: %D, status: \"True\", lastTransitionTime: %v, "
-                                        "reason: EvictionByEvictionAPI, message: \"Eviction API: evicting\"}",
-                                        object_generation(c->existing->value), time_value(step->wall));
+    struct value condition =
+        value_pack("{type: DisruptionTarget, observedGeneration: %D, status: \"True\", "
+                   "lastTransitionTime: %v, "
+                   "reason: EvictionByEvictionAPI, message: \"Eviction API: evicting\"}",
+                   object_generation(c->existing->value), time_value(step->wall));
     value_drop(c->object);
     c->object = condition_put(value_keep(c->existing->value), condition);
     registry_put(c, step, evict_marked, evict_mark);
@@ -343,7 +393,9 @@ static void evict_deleted(struct call *c, struct step *step, int code, struct va
     if (code >= 400)
         call_refuse(c, step, value_keep(body));
     else
-        call_finish(c, step, 201, value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        call_finish(
+            c, step, 201,
+            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
 }
 
 static void evict_delete(struct call *c, struct step *step)

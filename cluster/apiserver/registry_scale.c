@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The scale subresource: an autoscaling/v1 Scale in front of spec.replicas of deployments, replica sets, stateful sets and
- * replication controllers. Upstream: registry/apps/deployment/storage (ScaleREST).
+ * The scale subresource: an autoscaling/v1 Scale in front of spec.replicas of deployments, replica
+ * sets, stateful sets and replication controllers. Upstream: registry/apps/deployment/storage
+ * (ScaleREST).
  */
 #include "cluster/apiserver/registry.h"
 
@@ -11,24 +12,31 @@
 #include "cluster/api/strategy.h"
 #include "cluster/apiserver/machinery.h"
 
-static const struct resource scale_resource = {
-    .group = {"autoscaling", 11}, .version = {"v1", 2}, .kind = {"Scale", 5}, .plural = {"scales", 6}, .qualified = {"scales.autoscaling", 18}};
+static const struct resource scale_resource = {.group = {"autoscaling", 11},
+                                               .version = {"v1", 2},
+                                               .kind = {"Scale", 5},
+                                               .plural = {"scales", 6},
+                                               .qualified = {"scales.autoscaling", 18}};
 
 static struct value scale_of(const struct call *c, struct value object)
 {
-    struct value metadata = value_pack("{name: %v, namespace: %v, uid: %v, resourceVersion: %v, creationTimestamp: %v}",
-                                       value_keep(object_name(object)), value_keep(object_namespace(object)),
-                                       value_keep(object_uid(object)), value_keep(VALUE_GET(object, metadata, resourceVersion)),
-                                       value_keep(VALUE_GET(object, metadata, creationTimestamp)));
+    struct value metadata = value_pack(
+        "{name: %v, namespace: %v, uid: %v, resourceVersion: %v, creationTimestamp: %v}",
+        value_keep(object_name(object)), value_keep(object_namespace(object)),
+        value_keep(object_uid(object)), value_keep(VALUE_GET(object, metadata, resourceVersion)),
+        value_keep(VALUE_GET(object, metadata, creationTimestamp)));
     AUTO(text) struct text text = {0};
     struct value selector = VALUE_GET(object, spec, selector);
-    struct label_selector *s = c->resource == resource_get(RESOURCE_replicationcontrollers) ? label_selector_from_map(selector)
-                                                                                            : label_selector_from_object(selector, NULL);
+    struct label_selector *s = c->resource == resource_get(RESOURCE_replicationcontrollers)
+                                   ? label_selector_from_map(selector)
+                                   : label_selector_from_object(selector, NULL);
     if (s)
         label_selector_text(s, &text);
     label_selector_free(s);
-    return value_pack("{kind: Scale, apiVersion: \"autoscaling/v1\", metadata: %v, spec: {replicas: %D}, status: {replicas: %D, selector: %S}}",
-                      metadata, VALUE_INT(object, 0, spec, replicas), VALUE_INT(object, 0, status, replicas), text_str(&text));
+    return value_pack("{kind: Scale, apiVersion: \"autoscaling/v1\", metadata: %v, spec: "
+                      "{replicas: %D}, status: {replicas: %D, selector: %S}}",
+                      metadata, VALUE_INT(object, 0, spec, replicas),
+                      VALUE_INT(object, 0, status, replicas), text_str(&text));
 }
 
 void scale_get(struct call *c, struct step *step)
@@ -62,7 +70,8 @@ static struct value wanted(struct call *c, struct step *step, struct value own_s
     } else {
         value_drop(own_scale);
         const struct decode_options options = {.validation = c->request->field_validation};
-        next = decode(schema_for_subresource(c->request->resource, SUBRESOURCE_SCALE), value_keep(c->request->body), &options, &status, &c->warnings);
+        next = decode(schema_for_subresource(c->request->resource, SUBRESOURCE_SCALE),
+                      value_keep(c->request->body), &options, &status, &c->warnings);
     }
     if (!value_is_present(next))
         call_refuse(c, step, status);
@@ -82,11 +91,13 @@ void scale_update(struct call *c, struct step *step)
     struct value version = VALUE_GET(scale, metadata, resourceVersion);
     int64_t replicas = VALUE_INT(scale, 0, spec, replicas);
     struct value refusal = VALUE_ABSENT;
-    if (value_str(version).size > 0 && !value_equal(version, VALUE_GET(old, metadata, resourceVersion)))
+    if (value_str(version).size > 0 &&
+        !value_equal(version, VALUE_GET(old, metadata, resourceVersion)))
         refusal = status_conflict(c->request->resource, c->key->name, S(""));
     if (replicas < 0) {
         struct field_errors errors = {0};
-        field_error_add(&errors, FIELD_INVALID, S("spec.replicas"), value_integer(replicas), "must be greater than or equal to 0");
+        field_error_add(&errors, FIELD_INVALID, S("spec.replicas"), value_integer(replicas),
+                        "must be greater than or equal to 0");
         value_drop(refusal);
         refusal = status_invalid(&scale_resource, c->key->name, &errors);
         field_errors_release(&errors);
@@ -97,7 +108,8 @@ void scale_update(struct call *c, struct step *step)
         return;
     }
     value_drop(c->object);
-    c->object = strategy_prepare_update(c->resource, VALUE_SET(value_keep(old), value_integer(replicas), spec, replicas), old);
+    c->object = strategy_prepare_update(
+        c->resource, VALUE_SET(value_keep(old), value_integer(replicas), spec, replicas), old);
     if (c->request->dry_run || value_equal(c->object, old))
         call_finish(c, step, 200, scale_of(c, c->object));
     else

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Resources that are only answered and never stored: tokens of service accounts, and the reviews of tokens and of access.
+ * Resources that are only answered and never stored: tokens of service accounts, and the reviews of
+ * tokens and of access.
  *
- * Source: kubernetes.io/docs/reference/access-authn-authz/{authorization,authentication}/ and registry/{authentication,authorization}.
+ * Source: kubernetes.io/docs/reference/access-authn-authz/{authorization,authentication}/ and
+ * registry/{authentication,authorization}.
  */
 #include "cluster/apiserver/registry.h"
 
@@ -22,14 +24,18 @@ static void token_make(struct call *c, struct step *step)
     struct value account = c->existing->value;
     int64_t seconds = VALUE_INT(c->request->body, TOKEN_SECONDS_DEFAULT, spec, expirationSeconds);
     struct str uid = VALUE_STR(account, metadata, uid);
-    struct value status = value_pack("{token: %v, expirationTimestamp: %v}", service_account_token(c->key->namespace, c->key->name, uid),
-                                     time_value((struct wall_time){step->wall.unix_ns + seconds * 1000000000}));
+    struct value status =
+        value_pack("{token: %v, expirationTimestamp: %v}",
+                   service_account_token(c->key->namespace, c->key->name, uid),
+                   time_value((struct wall_time){step->wall.unix_ns + seconds * 1000000000}));
     struct value spec = value_keep(VALUE_GET(c->request->body, spec));
-    spec = value_set(value_is_present(spec) ? spec : value_object(), ATOM_expirationSeconds, value_integer(seconds));
+    spec = value_set(value_is_present(spec) ? spec : value_object(), ATOM_expirationSeconds,
+                     value_integer(seconds));
     if (value_count(VALUE_GET(spec, audiences)) == 0)
         spec = value_set(spec, ATOM_audiences, value_pack("[\"https://kubernetes.default.svc\"]"));
     call_finish(c, step, 201,
-                value_pack("{kind: TokenRequest, apiVersion: \"authentication.k8s.io/v1\", metadata: {name: %S, namespace: %S, "
+                value_pack("{kind: TokenRequest, apiVersion: \"authentication.k8s.io/v1\", "
+                           "metadata: {name: %S, namespace: %S, "
                            "creationTimestamp: %v}, spec: %v, status: %v}",
                            c->key->name, c->key->namespace, time_value(step->wall), spec, status));
 }
@@ -38,9 +44,11 @@ void token_request(struct call *c, struct step *step)
 {
     struct value seconds = VALUE_GET(c->request->body, spec, expirationSeconds);
     if (value_kind(seconds) == VALUE_INTEGER && value_as_integer(seconds, 0) < TOKEN_SECONDS_MIN) {
-        const struct resource kind = {.group = S("authentication.k8s.io"), .kind = S("TokenRequest")};
+        const struct resource kind = {.group = S("authentication.k8s.io"),
+                                      .kind = S("TokenRequest")};
         struct field_errors errors = {0};
-        field_error_add(&errors, FIELD_INVALID, S("spec.expirationSeconds"), seconds, "may not specify a duration less than 10 minutes");
+        field_error_add(&errors, FIELD_INVALID, S("spec.expirationSeconds"), seconds,
+                        "may not specify a duration less than 10 minutes");
         struct value status = status_invalid(&kind, S(""), &errors);
         field_errors_release(&errors);
         call_refuse(c, step, status);
@@ -85,7 +93,8 @@ static void token_review(struct call *c, struct step *step)
 
 static void access_review(struct call *c, struct step *step, struct user *u)
 {
-    struct value spec = VALUE_GET(c->request->body, spec), asked = VALUE_GET(spec, resourceAttributes);
+    struct value spec = VALUE_GET(c->request->body, spec),
+                 asked = VALUE_GET(spec, resourceAttributes);
     struct attributes a = {0};
     if (value_is_present(asked)) {
         a.verb = VALUE_STR(asked, verb);
@@ -94,13 +103,17 @@ static void access_review(struct call *c, struct step *step, struct user *u)
         a.subresource = VALUE_STR(asked, subresource);
         a.namespace = VALUE_STR(asked, namespace);
         a.name = VALUE_STR(asked, name);
-        answer(c, step, authorize(c->server, u, &a) ? value_pack("{allowed: true}") : value_pack("{allowed: false}"));
+        answer(c, step,
+               authorize(c->server, u, &a) ? value_pack("{allowed: true}")
+                                           : value_pack("{allowed: false}"));
         return;
     }
     struct value path = VALUE_GET(spec, nonResourceAttributes);
     a.verb = VALUE_STR(path, verb);
     a.path = VALUE_STR(path, path);
-    answer(c, step, a.path.size > 0 && authorize(c->server, u, &a) ? value_pack("{allowed: true}") : value_pack("{allowed: false}"));
+    answer(c, step,
+           a.path.size > 0 && authorize(c->server, u, &a) ? value_pack("{allowed: true}")
+                                                          : value_pack("{allowed: false}"));
 }
 
 static struct user *reviewed_user(struct call *c)
@@ -109,7 +122,8 @@ static struct user *reviewed_user(struct call *c)
     size_t count = value_count(groups);
     struct str *list = mem_array(struct str, count + 1);
     for (size_t i = 0; i < count; i++)
-        list[i] = (struct str){mem_copy_string(value_str(value_at(groups, i))), value_str(value_at(groups, i)).size};
+        list[i] = (struct str){mem_copy_string(value_str(value_at(groups, i))),
+                               value_str(value_at(groups, i)).size};
     struct user *u = user_make(c->server, VALUE_STR(spec, user), list, count, S(""));
     for (size_t i = 0; i < count; i++)
         mem_free((void *)(uintptr_t)list[i].bytes);
@@ -125,7 +139,8 @@ static void rules_review(struct call *c, struct step *step)
     (void)authorize(c->server, c->user, &none); /* collects the grants */
     struct value rules = value_array(), paths = value_array();
     if (c->user->is_master) {
-        rules = value_append(rules, value_pack("{verbs: [\"*\"], apiGroups: [\"*\"], resources: [\"*\"]}"));
+        rules = value_append(
+            rules, value_pack("{verbs: [\"*\"], apiGroups: [\"*\"], resources: [\"*\"]}"));
         paths = value_append(paths, value_pack("{verbs: [\"*\"], nonResourceURLs: [\"*\"]}"));
     }
     for (size_t i = 0; i < c->user->grants.count; i++) {
@@ -137,7 +152,9 @@ static void rules_review(struct call *c, struct step *step)
         else
             rules = value_append(rules, value_keep(g->rule));
     }
-    answer(c, step, value_pack("{resourceRules: %v, nonResourceRules: %v, incomplete: false}", rules, paths));
+    answer(
+        c, step,
+        value_pack("{resourceRules: %v, nonResourceRules: %v, incomplete: false}", rules, paths));
 }
 
 bool review_answer(struct call *c, struct step *step)

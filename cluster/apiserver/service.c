@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Services: cluster addresses and node ports. Upstream: registry/core/service/{ipallocator,portallocator,storage}.
+ * Services: cluster addresses and node ports. Upstream:
+ * registry/core/service/{ipallocator,portallocator,storage}.
  *
- * Each cluster address is an IPAddress object (networking.k8s.io/v1) that is created before the service: whoever creates it has the
- * address (I52). The range is split: addresses that are chosen come from the upper part first, so that the lower part
- * (offset = min(max(16, size/16), 256)) stays for those that ask for one. Node ports are split likewise (min(max(16, size/32), 128)).
+ * Each cluster address is an IPAddress object (networking.k8s.io/v1) that is created before the
+ * service: whoever creates it has the address (I52). The range is split: addresses that are chosen
+ * come from the upper part first, so that the lower part (offset = min(max(16, size/16), 256))
+ * stays for those that ask for one. Node ports are split likewise (min(max(16, size/32), 128)).
  *
- * On update, what was allocated and is left out stays ("patchAllocatedValues"). A service that becomes ExternalName gives its
- * address back; a deleted one gives back everything.
+ * On update, what was allocated and is left out stays ("patchAllocatedValues"). A service that
+ * becomes ExternalName gives its address back; a deleted one gives back everything.
  *
- * DEVIATION: node ports are reserved by a key each (under the row of componentstatuses) instead of one bitmap. IPv4 only. The
- * ranges of additional ServiceCIDR objects are not used. A server that dies between reserving and writing leaks the
- * reservation: there is no repair loop.
+ * DEVIATION: node ports are reserved by a key each (under the row of componentstatuses) instead of
+ * one bitmap. IPv4 only. The ranges of additional ServiceCIDR objects are not used. A server that
+ * dies between reserving and writing leaks the reservation: there is no repair loop.
  *
  * Source: kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
  */
@@ -23,10 +25,10 @@
 
 struct allocation {
     call_fn then;
-    struct value wanted;   /* addresses and ports are put here as they are got */
+    struct value wanted; /* addresses and ports are put here as they are got */
     bool needs_address, address_is_asked_for;
-    uint32_t candidate;    /* offset into the range */
-    size_t port;           /* index in spec.ports; beyond: the health check port */
+    uint32_t candidate; /* offset into the range */
+    size_t port;        /* index in spec.ports; beyond: the health check port */
     int tries;
     VEC(const struct object_key *) reserved; /* to be given back when the write fails */
 };
@@ -36,7 +38,8 @@ struct range {
 };
 
 static void next_step(struct call *c, struct step *step);
-static void reserve(struct call *c, struct step *step, const struct object_key *own_key, struct value own_value);
+static void reserve(struct call *c, struct step *step, const struct object_key *own_key,
+                    struct value own_value);
 
 /* ---- addresses ---- */
 
@@ -99,12 +102,14 @@ static bool wants_ports(struct value service)
     if (has_type(service, "NodePort"))
         return true;
     struct value allocate = VALUE_GET(service, spec, allocateLoadBalancerNodePorts);
-    return has_type(service, "LoadBalancer") && (!value_is_present(allocate) || value_as_bool(allocate));
+    return has_type(service, "LoadBalancer") &&
+           (!value_is_present(allocate) || value_as_bool(allocate));
 }
 
 static bool wants_health_port(struct value service)
 {
-    return has_type(service, "LoadBalancer") && VALUE_IS(service, "Local", spec, externalTrafficPolicy);
+    return has_type(service, "LoadBalancer") &&
+           VALUE_IS(service, "Local", spec, externalTrafficPolicy);
 }
 
 static int64_t old_node_port(struct value old, struct value port)
@@ -112,7 +117,8 @@ static int64_t old_node_port(struct value old, struct value port)
     struct value ports = VALUE_GET(old, spec, ports);
     for (size_t i = 0; i < value_count(ports); i++) {
         struct value p = value_at(ports, i);
-        if (value_equal(VALUE_GET(p, port), VALUE_GET(port, port)) && value_equal(VALUE_GET(p, protocol), VALUE_GET(port, protocol)))
+        if (value_equal(VALUE_GET(p, port), VALUE_GET(port, port)) &&
+            value_equal(VALUE_GET(p, protocol), VALUE_GET(port, protocol)))
             return VALUE_INT(p, 0, nodePort);
     }
     return 0;
@@ -125,13 +131,16 @@ static struct value patch_allocated(struct value own_new, struct value old)
         return own_new;
     if (VALUE_STR(own_new, spec, clusterIP).size == 0 && VALUE_STR(old, spec, clusterIP).size > 0) {
         own_new = VALUE_SET(own_new, value_keep(VALUE_GET(old, spec, clusterIP)), spec, clusterIP);
-        own_new = VALUE_SET(own_new, value_keep(VALUE_GET(old, spec, clusterIPs)), spec, clusterIPs);
+        own_new =
+            VALUE_SET(own_new, value_keep(VALUE_GET(old, spec, clusterIPs)), spec, clusterIPs);
     }
     static const atom kept[] = {ATOM_clusterIPs, ATOM_ipFamilies, ATOM_ipFamilyPolicy};
     for (size_t i = 0; i < ARRAY_COUNT(kept); i++) {
-        struct value spec = VALUE_GET(own_new, spec), before = value_get(VALUE_GET(old, spec), kept[i]);
+        struct value spec = VALUE_GET(own_new, spec),
+                     before = value_get(VALUE_GET(old, spec), kept[i]);
         if (!value_is_present(value_get(spec, kept[i])) && value_is_present(before))
-            own_new = VALUE_SET(own_new, value_set(value_keep(spec), kept[i], value_keep(before)), spec);
+            own_new =
+                VALUE_SET(own_new, value_set(value_keep(spec), kept[i], value_keep(before)), spec);
     }
     if (!wants_ports(own_new) || !wants_ports(old))
         return own_new;
@@ -140,11 +149,14 @@ static struct value patch_allocated(struct value own_new, struct value old)
         struct value p = value_at(ports, i);
         int64_t before = old_node_port(old, p);
         if (VALUE_INT(p, 0, nodePort) == 0 && before > 0)
-            ports = value_set_at(ports, i, VALUE_SET(value_keep(p), value_integer(before), nodePort));
+            ports =
+                value_set_at(ports, i, VALUE_SET(value_keep(p), value_integer(before), nodePort));
     }
     own_new = VALUE_SET(own_new, ports, spec, ports);
-    if (wants_health_port(own_new) && VALUE_INT(own_new, 0, spec, healthCheckNodePort) == 0 && VALUE_INT(old, 0, spec, healthCheckNodePort) > 0)
-        own_new = VALUE_SET(own_new, value_keep(VALUE_GET(old, spec, healthCheckNodePort)), spec, healthCheckNodePort);
+    if (wants_health_port(own_new) && VALUE_INT(own_new, 0, spec, healthCheckNodePort) == 0 &&
+        VALUE_INT(old, 0, spec, healthCheckNodePort) > 0)
+        own_new = VALUE_SET(own_new, value_keep(VALUE_GET(old, spec, healthCheckNodePort)), spec,
+                            healthCheckNodePort);
     return own_new;
 }
 
@@ -179,24 +191,30 @@ void service_allocate(struct call *c, struct step *step, call_fn then)
 
 /* ---- one reservation after the other ---- */
 
-static void refuse(struct call *c, struct step *step, const char *field, struct value own_shown, const char *why, struct str extra)
+static void refuse(struct call *c, struct step *step, const char *field, struct value own_shown,
+                   const char *why, struct str extra)
 {
     struct field_errors errors = {0};
-    field_error_add(&errors, FIELD_INVALID, str_from(field), own_shown, "%s%.*s", why, STR_ARG(extra));
+    field_error_add(&errors, FIELD_INVALID, str_from(field), own_shown, "%s%.*s", why,
+                    STR_ARG(extra));
     value_drop(own_shown);
-    struct value status = status_invalid(c->request->resource, c->key ? c->key->name : S(""), &errors);
+    struct value status =
+        status_invalid(c->request->resource, c->key ? c->key->name : S(""), &errors);
     field_errors_release(&errors);
     call_refuse(c, step, status);
 }
 
 static struct value address_object(struct call *c, struct step *step, struct str ip)
 {
-    struct value labels = value_set_key(value_object(), S("ipaddress.kubernetes.io/ip-family"), value_string(S("IPv4")));
-    labels = value_set_key(labels, S("ipaddress.kubernetes.io/managed-by"), value_string(S("ipallocator.k8s.io")));
-    return value_pack("{apiVersion: \"networking.k8s.io/v1\", kind: IPAddress, metadata: {name: %S, uid: %v, creationTimestamp: %v, labels: %v}, "
+    struct value labels = value_set_key(value_object(), S("ipaddress.kubernetes.io/ip-family"),
+                                        value_string(S("IPv4")));
+    labels = value_set_key(labels, S("ipaddress.kubernetes.io/managed-by"),
+                           value_string(S("ipallocator.k8s.io")));
+    return value_pack("{apiVersion: \"networking.k8s.io/v1\", kind: IPAddress, metadata: {name: "
+                      "%S, uid: %v, creationTimestamp: %v, labels: %v}, "
                       "spec: {parentRef: {resource: services, name: %v, namespace: %v}}}",
-                      ip, uid_make(step), time_value(step->wall), labels, value_keep(object_name(c->object)),
-                      value_keep(object_namespace(c->object)));
+                      ip, uid_make(step), time_value(step->wall), labels,
+                      value_keep(object_name(c->object)), value_keep(object_namespace(c->object)));
 }
 
 static void address_step(struct call *c, struct step *step)
@@ -220,7 +238,8 @@ static void address_step(struct call *c, struct step *step)
             x->candidate = (uint32_t)step_random_below(step, RANDOM_CLUSTER_IP, upper);
         address_text(r.first + 1 + low + (x->candidate + (uint32_t)x->tries) % upper, &ip);
     }
-    const struct object_key *key = object_key_of(resource_get(RESOURCE_ipaddresses), S(""), text_str(&ip));
+    const struct object_key *key =
+        object_key_of(resource_get(RESOURCE_ipaddresses), S(""), text_str(&ip));
     x->wanted = value_string(text_str(&ip));
     reserve(c, step, key, address_object(c, step, text_str(&ip)));
 }
@@ -228,13 +247,18 @@ static void address_step(struct call *c, struct step *step)
 static void port_reserve(struct call *c, struct step *step, int64_t asked)
 {
     struct allocation *x = c->allocation;
-    int64_t first = c->server->flags.node_port_first, last = c->server->flags.node_port_last, port = asked;
-    uint32_t size = (uint32_t)(last - first + 1), low = static_part(size, 32, 128), upper = size - low;
+    int64_t first = c->server->flags.node_port_first, last = c->server->flags.node_port_last,
+            port = asked;
+    uint32_t size = (uint32_t)(last - first + 1), low = static_part(size, 32, 128),
+             upper = size - low;
     if (asked > 0 && (asked < first || asked > last)) {
         AUTO(text) struct text field = {0};
         AUTO(text) struct text why = {0};
         text_printf(&field, "spec.ports[%zu].nodePort", x->port);
-        text_printf(&why, "provided port is not in the valid range. The range of valid ports is %" PRId64 "-%" PRId64, first, last);
+        text_printf(&why,
+                    "provided port is not in the valid range. The range of valid ports is %" PRId64
+                    "-%" PRId64,
+                    first, last);
         refuse(c, step, text_c(&field), value_integer(asked), text_c(&why), S(""));
         return;
     }
@@ -244,8 +268,9 @@ static void port_reserve(struct call *c, struct step *step, int64_t asked)
         port = first + low + (x->candidate + (uint32_t)x->tries) % upper;
     }
     x->wanted = value_integer(port);
-    reserve(c, step, port_key(port), value_pack("{apiVersion: v1, kind: RangeAllocation, metadata: {name: %v}}",
-                                                value_keep(object_name(c->object))));
+    reserve(c, step, port_key(port),
+            value_pack("{apiVersion: v1, kind: RangeAllocation, metadata: {name: %v}}",
+                       value_keep(object_name(c->object))));
 }
 
 /* Looks for the next thing that is still to be got. */
@@ -260,7 +285,8 @@ static void next_step(struct call *c, struct step *step)
     struct value ports = VALUE_GET(c->object, spec, ports);
     for (; wants_ports(c->object) && x->port < value_count(ports); x->port++) {
         struct value p = value_at(ports, x->port);
-        int64_t asked = VALUE_INT(p, 0, nodePort), before = wants_ports(old) ? old_node_port(old, p) : 0;
+        int64_t asked = VALUE_INT(p, 0, nodePort),
+                before = wants_ports(old) ? old_node_port(old, p) : 0;
         bool is_shared = false; /* the same number for TCP and UDP is one reservation */
         for (size_t i = 0; i < x->port; i++)
             is_shared |= asked > 0 && VALUE_INT(value_at(ports, i), 0, nodePort) == asked;
@@ -332,21 +358,24 @@ static void on_reserved(struct call *c, struct step *step, const struct etcd_res
     AUTO(text) struct text why = {0};
     if (x->needs_address && x->address_is_asked_for) {
         struct str ip = value_str(wanted);
-        text_printf(&why, "failed to allocate IP %.*s: provided IP is already allocated", STR_ARG(ip));
+        text_printf(&why, "failed to allocate IP %.*s: provided IP is already allocated",
+                    STR_ARG(ip));
         refuse(c, step, "spec.clusterIPs", value_pack("[%v]", wanted), text_c(&why), S(""));
     } else if (is_asked_for(c)) {
         text_printf(&why, "spec.ports[%zu].nodePort", x->port);
         refuse(c, step, text_c(&why), wanted, "provided port is already allocated", S(""));
     } else if (++x->tries >= CANDIDATES_MAX) {
         value_drop(wanted);
-        call_refuse(c, step, status_internal_error(S("failed to allocate a serviceIP: range is full")));
+        call_refuse(c, step,
+                    status_internal_error(S("failed to allocate a serviceIP: range is full")));
     } else {
         value_drop(wanted);
         next_step(c, step);
     }
 }
 
-static void reserve(struct call *c, struct step *step, const struct object_key *own_key, struct value own_value)
+static void reserve(struct call *c, struct step *step, const struct object_key *own_key,
+                    struct value own_value)
 {
     if (c->request->dry_run) {
         object_key_unref(own_key);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The watch caches (watch_cache.h), as k8s.io/apiserver's cacher: "the API server caches the objects of each resource and
- * the recent changes of them" so that ten thousand watches cost etcd one.
+ * The watch caches (watch_cache.h), as k8s.io/apiserver's cacher: "the API server caches the
+ * objects of each resource and the recent changes of them" so that ten thousand watches cost etcd
+ * one.
  *
- * Filling: a range of the first resource tells a revision, all others are read at the same one; then one watch of everything
- * goes on from there. When etcd's connection is lost the watch goes on from where it was; when that is compacted, all is listed
- * anew and every watch of a client ends.
+ * Filling: a range of the first resource tells a revision, all others are read at the same one;
+ * then one watch of everything goes on from there. When etcd's connection is lost the watch goes on
+ * from where it was; when that is compacted, all is listed anew and every watch of a client ends.
  *
- * The ring keeps at least RING_MINIMUM events and those of the last 75 s (the real cache's eventFreshDuration), at most
- * RING_MAXIMUM; what falls out raises the floor, below which a watch answers 410.
+ * The ring keeps at least RING_MINIMUM events and those of the last 75 s (the real cache's
+ * eventFreshDuration), at most RING_MAXIMUM; what falls out raises the floor, below which a watch
+ * answers 410.
  *
- * Simplification: the revision of all caches is one number, since one watch feeds them; in the real server each resource has
- * its own and is brought forward by progress notifications. A list therefore never has an older resourceVersion than there.
+ * Simplification: the revision of all caches is one number, since one watch feeds them; in the real
+ * server each resource has its own and is brought forward by progress notifications. A list
+ * therefore never has an older resourceVersion than there.
  */
 #include "cluster/apiserver/watch_cache.h"
 
@@ -23,7 +26,8 @@
 #define RING_FRESH_S 75
 
 static void range_send(struct apiserver *s, struct step *step, size_t index, int64_t revision);
-static void on_range(struct apiserver *s, struct step *step, const struct etcd_response *r, void *owner);
+static void on_range(struct apiserver *s, struct step *step, const struct etcd_response *r,
+                     void *owner);
 static void cache_clear(struct watch_cache *c);
 static void cache_store(struct watch_cache *c, const struct etcd_kv *kv);
 static void cache_remove(struct watch_cache *c, const struct object_key *key);
@@ -76,7 +80,9 @@ void watch_caches_relist(struct apiserver *s, struct step *step)
 {
     if (s->caches.has_listed) {
         step_trace(step, "kube-apiserver", s->flags.name,
-                   "etcd: revision %" PRId64 " is compacted, every cache is listed again and every watch ends", s->caches.revision);
+                   "etcd: revision %" PRId64
+                   " is compacted, every cache is listed again and every watch ends",
+                   s->caches.revision);
         for (size_t i = 0; i < s->caches.watchers.count; i++)
             if (s->caches.watchers.items[i])
                 watcher_end(s->caches.watchers.items[i], step, VALUE_ABSENT);
@@ -97,15 +103,19 @@ static void range_send(struct apiserver *s, struct step *step, size_t index, int
     etcd_link_send(s, step, r, on_range, &s->caches.items[index]);
 }
 
-static void on_range(struct apiserver *s, struct step *step, const struct etcd_response *r, void *owner)
+static void on_range(struct apiserver *s, struct step *step, const struct etcd_response *r,
+                     void *owner)
 {
     struct watch_cache *c = owner;
     struct watch_caches *all = &s->caches;
     CHECK(all->ranges_pending > 0);
     all->ranges_pending--;
-    if (!r || r->error != ETCD_OK) { /* no leader yet, or compacted in between: from the start, in a while */
+    if (!r ||
+        r->error !=
+            ETCD_OK) { /* no leader yet, or compacted in between: from the start, in a while */
         if (all->ranges_pending == 0)
-            step_timer_set(step, instant_add(step->now, duration_ms(500)), TIMER_TAG(TIMER_CACHE_WAIT, 1));
+            step_timer_set(step, instant_add(step->now, duration_ms(500)),
+                           TIMER_TAG(TIMER_CACHE_WAIT, 1));
         all->state = CACHES_FIRST_RANGE;
         return;
     }
@@ -173,7 +183,8 @@ const struct etcd_kv *watch_cache_get(const struct apiserver *s, const struct ob
     return c->by_id[key->id]->kv;
 }
 
-struct value watch_cache_find(struct apiserver *s, enum resource_known r, struct str namespace, struct str name)
+struct value watch_cache_find(struct apiserver *s, enum resource_known r, struct str namespace,
+                              struct str name)
 {
     const struct watch_cache *c = watch_cache_of(s, resource_get(r));
     struct object_key key = {.namespace = namespace, .name = name};
@@ -182,7 +193,8 @@ struct value watch_cache_find(struct apiserver *s, enum resource_known r, struct
     return e ? e->kv->value : VALUE_ABSENT;
 }
 
-int cache_key_compare(struct str a_namespace, struct str a_name, struct str b_namespace, struct str b_name)
+int cache_key_compare(struct str a_namespace, struct str a_name, struct str b_namespace,
+                      struct str b_name)
 {
     size_t common = a_namespace.size < b_namespace.size ? a_namespace.size : b_namespace.size;
     int order = common ? memcmp(a_namespace.bytes, b_namespace.bytes, common) : 0;
@@ -197,7 +209,8 @@ int cache_key_compare(struct str a_namespace, struct str a_name, struct str b_na
 
 static int entry_compare(const void *probe, const void *item)
 {
-    const struct object_key *a = ((const struct cache_entry *)probe)->key, *b = ((const struct cache_entry *)item)->key;
+    const struct object_key *a = ((const struct cache_entry *)probe)->key,
+                            *b = ((const struct cache_entry *)item)->key;
     return cache_key_compare(a->namespace, a->name, b->namespace, b->name);
 }
 
@@ -218,8 +231,8 @@ struct cache_cursor watch_cache_first(const struct watch_cache *c, struct str na
     return cursor_at(map_at_or_after(&c->ordered, &probe), namespace);
 }
 
-struct cache_cursor watch_cache_after(const struct watch_cache *c, struct str namespace, struct str after_namespace,
-                                      struct str after_name)
+struct cache_cursor watch_cache_after(const struct watch_cache *c, struct str namespace,
+                                      struct str after_namespace, struct str after_name)
 {
     struct object_key key = {.namespace = after_namespace, .name = after_name};
     const struct cache_entry probe = {.key = &key};
@@ -235,7 +248,8 @@ void watch_cache_next(struct cache_cursor *c)
     *c = cursor_at(c->position, c->namespace);
 }
 
-struct cache_cursor watch_cache_of_known(struct apiserver *s, enum resource_known r, struct str namespace)
+struct cache_cursor watch_cache_of_known(struct apiserver *s, enum resource_known r,
+                                         struct str namespace)
 {
     return watch_cache_first(watch_cache_of(s, resource_get(r)), namespace);
 }

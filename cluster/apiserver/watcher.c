@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Those who watch. An event is offered only to the watchers whom it may concern: each stands in exactly one bucket of its
- * cache: by the one object it asks for (metadata.name), by the node (pods of spec.nodeName, as each kubelet asks), by its
- * namespace, or among all. Five thousand kubelets therefore cost an event nothing but one look-up.
+ * Those who watch. An event is offered only to the watchers whom it may concern: each stands in
+ * exactly one bucket of its cache: by the one object it asks for (metadata.name), by the node (pods
+ * of spec.nodeName, as each kubelet asks), by its namespace, or among all. Five thousand kubelets
+ * therefore cost an event nothing but one look-up.
  *
- * What a watcher sees is a function of (matched before, matches after): added, modified, or deleted; an object that leaves the
- * selector is reported as deleted with its old content at the new resourceVersion.
+ * What a watcher sees is a function of (matched before, matches after): added, modified, or
+ * deleted; an object that leaves the selector is reported as deleted with its old content at the
+ * new resourceVersion.
  *
- * Bookmarks: about once a minute to those who allow them, and before a watch ends by its time. All wait for the same
- * minute, so the list in order of waiting is also the list in order of instants, and one timer serves it.
+ * Bookmarks: about once a minute to those who allow them, and before a watch ends by its time. All
+ * wait for the same minute, so the list in order of waiting is also the list in order of instants,
+ * and one timer serves it.
  *
- * DEVIATION: a slow watcher is never cut off. The simulated network has no back-pressure towards the sender; a stream
- * that stalls is delayed and in the end reset instead.
+ * DEVIATION: a slow watcher is never cut off. The simulated network has no back-pressure towards
+ * the sender; a stream that stalls is delayed and in the end reset instead.
  */
 #include "cluster/apiserver/watch_cache.h"
 
@@ -24,12 +27,14 @@
 
 static struct watch_bucket *bucket_of(struct watch_cache *c, const struct watcher *w);
 static void bucket_offer(struct watch_bucket *b, struct step *step, struct cache_event *e);
-static void send_object(struct watcher *w, struct step *step, enum watch_event_type type, struct value object);
+static void send_object(struct watcher *w, struct step *step, enum watch_event_type type,
+                        struct value object);
 static void bookmark_link(struct watcher *w, struct step *step);
 static void bookmark_unlink(struct watcher *w);
 static void bookmark_timer_arm(struct apiserver *s, struct step *step);
 
-struct watcher *watcher_add(struct apiserver *s, struct step *step, const struct watcher *prototype, struct duration timeout)
+struct watcher *watcher_add(struct apiserver *s, struct step *step, const struct watcher *prototype,
+                            struct duration timeout)
 {
     struct watcher *w = mem_new(struct watcher);
     *w = *prototype;
@@ -111,8 +116,8 @@ void watcher_end(struct watcher *w, struct step *step, struct value own_error)
     watcher_remove(w, step);
 }
 
-bool watcher_selects(const struct label_selector *labels, const struct field_selector *fields, const struct resource *r,
-                     struct value object)
+bool watcher_selects(const struct label_selector *labels, const struct field_selector *fields,
+                     const struct resource *r, struct value object)
 {
     (void)r;
     return (!labels || label_selector_matches(labels, object_labels(object))) &&
@@ -121,7 +126,8 @@ bool watcher_selects(const struct label_selector *labels, const struct field_sel
 
 static bool selects(const struct watcher *w, struct value object)
 {
-    return value_is_present(object) && watcher_selects(w->labels, w->fields, w->cache->resource, object);
+    return value_is_present(object) &&
+           watcher_selects(w->labels, w->fields, w->cache->resource, object);
 }
 
 void watcher_send_initial(struct watcher *w, struct step *step)
@@ -169,12 +175,14 @@ void watcher_send_recent(struct watcher *w, struct step *step)
     struct str namespace = w->namespace ? str_from(w->namespace) : S("");
     for (size_t i = low; i < c->ring_count; i++) {
         struct cache_event *e = &c->ring[(c->ring_first + i) & (c->ring_capacity - 1)];
-        if (w->key ? e->kv->key == w->key : namespace.size == 0 || str_equal(e->kv->key->namespace, namespace))
+        if (w->key ? e->kv->key == w->key
+                   : namespace.size == 0 || str_equal(e->kv->key->namespace, namespace))
             offer(w, step, e);
     }
 }
 
-void watchers_notify(struct apiserver *s, struct step *step, struct watch_cache *c, struct cache_event *e)
+void watchers_notify(struct apiserver *s, struct step *step, struct watch_cache *c,
+                     struct cache_event *e)
 {
     (void)s;
     const struct object_key *key = e->kv->key;
@@ -182,7 +190,8 @@ void watchers_notify(struct apiserver *s, struct step *step, struct watch_cache 
     if (key->id < c->by_key_count && c->by_key[key->id])
         bucket_offer(c->by_key[key->id], step, e);
     if (c->by_namespace.count > 0)
-        bucket_offer(index_get(&c->by_namespace, hash_bytes(key->namespace), &key->namespace), step, e);
+        bucket_offer(index_get(&c->by_namespace, hash_bytes(key->namespace), &key->namespace), step,
+                     e);
     if (c->by_node.count > 0) {
         struct value newer = VALUE_GET(e->kv->value, spec, nodeName);
         struct value older = e->before ? VALUE_GET(e->before->value, spec, nodeName) : VALUE_ABSENT;
@@ -201,9 +210,12 @@ void watcher_send_bookmark(struct watcher *w, struct step *step, bool ends_initi
     text_add_int(&digits, w->server->caches.revision);
     struct value metadata = value_pack("{resourceVersion: %S}", text_str(&digits));
     if (ends_initial_events)
-        metadata = VALUE_SET(metadata, value_set_key(value_object(), S("k8s.io/initial-events-end"), value_string(S("true"))),
-                             annotations);
-    struct value object = value_pack("{kind: %S, apiVersion: %S, metadata: %v}", w->asked->kind, w->asked->group_version, metadata);
+        metadata = VALUE_SET(
+            metadata,
+            value_set_key(value_object(), S("k8s.io/initial-events-end"), value_string(S("true"))),
+            annotations);
+    struct value object = value_pack("{kind: %S, apiVersion: %S, metadata: %v}", w->asked->kind,
+                                     w->asked->group_version, metadata);
     step_send(step, w->stream, &watch_event_new(w->id, WATCH_BOOKMARK, object)->message);
 }
 
@@ -247,15 +259,18 @@ static void bookmark_unlink(struct watcher *w)
     struct watch_caches *all = &w->server->caches;
     if (!w->has_bookmark_entry)
         return;
-    *(w->bookmark_previous ? &w->bookmark_previous->bookmark_next : &all->bookmark_first) = w->bookmark_next;
-    *(w->bookmark_next ? &w->bookmark_next->bookmark_previous : &all->bookmark_last) = w->bookmark_previous;
+    *(w->bookmark_previous ? &w->bookmark_previous->bookmark_next : &all->bookmark_first) =
+        w->bookmark_next;
+    *(w->bookmark_next ? &w->bookmark_next->bookmark_previous : &all->bookmark_last) =
+        w->bookmark_previous;
     w->has_bookmark_entry = false;
 }
 
 static void bookmark_timer_arm(struct apiserver *s, struct step *step)
 {
     if (s->caches.bookmark_first && s->caches.bookmark_timer == 0)
-        s->caches.bookmark_timer = step_timer_set(step, s->caches.bookmark_first->bookmark_at, TIMER_TAG(TIMER_BOOKMARKS, 0));
+        s->caches.bookmark_timer = step_timer_set(step, s->caches.bookmark_first->bookmark_at,
+                                                  TIMER_TAG(TIMER_BOOKMARKS, 0));
 }
 
 /* ---- buckets ---- */
@@ -306,7 +321,8 @@ static void bucket_offer(struct watch_bucket *b, struct step *step, struct cache
         offer(w, step, e);
 }
 
-static void send_object(struct watcher *w, struct step *step, enum watch_event_type type, struct value object)
+static void send_object(struct watcher *w, struct step *step, enum watch_event_type type,
+                        struct value object)
 {
     struct value shown = value_keep(object);
     if (w->asked != w->cache->resource)

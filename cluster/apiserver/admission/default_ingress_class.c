@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * DefaultIngressClass: "observes creation of Ingress objects that do not request any specific ingress class and automatically adds a
- * default ingress class to them"; with more than one default class the Ingress is refused.
+ * DefaultIngressClass: "observes creation of Ingress objects that do not request any specific
+ * ingress class and automatically adds a default ingress class to them"; with more than one default
+ * class the Ingress is refused.
  */
 #include "cluster/apiserver/admission.h"
 
@@ -14,8 +15,11 @@ static void mutate(struct admission *a)
         return;
     struct value found = VALUE_ABSENT;
     size_t count = 0;
-    for (struct cache_cursor k = watch_cache_of_known(a->server, RESOURCE_ingressclasses, S("")); k.kv; watch_cache_next(&k)) {
-        if (value_is(object_annotation(k.kv->value, S("ingressclass.kubernetes.io/is-default-class")), "true")) {
+    for (struct cache_cursor k = watch_cache_of_known(a->server, RESOURCE_ingressclasses, S(""));
+         k.kv; watch_cache_next(&k)) {
+        if (value_is(
+                object_annotation(k.kv->value, S("ingressclass.kubernetes.io/is-default-class")),
+                "true")) {
             found = k.kv->value;
             count++;
         }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * LimitRanger: the LimitRange objects of the namespace give containers their default requests and limits, and bound what
- * containers, pods and claims may ask for (min, max, maxLimitRequestRatio).
+ * LimitRanger: the LimitRange objects of the namespace give containers their default requests and
+ * limits, and bound what containers, pods and claims may ask for (min, max, maxLimitRequestRatio).
  *
- * What was filled in is said in the annotation kubernetes.io/limit-ranger: "LimitRanger plugin set: cpu, memory request for
- * container x; cpu, memory limit for container x". All violations are reported at once, in brackets.
+ * What was filled in is said in the annotation kubernetes.io/limit-ranger: "LimitRanger plugin set:
+ * cpu, memory request for container x; cpu, memory limit for container x". All violations are
+ * reported at once, in brackets.
  *
  * Source: kubernetes.io/docs/concepts/policy/limit-range/ and plugin/pkg/admission/limitranger.
  */
@@ -15,8 +16,10 @@
 
 /* ---- defaults ---- */
 
-/* Adds to the container's limits or requests what it lacks; the names of what was added go to `added`. */
-static struct value fill(struct value own_container, atom kind, struct value defaults, struct text *added)
+/* Adds to the container's limits or requests what it lacks; the names of what was added go to
+ * `added`. */
+static struct value fill(struct value own_container, atom kind, struct value defaults,
+                         struct text *added)
 {
     struct value has = value_get(VALUE_GET(own_container, resources), kind);
     struct value next = value_keep(has);
@@ -24,7 +27,8 @@ static struct value fill(struct value own_container, atom kind, struct value def
         struct str name = value_key_at(defaults, i);
         if (value_is_present(value_get_key(has, name)))
             continue;
-        next = value_set_key(value_is_present(next) ? next : value_object(), name, value_keep(value_member_at(defaults, i)));
+        next = value_set_key(value_is_present(next) ? next : value_object(), name,
+                             value_keep(value_member_at(defaults, i)));
         text_printf(added, "%s%.*s", added->size > 0 ? ", " : "", STR_ARG(name));
     }
     if (added->size == 0) {
@@ -39,27 +43,32 @@ static struct value fill(struct value own_container, atom kind, struct value def
 static void note(struct text *notes, struct text *added, const char *what, struct str container)
 {
     if (added->size > 0)
-        text_printf(notes, "%s%s %s container %.*s", notes->size > 0 ? "; " : "", text_c(added), what, STR_ARG(container));
+        text_printf(notes, "%s%s %s container %.*s", notes->size > 0 ? "; " : "", text_c(added),
+                    what, STR_ARG(container));
 }
 
 /* What the container-type limits of the namespace say of one name, merged over all LimitRanges. */
 static struct value merged(struct admission *a, atom kind)
 {
     struct value all = VALUE_ABSENT;
-    for (struct cache_cursor k = watch_cache_of_known(a->server, RESOURCE_limitranges, a->namespace); k.kv; watch_cache_next(&k)) {
+    for (struct cache_cursor k =
+             watch_cache_of_known(a->server, RESOURCE_limitranges, a->namespace);
+         k.kv; watch_cache_next(&k)) {
         struct value limits = VALUE_GET(k.kv->value, spec, limits);
         for (size_t i = 0; i < value_count(limits); i++) {
             struct value part = value_get(value_at(limits, i), kind);
             if (!VALUE_IS(value_at(limits, i), "Container", type))
                 continue;
             for (size_t m = 0; m < value_count(part); m++)
-                all = value_set_key(value_is_present(all) ? all : value_object(), value_key_at(part, m), value_keep(value_member_at(part, m)));
+                all = value_set_key(value_is_present(all) ? all : value_object(),
+                                    value_key_at(part, m), value_keep(value_member_at(part, m)));
         }
     }
     return all;
 }
 
-static struct value fill_containers(struct value own_containers, struct value requests, struct value limits, struct text *notes)
+static struct value fill_containers(struct value own_containers, struct value requests,
+                                    struct value limits, struct text *notes)
 {
     for (size_t i = 0; i < value_count(own_containers); i++) {
         struct value container = value_keep(value_at(own_containers, i));
@@ -89,17 +98,21 @@ static void mutate(struct admission *a)
         return;
     struct value requests = merged(a, ATOM_defaultRequest), limits = merged(a, ATOM_default);
     AUTO(text) struct text notes = {0};
-    struct value containers = fill_containers(value_keep(VALUE_GET(a->object, spec, containers)), requests, limits, &notes);
+    struct value containers = fill_containers(value_keep(VALUE_GET(a->object, spec, containers)),
+                                              requests, limits, &notes);
     struct value inits = VALUE_GET(a->object, spec, initContainers);
     if (value_count(inits) > 0)
-        a->object = VALUE_SET(a->object, fill_containers(value_keep(inits), requests, limits, &notes), spec, initContainers);
+        a->object =
+            VALUE_SET(a->object, fill_containers(value_keep(inits), requests, limits, &notes), spec,
+                      initContainers);
     a->object = VALUE_SET(a->object, containers, spec, containers);
     value_drop(requests);
     value_drop(limits);
     if (notes.size == 0)
         return;
     struct value annotations = value_keep(VALUE_GET(a->object, metadata, annotations));
-    annotations = value_set_key(value_is_present(annotations) ? annotations : value_object(), S("kubernetes.io/limit-ranger"),
+    annotations = value_set_key(value_is_present(annotations) ? annotations : value_object(),
+                                S("kubernetes.io/limit-ranger"),
                                 value_printf("LimitRanger plugin set: %s", text_c(&notes)));
     a->object = VALUE_SET(a->object, annotations, metadata, annotations);
 }
@@ -117,58 +130,77 @@ static void complain(struct text *out, const char *format, ...)
     va_end(arguments);
 }
 
-static void check_minimum(struct text *out, struct str type, struct str name, struct value minimum, struct value request, struct value limit)
+static void check_minimum(struct text *out, struct str type, struct str name, struct value minimum,
+                          struct value request, struct value limit)
 {
     struct str least = value_str(minimum);
     struct str shown = value_str(request), shown_limit = value_str(limit);
     if (!value_is_present(request))
-        complain(out, "minimum %.*s usage per %.*s is %.*s.  No request is specified", STR_ARG(name), STR_ARG(type), STR_ARG(least));
+        complain(out, "minimum %.*s usage per %.*s is %.*s.  No request is specified",
+                 STR_ARG(name), STR_ARG(type), STR_ARG(least));
     else if (quantity_compare(request, minimum) < 0)
-        complain(out, "minimum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name), STR_ARG(type), STR_ARG(least), STR_ARG(shown));
+        complain(out, "minimum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name),
+                 STR_ARG(type), STR_ARG(least), STR_ARG(shown));
     else if (value_is_present(limit) && quantity_compare(limit, minimum) < 0)
-        complain(out, "minimum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name), STR_ARG(type), STR_ARG(least), STR_ARG(shown_limit));
+        complain(out, "minimum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name),
+                 STR_ARG(type), STR_ARG(least), STR_ARG(shown_limit));
 }
 
-static void check_maximum(struct text *out, struct str type, struct str name, struct value maximum, struct value request, struct value limit)
+static void check_maximum(struct text *out, struct str type, struct str name, struct value maximum,
+                          struct value request, struct value limit)
 {
     struct str most = value_str(maximum);
     struct str shown = value_str(limit), shown_request = value_str(request);
     if (!value_is_present(limit))
-        complain(out, "maximum %.*s usage per %.*s is %.*s.  No limit is specified", STR_ARG(name), STR_ARG(type), STR_ARG(most));
+        complain(out, "maximum %.*s usage per %.*s is %.*s.  No limit is specified", STR_ARG(name),
+                 STR_ARG(type), STR_ARG(most));
     else if (quantity_compare(limit, maximum) > 0)
-        complain(out, "maximum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name), STR_ARG(type), STR_ARG(most), STR_ARG(shown));
+        complain(out, "maximum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name),
+                 STR_ARG(type), STR_ARG(most), STR_ARG(shown));
     else if (value_is_present(request) && quantity_compare(request, maximum) > 0)
-        complain(out, "maximum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name), STR_ARG(type), STR_ARG(most), STR_ARG(shown_request));
+        complain(out, "maximum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name),
+                 STR_ARG(type), STR_ARG(most), STR_ARG(shown_request));
 }
 
-static void check_ratio(struct text *out, struct str type, struct str name, struct value ratio, struct value request, struct value limit)
+static void check_ratio(struct text *out, struct str type, struct str name, struct value ratio,
+                        struct value request, struct value limit)
 {
     struct str most = value_str(ratio);
-    int64_t of = quantity_milli(request), limit_milli = quantity_milli(limit), most_milli = quantity_milli(ratio);
+    int64_t of = quantity_milli(request), limit_milli = quantity_milli(limit),
+            most_milli = quantity_milli(ratio);
     if (of <= 0 || !value_is_present(limit)) {
-        complain(out, "%.*s max limit to request ratio per %.*s is %.*s, but no request is specified or request is 0", STR_ARG(name),
-                 STR_ARG(type), STR_ARG(most));
+        complain(out,
+                 "%.*s max limit to request ratio per %.*s is %.*s, but no request is specified or "
+                 "request is 0",
+                 STR_ARG(name), STR_ARG(type), STR_ARG(most));
         return;
     }
     int64_t micro = limit_milli / of * 1000000 + limit_milli % of * 1000000 / of;
     if (micro > most_milli * 1000)
-        complain(out, "%.*s max limit to request ratio per %.*s is %.*s, but provided ratio is %" PRId64 ".%06" PRId64, STR_ARG(name),
-                 STR_ARG(type), STR_ARG(most), micro / 1000000, micro % 1000000);
+        complain(out,
+                 "%.*s max limit to request ratio per %.*s is %.*s, but provided ratio is %" PRId64
+                 ".%06" PRId64,
+                 STR_ARG(name), STR_ARG(type), STR_ARG(most), micro / 1000000, micro % 1000000);
 }
 
 /* One item of a LimitRange against what something requests and limits. */
-static void check_item(struct text *out, struct value item, struct value requests, struct value limits)
+static void check_item(struct text *out, struct value item, struct value requests,
+                       struct value limits)
 {
     static const struct {
         atom kind;
-        void (*check)(struct text *, struct str, struct str, struct value, struct value, struct value);
-    } bounds[] = {{ATOM_min, check_minimum}, {ATOM_max, check_maximum}, {ATOM_maxLimitRequestRatio, check_ratio}};
+        void (*check)(struct text *, struct str, struct str, struct value, struct value,
+                      struct value);
+    } bounds[] = {{ATOM_min, check_minimum},
+                  {ATOM_max, check_maximum},
+                  {ATOM_maxLimitRequestRatio, check_ratio}};
     struct str type = VALUE_STR(item, type);
     for (size_t b = 0; b < ARRAY_COUNT(bounds); b++) {
         struct value bound = value_get(item, bounds[b].kind);
         for (size_t i = 0; i < value_count(bound); i++) {
             struct str name = value_key_at(bound, i);
-            bounds[b].check(out, type, name, value_member_at(bound, i), value_get_key(requests, name), value_get_key(limits, name));
+            bounds[b].check(out, type, name, value_member_at(bound, i),
+                            value_get_key(requests, name), value_get_key(limits, name));
         }
     }
 }
@@ -178,7 +210,8 @@ static struct value pod_sum(struct value spec, atom kind, struct str name)
 {
     struct value sum = VALUE_ABSENT, containers = VALUE_GET(spec, containers);
     for (size_t i = 0; i < value_count(containers); i++) {
-        struct value q = value_get_key(value_get(VALUE_GET(value_at(containers, i), resources), kind), name);
+        struct value q =
+            value_get_key(value_get(VALUE_GET(value_at(containers, i), resources), kind), name);
         if (!value_is_present(q))
             continue;
         struct value next = quantity_sum(sum, q);
@@ -229,7 +262,9 @@ static void check_object(struct admission *a, struct text *out, struct value ite
 static void validate(struct admission *a)
 {
     AUTO(text) struct text out = {0};
-    for (struct cache_cursor k = watch_cache_of_known(a->server, RESOURCE_limitranges, a->namespace); k.kv; watch_cache_next(&k)) {
+    for (struct cache_cursor k =
+             watch_cache_of_known(a->server, RESOURCE_limitranges, a->namespace);
+         k.kv; watch_cache_next(&k)) {
         struct value limits = VALUE_GET(k.kv->value, spec, limits);
         for (size_t i = 0; i < value_count(limits); i++)
             check_object(a, &out, value_at(limits, i));
@@ -237,7 +272,8 @@ static void validate(struct admission *a)
     if (out.size == 0)
         return;
     AUTO(text) struct text why = {0};
-    /* Several are joined by ", " in brackets; one alone has none. A single text has ", but" at most. */
+    /* Several are joined by ", " in brackets; one alone has none. A single text has ", but" at
+     * most. */
     size_t count = 0;
     struct str rest = text_str(&out);
     for (size_t i = 0; i + 4 <= rest.size; i++)

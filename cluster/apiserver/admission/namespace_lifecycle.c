@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NamespaceLifecycle: "enforces that a Namespace that is undergoing termination cannot have new objects created in it, and
- * ensures that requests in a non-existent Namespace are rejected [and] prevents deletion of three system reserved namespaces".
+ * NamespaceLifecycle: "enforces that a Namespace that is undergoing termination cannot have new
+ * objects created in it, and ensures that requests in a non-existent Namespace are rejected [and]
+ * prevents deletion of three system reserved namespaces".
  *
  * Whether the namespace exists has been looked up before the chain (admission.c).
  */
@@ -12,10 +13,13 @@
 static void refuse_terminating(struct admission *a, struct str namespace)
 {
     AUTO(text) struct text why = {0};
-    text_printf(&why, "unable to create new content in namespace %.*s because it is being terminated", STR_ARG(namespace));
+    text_printf(&why,
+                "unable to create new content in namespace %.*s because it is being terminated",
+                STR_ARG(namespace));
     admission_refuse(a, text_str(&why));
-    struct value cause = value_pack("{reason: NamespaceTerminating, message: %v, field: \"metadata.namespace\"}",
-                                    value_printf("namespace %.*s is being terminated", STR_ARG(namespace)));
+    struct value cause =
+        value_pack("{reason: NamespaceTerminating, message: %v, field: \"metadata.namespace\"}",
+                   value_printf("namespace %.*s is being terminated", STR_ARG(namespace)));
     a->status = VALUE_SET(a->status, value_append(value_array(), cause), details, causes);
 }
 

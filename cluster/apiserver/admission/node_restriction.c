@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NodeRestriction: "limits the Node and Pod objects a kubelet can modify": its own Node (and not that node's labels under
- * node-restriction.kubernetes.io/, nor its taints after registration), pods bound to it, mirror pods only when it creates.
+ * NodeRestriction: "limits the Node and Pod objects a kubelet can modify": its own Node (and not
+ * that node's labels under node-restriction.kubernetes.io/, nor its taints after registration),
+ * pods bound to it, mirror pods only when it creates.
  */
 #include "cluster/apiserver/admission.h"
 
@@ -43,7 +44,8 @@ static void on_node(struct admission *a)
 {
     if (!str_equal(a->name, str_from(a->user->node))) {
         AUTO(text) struct text why = {0};
-        text_printf(&why, "node \"%s\" is not allowed to modify node \"%.*s\"", a->user->node, STR_ARG(a->name));
+        text_printf(&why, "node \"%s\" is not allowed to modify node \"%.*s\"", a->user->node,
+                    STR_ARG(a->name));
         admission_refuse(a, text_str(&why));
         return;
     }
@@ -64,8 +66,10 @@ static void check(struct admission *a)
         on_node(a);
         break;
     case RESOURCE_leases:
-        if (!str_equal(a->namespace, S("kube-node-lease")) || !str_equal(a->name, str_from(a->user->node)))
-            admission_refuse(a, S("can only access node lease with the same name as the requesting node"));
+        if (!str_equal(a->namespace, S("kube-node-lease")) ||
+            !str_equal(a->name, str_from(a->user->node)))
+            admission_refuse(
+                a, S("can only access node lease with the same name as the requesting node"));
         break;
     default:
         break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * RuntimeClass: "if the RuntimeClass has overhead configured, sets .spec.overhead"; its nodeSelector and tolerations are merged into
- * the pod's. A pod of an unknown class, of one whose selector contradicts its own, or with an overhead that is not the class' is refused.
+ * RuntimeClass: "if the RuntimeClass has overhead configured, sets .spec.overhead"; its
+ * nodeSelector and tolerations are merged into the pod's. A pod of an unknown class, of one whose
+ * selector contradicts its own, or with an overhead that is not the class' is refused.
  */
 #include "cluster/apiserver/admission.h"
 
@@ -15,12 +16,15 @@ static void mutate_scheduling(struct admission *a, struct value scheduling)
             value_drop(merged);
             struct str key = value_key_at(selector, i);
             AUTO(text) struct text why = {0};
-            text_printf(&why, "conflict: runtimeClass.scheduling.nodeSelector[%.*s] conflicts with pod.spec.nodeSelector", STR_ARG(key));
+            text_printf(&why,
+                        "conflict: runtimeClass.scheduling.nodeSelector[%.*s] conflicts with "
+                        "pod.spec.nodeSelector",
+                        STR_ARG(key));
             admission_refuse(a, text_str(&why));
             return;
         }
-        merged = value_set_key(value_is_present(merged) ? merged : value_object(), value_key_at(selector, i),
-                               value_keep(value_member_at(selector, i)));
+        merged = value_set_key(value_is_present(merged) ? merged : value_object(),
+                               value_key_at(selector, i), value_keep(value_member_at(selector, i)));
     }
     if (value_is_present(merged))
         a->object = VALUE_SET(a->object, merged, spec, nodeSelector);
@@ -52,7 +56,8 @@ static void mutate(struct admission *a)
     struct value overhead = VALUE_GET(class, overhead, podFixed);
     struct value given = VALUE_GET(a->object, spec, overhead);
     if (value_count(overhead) > 0 && value_count(given) > 0 && !value_equal(overhead, given)) {
-        admission_refuse(a, S("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"));
+        admission_refuse(
+            a, S("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"));
         return;
     }
     if (value_count(overhead) > 0)
@@ -62,8 +67,10 @@ static void mutate(struct admission *a)
 
 static void validate(struct admission *a)
 {
-    if (VALUE_STR(a->object, spec, runtimeClassName).size == 0 && value_count(VALUE_GET(a->object, spec, overhead)) > 0)
-        admission_refuse(a, S("pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"));
+    if (VALUE_STR(a->object, spec, runtimeClassName).size == 0 &&
+        value_count(VALUE_GET(a->object, spec, overhead)) > 0)
+        admission_refuse(a, S("pod rejected: Pod Overhead set without corresponding RuntimeClass "
+                              "defined Overhead"));
 }
 
 const struct admission_plugin admission_runtime_class = {

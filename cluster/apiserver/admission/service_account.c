@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ServiceAccount: a pod without a service account gets "default"; the account must exist; its imagePullSecrets are copied; and
- * unless automounting is off, a projected volume kube-api-access-xxxxx with a token, the cluster's CA and the namespace is
- * mounted at /var/run/secrets/kubernetes.io/serviceaccount in every container that has no mount there.
+ * ServiceAccount: a pod without a service account gets "default"; the account must exist; its
+ * imagePullSecrets are copied; and unless automounting is off, a projected volume
+ * kube-api-access-xxxxx with a token, the cluster's CA and the namespace is mounted at
+ * /var/run/secrets/kubernetes.io/serviceaccount in every container that has no mount there.
  *
  * Source: kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/
  */
@@ -20,11 +21,13 @@ static uint64_t next_draw(void *owner)
 
 static struct value token_volume(struct str name)
 {
-    return value_pack("{name: %S, projected: {defaultMode: 420, sources: ["
-                      "{serviceAccountToken: {expirationSeconds: %d, path: token}}, "
-                      "{configMap: {items: [{key: \"ca.crt\", path: \"ca.crt\"}], name: \"kube-root-ca.crt\"}}, "
-                      "{downwardAPI: {items: [{path: namespace, fieldRef: {apiVersion: v1, fieldPath: \"metadata.namespace\"}}]}}]}}",
-                      name, TOKEN_SECONDS);
+    return value_pack(
+        "{name: %S, projected: {defaultMode: 420, sources: ["
+        "{serviceAccountToken: {expirationSeconds: %d, path: token}}, "
+        "{configMap: {items: [{key: \"ca.crt\", path: \"ca.crt\"}], name: \"kube-root-ca.crt\"}}, "
+        "{downwardAPI: {items: [{path: namespace, fieldRef: {apiVersion: v1, fieldPath: "
+        "\"metadata.namespace\"}}]}}]}}",
+        name, TOKEN_SECONDS);
 }
 
 /* An existing volume of that kind (of a pod read from elsewhere), or a new name. */
@@ -62,9 +65,11 @@ static struct value add_mounts(struct value own_containers, struct str volume, s
             value_drop(container);
             continue;
         }
-        struct value mount = value_pack("{name: %S, readOnly: true, mountPath: %s}", volume, TOKEN_MOUNT);
+        struct value mount =
+            value_pack("{name: %S, readOnly: true, mountPath: %s}", volume, TOKEN_MOUNT);
         struct value mounts = value_append(value_keep(VALUE_GET(container, volumeMounts)), mount);
-        own_containers = value_set_at(own_containers, i, VALUE_SET(container, mounts, volumeMounts));
+        own_containers =
+            value_set_at(own_containers, i, VALUE_SET(container, mounts, volumeMounts));
         (*added)++;
     }
     return own_containers;
@@ -76,13 +81,16 @@ static void mount_token(struct admission *a)
     struct value name = volume_name(a, &exists);
     struct str volume = value_str(name);
     size_t added = 0;
-    struct value containers = add_mounts(value_keep(VALUE_GET(a->object, spec, containers)), volume, &added);
+    struct value containers =
+        add_mounts(value_keep(VALUE_GET(a->object, spec, containers)), volume, &added);
     struct value inits = VALUE_GET(a->object, spec, initContainers);
     if (value_count(inits) > 0)
-        a->object = VALUE_SET(a->object, add_mounts(value_keep(inits), volume, &added), spec, initContainers);
+        a->object = VALUE_SET(a->object, add_mounts(value_keep(inits), volume, &added), spec,
+                              initContainers);
     a->object = VALUE_SET(a->object, containers, spec, containers);
     if (added > 0 && !exists) {
-        struct value volumes = value_append(value_keep(VALUE_GET(a->object, spec, volumes)), token_volume(volume));
+        struct value volumes =
+            value_append(value_keep(VALUE_GET(a->object, spec, volumes)), token_volume(volume));
         a->object = VALUE_SET(a->object, volumes, spec, volumes);
     }
     value_drop(name);
@@ -100,11 +108,13 @@ static void mutate(struct admission *a)
         a->object = VALUE_SET(a->object, value_string(S("default")), spec, serviceAccount);
     }
     struct str name = VALUE_STR(a->object, spec, serviceAccountName);
-    struct value account = watch_cache_find(a->server, RESOURCE_serviceaccounts, a->namespace, name);
+    struct value account =
+        watch_cache_find(a->server, RESOURCE_serviceaccounts, a->namespace, name);
     if (!value_is_present(account)) {
         AUTO(text) struct text why = {0};
-        text_printf(&why, "error looking up service account %.*s/%.*s: serviceaccount \"%.*s\" not found", STR_ARG(a->namespace),
-                    STR_ARG(name), STR_ARG(name));
+        text_printf(&why,
+                    "error looking up service account %.*s/%.*s: serviceaccount \"%.*s\" not found",
+                    STR_ARG(a->namespace), STR_ARG(name), STR_ARG(name));
         admission_refuse(a, text_str(&why));
         return;
     }

@@ -3,9 +3,10 @@
  * Admission around volumes.
  *
  * DefaultStorageClass: a claim without storageClassName gets the default class (annotation
- * storageclass.kubernetes.io/is-default-class); the newest, then the first by name, when there are several.
- * StorageObjectInUseProtection: finalizers kubernetes.io/pvc-protection and kubernetes.io/pv-protection.
- * PersistentVolumeClaimResize: only bound claims of a class that allows expansion grow.
+ * storageclass.kubernetes.io/is-default-class); the newest, then the first by name, when there are
+ * several. StorageObjectInUseProtection: finalizers kubernetes.io/pvc-protection and
+ * kubernetes.io/pv-protection. PersistentVolumeClaimResize: only bound claims of a class that
+ * allows expansion grow.
  */
 #include "cluster/apiserver/admission.h"
 
@@ -15,15 +16,20 @@
 static struct value default_class(struct apiserver *s)
 {
     struct value best = VALUE_ABSENT;
-    for (struct cache_cursor k = watch_cache_of_known(s, RESOURCE_storageclasses, S("")); k.kv; watch_cache_next(&k)) {
+    for (struct cache_cursor k = watch_cache_of_known(s, RESOURCE_storageclasses, S("")); k.kv;
+         watch_cache_next(&k)) {
         struct value class = k.kv->value;
-        if (!value_is(object_annotation(class, S("storageclass.kubernetes.io/is-default-class")), "true") &&
-            !value_is(object_annotation(class, S("storageclass.beta.kubernetes.io/is-default-class")), "true"))
+        if (!value_is(object_annotation(class, S("storageclass.kubernetes.io/is-default-class")),
+                      "true") &&
+            !value_is(
+                object_annotation(class, S("storageclass.beta.kubernetes.io/is-default-class")),
+                "true"))
             continue;
         struct wall_time a = {0}, b = {0};
         (void)time_parse(VALUE_GET(class, metadata, creationTimestamp), &a);
         (void)time_parse(VALUE_GET(best, metadata, creationTimestamp), &b);
-        if (!value_is_present(best) || a.unix_ns > b.unix_ns) /* in the order of names: the first stays */
+        if (!value_is_present(best) ||
+            a.unix_ns > b.unix_ns) /* in the order of names: the first stays */
             best = class;
     }
     return best;
@@ -32,7 +38,8 @@ static struct value default_class(struct apiserver *s)
 static void mutate_class(struct admission *a)
 {
     if (value_is_present(VALUE_GET(a->object, spec, storageClassName)) ||
-        value_is_present(object_annotation(a->object, S("volume.beta.kubernetes.io/storage-class"))))
+        value_is_present(
+            object_annotation(a->object, S("volume.beta.kubernetes.io/storage-class"))))
         return;
     struct value class = default_class(a->server);
     if (value_is_present(class))
@@ -44,7 +51,8 @@ static void add_finalizer(struct admission *a, const char *finalizer)
     if (object_has_finalizer(a->object, str_from(finalizer)))
         return;
     struct value finalizers = value_keep(VALUE_GET(a->object, metadata, finalizers));
-    a->object = VALUE_SET(a->object, value_append(finalizers, value_string(str_from(finalizer))), metadata, finalizers);
+    a->object = VALUE_SET(a->object, value_append(finalizers, value_string(str_from(finalizer))),
+                          metadata, finalizers);
 }
 
 static void mutate_pvc(struct admission *a)
@@ -67,9 +75,11 @@ static void validate_resize(struct admission *a)
         admission_refuse(a, S("Only bound persistent volume claims can be expanded"));
         return;
     }
-    struct value class = watch_cache_find(a->server, RESOURCE_storageclasses, S(""), VALUE_STR(a->object, spec, storageClassName));
+    struct value class = watch_cache_find(a->server, RESOURCE_storageclasses, S(""),
+                                          VALUE_STR(a->object, spec, storageClassName));
     if (!VALUE_BOOL_AT(class, allowVolumeExpansion))
-        admission_refuse(a, S("only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must "
+        admission_refuse(a, S("only dynamically provisioned pvc can be resized and the "
+                              "storageclass that provisions the pvc must "
                               "support resize"));
 }
 

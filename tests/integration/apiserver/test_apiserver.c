@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The API server against a real etcd in the simulation: exact answers, optimistic concurrency, deletion, lists and watches,
- * quota under a race, service addresses, eviction. Each test is one small world.
+ * The API server against a real etcd in the simulation: exact answers, optimistic concurrency,
+ * deletion, lists and watches, quota under a race, service addresses, eviction. Each test is one
+ * small world.
  */
 #include "sim/base/base.h"
 
 #include "tests/integration/apiserver/world.h"
 
-#define POD(name) "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}"
-#define CONFIG_MAP(name, data) "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"" name "\"},\"data\":{\"a\":\"" data "\"}}"
-#define ACCOUNT "{\"apiVersion\":\"v1\",\"kind\":\"ServiceAccount\",\"metadata\":{\"name\":\"default\"}}"
+#define POD(name)                                                                                  \
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name                       \
+    "\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}"
+#define CONFIG_MAP(name, data)                                                                     \
+    "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"" name                 \
+    "\"},\"data\":{\"a\":\"" data "\"}}"
+#define ACCOUNT                                                                                    \
+    "{\"apiVersion\":\"v1\",\"kind\":\"ServiceAccount\",\"metadata\":{\"name\":\"default\"}}"
 
 static void a_namespace(struct world *w)
 {
-    expect_ok(ask(w, create_of(RESOURCE_namespaces, NULL, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"default\"}}")), 201);
+    expect_ok(ask(w, create_of(RESOURCE_namespaces, NULL,
+                               "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{"
+                               "\"name\":\"default\"}}")),
+              201);
     expect_ok(ask(w, create_of(RESOURCE_serviceaccounts, "default", ACCOUNT)), 201);
 }
 
@@ -28,15 +37,22 @@ static void test_bootstrap(void)
     static const struct {
         enum resource_known resource;
         const char *namespace, *name;
-    } wanted[] = {{RESOURCE_namespaces, "", "kube-node-lease"},      {RESOURCE_clusterroles, "", "cluster-admin"},
-                  {RESOURCE_priorityclasses, "", "system-node-critical"}, {RESOURCE_servicecidrs, "", "kubernetes"},
-                  {RESOURCE_services, "default", "kubernetes"},      {RESOURCE_endpoints, "default", "kubernetes"},
-                  {RESOURCE_flowschemas, "", "catch-all"},           {RESOURCE_ipaddresses, "", "10.96.0.1"},
+    } wanted[] = {{RESOURCE_namespaces, "", "kube-node-lease"},
+                  {RESOURCE_clusterroles, "", "cluster-admin"},
+                  {RESOURCE_priorityclasses, "", "system-node-critical"},
+                  {RESOURCE_servicecidrs, "", "kubernetes"},
+                  {RESOURCE_services, "default", "kubernetes"},
+                  {RESOURCE_endpoints, "default", "kubernetes"},
+                  {RESOURCE_flowschemas, "", "catch-all"},
+                  {RESOURCE_ipaddresses, "", "10.96.0.1"},
                   {RESOURCE_rolebindings, "kube-system", "system:controller:token-cleaner"}};
     for (size_t i = 0; i < ARRAY_COUNT(wanted); i++)
-        expect_ok(ask(&w, on_key(VERB_GET, wanted[i].resource, wanted[i].namespace, wanted[i].name)), 200);
+        expect_ok(
+            ask(&w, on_key(VERB_GET, wanted[i].resource, wanted[i].namespace, wanted[i].name)),
+            200);
     world_run(&w, 15000);
-    const struct response *r = ask(&w, on_key(VERB_GET, RESOURCE_endpoints, "default", "kubernetes"));
+    const struct response *r =
+        ask(&w, on_key(VERB_GET, RESOURCE_endpoints, "default", "kubernetes"));
     struct value subset = value_at(VALUE_GET(r->body, subsets), 0);
     CU_ASSERT_EQUAL(value_count(VALUE_GET(subset, addresses)), 2);
 
@@ -51,34 +67,57 @@ static void test_errors(void)
     a_namespace(&w);
 
     expect_ok(ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("e-cm", "1"))), 201);
-    expect_refusal(ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("e-cm", "1"))), 409, "AlreadyExists",
-                   "configmaps \"e-cm\" already exists");
-    expect_refusal(ask(&w, update_of(RESOURCE_configmaps, "default", "nope", parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"nope\"}}"))),
+    expect_refusal(ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("e-cm", "1"))), 409,
+                   "AlreadyExists", "configmaps \"e-cm\" already exists");
+    expect_refusal(ask(&w, update_of(RESOURCE_configmaps, "default", "nope",
+                                     parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+                                           "\"metadata\":{\"name\":\"nope\"}}"))),
                    404, "NotFound", "configmaps \"nope\" not found");
-    expect_refusal(ask(&w, update_of(RESOURCE_configmaps, "default", "e-cm", parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"other\"}}"))),
-                   400, "BadRequest", "the name of the object (other) does not match the name on the URL (e-cm)");
-    expect_refusal(ask(&w, update_of(RESOURCE_configmaps, "default", "e-cm", parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"e-cm\",\"resourceVersion\":\"1\"}}"))),
+    expect_refusal(ask(&w, update_of(RESOURCE_configmaps, "default", "e-cm",
+                                     parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+                                           "\"metadata\":{\"name\":\"other\"}}"))),
+                   400, "BadRequest",
+                   "the name of the object (other) does not match the name on the URL (e-cm)");
+    expect_refusal(
+        ask(&w, update_of(RESOURCE_configmaps, "default", "e-cm",
+                          parse("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+                                "\"name\":\"e-cm\",\"resourceVersion\":\"1\"}}"))),
+        409, "Conflict",
+        "Operation cannot be fulfilled on configmaps \"e-cm\": the object has been modified; "
+        "please apply your changes to the latest version and try again");
+    expect_refusal(ask(&w, patch_of(RESOURCE_configmaps, "default", "e-cm",
+                                    "{\"metadata\":{\"resourceVersion\":\"1\"}}")),
                    409, "Conflict",
-                   "Operation cannot be fulfilled on configmaps \"e-cm\": the object has been modified; please apply your changes to the latest version and try again");
-    expect_refusal(ask(&w, patch_of(RESOURCE_configmaps, "default", "e-cm", "{\"metadata\":{\"resourceVersion\":\"1\"}}")), 409, "Conflict",
-                   "Operation cannot be fulfilled on configmaps \"e-cm\": the object has been modified; please apply your changes to the latest version and try again");
-    expect_refusal(ask(&w, patch_of(RESOURCE_configmaps, "default", "nonono", "{}")), 404, "NotFound", "configmaps \"nonono\" not found");
-    expect_refusal(ask(&w, patch_of(RESOURCE_configmaps, "default", "e-cm", "{\"metadata\":{\"uid\":\"zz\"}}")), 422, "Invalid",
-                   "ConfigMap \"e-cm\" is invalid: metadata.uid: Invalid value: \"zz\": field is immutable");
+                   "Operation cannot be fulfilled on configmaps \"e-cm\": the object has been "
+                   "modified; please apply your changes to the latest version and try again");
+    expect_refusal(ask(&w, patch_of(RESOURCE_configmaps, "default", "nonono", "{}")), 404,
+                   "NotFound", "configmaps \"nonono\" not found");
+    expect_refusal(
+        ask(&w,
+            patch_of(RESOURCE_configmaps, "default", "e-cm", "{\"metadata\":{\"uid\":\"zz\"}}")),
+        422, "Invalid",
+        "ConfigMap \"e-cm\" is invalid: metadata.uid: Invalid value: \"zz\": field is immutable");
     struct request *d = on_key(VERB_DELETE, RESOURCE_configmaps, "default", "e-cm");
     request_delete_options(d)->precondition_uid = value_string(S("zzz"));
     const struct response *r = ask(&w, d);
     CU_ASSERT_EQUAL(r->code, 409);
-    CU_ASSERT_TRUE(str_starts_with(response_message_text(r), S("Operation cannot be fulfilled on ConfigMap \"e-cm\": the UID in the precondition (zzz) does not match")));
-    struct request *c = create_of(RESOURCE_configmaps, "default", "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"z\",\"namespace\":\"other\"}}");
-    expect_refusal(ask(&w, c), 400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request");
+    CU_ASSERT_TRUE(str_starts_with(response_message_text(r),
+                                   S("Operation cannot be fulfilled on ConfigMap \"e-cm\": the UID "
+                                     "in the precondition (zzz) does not match")));
+    struct request *c = create_of(RESOURCE_configmaps, "default",
+                                  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+                                  "\"name\":\"z\",\"namespace\":\"other\"}}");
+    expect_refusal(
+        ask(&w, c), 400, "BadRequest",
+        "the namespace of the provided object does not match the namespace sent on the request");
     c = create_of(RESOURCE_configmaps, "nowhere", CONFIG_MAP("z", "1"));
     expect_refusal(ask(&w, c), 404, "NotFound", "namespaces \"nowhere\" not found");
     r = ask(&w, on_key(VERB_DELETE, RESOURCE_configmaps, "default", "e-cm"));
     expect_ok(r, 200);
     CU_ASSERT_TRUE(VALUE_IS(r->body, "Success", status));
     CU_ASSERT_TRUE(VALUE_IS(r->body, "configmaps", details, kind));
-    expect_refusal(ask(&w, on_key(VERB_DELETE, RESOURCE_namespaces, "", "default")), 403, "Forbidden",
+    expect_refusal(ask(&w, on_key(VERB_DELETE, RESOURCE_namespaces, "", "default")), 403,
+                   "Forbidden",
                    "namespaces \"default\" is forbidden: this namespace may not be deleted");
 
     world_end(&w);
@@ -103,8 +142,13 @@ static void test_create_pod(void)
     CU_ASSERT_TRUE(VALUE_IS(pod, "default", spec, serviceAccountName));
     CU_ASSERT_EQUAL(VALUE_INT(pod, -1, spec, priority), 0);
     CU_ASSERT_EQUAL(value_count(VALUE_GET(pod, spec, tolerations)), 2);
-    CU_ASSERT_TRUE(str_starts_with(value_str(VALUE_GET(value_at(VALUE_GET(pod, spec, volumes), 0), name)), S("kube-api-access-")));
-    r = ask(&w, create_of(RESOURCE_pods, "default", "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"generateName\":\"web-\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}"));
+    CU_ASSERT_TRUE(
+        str_starts_with(value_str(VALUE_GET(value_at(VALUE_GET(pod, spec, volumes), 0), name)),
+                        S("kube-api-access-")));
+    r = ask(&w,
+            create_of(RESOURCE_pods, "default",
+                      "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"generateName\":"
+                      "\"web-\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}"));
     expect_ok(r, 201);
     CU_ASSERT_EQUAL(VALUE_STR(r->body, metadata, name).size, 9);
 
@@ -116,14 +160,16 @@ static struct request *node_update(struct value own_pod)
     return update_of(RESOURCE_pods, "default", "web", own_pod);
 }
 
-/* A bound pod is deleted gracefully, then for good with grace 0; an unbound one at once. Binding twice is a conflict. */
+/* A bound pod is deleted gracefully, then for good with grace 0; an unbound one at once. Binding
+ * twice is a conflict. */
 static void test_pod_life(void)
 {
     struct world w;
     world_start(&w, &(struct world_options){.bare = true});
     a_namespace(&w);
     expect_ok(ask(&w, create_of(RESOURCE_pods, "default", POD("web"))), 201);
-    const char *binding = "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"web\"},\"target\":{\"kind\":\"Node\",\"name\":\"node-1\"}}";
+    const char *binding = "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":"
+                          "\"web\"},\"target\":{\"kind\":\"Node\",\"name\":\"node-1\"}}";
     struct request *b = on_key(VERB_CREATE, RESOURCE_pods, "default", "web");
     b->subresource = SUBRESOURCE_BINDING;
     b->body = parse(binding);
@@ -132,15 +178,21 @@ static void test_pod_life(void)
     b->subresource = SUBRESOURCE_BINDING;
     b->body = parse(binding);
     expect_refusal(ask(&w, b), 409, "Conflict",
-                   "Operation cannot be fulfilled on pods/binding \"web\": pod web is already assigned to node \"node-1\"");
+                   "Operation cannot be fulfilled on pods/binding \"web\": pod web is already "
+                   "assigned to node \"node-1\"");
     const struct response *r = ask(&w, on_key(VERB_GET, RESOURCE_pods, "default", "web"));
     CU_ASSERT_TRUE(VALUE_IS(r->body, "node-1", spec, nodeName));
     CU_ASSERT_TRUE(condition_is_true(VALUE_GET(r->body, status, conditions), "PodScheduled"));
     CU_ASSERT_EQUAL(object_generation(r->body), 1);
-    expect_refusal(ask(&w, node_update(VALUE_SET(value_keep(r->body), value_string(S("node-2")), spec, nodeName))), 422, "Invalid",
-                   "Pod \"web\" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
-                   "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-                   "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)");
+    expect_refusal(ask(&w, node_update(VALUE_SET(value_keep(r->body), value_string(S("node-2")),
+                                                 spec, nodeName))),
+                   422, "Invalid",
+                   "Pod \"web\" is invalid: spec: Forbidden: pod updates may not change fields "
+                   "other than `spec.containers[*].image`,"
+                   "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
+                   "(only additions to existing tolerations),"
+                   "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+                   "previously negative)");
 
     r = ask(&w, on_key(VERB_DELETE, RESOURCE_pods, "default", "web"));
     expect_ok(r, 200);
@@ -150,16 +202,19 @@ static void test_pod_life(void)
     struct request *d = on_key(VERB_DELETE, RESOURCE_pods, "default", "web");
     request_delete_options(d)->grace_period_seconds = 0;
     expect_ok(ask(&w, d), 200);
-    expect_refusal(ask(&w, on_key(VERB_GET, RESOURCE_pods, "default", "web")), 404, "NotFound", "pods \"web\" not found");
+    expect_refusal(ask(&w, on_key(VERB_GET, RESOURCE_pods, "default", "web")), 404, "NotFound",
+                   "pods \"web\" not found");
 
     expect_ok(ask(&w, create_of(RESOURCE_pods, "default", POD("web2"))), 201);
     expect_ok(ask(&w, on_key(VERB_DELETE, RESOURCE_pods, "default", "web2")), 200);
-    expect_refusal(ask(&w, on_key(VERB_GET, RESOURCE_pods, "default", "web2")), 404, "NotFound", "pods \"web2\" not found");
+    expect_refusal(ask(&w, on_key(VERB_GET, RESOURCE_pods, "default", "web2")), 404, "NotFound",
+                   "pods \"web2\" not found");
 
     world_end(&w);
 }
 
-/* Foreground and orphan deletion leave finalizers; the last finalizer taken off removes the object. */
+/* Foreground and orphan deletion leave finalizers; the last finalizer taken off removes the object.
+ */
 static void test_finalizers(void)
 {
     struct world w;
@@ -175,23 +230,32 @@ static void test_finalizers(void)
     CU_ASSERT_TRUE(object_is_deleting(r->body));
     CU_ASSERT_EQUAL(VALUE_INT(r->body, -1, metadata, deletionGracePeriodSeconds), 0);
     world_run(&w, 100);
-    expect_ok(ask(&w, patch_of(RESOURCE_configmaps, "default", "held", "{\"metadata\":{\"finalizers\":null}}")), 200);
-    expect_refusal(ask(&w, on_key(VERB_GET, RESOURCE_configmaps, "default", "held")), 404, "NotFound", "configmaps \"held\" not found");
+    expect_ok(ask(&w, patch_of(RESOURCE_configmaps, "default", "held",
+                               "{\"metadata\":{\"finalizers\":null}}")),
+              200);
+    expect_refusal(ask(&w, on_key(VERB_GET, RESOURCE_configmaps, "default", "held")), 404,
+                   "NotFound", "configmaps \"held\" not found");
 
     world_end(&w);
 }
 
-/* Two servers: an update from an old copy is a conflict, a patch goes through, an update of a stale cache is decided by etcd. */
+/* Two servers: an update from an old copy is a conflict, a patch goes through, an update of a stale
+ * cache is decided by etcd. */
 static void test_concurrency(void)
 {
     struct world w;
     world_start(&w, &(struct world_options){.bare = true, .servers = 2});
     a_namespace(&w);
-    const struct response *r = ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("m", "0")));
+    const struct response *r =
+        ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("m", "0")));
     struct value first = r->body;
 
-    uint64_t a = send_to(&w, 0, update_of(RESOURCE_configmaps, "default", "m", VALUE_SET(value_keep(first), parse("{\"a\":\"1\"}"), data)));
-    uint64_t b = send_to(&w, 1, update_of(RESOURCE_configmaps, "default", "m", VALUE_SET(value_keep(first), parse("{\"a\":\"2\"}"), data)));
+    uint64_t a = send_to(&w, 0,
+                         update_of(RESOURCE_configmaps, "default", "m",
+                                   VALUE_SET(value_keep(first), parse("{\"a\":\"1\"}"), data)));
+    uint64_t b = send_to(&w, 1,
+                         update_of(RESOURCE_configmaps, "default", "m",
+                                   VALUE_SET(value_keep(first), parse("{\"a\":\"2\"}"), data)));
     world_run(&w, 200);
     const struct response *ra = answer_to(&w, 0, a), *rb = answer_to(&w, 1, b);
     CU_ASSERT_PTR_NOT_NULL_FATAL(ra);
@@ -227,7 +291,8 @@ static void test_lists(void)
     struct world w;
     world_start(&w, &(struct world_options){.bare = true});
     a_namespace(&w);
-    const struct response *r = ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("a", "1")));
+    const struct response *r =
+        ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("a", "1")));
     struct value version = value_keep(VALUE_GET(r->body, metadata, resourceVersion));
     ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("b", "1")));
     ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("c", "1")));
@@ -258,15 +323,18 @@ static void test_lists(void)
     q->list->resource_version = value_string(S("99999999"));
     r = ask(&w, q);
     CU_ASSERT_EQUAL(r->code, 504);
-    CU_ASSERT_TRUE(str_starts_with(response_message_text(r), S("Timeout: Too large resource version: 99999999, current: ")));
+    CU_ASSERT_TRUE(str_starts_with(response_message_text(r),
+                                   S("Timeout: Too large resource version: 99999999, current: ")));
     q = list_of(RESOURCE_configmaps, "default");
     q->list->resource_version = value_string(S("abc"));
     expect_refusal(ask(&w, q), 400, "BadRequest",
-                   "invalid resource version: resourceVersion: Invalid value: \"abc\": strconv.ParseUint: parsing \"abc\": invalid syntax");
+                   "invalid resource version: resourceVersion: Invalid value: \"abc\": "
+                   "strconv.ParseUint: parsing \"abc\": invalid syntax");
     q = list_of(RESOURCE_configmaps, "default");
     q->list->field_selector = value_string(S("data.a=x"));
-    expect_refusal(ask(&w, q), 400, "BadRequest",
-                   "\"data.a\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"");
+    expect_refusal(
+        ask(&w, q), 400, "BadRequest",
+        "\"data.a\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"");
 
     world_end(&w);
 }
@@ -280,7 +348,8 @@ static const struct watch_event *event_at(struct world *w, uint64_t id, size_t n
     return NULL;
 }
 
-static void expect_event(struct world *w, uint64_t id, size_t n, enum watch_event_type type, const char *name)
+static void expect_event(struct world *w, uint64_t id, size_t n, enum watch_event_type type,
+                         const char *name)
 {
     const struct watch_event *e = event_at(w, id, n);
     CU_ASSERT_PTR_NOT_NULL_FATAL(e);
@@ -289,7 +358,8 @@ static void expect_event(struct world *w, uint64_t id, size_t n, enum watch_even
         CU_ASSERT_TRUE(VALUE_IS(e->object, name, metadata, name));
 }
 
-/* Watches: initial objects and their bookmark; selectors and leaving them; the past and the forgotten past. */
+/* Watches: initial objects and their bookmark; selectors and leaving them; the past and the
+ * forgotten past. */
 static void test_watches(void)
 {
     struct world w;
@@ -307,22 +377,29 @@ static void test_watches(void)
 
     expect_event(&w, all, 0, WATCH_ADDED, "a");
     expect_event(&w, all, 1, WATCH_BOOKMARK, NULL);
-    CU_ASSERT_TRUE(value_is(object_annotation(event_at(&w, all, 1)->object, S("k8s.io/initial-events-end")), "true"));
+    CU_ASSERT_TRUE(value_is(
+        object_annotation(event_at(&w, all, 1)->object, S("k8s.io/initial-events-end")), "true"));
     CU_ASSERT_PTR_NULL(event_at(&w, web, 0));
-    ask(&w, patch_of(RESOURCE_configmaps, "default", "a", "{\"metadata\":{\"labels\":{\"app\":\"web\"}}}"));
+    ask(&w, patch_of(RESOURCE_configmaps, "default", "a",
+                     "{\"metadata\":{\"labels\":{\"app\":\"web\"}}}"));
     ask(&w, patch_of(RESOURCE_configmaps, "default", "a", "{\"data\":{\"a\":\"2\"}}"));
-    const struct response *r = ask(&w, patch_of(RESOURCE_configmaps, "default", "a", "{\"metadata\":{\"labels\":{\"app\":\"db\"}}}"));
+    const struct response *r = ask(&w, patch_of(RESOURCE_configmaps, "default", "a",
+                                                "{\"metadata\":{\"labels\":{\"app\":\"db\"}}}"));
     world_run(&w, 100);
     expect_event(&w, web, 0, WATCH_ADDED, "a");
     expect_event(&w, web, 1, WATCH_MODIFIED, "a");
     expect_event(&w, web, 2, WATCH_DELETED, "a");
-    CU_ASSERT_TRUE(value_is(object_label(event_at(&w, web, 2)->object, S("app")), "web"));   /* the old object */
-    CU_ASSERT_EQUAL(object_version(event_at(&w, web, 2)->object), object_version(r->body)); /* at the new version */
+    CU_ASSERT_TRUE(
+        value_is(object_label(event_at(&w, web, 2)->object, S("app")), "web")); /* the old object */
+    CU_ASSERT_EQUAL(object_version(event_at(&w, web, 2)->object),
+                    object_version(r->body)); /* at the new version */
     expect_event(&w, all, 4, WATCH_MODIFIED, "a");
     world_run(&w, 61000);
     expect_event(&w, all, 5, WATCH_BOOKMARK, NULL);
 
-    sim_process_kill(w.sim, w.server_process[0]); /* its successor knows nothing of what was before its first list */
+    sim_process_kill(
+        w.sim,
+        w.server_process[0]); /* its successor knows nothing of what was before its first list */
     world_run(&w, 5000);
     q = request_new(VERB_WATCH, resource_get(RESOURCE_configmaps));
     request_list_options(q)->resource_version = value_string(S("1"));
@@ -334,7 +411,8 @@ static void test_watches(void)
     q = request_new(VERB_WATCH, resource_get(RESOURCE_configmaps));
     request_list_options(q)->send_initial_events = 1;
     expect_refusal(ask(&w, q), 422, "Invalid",
-                   "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+                   "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: "
+                   "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
 
     world_end(&w);
 }
@@ -345,8 +423,12 @@ static void test_quota_race(void)
     struct world w;
     world_start(&w, &(struct world_options){.bare = true, .servers = 2});
     a_namespace(&w);
-    ask(&w, create_of(RESOURCE_resourcequotas, "default", "{\"apiVersion\":\"v1\",\"kind\":\"ResourceQuota\",\"metadata\":{\"name\":\"q\"},\"spec\":{\"hard\":{\"pods\":\"1\"}}}"));
-    struct request *s = patch_of(RESOURCE_resourcequotas, "default", "q", "{\"status\":{\"hard\":{\"pods\":\"1\"},\"used\":{\"pods\":\"0\"}}}");
+    ask(&w, create_of(RESOURCE_resourcequotas, "default",
+                      "{\"apiVersion\":\"v1\",\"kind\":\"ResourceQuota\",\"metadata\":{\"name\":"
+                      "\"q\"},\"spec\":{\"hard\":{\"pods\":\"1\"}}}"));
+    struct request *s =
+        patch_of(RESOURCE_resourcequotas, "default", "q",
+                 "{\"status\":{\"hard\":{\"pods\":\"1\"},\"used\":{\"pods\":\"0\"}}}");
     s->subresource = SUBRESOURCE_STATUS;
     expect_ok(ask(&w, s), 200);
     world_run(&w, 100);
@@ -360,13 +442,17 @@ static void test_quota_race(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(rb);
     CU_ASSERT_EQUAL((ra->code == 201) + (rb->code == 201), 1);
     expect_refusal(ra->code == 201 ? rb : ra, 403, "Forbidden",
-                   ra->code == 201 ? "pods \"b\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"
-                                   : "pods \"a\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1");
+                   ra->code == 201 ? "pods \"b\" is forbidden: exceeded quota: q, requested: "
+                                     "pods=1, used: pods=1, limited: pods=1"
+                                   : "pods \"a\" is forbidden: exceeded quota: q, requested: "
+                                     "pods=1, used: pods=1, limited: pods=1");
 
     world_end(&w);
 }
 
-#define SERVICE(name, extra) "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"" name "\"},\"spec\":{" extra "\"selector\":{\"app\":\"x\"},\"ports\":[{\"port\":80}]}}"
+#define SERVICE(name, extra)                                                                       \
+    "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"" name                   \
+    "\"},\"spec\":{" extra "\"selector\":{\"app\":\"x\"},\"ports\":[{\"port\":80}]}}"
 
 /* Addresses and ports: chosen, asked for, taken, given back. */
 static void test_services(void)
@@ -375,7 +461,8 @@ static void test_services(void)
     world_start(&w, &(struct world_options){.bare = true});
     a_namespace(&w);
 
-    const struct response *r = ask(&w, create_of(RESOURCE_services, "default", SERVICE("s1", "\"type\":\"NodePort\",")));
+    const struct response *r =
+        ask(&w, create_of(RESOURCE_services, "default", SERVICE("s1", "\"type\":\"NodePort\",")));
     expect_ok(r, 201);
     CU_ASSERT_TRUE(VALUE_STR(r->body, spec, clusterIP).size > 0);
     int64_t port = VALUE_INT(value_at(VALUE_GET(r->body, spec, ports), 0), 0, nodePort);
@@ -384,14 +471,25 @@ static void test_services(void)
     char name[32] = {0};
     memcpy(name, ip.bytes, ip.size);
     expect_ok(ask(&w, on_key(VERB_GET, RESOURCE_ipaddresses, "", name)), 200);
-    expect_ok(ask(&w, create_of(RESOURCE_services, "default", SERVICE("s2", "\"clusterIP\":\"10.96.0.7\","))), 201);
-    expect_refusal(ask(&w, create_of(RESOURCE_services, "default", SERVICE("s3", "\"clusterIP\":\"10.96.0.7\","))), 422, "Invalid",
-                   "Service \"s3\" is invalid: spec.clusterIPs: Invalid value: [\"10.96.0.7\"]: failed to allocate IP 10.96.0.7: provided IP is already allocated");
-    expect_refusal(ask(&w, create_of(RESOURCE_services, "default", SERVICE("s3", "\"clusterIP\":\"1.2.3.4\","))), 422, "Invalid",
-                   "Service \"s3\" is invalid: spec.clusterIPs: Invalid value: [\"1.2.3.4\"]: failed to allocate IP 1.2.3.4: the provided network does not match the current range");
+    expect_ok(ask(&w, create_of(RESOURCE_services, "default",
+                                SERVICE("s2", "\"clusterIP\":\"10.96.0.7\","))),
+              201);
+    expect_refusal(ask(&w, create_of(RESOURCE_services, "default",
+                                     SERVICE("s3", "\"clusterIP\":\"10.96.0.7\","))),
+                   422, "Invalid",
+                   "Service \"s3\" is invalid: spec.clusterIPs: Invalid value: [\"10.96.0.7\"]: "
+                   "failed to allocate IP 10.96.0.7: provided IP is already allocated");
+    expect_refusal(
+        ask(&w,
+            create_of(RESOURCE_services, "default", SERVICE("s3", "\"clusterIP\":\"1.2.3.4\","))),
+        422, "Invalid",
+        "Service \"s3\" is invalid: spec.clusterIPs: Invalid value: [\"1.2.3.4\"]: failed to "
+        "allocate IP 1.2.3.4: the provided network does not match the current range");
     expect_ok(ask(&w, on_key(VERB_DELETE, RESOURCE_services, "default", "s2")), 200);
     world_run(&w, 100);
-    expect_ok(ask(&w, create_of(RESOURCE_services, "default", SERVICE("s3", "\"clusterIP\":\"10.96.0.7\","))), 201);
+    expect_ok(ask(&w, create_of(RESOURCE_services, "default",
+                                SERVICE("s3", "\"clusterIP\":\"10.96.0.7\","))),
+              201);
 
     world_end(&w);
 }
@@ -402,23 +500,40 @@ static void test_eviction(void)
     struct world w;
     world_start(&w, &(struct world_options){.bare = true});
     a_namespace(&w);
-    ask(&w, create_of(RESOURCE_pods, "default", "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"web\",\"labels\":{\"app\":\"web\"}},\"spec\":{\"nodeName\":\"n\",\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}"));
-    struct request *s = patch_of(RESOURCE_pods, "default", "web", "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}");
+    ask(&w, create_of(RESOURCE_pods, "default",
+                      "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"web\","
+                      "\"labels\":{\"app\":\"web\"}},\"spec\":{\"nodeName\":\"n\",\"containers\":[{"
+                      "\"name\":\"c\",\"image\":\"x\"}]}}"));
+    struct request *s = patch_of(RESOURCE_pods, "default", "web",
+                                 "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":"
+                                 "\"Ready\",\"status\":\"True\"}]}}");
     s->subresource = SUBRESOURCE_STATUS;
     expect_ok(ask(&w, s), 200);
-    ask(&w, create_of(RESOURCE_poddisruptionbudgets, "default", "{\"apiVersion\":\"policy/v1\",\"kind\":\"PodDisruptionBudget\",\"metadata\":{\"name\":\"p\"},\"spec\":{\"minAvailable\":1,\"selector\":{\"matchLabels\":{\"app\":\"web\"}}}}"));
-    s = patch_of(RESOURCE_poddisruptionbudgets, "default", "p", "{\"status\":{\"observedGeneration\":1,\"disruptionsAllowed\":0,\"currentHealthy\":2,\"desiredHealthy\":2,\"expectedPods\":2}}");
+    ask(&w,
+        create_of(RESOURCE_poddisruptionbudgets, "default",
+                  "{\"apiVersion\":\"policy/"
+                  "v1\",\"kind\":\"PodDisruptionBudget\",\"metadata\":{\"name\":\"p\"},\"spec\":{"
+                  "\"minAvailable\":1,\"selector\":{\"matchLabels\":{\"app\":\"web\"}}}}"));
+    s = patch_of(RESOURCE_poddisruptionbudgets, "default", "p",
+                 "{\"status\":{\"observedGeneration\":1,\"disruptionsAllowed\":0,"
+                 "\"currentHealthy\":2,\"desiredHealthy\":2,\"expectedPods\":2}}");
     s->subresource = SUBRESOURCE_STATUS;
     expect_ok(ask(&w, s), 200);
-    const char *body = "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"web\",\"namespace\":\"default\"}}";
+    const char *body =
+        "{\"apiVersion\":\"policy/"
+        "v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"web\",\"namespace\":\"default\"}}";
 
     struct request *e = on_key(VERB_CREATE, RESOURCE_pods, "default", "web");
     e->subresource = SUBRESOURCE_EVICTION;
     e->body = parse(body);
     const struct response *r = ask(&w, e);
-    expect_refusal(r, 429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.");
-    CU_ASSERT_TRUE(VALUE_IS(value_at(VALUE_GET(r->body, details, causes), 0), "The disruption budget p needs 2 healthy pods and has 2 currently", message));
-    s = patch_of(RESOURCE_poddisruptionbudgets, "default", "p", "{\"status\":{\"disruptionsAllowed\":1}}");
+    expect_refusal(r, 429, "TooManyRequests",
+                   "Cannot evict pod as it would violate the pod's disruption budget.");
+    CU_ASSERT_TRUE(VALUE_IS(value_at(VALUE_GET(r->body, details, causes), 0),
+                            "The disruption budget p needs 2 healthy pods and has 2 currently",
+                            message));
+    s = patch_of(RESOURCE_poddisruptionbudgets, "default", "p",
+                 "{\"status\":{\"disruptionsAllowed\":1}}");
     s->subresource = SUBRESOURCE_STATUS;
     expect_ok(ask(&w, s), 200);
     world_run(&w, 50);
@@ -445,20 +560,38 @@ static void test_authorization(void)
     const struct credential *node = credential_certificate(S("system:node:n1"), &nodes, 1);
 
     w.who = alice;
-    expect_refusal(ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("q", "1"))), 403, "Forbidden",
-                   "configmaps is forbidden: User \"alice\" cannot create resource \"configmaps\" in API group \"\" in the namespace \"default\"");
+    expect_refusal(ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("q", "1"))), 403,
+                   "Forbidden",
+                   "configmaps is forbidden: User \"alice\" cannot create resource \"configmaps\" "
+                   "in API group \"\" in the namespace \"default\"");
     w.who = NULL;
-    expect_ok(ask(&w, create_of(RESOURCE_rolebindings, "default", "{\"apiVersion\":\"rbac.authorization.k8s.io/v1\",\"kind\":\"RoleBinding\",\"metadata\":{\"name\":\"rb\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":\"cluster-admin\"},\"subjects\":[{\"kind\":\"User\",\"name\":\"alice\"}]}")), 201);
+    expect_ok(
+        ask(&w, create_of(
+                    RESOURCE_rolebindings, "default",
+                    "{\"apiVersion\":\"rbac.authorization.k8s.io/"
+                    "v1\",\"kind\":\"RoleBinding\",\"metadata\":{\"name\":\"rb\"},\"roleRef\":{"
+                    "\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":"
+                    "\"cluster-admin\"},\"subjects\":[{\"kind\":\"User\",\"name\":\"alice\"}]}")),
+        201);
     world_run(&w, 100);
     w.who = alice;
     expect_ok(ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("q", "1"))), 201);
     expect_refusal(ask(&w, on_key(VERB_GET, RESOURCE_nodes, "", "n1")), 403, "Forbidden",
-                   "nodes \"n1\" is forbidden: User \"alice\" cannot get resource \"nodes\" in API group \"\" at the cluster scope");
+                   "nodes \"n1\" is forbidden: User \"alice\" cannot get resource \"nodes\" in API "
+                   "group \"\" at the cluster scope");
     w.who = node;
-    expect_ok(ask(&w, create_of(RESOURCE_nodes, NULL, "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"n1\"}}")), 201);
+    expect_ok(
+        ask(&w,
+            create_of(RESOURCE_nodes, NULL,
+                      "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"n1\"}}")),
+        201);
     expect_ok(ask(&w, on_key(VERB_GET, RESOURCE_nodes, "", "n1")), 200);
-    expect_refusal(ask(&w, create_of(RESOURCE_nodes, NULL, "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"n2\"}}")), 403, "Forbidden",
-                   "nodes \"n2\" is forbidden: node \"n1\" is not allowed to modify node \"n2\"");
+    expect_refusal(
+        ask(&w,
+            create_of(RESOURCE_nodes, NULL,
+                      "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"n2\"}}")),
+        403, "Forbidden",
+        "nodes \"n2\" is forbidden: node \"n1\" is not allowed to modify node \"n2\"");
     w.who = NULL;
     credential_unref(alice);
     credential_unref(node);
@@ -466,7 +599,8 @@ static void test_authorization(void)
     world_end(&w);
 }
 
-/* The member that a server talks to dies, under load: what was acknowledged is there, the watch goes on without a gap. */
+/* The member that a server talks to dies, under load: what was acknowledged is there, the watch
+ * goes on without a gap. */
 static void test_etcd_failover(void)
 {
     struct world w;
@@ -479,7 +613,10 @@ static void test_etcd_failover(void)
     AUTO(text) struct text t = {0};
     for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
         text_clear(&t);
-        text_printf(&t, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"m-%02zu\"}}", i);
+        text_printf(
+            &t,
+            "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"m-%02zu\"}}",
+            i);
         ids[i] = send_to(&w, 0, create_of(RESOURCE_configmaps, "default", text_c(&t)));
         if (i == 20)
             sim_process_kill(w.sim, w.etcd_process[0]);
@@ -503,7 +640,8 @@ static void test_etcd_failover(void)
     const struct response *r = ask(&w, list_of(RESOURCE_configmaps, "default"));
     size_t stored = value_count(VALUE_GET(r->body, items));
     int64_t last = 0;
-    for (size_t i = 0; i < stored; i++) { /* each stored object was told once, in the order of revisions */
+    for (size_t i = 0; i < stored;
+         i++) { /* each stored object was told once, in the order of revisions */
         const struct watch_event *e = event_at(&w, watch, i);
         CU_ASSERT_PTR_NOT_NULL_FATAL(e);
         CU_ASSERT_EQUAL(e->type, WATCH_ADDED);
@@ -533,14 +671,24 @@ static void test_determinism(void)
 int main(void)
 {
     static CU_TestInfo tests[] = {
-        {"bootstrap", test_bootstrap},     {"errors", test_errors},           {"create a pod", test_create_pod},
-        {"pod life", test_pod_life},       {"finalizers", test_finalizers},   {"concurrency", test_concurrency},
-        {"lists", test_lists},             {"watches", test_watches},         {"quota race", test_quota_race},
-        {"services", test_services},       {"eviction", test_eviction},       {"authorization", test_authorization},
-        {"etcd failover", test_etcd_failover}, {"determinism", test_determinism},
+        {"bootstrap", test_bootstrap},
+        {"errors", test_errors},
+        {"create a pod", test_create_pod},
+        {"pod life", test_pod_life},
+        {"finalizers", test_finalizers},
+        {"concurrency", test_concurrency},
+        {"lists", test_lists},
+        {"watches", test_watches},
+        {"quota race", test_quota_race},
+        {"services", test_services},
+        {"eviction", test_eviction},
+        {"authorization", test_authorization},
+        {"etcd failover", test_etcd_failover},
+        {"determinism", test_determinism},
         CU_TEST_INFO_NULL,
     };
-    static CU_SuiteInfo suites[] = {{"apiserver", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    static CU_SuiteInfo suites[] = {{"apiserver", NULL, NULL, NULL, NULL, tests},
+                                    CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 1;
     CU_basic_set_mode(CU_BRM_NORMAL);
