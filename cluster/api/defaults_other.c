@@ -89,9 +89,39 @@ struct value default_node(struct value o)
     return VALUE_SET(o, value_keep(capacity), status, allocatable);
 }
 
+static void add_base64(struct str s, struct text *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < s.size; i += 3) {
+        uint32_t group = 0;
+        for (size_t k = 0; k < 3; k++)
+            group = group << 8 | (i + k < s.size ? (unsigned char)s.bytes[i + k] : 0u);
+        for (size_t k = 0; k < 4; k++)
+            text_add_byte(out, i + k <= s.size ? digits[group >> (18 - 6 * k) & 63] : '=');
+    }
+}
+
+/* stringData is written only: it becomes data. */
+static struct value take_string_data(struct value o)
+{
+    struct value plain = VALUE_GET(o, stringData);
+    if (value_count(plain) == 0)
+        return o;
+    struct value data = value_keep(VALUE_GET(o, data));
+    if (!value_is_present(data))
+        data = value_object();
+    for (size_t i = 0; i < value_count(plain); i++) {
+        AUTO(text) struct text coded = {0};
+        add_base64(value_str(value_member_at(plain, i)), &coded);
+        data = value_set_key(data, value_key_at(plain, i), value_string(text_str(&coded)));
+    }
+    o = value_set(o, ATOM_data, data);
+    return value_set(o, ATOM_stringData, VALUE_ABSENT);
+}
+
 struct value default_secret(struct value o)
 {
-    return default_text(o, ATOM_type, "Opaque");
+    return default_text(take_string_data(o), ATOM_type, "Opaque");
 }
 
 /* Copies the members of `from` that `to` lacks. */

@@ -45,8 +45,35 @@ static struct value generate_job_selector(struct value o)
     labels = value_set_key(labels, S("job-name"), value_keep(name));
     struct value match = value_set_key(value_object(), S("batch.kubernetes.io/controller-uid"),
                                        value_keep(uid));
+    if (value_count(VALUE_GET(o, metadata, labels)) == 0) /* the default of a job without labels */
+        o = VALUE_SET(o, value_keep(labels), metadata, labels);
     o = VALUE_SET(o, labels, spec, template, metadata, labels);
     return VALUE_SET(o, match, spec, selector, matchLabels);
+}
+
+/* Daemon sets count changes of their template in an annotation, which once was a field. */
+#define TEMPLATE_GENERATION S("deprecated.daemonset.template.generation")
+
+static struct value set_template_generation(struct value o, int64_t generation)
+{
+    struct value annotations = value_keep(VALUE_GET(o, metadata, annotations));
+    if (!value_is_present(annotations))
+        annotations = value_object();
+    annotations = value_set_key(annotations, TEMPLATE_GENERATION, value_printf("%" PRId64, generation));
+    return VALUE_SET(o, annotations, metadata, annotations);
+}
+
+static struct value count_template(struct value own_new, struct value old)
+{
+    int64_t generation = 0;
+    struct value was = value_get_key(VALUE_GET(old, metadata, annotations), TEMPLATE_GENERATION);
+    (void)str_to_int64(value_str(was), &generation); /* 0 when it is none */
+    struct value a = VALUE_GET(old, spec, template), b = VALUE_GET(own_new, spec, template);
+    if (!value_is_same(a, b) && !value_equal(a, b))
+        return set_template_generation(own_new, generation + 1);
+    if (value_equal(was, value_get_key(VALUE_GET(own_new, metadata, annotations), TEMPLATE_GENERATION)))
+        return own_new;
+    return value_is_present(was) ? set_template_generation(own_new, generation) : own_new;
 }
 
 static struct value definition_status(struct value o)
@@ -74,6 +101,8 @@ struct value strategy_prepare_create(const struct resource *r, struct value o)
     }
     if (r->index == RESOURCE_jobs)
         return generate_job_selector(o);
+    if (r->index == RESOURCE_daemonsets)
+        return set_template_generation(o, 1);
     if (r->index == RESOURCE_namespaces) {
         struct value finalizers = VALUE_GET(o, spec, finalizers);
         bool has_own = false;
@@ -147,6 +176,8 @@ struct value strategy_prepare_update(const struct resource *r, struct value own_
         own_new = put_back(own_new, old, ATOM_status);
     if (r->index == RESOURCE_namespaces)
         own_new = put_back(own_new, old, ATOM_spec);
+    if (r->index == RESOURCE_daemonsets)
+        own_new = count_template(own_new, old);
     struct value generation = VALUE_GET(old, metadata, generation);
     if ((r->strategy & STRATEGY_GENERATION) && object_spec_changed(r, old, own_new))
         generation = value_integer(value_as_integer(generation, 0) + 1);
