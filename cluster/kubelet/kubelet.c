@@ -276,8 +276,7 @@ void kubelet_pull_done(struct kubelet *k)
         struct pod_worker *w = k->workers.items[i];
         if (w->waits_for_pull) {
             w->waits_for_pull = false;
-            worker_wake_at(w, k->step->now);
-            return; /* one at a time */
+            worker_wake_at(w, k->step->now); /* the next that needs a pull makes the others wait again */
         }
     }
 }
