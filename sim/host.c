@@ -95,7 +95,7 @@ static void power_off(struct sim *sim, host_id id)
         struct process *process = process_of(sim, p);
         queue_drop(sim->queue, process->start);
         process->start = 0;
-        process->is_host_paused = false;
+        process->is_host_paused = process->start_waits = false;
         process_die(sim, p, true);
     }
     disk_power_loss(sim, id);

@@ -32,6 +32,9 @@ void process_begin(struct sim *sim, process_id id)
     p->start = 0;
     if (p->run_state != PROCESS_DEAD || !p->is_wanted || !host_of(sim, p->host)->is_up)
         return;
+    p->start_waits = p->is_host_paused;
+    if (p->start_waits)
+        return;
     p->incarnation++;
     p->first_timer = p->event_count;
     uint64_t component = hash_pair(PURPOSE_PROCESS, hash_bytes(p->name));
@@ -113,6 +116,10 @@ void process_park(struct sim *sim, process_id id, event_handle event)
 void process_unpark(struct sim *sim, process_id id)
 {
     struct process *p = process_of(sim, id);
+    if (p->start_waits && !p->is_host_paused) {
+        p->start_waits = false;
+        process_schedule_start(sim, id, duration_ns(0));
+    }
     if (p->run_state == PROCESS_DEAD || process_is_stopped(p))
         return;
     for (size_t i = 0; i < p->parked.count; i++)

@@ -244,7 +244,7 @@ static void absorb_input(struct sim *sim, process_id id, const struct input *in)
         const struct message_type *type = in->message->type;
         what = hash_pair(what, type->digest ? type->digest(in->message) ^ type->kind : type->kind);
     } else {
-        what ^= in->tag << 8;
+        what = hash_pair(what, in->tag) ^ (uint64_t)in->reason << 8 ^ (uint64_t)in->disk_result;
     }
     sim->trace.events = hash_pair(sim->trace.events ^ (uint64_t)sim->now, what);
 }

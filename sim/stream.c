@@ -625,11 +625,11 @@ static void send_into_silence(struct sim *sim, struct stream *s, int to)
     if (s->ends[to].state != END_VANISHED || s->toward[to].is_blocked || back->is_blocked ||
         !host_of(sim, s->ends[to].host)->is_up)
         return;
-    int64_t there = sim->now + sim->options.latency.ns;
-    if (back->head && back->head->arrival <= there + sim->options.latency.ns)
+    int64_t back_again = sim->now + 2 * sim->options.latency.ns;
+    if (back->head && back->head->arrival <= back_again)
         return; /* one is on its way */
     direction_drop(sim, back);
-    back->last_arrival = there;
+    back->last_arrival = back_again;
     packet_send(sim, s, !to, PACKET_RESET, CLOSE_RESET);
 }
 
@@ -731,8 +731,9 @@ void streams_host_boots(struct sim *sim, host_id host)
         int64_t probe = since + ((sim->now - since) / KEEPALIVE_NS + 1) * KEEPALIVE_NS;
         if (s->toward[side].has_unacked)
             probe = retransmission_after(since, sim->now, RETRANSMIT_NS);
-        if (probe > d->last_arrival)
-            d->last_arrival = probe;
+        int64_t answered = probe + 2 * sim->options.latency.ns;
+        if (answered > d->last_arrival)
+            d->last_arrival = answered;
         packet_send(sim, s, !side, PACKET_RESET, CLOSE_RESET);
     }
     vec_release(&list);

@@ -79,6 +79,27 @@ static void test_terminate_and_grace(void)
     sim_free(sim);
 }
 
+static void test_start_waits_for_a_paused_host(void)
+{
+    process_id p;
+    struct sim *sim = one_process(&options, RESTART_ALWAYS, &p);
+    sim_host_pause(sim, 1);
+    run_for(sim, duration_s(5)); /* its start was due after 1 s */
+    CU_ASSERT_FALSE(sim_process_is_running(sim, p));
+    sim_host_resume(sim, 1);
+    run_for(sim, duration_s(0));
+    CU_ASSERT_EQUAL(sim_process_incarnation(sim, p), 1);
+    sim_host_pause(sim, 1);
+    sim_process_kill(sim, p);
+    run_for(sim, duration_s(5));
+    sim_host_reboot(sim, 1, duration_s(1));
+    run_for(sim, duration_ms(1999)); /* the boot, then the start delay */
+    CU_ASSERT_FALSE(sim_process_is_running(sim, p));
+    run_for(sim, duration_ms(1));
+    CU_ASSERT_EQUAL(sim_process_incarnation(sim, p), 2);
+    sim_free(sim);
+}
+
 /* ---- timers ---- */
 
 static void do_set_timer(struct puppet *p, struct step *step, uint64_t seconds)
@@ -335,6 +356,7 @@ int main(void)
     static CU_TestInfo tests[] = {
         {"supervision", test_supervision},
         {"terminate and grace", test_terminate_and_grace},
+        {"a start waits for a paused host", test_start_waits_for_a_paused_host},
         {"timers", test_timers},
         {"parked inputs keep their order", test_parked_order},
         {"random streams", test_random_streams},
