@@ -192,7 +192,9 @@ static void handle_rejection(struct raft *r, struct progress *p, const struct ra
         if (p->next - 1 != m->index)
             return;
         uint64_t next = m->index < agreed + 1 ? m->index : agreed + 1;
-        p->next = next > p->match + 1 ? next : p->match + 1;
+        if (next <= p->match)
+            return; /* it denies what it has acknowledged: no storm of questions */
+        p->next = next;
         p->is_paused = false;
     } else {
         return;

@@ -135,6 +135,14 @@ void check_member(struct world *w, uint32_t who)
     m->last_role_term = raft_term(m->raft);
     if (raft_commit(m->raft) < m->last_commit)
         world_fail(w, "I7 monotone: member %u took its commit index back", who);
+    uint64_t commit_term = 0;
+    bool is_leading = raft_role(m->raft) == RAFT_LEADER && m->last_lead == raft_term(m->raft);
+    if (is_leading && raft_commit(m->raft) > m->last_commit &&
+        raft_has_term(m->raft, raft_commit(m->raft), &commit_term) &&
+        commit_term != raft_term(m->raft))
+        world_fail(w, "5.4.2: leader %u of term %" PRIu64 " commits an entry of term %" PRIu64, who,
+                   raft_term(m->raft), commit_term);
+    m->last_lead = raft_role(m->raft) == RAFT_LEADER ? raft_term(m->raft) : 0;
     m->last_commit = raft_commit(m->raft);
     if (m->is_cut_off && raft_term(m->raft) != m->cut_off_term)
         world_fail(w,

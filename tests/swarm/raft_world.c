@@ -279,7 +279,7 @@ static void start(struct world *w, uint32_t who)
     m->applied = disk.snapshot ? disk.snapshot->index : 0;
     m->chain = disk.snapshot ? number_of(disk.snapshot->payload) : 0;
     m->snapshot_at = m->applied;
-    m->last_commit = 0;
+    m->last_commit = m->last_lead = 0;
     m->timer = 0;
     m->last_role = RAFT_FOLLOWER;
     struct raft_options options = {

@@ -61,6 +61,7 @@ struct member {
     uint64_t shadow_base;
     uint64_t max_term;    /* told to anybody */
     uint64_t last_commit; /* in this incarnation */
+    uint64_t last_lead;   /* the term in which it led after the last event; 0: it did not */
     enum raft_role last_role;
     uint64_t last_role_term, last_role_end;
     bool is_cut_off;
