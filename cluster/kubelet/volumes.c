@@ -204,27 +204,47 @@ static enum object_state root_ca(struct kubelet *k, struct str namespace)
 
 /* ---- nfs ---- */
 
+static struct nfs_server *find_nfs(struct kubelet *k, struct value volume)
+{
+    struct str server = VALUE_STR(volume, nfs, server), path = VALUE_STR(volume, nfs, path);
+    for (size_t i = 0; i < k->nfs.count; i++) {
+        if (str_equal(str_from(k->nfs.items[i]->server), server) && str_equal(str_from(k->nfs.items[i]->path), path))
+            return k->nfs.items[i];
+    }
+    struct nfs_server *n = mem_new(struct nfs_server);
+    n->server = mem_copy_string(server);
+    n->path = mem_copy_string(path);
+    vec_push(&k->nfs, n);
+    return n;
+}
+
+/* Asks the servers of all nfs volumes; false while an answer is awaited. A host that no name is known for needs none. */
+static bool ask_nfs(struct pod_worker *w)
+{
+    struct kubelet *k = w->kubelet;
+    struct value volumes = VALUE_GET(worker_spec(w), volumes);
+    bool complete = true;
+    for (size_t i = 0; i < value_count(volumes); i++) {
+        struct value v = value_at(volumes, i);
+        host_id host = 0;
+        if (!value_is_present(VALUE_GET(v, nfs)) || !sim_find_host(k->step->sim, VALUE_STR(v, nfs, server), &host))
+            continue;
+        struct nfs_server *n = find_nfs(k, v);
+        if (!n->has_answered && n->stream == 0) {
+            n->stream = step_connect(k->step, nfs_address(k->step->sim, str_from(n->server)));
+            step_send(k->step, n->stream, &nfs_mount_new(str_from(n->path))->message);
+        }
+        complete = complete && n->has_answered;
+    }
+    return complete;
+}
+
 static enum mount_result mount_nfs(struct pod_worker *w, struct value volume, struct text *error)
 {
     struct kubelet *k = w->kubelet;
-    struct str server = VALUE_STR(volume, nfs, server), path = VALUE_STR(volume, nfs, path);
-    struct nfs_server *n = NULL;
+    struct nfs_server *n = find_nfs(k, volume);
     host_id host = 0;
-    for (size_t i = 0; i < k->nfs.count && !n; i++) {
-        if (str_equal(str_from(k->nfs.items[i]->server), server) && str_equal(str_from(k->nfs.items[i]->path), path))
-            n = k->nfs.items[i];
-    }
-    if (!n) {
-        n = mem_new(struct nfs_server);
-        n->server = mem_copy_string(server);
-        n->path = mem_copy_string(path);
-        vec_push(&k->nfs, n);
-    }
-    bool known = sim_find_host(k->step->sim, server, &host);
-    if (known && !n->has_answered && n->stream == 0) {
-        n->stream = step_connect(k->step, nfs_address(k->step->sim, server));
-        step_send(k->step, n->stream, &nfs_mount_new(path)->message);
-    }
+    bool known = sim_find_host(k->step->sim, str_from(n->server), &host);
     if (known && !n->has_answered)
         return MOUNT_PENDING;
     n->has_answered = false; /* an answer counts once */
@@ -232,12 +252,12 @@ static enum mount_result mount_nfs(struct pod_worker *w, struct value volume, st
         return MOUNT_OK;
     AUTO(text) struct text target = {0};
     volume_path(w, volume, &target);
-    text_printf(error, "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t nfs %.*s:%.*s %s\nOutput: mount.nfs: ", STR_ARG(server),
-                STR_ARG(path), text_c(&target));
+    text_printf(error, "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t nfs %s:%s %s\nOutput: mount.nfs: ",
+                n->server, n->path, text_c(&target));
     if (!known)
-        text_printf(error, "Failed to resolve server %.*s: Name or service not known\n", STR_ARG(server));
-    else if (str_starts_with(str_from(n->error), S("mounting")))
-        text_printf(error, "mounting %.*s:%.*s failed, reason given by server: No such file or directory\n", STR_ARG(server), STR_ARG(path));
+        text_printf(error, "Failed to resolve server %s: Name or service not known\n", n->server);
+    else if (str_equal(str_from(n->error), S("mounting")))
+        text_printf(error, "mounting %s:%s failed, reason given by server: No such file or directory\n", n->server, n->path);
     else
         text_printf(error, "%s\n", n->error);
     return MOUNT_FAILED;
@@ -356,6 +376,17 @@ static void waited_too_long(struct pod_worker *w, const struct text *unmounted)
                   text_c(unmounted));
 }
 
+/* One line: of mount's several, the last says why. */
+static void trace_failure(struct pod_worker *w, struct str name, struct str error)
+{
+    struct str why = str_trim(error);
+    for (size_t at = str_find(why, '\n'); at < why.size; at = str_find(why, '\n'))
+        why = str_slice(why, at + 1, why.size);
+    if (str_starts_with(why, S("Output: ")))
+        why = str_slice(why, 8, why.size);
+    kubelet_trace(w->kubelet, w, "cannot mount volume %.*s: %.*s", STR_ARG(name), STR_ARG(why));
+}
+
 bool volumes_mount(struct pod_worker *w)
 {
     struct kubelet *k = w->kubelet;
@@ -374,6 +405,8 @@ bool volumes_mount(struct pod_worker *w)
         worker_wake_at(w, w->mount_retry_at);
         return false;
     }
+    if (!ask_nfs(w))
+        return false; /* the answers wake this worker */
     bool failed = false, pending = false;
     AUTO(text) struct text unmounted = {0};
     for (size_t i = 0; i < value_count(volumes); i++) {
@@ -381,7 +414,7 @@ bool volumes_mount(struct pod_worker *w)
         AUTO(text) struct text error = {0};
         enum mount_result result = mount_one(w, v, &error);
         if (result == MOUNT_FAILED) {
-            kubelet_trace(k, w, "cannot mount volume %.*s: %s", STR_ARG(VALUE_STR(v, name)), text_c(&error));
+            trace_failure(w, VALUE_STR(v, name), text_str(&error));
             kubelet_event(k, w, "Warning", "FailedMount", "MountVolume.SetUp failed for volume \"%.*s\" : %s", STR_ARG(VALUE_STR(v, name)), text_c(&error));
         }
         failed = failed || result == MOUNT_FAILED;
