@@ -9,8 +9,8 @@
  * decimal. Two habits of the original are kept: a text that looks canonical is given back as it was
  * written ("+5", "05"), and a binary quantity is capped at 2^63-1 when read.
  *
- * DEVIATION: numbers of more than 99 digits are refused; the original holds any, at the cost of
- * unbounded memory.
+ * DEVIATION: numbers of more than 99 digits are refused, sums stop there; the original holds any,
+ * at the cost of unbounded memory.
  *
  * Source: kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ and
  * apimachinery/pkg/api/resource.
@@ -91,6 +91,7 @@ static uint32_t divide(struct number *n, uint32_t divisor)
     return (uint32_t)rest;
 }
 
+/* Stops at the largest number that can be read. */
 static void add_magnitude(struct number *a, const struct number *b)
 {
     uint32_t carry = 0;
@@ -99,6 +100,11 @@ static void add_magnitude(struct number *a, const struct number *b)
         carry = sum >= BASE;
         a->limbs[i] = carry ? sum - BASE : sum;
     }
+    if (a->limbs[LIMBS] == 0)
+        return;
+    a->limbs[LIMBS] = 0;
+    for (size_t i = 0; i < LIMBS; i++)
+        a->limbs[i] = BASE - 1;
 }
 
 /* a >= b */
