@@ -32,7 +32,7 @@ typedef void (*view_fn)(void *owner, const struct view_change *change);
 
 struct view *view_new(void);
 void view_free(struct view *v);
-/* Takes in one change; revisions must grow. Called by the observer of etcd. */
+/* Takes in one change; revisions grow, but for deletions of one write. Called by the observer of etcd. */
 void view_apply(struct view *v, const struct view_change *change);
 /* Listeners are called in the order of their registration. */
 void view_listen(struct view *v, view_fn changed, void *owner);

@@ -12,8 +12,8 @@
 
 struct progress {
     struct run *run;
-    size_t accounts; /* so many ServiceAccounts "default" must be there */
-    struct tally *account_tally, *settled, *all;
+    struct value namespaces; /* of the pods: keys of an object; each must have its ServiceAccount "default" */
+    struct tally *settled, *all;
     uint64_t actions;
 };
 
@@ -27,7 +27,8 @@ static void create(struct run *r, struct value own_object)
     user_post(r->sim, r->user, a);
 }
 
-static size_t create_namespaces(struct run *r, const struct documents *pods)
+/* Returns the names as keys of an object, owned. */
+static struct value create_namespaces(struct run *r, const struct documents *pods)
 {
     struct value seen = value_object();
     for (size_t i = 0; i < pods->count; i++) {
@@ -37,15 +38,18 @@ static size_t create_namespaces(struct run *r, const struct documents *pods)
         seen = value_set_key(seen, value_str(name), value_bool(true));
         create(r, value_pack("{apiVersion: v1, kind: Namespace, metadata: {name: %v}}", value_keep(name)));
     }
-    size_t count = value_count(seen);
-    value_drop(seen);
-    return count;
+    return seen;
 }
 
 static bool have_accounts(void *owner)
 {
     const struct progress *p = owner;
-    return tally_count(p->account_tally) >= p->accounts;
+    const struct resource *accounts = resource_get(RESOURCE_serviceaccounts);
+    for (size_t i = 0; i < value_count(p->namespaces); i++) {
+        if (!value_is_present(view_get_named(p->run->view, accounts, value_key_at(p->namespaces, i), S("default"))))
+            return false;
+    }
+    return true;
 }
 
 static bool has_settled(void *owner)
@@ -69,11 +73,9 @@ static struct tally *pods_where(struct run *r, struct str expression)
 enum outcome run_load(struct run *r, const struct documents *pods)
 {
     struct progress p = {.run = r};
-    struct matcher accounts = {.resource = resource_get(RESOURCE_serviceaccounts), .name = value_string(S("default"))};
     struct instant deadline = instant_add(sim_now(r->sim), duration_s(LOAD_SECONDS_MAX));
     run_bring_up(r);
-    p.account_tally = tally_new(r->view, &accounts);
-    p.accounts = 1 + create_namespaces(r, pods);
+    p.namespaces = create_namespaces(r, pods);
     if (!run_until(r, have_accounts, &p, deadline))
         run_fail(r, "the namespaces did not get their ServiceAccounts");
     p.all = pods_where(r, S(""));
@@ -90,7 +92,7 @@ enum outcome run_load(struct run *r, const struct documents *pods)
         run_fail(r, "%" PRIu64 " of %" PRIu64 " writes were refused", refused, p.actions);
     if (!r->is_stopped)
         run_finish(r);
-    tally_free(p.account_tally);
+    value_drop(p.namespaces);
     tally_free(p.settled);
     tally_free(p.all);
     return r->outcome;
