@@ -127,7 +127,11 @@ static void check_definitions(struct pod_worker *w)
 
 void worker_update(struct pod_worker *w, struct value pod)
 {
+    if (object_version(pod) <= object_version(w->pod) && w->calls == 0 && !w->status_dirty)
+        return; /* the echo of our own write */
     bool was_deleting = object_is_deleting(w->pod);
+    /* Somebody else wrote the status (the node controller, while this node was cut off): ours is the truth. */
+    bool status_same = value_is_same(VALUE_GET(w->pod, status), VALUE_GET(pod, status));
     bool spec_same = value_is_same(VALUE_GET(w->pod, spec), VALUE_GET(pod, spec));
     int64_t old_grace = VALUE_INT(w->pod, -1, metadata, deletionGracePeriodSeconds);
     adopt_object(w, pod);
@@ -136,7 +140,7 @@ void worker_update(struct pod_worker *w, struct value pod)
     bool shorter = was_deleting && VALUE_INT(w->pod, -1, metadata, deletionGracePeriodSeconds) < old_grace;
     if (shorter && w->stage == WORKER_TERMINATING)
         worker_kill(w, VALUE_INT(w->pod, 0, metadata, deletionGracePeriodSeconds));
-    if (!spec_same || object_is_deleting(w->pod) != was_deleting || w->status_dirty || w->stage != WORKER_SYNCING)
+    if (!spec_same || !status_same || object_is_deleting(w->pod) != was_deleting || w->status_dirty || w->stage != WORKER_SYNCING)
         worker_sync(w);
 }
 

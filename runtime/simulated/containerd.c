@@ -1068,6 +1068,22 @@ static void handle_fault(struct runtime_node *n, const struct runtime_fault *f)
 
 /* ---- the process ---- */
 
+/* host-local IPAM keeps the last address it gave on the disk and goes on behind it after a reboot, so that a pod of
+ * before and a pod of after do not share one.
+ * DEVIATION: only the number of boots is kept, and each boot begins elsewhere in the range: no write per pod. */
+static void count_boot(struct runtime_node *n)
+{
+    file_id file = step_file(n->step, S("containerd/boots"));
+    size_t boots = step_file_count(n->step, file);
+    struct image_record *r = mem_new(struct image_record);
+    message_init(&r->message, &image_record_message, 64);
+    r->reference = mem_copy_string(S("boot"));
+    step_file_append(n->step, file, &r->message, 0);
+    step_file_sync(n->step, file, 0);
+    if (n->cidr_size > 4)
+        n->cidr_next = 2 + (uint32_t)(boots * 127 % (n->cidr_size - 3));
+}
+
 static void *start(struct step *step, const void *config)
 {
     struct runtime_node *n = mem_new(struct runtime_node);
@@ -1082,6 +1098,7 @@ static void *start(struct step *step, const void *config)
     images_read(n);
     if (n->config->pod_cidr)
         set_cidr(n, str_from(n->config->pod_cidr));
+    count_boot(n);
     step_listen(step, n->socket);
     step_listen(step, n->pods);
     return n;
