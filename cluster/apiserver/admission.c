@@ -3,8 +3,8 @@
  * The admission chain (admission.h). The order of the table is that of kube-apiserver's plugins.
  *
  * A namespace that is not in the cache may have been created a moment ago: etcd is asked before the
- * create is refused, as NamespaceLifecycle does with its live look-up. Everything else is decided
- * from the caches at once.
+ * create is refused, as NamespaceLifecycle does with its live look-up; likewise the service
+ * account of a new pod. Everything else is decided from the caches at once.
  *
  * ResourceQuota, the last of the chain, writes (its compare-and-swap on the quota) and has a file
  * of its own, quota.c. PodTopologyLabels acts where a pod is bound (registry_pod.c).
@@ -34,6 +34,7 @@ static const struct admission_plugin *const chain[] = {
     &admission_pvc_resize,
     &admission_runtime_class,
     &admission_default_ingress_class,
+    &admission_pod_topology_labels,
 };
 
 static struct admission admission_of(struct call *c, struct step *step,
@@ -48,6 +49,7 @@ static struct admission admission_of(struct call *c, struct step *step,
                           .subresource = c->request->subresource,
                           .user = c->user,
                           .old = c->existing ? c->existing->value : VALUE_ABSENT,
+                          .account = c->looked_up ? c->looked_up->value : VALUE_ABSENT,
                           .warnings = &c->warnings};
     if (c->key) {
         a.namespace = c->key->namespace;
@@ -81,6 +83,32 @@ static void run_mutating(struct call *c, struct step *step)
         c->admitted(c, step);
 }
 
+static void account_looked_up(struct call *c, struct step *step, const struct etcd_response *r)
+{
+    if (call_etcd_failed(c, step, r))
+        return;
+    if (r->count > 0)
+        c->looked_up = etcd_kv_ref(r->kvs[0]);
+    run_mutating(c, step);
+}
+
+/* The cache may not have heard of an account that was made a moment ago. */
+static void look_up_account(struct call *c, struct step *step)
+{
+    struct str namespace = VALUE_STR(c->object, metadata, namespace);
+    struct str asked = VALUE_STR(c->object, spec, serviceAccountName);
+    struct str name = asked.size > 0 ? asked : S("default");
+    if (c->operation != ADMIT_CREATE || c->resource != resource_get(RESOURCE_pods) ||
+        value_is_present(
+            watch_cache_find(c->server, RESOURCE_serviceaccounts, namespace, name))) {
+        run_mutating(c, step);
+        return;
+    }
+    struct etcd_request *r = etcd_request_new(ETCD_RANGE);
+    r->key = object_key_of(resource_get(RESOURCE_serviceaccounts), namespace, name);
+    call_etcd(c, step, r, account_looked_up);
+}
+
 static void namespace_looked_up(struct call *c, struct step *step, const struct etcd_response *r)
 {
     if (call_etcd_failed(c, step, r))
@@ -91,7 +119,7 @@ static void namespace_looked_up(struct call *c, struct step *step, const struct 
                                      VALUE_STR(c->object, metadata, namespace)));
         return;
     }
-    run_mutating(c, step);
+    look_up_account(c, step);
 }
 
 void admission_start(struct call *c, struct step *step, enum admission_operation operation,
@@ -108,7 +136,7 @@ void admission_start(struct call *c, struct step *step, enum admission_operation
             return;
         }
     }
-    run_mutating(c, step);
+    look_up_account(c, step);
 }
 
 struct value admission_validate(struct call *c, struct step *step,

@@ -23,6 +23,7 @@ struct admission {
     struct str namespace, name;      /* name is empty while it is not given */
     struct value object;             /* of a create or update; owned while mutating, borrowed while validating */
     struct value old;                /* of an update; borrowed */
+    struct value account;            /* the service account of a new pod when the cache lacks it; borrowed */
     struct value status;             /* the refusal; owned */
     struct value *warnings;
 };
@@ -46,7 +47,8 @@ void admission_refuse(struct admission *a, struct str why); /* 403 in Kubernetes
 extern const struct admission_plugin admission_namespace_lifecycle, admission_limit_ranger, admission_service_account,
     admission_node_restriction, admission_taint_nodes_by_condition, admission_pod_security, admission_priority,
     admission_default_toleration_seconds, admission_default_storage_class, admission_pvc_protection, admission_pv_protection,
-    admission_pvc_resize, admission_runtime_class, admission_default_ingress_class;
+    admission_pvc_resize, admission_runtime_class, admission_default_ingress_class,
+    admission_pod_topology_labels;
 
 /* PodTopologyLabels: the topology labels of the node on a pod that is bound to it. Consumes the pod. */
 struct value pod_topology_labels(struct value own_pod, struct value node);

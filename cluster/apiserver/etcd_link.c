@@ -20,6 +20,7 @@
 
 #define SLOT_BITS 24
 #define CONNECT_DELAY_FIRST_MS 1000
+#define KEEP_ALIVE_S 40 /* keep-alive after 30 s, answered within 10 s */
 #define CONNECT_DELAY_MAX_MS 3000
 
 static void connect_to(struct apiserver *s, struct step *step, size_t member);
@@ -156,6 +157,7 @@ static void connect_to(struct apiserver *s, struct step *step, size_t member)
     l->member = member;
     l->is_connected = false;
     l->stream = step_connect(step, s->flags.etcd[member]);
+    step_stream_silence(step, l->stream, duration_s(KEEP_ALIVE_S));
     for (size_t i = 0; i < l->operations.count; i++) {
         struct etcd_operation *o = &l->operations.items[i];
         if (o->id != 0) {

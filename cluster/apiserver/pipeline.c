@@ -331,6 +331,7 @@ void call_release(struct call *c)
     value_drop(c->object);
     value_drop(c->warnings);
     etcd_kv_unref(c->existing);
+    etcd_kv_unref(c->looked_up);
     mem_free(c);
 }
 

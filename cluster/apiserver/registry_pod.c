@@ -20,28 +20,6 @@
 #define DISRUPTED_PODS_MAX 2000
 #define STILL_PROCESSING_RETRY_S 10
 
-static const char *const topology_labels[] = {"topology.kubernetes.io/zone",
-                                              "topology.kubernetes.io/region"};
-
-struct value pod_topology_labels(struct value own_pod, struct value node)
-{
-    struct value labels = value_keep(object_labels(own_pod));
-    bool has_changed = false;
-    for (size_t i = 0; i < ARRAY_COUNT(topology_labels); i++) {
-        struct str key = str_from(topology_labels[i]);
-        struct value of_node = object_label(node, key);
-        if (!value_is_present(of_node) || value_equal(value_get_key(labels, key), of_node))
-            continue;
-        labels = value_set_key(value_is_present(labels) ? labels : value_object(), key,
-                               value_keep(of_node));
-        has_changed = true;
-    }
-    if (has_changed)
-        return VALUE_SET(own_pod, value_canonical(labels), metadata, labels);
-    value_drop(labels);
-    return own_pod;
-}
-
 /* A condition put in the place of the one of its type, or at the end. */
 static struct value condition_put(struct value own_pod, struct value own_condition)
 {

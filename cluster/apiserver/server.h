@@ -86,6 +86,7 @@ struct call {
     struct value warnings;           /* array; absent: none */
     const struct etcd_kv *existing;  /* what the write starts from; NULL: nothing there */
     bool existing_is_current;        /* read from etcd, not from the cache */
+    const struct etcd_kv *looked_up; /* by admission: the service account of a new pod */
     int tries;
     int64_t lease;                   /* of the write */
 

@@ -110,6 +110,8 @@ static void mutate(struct admission *a)
     struct str name = VALUE_STR(a->object, spec, serviceAccountName);
     struct value account =
         watch_cache_find(a->server, RESOURCE_serviceaccounts, a->namespace, name);
+    if (!value_is_present(account))
+        account = a->account;
     if (!value_is_present(account)) {
         AUTO(text) struct text why = {0};
         text_printf(&why,

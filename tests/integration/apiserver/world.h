@@ -89,7 +89,7 @@ static void world_run(struct world *w, int64_t ms)
     sim_run_until(w->sim, instant_add(sim_now(w->sim), duration_ms(ms)));
 }
 
-static const struct apiserver *world_server(struct world *w, size_t i)
+UNUSED static const struct apiserver *world_server(struct world *w, size_t i)
 {
     return sim_process_state(w->sim, w->server_process[i]);
 }
@@ -169,7 +169,7 @@ static struct value parse(const char *json)
 }
 
 /* Sends without waiting; the id says which answer is its own. */
-static uint64_t send_to(struct world *w, size_t server, struct request *own_request)
+UNUSED static uint64_t send_to(struct world *w, size_t server, struct request *own_request)
 {
     const struct credential *who = w->who ? w->who : w->admin;
     own_request->id = ++w->next_id;
@@ -179,7 +179,7 @@ static uint64_t send_to(struct world *w, size_t server, struct request *own_requ
     return w->next_id;
 }
 
-static const struct response *answer_to(struct world *w, size_t server, uint64_t id)
+UNUSED static const struct response *answer_to(struct world *w, size_t server, uint64_t id)
 {
     struct client_state *c = world_client(w, server);
     for (size_t i = 0; c && i < c->responses.count; i++)
@@ -198,12 +198,12 @@ static const struct response *ask_server(struct world *w, size_t server, struct 
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     return r;
 }
-static const struct response *ask(struct world *w, struct request *own_request)
+UNUSED static const struct response *ask(struct world *w, struct request *own_request)
 {
     return ask_server(w, 0, own_request);
 }
 
-static struct request *create_of(enum resource_known resource, const char *namespace, const char *json)
+UNUSED static struct request *create_of(enum resource_known resource, const char *namespace, const char *json)
 {
     struct request *r = request_new(VERB_CREATE, resource_get(resource));
     r->body = parse(json);
@@ -211,20 +211,20 @@ static struct request *create_of(enum resource_known resource, const char *names
         r->namespace = value_string(str_from(namespace));
     return r;
 }
-static struct request *on_key(enum verb verb, enum resource_known resource, const char *namespace, const char *name)
+UNUSED static struct request *on_key(enum verb verb, enum resource_known resource, const char *namespace, const char *name)
 {
     const struct object_key *k = object_key_of(resource_get(resource), str_from(namespace), str_from(name));
     struct request *r = request_for_key(verb, k);
     object_key_unref(k);
     return r;
 }
-static struct request *update_of(enum resource_known resource, const char *namespace, const char *name, struct value own_body)
+UNUSED static struct request *update_of(enum resource_known resource, const char *namespace, const char *name, struct value own_body)
 {
     struct request *r = on_key(VERB_UPDATE, resource, namespace, name);
     r->body = own_body;
     return r;
 }
-static struct request *patch_of(enum resource_known resource, const char *namespace, const char *name, const char *json)
+UNUSED static struct request *patch_of(enum resource_known resource, const char *namespace, const char *name, const char *json)
 {
     struct request *r = on_key(VERB_PATCH, resource, namespace, name);
     r->patch_type = PATCH_MERGE;
@@ -232,7 +232,7 @@ static struct request *patch_of(enum resource_known resource, const char *namesp
     return r;
 }
 
-static void expect_refusal(const struct response *r, int code, const char *reason, const char *message)
+UNUSED static void expect_refusal(const struct response *r, int code, const char *reason, const char *message)
 {
     CU_ASSERT_EQUAL(r->code, code);
     struct str m = response_message_text(r), why = response_reason(r);
@@ -242,7 +242,7 @@ static void expect_refusal(const struct response *r, int code, const char *reaso
     }
 }
 
-static void expect_ok(const struct response *r, int code)
+UNUSED static void expect_ok(const struct response *r, int code)
 {
     CU_ASSERT_EQUAL(r->code, code);
     if (r->code != code) {
