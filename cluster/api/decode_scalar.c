@@ -106,8 +106,31 @@ void go_type_text(const struct field_schema *f, struct text *out)
         text_add(out, str_from(names[f->kind]));
 }
 
+/* True for what is plainly canonical already, which most quantities are: a whole number that its suffix's next
+ * step does not divide. */
+static bool is_plainly_canonical(struct str s)
+{
+    size_t digits = 0;
+    int64_t n = 0;
+    while (digits < s.size && digits < 15 && s.bytes[digits] >= '0' && s.bytes[digits] <= '9')
+        n = n * 10 + (s.bytes[digits++] - '0');
+    if (digits == 0 || s.bytes[0] == '0')
+        return s.size == 1 && digits == 1;
+    size_t rest = s.size - digits;
+    if (rest == 0 || (rest == 1 && s.bytes[digits] == 'm'))
+        return n % 1000 != 0;
+    if (digits > 6) /* may be beyond what a quantity holds */
+        return false;
+    if (rest == 1)
+        return strchr("kMGT", s.bytes[digits]) != NULL && n % 1000 != 0;
+    return rest == 2 && s.bytes[digits + 1] == 'i' && strchr("KMGT", s.bytes[digits]) != NULL &&
+           n % 1024 != 0;
+}
+
 static struct value decode_quantity(struct value v, struct text *error)
 {
+    if (is_plainly_canonical(value_str(v)))
+        return value_keep(v);
     AUTO(text) struct text written = {0}, canonical = {0};
     enum value_kind kind = value_kind(v);
     if (kind == VALUE_STRING)

@@ -127,6 +127,13 @@ struct value podspec_container_request(struct value spec, struct str name)
 
 /* ---- quality of service ---- */
 
+/* Quantities are canonical text: zero is "0". */
+static bool is_positive(struct value quantity)
+{
+    struct str s = value_str(quantity);
+    return s.size > 0 ? s.bytes[0] != '-' && !str_equal(s, S("0")) : quantity_value(quantity) > 0;
+}
+
 /* Adds one set of resources: whether it states any cpu or memory, and whether both are limited and requested alike. */
 static void look_at(struct value resources, bool *any, bool *guaranteed)
 {
@@ -135,10 +142,11 @@ static void look_at(struct value resources, bool *any, bool *guaranteed)
         struct str name = names[k];
         struct value request = value_get_key(VALUE_GET(resources, requests), name);
         struct value limit = value_get_key(VALUE_GET(resources, limits), name);
-        bool has_request = quantity_compare(request, VALUE_ABSENT) > 0;
-        bool has_limit = quantity_compare(limit, VALUE_ABSENT) > 0;
+        bool has_request = is_positive(request);
+        bool has_limit = is_positive(limit);
         *any |= has_request || has_limit;
-        *guaranteed &= has_limit && (!has_request || quantity_compare(request, limit) == 0);
+        *guaranteed &= has_limit && (!has_request || value_equal(request, limit) ||
+                                     quantity_compare(request, limit) == 0);
     }
 }
 

@@ -22,7 +22,8 @@ static bool has_status(const struct resource *r)
 static struct value pod_status(struct value pod)
 {
     struct value spec = value_get(pod, ATOM_spec);
-    struct value s = value_pack("{phase: Pending, qosClass: %S}", podspec_qos_class(spec));
+    struct value s = value_set(value_object(), ATOM_phase, value_string(S("Pending")));
+    s = value_set(s, ATOM_qosClass, value_string(podspec_qos_class(spec)));
     if (value_count(value_get(spec, ATOM_schedulingGates)) > 0)
         s = value_set(s, ATOM_conditions,
                       value_pack("[{type: PodScheduled, status: \"False\", reason: SchedulingGated, message: "

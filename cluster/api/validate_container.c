@@ -312,20 +312,27 @@ static bool is_extended_resource(struct str name)
            (str_find(name, '/') < name.size && !str_contains(name, S("kubernetes.io/")));
 }
 
-static void check_resource(struct str name, struct value quantity, path_t path, errors_t *errors)
+static void check_resource_name(struct str name, path_t path, errors_t *errors)
 {
+    if (is_standard_container_resource(name))
+        return;
     AUTO(value) struct value text = value_string(name);
     const char *why = name_qualified(name);
-    if (why != NULL)
+    if (why != NULL) {
         field_error_at(errors, FIELD_INVALID, path, text, "%s", why);
-    else if (str_find(name, '/') == name.size && !is_standard_container_resource(name)) {
+    } else if (str_find(name, '/') == name.size) {
         if (!is_standard_resource(name))
             field_error_at(errors, FIELD_INVALID, path, text,
                            "must be a standard resource type or fully qualified");
         field_error_at(errors, FIELD_INVALID, path, text,
                        "must be a standard resource for containers");
     }
-    if (quantity_compare(quantity, VALUE_ABSENT) < 0)
+}
+
+static void check_resource(struct str name, struct value quantity, path_t path, errors_t *errors)
+{
+    check_resource_name(name, path, errors);
+    if (str_starts_with(value_str(quantity), S("-"))) /* canonical text: no need to count */
         field_error_at(errors, FIELD_INVALID, path, quantity, "must be greater than or equal to 0");
     if (is_extended_resource(name) && quantity_milli(quantity) % 1000 != 0)
         field_error_at(errors, FIELD_INVALID, path, quantity, "must be an integer");
@@ -351,7 +358,7 @@ void validate_resources(struct value resources, path_t path, errors_t *errors)
                                "Limit must be set for non overcommitable resources");
             continue;
         }
-        int order = quantity_compare(quantity, limit);
+        int order = value_equal(quantity, limit) ? 0 : quantity_compare(quantity, limit);
         if (order != 0 && is_extended_resource(name))
             field_error_at(errors, FIELD_INVALID, &request_path, quantity,
                            "must be equal to %.*s limit of %.*s", STR_ARG(name),
