@@ -2,7 +2,7 @@
  *
  * YAML text to values and back, as kubectl does it (sigs.k8s.io/yaml: YAML 1.1, then JSON): yes,
  * no, on, off are booleans, 0777 and 0x1f are numbers, timestamps stay texts, 1e3 is the integer
- * 1000. Writing is kubectl's -o yaml: block style, keys sorted by their bytes.
+ * 1000. Writing is kubectl's -o yaml: block style, keys in go-yaml's order (a2 before a10).
  *
  *     struct yaml_stream s = {0};
  *     if (yaml_parse(text, NULL, &s, &message) != ERR_OK)

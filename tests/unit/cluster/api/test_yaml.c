@@ -203,6 +203,20 @@ static void test_writing(void)
     value_drop(again);
 }
 
+/* Keys stand in go-yaml's order: numbers by value, letters last. */
+static void test_key_order(void)
+{
+    AUTO(value) struct value v = value_object();
+    static const char *const keys[] = {"a10", "a2",  "a",   "A",   "a.b",
+                                       "aB",  "a_b", "a1b", "a01", "b"};
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
+        v = value_set_key(v, str_from(keys[i]), value_integer(1));
+    AUTO(text) struct text t = {0};
+    yaml_write(v, &t);
+    CU_ASSERT(strcmp(text_c(&t), "A: 1\na: 1\na.b: 1\na_b: 1\na1b: 1\na01: 1\na2: 1\na10: 1\n"
+                                 "aB: 1\nb: 1\n") == 0);
+}
+
 static CU_TestInfo tests[] = {
     {"reading", test_reading},
     {"streams and places", test_streams_and_places},
@@ -210,6 +224,7 @@ static CU_TestInfo tests[] = {
     {"limits", test_limits},
     {"duplicate keys", test_duplicates},
     {"writing", test_writing},
+    {"order of keys", test_key_order},
     CU_TEST_INFO_NULL,
 };
 
