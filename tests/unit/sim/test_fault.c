@@ -57,6 +57,20 @@ static void do_connect(struct puppet *p, struct step *step, uint64_t which)
     p->stream = step_connect(step, sim_address(step->sim, str_from(configs[which].listens)));
 }
 
+static void do_listen_twice(struct puppet *p, struct step *step, uint64_t unused)
+{
+    (void)p;
+    (void)unused;
+    step_listen(step, sim_address(step->sim, S("a:3")));
+    step_listen(step, sim_address(step->sim, S("a:3"))); /* again: nothing */
+    step_listen(step, sim_address(step->sim, S("a:4")));
+}
+
+static void do_connect_text(struct puppet *p, struct step *step, uint64_t port)
+{
+    p->stream = step_connect(step, sim_address(step->sim, port == 3 ? S("a:3") : S("a:4")));
+}
+
 static void do_send(struct puppet *p, struct step *step, uint64_t number)
 {
     step_send(step, p->stream, numbered(number));
@@ -157,6 +171,25 @@ static void test_all_processes_of_a_host(void)
     CU_ASSERT(sim_process_is_running(w.sim, third));
     CU_ASSERT_FALSE(sim_process_is_running(w.sim, w.servers[0]));
     CU_ASSERT_FALSE(sim_process_is_running(w.sim, w.servers[1]));
+    world_release(&w);
+}
+
+static void test_all_addresses_of_a_process(void)
+{
+    struct world w;
+    world_init(&w);
+    order(w.sim, w.servers[0], do_listen_twice, 0);
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t port = 3; port <= 4; port++) {
+            order(w.sim, w.client, do_connect_text, port);
+            run_for(w.sim, duration_ms(10));
+            const struct noted *n = last_note(puppet_of(w.sim, w.client));
+            CU_ASSERT_EQUAL(n->kind, round ? INPUT_CLOSED : INPUT_CONNECTED);
+            CU_ASSERT(!round || n->reason == CLOSE_REFUSED);
+        }
+        sim_process_stop(w.sim, w.servers[0], (struct duration){0});
+        run_for(w.sim, duration_ms(10));
+    }
     world_release(&w);
 }
 
@@ -269,6 +302,7 @@ int main(void)
     static CU_TestInfo tests[] = {
         {"journal", test_journal},
         {"all processes of a host", test_all_processes_of_a_host},
+        {"all addresses of a process", test_all_addresses_of_a_process},
         {"a reboot cut short", test_reboot_cut_short},
         {"a late packet is answered", test_late_packet_is_answered},
         {"reset with one peer", test_reset_with_one_peer},

@@ -173,6 +173,33 @@ static void test_loss_beyond_endurance(void)
     sim_free(n.sim);
 }
 
+static void test_loss_is_a_multiple_of_timeouts(void)
+{
+    /* 200 ms, then twice that, and so on: with half of the packets lost, each number of losses
+     * occurs. */
+    struct net n;
+    net_init(&n);
+    order(n.sim, n.processes[A], do_connect, B);
+    run_for(n.sim, duration_s(1));
+    sim_network_rule_add(n.sim, &(struct network_rule){.loss_percent = 50});
+    size_t seen[4] = {0};
+    for (uint64_t i = 0; i < 100; i++) {
+        struct instant sent = sim_now(n.sim);
+        order(n.sim, n.processes[A], do_send, i);
+        run_for(n.sim, duration_s(2000));
+        const struct puppet *b = puppet_of(n.sim, n.processes[B]);
+        const struct noted *last = &b->notes.items[b->notes.count - 1];
+        CU_ASSERT_EQUAL_FATAL(last->kind, INPUT_MESSAGE);
+        int64_t timeouts = (instant_since(last->at, sent).ns - 500000) / 200000000;
+        CU_ASSERT_EQUAL(instant_since(last->at, sent).ns, timeouts * 200000000 + 500000);
+        CU_ASSERT_EQUAL(timeouts & (timeouts + 1), 0); /* 0, 1, 3, 7, ... */
+        if (timeouts <= 7)
+            seen[timeouts == 7 ? 3 : timeouts == 3 ? 2 : timeouts]++;
+    }
+    CU_ASSERT(seen[0] > 35 && seen[1] > 15 && seen[2] > 5 && seen[3] > 0);
+    sim_free(n.sim);
+}
+
 static void test_silence_limits_of_each_end(void)
 {
     /* Goal: each end has its own limit; changing one while it endures begins anew. */
@@ -269,6 +296,7 @@ int main(void)
         {"bridge", test_bridge},
         {"loopback", test_loopback_is_fast},
         {"loss beyond endurance", test_loss_beyond_endurance},
+        {"loss is a multiple of time-outs", test_loss_is_a_multiple_of_timeouts},
         {"silence limits of each end", test_silence_limits_of_each_end},
         {"a one-way cut ends both", test_one_way_cut_ends_both},
         {"message faults", test_message_faults},

@@ -79,6 +79,21 @@ static void test_terminate_and_grace(void)
     sim_free(sim);
 }
 
+static void test_grace_of_the_dead(void)
+{
+    /* The end of a grace must not reach the next incarnation. */
+    process_id p;
+    struct sim *sim = one_process(&options, RESTART_ALWAYS, &p);
+    run_for(sim, duration_s(1));
+    sim_process_terminate(sim, p, duration_s(5));
+    run_for(sim, duration_s(1));
+    sim_process_kill(sim, p);
+    run_for(sim, duration_s(10));
+    CU_ASSERT_EQUAL(sim_process_incarnation(sim, p), 2);
+    CU_ASSERT(sim_process_is_running(sim, p));
+    sim_free(sim);
+}
+
 static void test_start_waits_for_a_paused_host(void)
 {
     process_id p;
@@ -356,6 +371,7 @@ int main(void)
     static CU_TestInfo tests[] = {
         {"supervision", test_supervision},
         {"terminate and grace", test_terminate_and_grace},
+        {"grace of the dead", test_grace_of_the_dead},
         {"a start waits for a paused host", test_start_waits_for_a_paused_host},
         {"timers", test_timers},
         {"parked inputs keep their order", test_parked_order},

@@ -133,6 +133,36 @@ static void test_map_in_order_and_backwards(void)
     }
 }
 
+static void test_map_random_in_directed_out(void)
+{
+    /* Goal: inner nodes of all degrees of fullness even out with a fuller neighbour on either side.
+     */
+    enum { KEYS = 60000 };
+    struct item *items = mem_array(struct item, KEYS);
+    for (int direction = 0; direction < 2; direction++) {
+        struct map m = {.compare = by_key};
+        struct random_stream r = random_stream((uint64_t)direction, 8, 0, 0);
+        for (size_t i = 0; i < KEYS; i++) { /* a random permutation */
+            items[i].key = i;
+            size_t other = (size_t)random_below(&r, i + 1);
+            items[i].key = items[other].key;
+            items[other].key = i;
+        }
+        for (size_t i = 0; i < KEYS; i++)
+            CU_ASSERT_PTR_NULL(map_put(&m, &items[i]));
+        for (size_t i = 0; i < KEYS; i++) {
+            size_t key = direction ? KEYS - 1 - i : i;
+            struct item *removed = map_remove(&m, &(struct item){key});
+            CU_ASSERT(removed && removed->key == key);
+            size_t there = (size_t)random_below(&r, KEYS);
+            bool is_held = direction ? there < key : there > key;
+            CU_ASSERT_EQUAL(map_get(&m, &(struct item){there}) != NULL, is_held);
+        }
+        CU_ASSERT_EQUAL(m.count, 0);
+    }
+    mem_free(items);
+}
+
 static void test_map_empty(void)
 {
     struct map m = {.compare = by_key};
@@ -189,6 +219,7 @@ int main(void)
     static CU_TestInfo tests[] = {
         {"map against a sorted array", test_map_against_sorted_array},
         {"map in order and backwards", test_map_in_order_and_backwards},
+        {"map at random in, in order out", test_map_random_in_directed_out},
         {"empty map", test_map_empty},
         {"index against an array", test_index_against_array},
         CU_TEST_INFO_NULL,
