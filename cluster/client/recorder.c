@@ -453,7 +453,8 @@ static void record_v1(struct recorder *r, struct step *step, struct value regard
                       const char *reason, const char *action, struct str note)
 {
     struct value involved = reference_to(regarding, S(""));
-    uint64_t key = value_hash(VALUE_REMOVE(value_keep(involved), resourceVersion));
+    AUTO(value) struct value identity = VALUE_REMOVE(value_keep(involved), resourceVersion);
+    uint64_t key = value_hash(identity);
     key = hash_pair(key, hash_bytes(str_from(type)));
     key = hash_pair(key, hash_bytes(str_from(reason)));
     key = hash_pair(key, hash_bytes(str_from(action)));

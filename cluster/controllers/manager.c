@@ -32,6 +32,7 @@ static const struct {
     {&endpointslice_controller, WORKERS(concurrent_service_endpoint_syncs)},
     {&replicationcontroller_controller, WORKERS(concurrent_rc_syncs)},
     {&replicaset_controller, WORKERS(concurrent_replicaset_syncs)},
+    {&job_controller, WORKERS(concurrent_job_syncs)},
     {&deployment_controller, WORKERS(concurrent_deployment_syncs)},
     {&node_lifecycle_controller, WORKERS_AS_DECLARED},
     {&taint_eviction_controller, WORKERS_AS_DECLARED},
