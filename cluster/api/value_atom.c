@@ -52,7 +52,8 @@ static uint32_t *table_slot(struct str s, uint32_t hash)
         if (*slot == ATOM_NONE)
             return slot;
         const struct atom_entry *e = &value_heap.atoms.items[*slot];
-        if (e->hash == hash && e->size == s.size && memcmp(e->text, s.bytes, s.size) == 0)
+        if (e->hash == hash && e->size == s.size &&
+            (s.size == 0 || memcmp(e->text, s.bytes, s.size) == 0))
             return slot;
     }
 }
