@@ -339,6 +339,12 @@ static enum err load_manifests(struct scenario *s, struct value v, struct text *
     return e;
 }
 
+enum err scenario_add_files(struct scenario *s, struct value operation, struct errmsg *message)
+{
+    AUTO(text) struct text path = {0};
+    return load_manifests(s, operation, &path, message);
+}
+
 const struct manifest *scenario_manifest(const struct scenario *s, struct str file)
 {
     for (size_t i = 0; i < s->manifest_count; i++) {

@@ -39,6 +39,9 @@ struct scenario *scenario_parse(struct str file, struct str text, struct errmsg 
 void scenario_free(struct scenario *s);
 const struct manifest *scenario_manifest(const struct scenario *s, struct str file); /* never NULL for a file it names */
 
+/* Reads the files that an operation names, for those that are not in the scenario's own text. */
+enum err scenario_add_files(struct scenario *s, struct value operation, struct errmsg *message) MUST_CHECK;
+
 /* Makes the cluster of the scenario: nodes dealt out, manifests read, flags checked. */
 struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct errmsg *message);
 
