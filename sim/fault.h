@@ -7,7 +7,7 @@
  * at once while a host's death is silence; what was not synced is lost with the power, not with the
  * process.
  *
- *     host_id minority[] = {etcd_1};
+ *     host_id minority[] = {first_member};
  *     struct network_rule cut = {.from = {.hosts = minority, .host_count = 1},
  *                                .both_ways = true,
  *                                .is_cut = true};

@@ -112,7 +112,7 @@ struct input {
 
 struct step;
 struct process_type {
-    const char *kind; /* stable word for traces: "etcd" */
+    const char *kind; /* stable word for traces: "store" */
     /* Begins an incarnation: builds the volatile state from the configuration and the disk. */
     void *(*start)(struct step *step, const void *config);
     void (*input)(void *state, struct step *step, const struct input *input);

@@ -3,7 +3,7 @@
  * Hashes and random numbers: pure functions, the same on every machine.
  *
  * Random numbers come from keyed counter streams: a stream is a key and a counter, so a new
- * consumer never shifts another's draws (simulation.md 4.3). `random_at` has no state at all.
+ * consumer never shifts another's draws (docs/engine.md). `random_at` has no state at all.
  *
  *     struct random_stream r = random_stream(seed, component, incarnation, PURPOSE_BACKOFF);
  *     uint64_t n = random_below(&r, 6);

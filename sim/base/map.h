@@ -8,10 +8,11 @@
  * comparator is empty and valid; a map of a few items is one small allocation.
  *
  *     static int by_name(const void *probe, const void *item);
- *     struct map pods = {.compare = by_name};
- *     map_put(&pods, pod);                     replaces an equal item, returns the replaced one or
- * NULL for (struct map_cursor c = map_first(&pods); c.item; map_next(&c)) use(c.item); struct pod
- * *p = map_get(&pods, &probe);
+ *     struct map names = {.compare = by_name};
+ *     map_put(&names, entry);                replaces an equal item, returns that or NULL
+ *     for (struct map_cursor c = map_first(&names); c.item; map_next(&c))
+ *         use(c.item);
+ *     struct entry *e = map_get(&names, &probe);
  */
 #ifndef SIM_BASE_MAP_H
 #define SIM_BASE_MAP_H

@@ -2,7 +2,7 @@
  *
  * A stable merge sort. The comparator must be total up to true equality: end it in a name or an id.
  *
- *     sort_stable(pods, count, sizeof(pods[0]), by_age, context);
+ *     sort_stable(items, count, sizeof(items[0]), by_age, context);
  */
 #ifndef SIM_BASE_SORT_H
 #define SIM_BASE_SORT_H
