@@ -155,6 +155,7 @@ static void do_effects(struct etcd_member *m, struct step *step)
 {
     struct raft_effects *e = &m->effects;
     uint32_t lost = 0;
+    m->is_dropped = e->is_dropped;
     if (e->panic) {
         stop(m, step, e->panic);
         raft_effects_clear(e);

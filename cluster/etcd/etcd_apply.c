@@ -104,65 +104,83 @@ static const struct etcd_kv *version_new(const struct etcd_member *m, const stru
     return kv;
 }
 
-/* Makes the versions of the proposal, unless another member has left the same ones in it. */
-static struct kv_list versions_of(struct etcd_member *m, struct proposal *p, uint64_t index,
-                                  const struct object_key *const *keys, size_t count,
-                                  bool *ret_is_first)
+/* Remembers the versions for the members that come later. */
+static void remember(struct proposal *p, uint64_t index, const struct etcd_kv *const *kvs,
+                     size_t count)
 {
-    const struct etcd_request *put =
-        p->request->kind == ETCD_TXN && !p->request->is_delete ? p->request : NULL;
-    int64_t revision = store_revision(m->store) + 1;
-    *ret_is_first = p->applied_index == 0;
-    bool is_same = p->applied_index == index && p->kvs.count == count;
-    for (size_t i = 0; is_same && i < count; i++) {
-        const struct etcd_kv *kv = p->kvs.items[i], *old = store_get(m->store, keys[i]);
-        is_same = kv->key == keys[i] && kv->mod_revision == revision &&
-                  kv->version == (put ? (old ? old->version + 1 : 1) : 0);
+    p->applied_index = index;
+    p->kv_count = count;
+    p->hash = (uint64_t)kvs[0]->mod_revision;
+    if (count > 1)
+        p->many = mem_array(const struct etcd_kv *, count);
+    else
+        p->one = etcd_kv_ref(kvs[0]);
+    for (size_t i = 0; i < count; i++) {
+        p->hash = hash_pair(p->hash, hash_pair(kvs[i]->key->hash, value_hash(kvs[i]->value)));
+        if (count > 1)
+            p->many[i] = etcd_kv_ref(kvs[i]);
     }
-    if (is_same) {
-        struct kv_list shared = {0};
-        for (size_t i = 0; i < count; i++)
-            vec_push(&shared, etcd_kv_ref(p->kvs.items[i]));
-        return shared;
-    }
-    struct kv_list own = {0};
-    for (size_t i = 0; i < count; i++)
-        vec_push(&own, version_new(m, keys[i], put, revision));
-    if (*ret_is_first) {
-        p->applied_index = index;
-        p->hash = (uint64_t)revision;
-        for (size_t i = 0; i < count; i++) {
-            vec_push(&p->kvs, etcd_kv_ref(own.items[i]));
-            p->hash = hash_pair(p->hash, hash_pair(keys[i]->hash, value_hash(own.items[i]->value)));
-        }
-    }
-    return own;
 }
 
-/* One revision that changes these keys. The versions are borrowed from the store afterwards. */
+/* Would this member make this version? */
+static bool is_same_version(const struct etcd_member *m, const struct etcd_kv *kv,
+                            const struct object_key *key, bool is_put)
+{
+    const struct etcd_kv *old = store_get(m->store, key);
+    return kv->key == key && kv->mod_revision == store_revision(m->store) + 1 &&
+           kv->version == (is_put ? (old ? old->version + 1 : 1) : 0);
+}
+
+/* Makes the versions of the proposal, unless another member has left the same ones in it. */
+static void make_versions(struct etcd_member *m, struct proposal *p, uint64_t index,
+                          const struct object_key *const *keys, size_t count,
+                          const struct etcd_kv **ret_kvs)
+{
+    bool is_put = p->request->kind == ETCD_TXN && !p->request->is_delete;
+    const struct etcd_kv *const *known = p->many ? p->many : &p->one;
+    bool is_same = p->applied_index == index && p->kv_count == count;
+    for (size_t i = 0; is_same && i < count; i++)
+        is_same = is_same_version(m, known[i], keys[i], is_put);
+    int64_t revision = store_revision(m->store) + 1;
+    for (size_t i = 0; i < count; i++)
+        ret_kvs[i] = is_same ? etcd_kv_ref(known[i])
+                             : version_new(m, keys[i], is_put ? p->request : NULL, revision);
+    if (p->applied_index == 0)
+        remember(p, index, ret_kvs, count);
+}
+
+static void tell_owner(const struct etcd_member *m, const struct step *step,
+                       const struct proposal *p)
+{
+    size_t count = 0;
+    const struct etcd_change *changes = store_changes(m->store, store_revision(m->store), &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct etcd_kv *before = changes[i].before;
+        m->config->applied(m->config->owner, changes[i].kv,
+                           before && before->version > 0 ? before : NULL, p->request->by,
+                           sim_now(step->sim));
+    }
+}
+
+/* One revision that changes these keys. The first version is returned, borrowed from the store. */
 static const struct etcd_kv *commit(struct etcd_member *m, struct step *step, struct proposal *p,
                                     uint64_t index, const struct object_key *const *keys,
                                     size_t count)
 {
-    bool is_first = false;
-    struct kv_list kvs = versions_of(m, p, index, keys, count, &is_first);
-    store_commit(m->store, kvs.items, count);
-    int64_t revision = store_revision(m->store);
-    step_observe(step, OBSERVE_REVISION, (uint64_t)revision, p->hash);
-    if (is_first && m->config->applied) {
-        size_t change_count = 0;
-        const struct etcd_change *changes = store_changes(m->store, revision, &change_count);
-        for (size_t i = 0; i < change_count; i++) {
-            const struct etcd_kv *before = changes[i].before;
-            m->config->applied(m->config->owner, changes[i].kv,
-                               before && before->version > 0 ? before : NULL, p->request->by,
-                               sim_now(step->sim));
-        }
-    }
-    const struct etcd_kv *first = kvs.items[0];
-    for (size_t i = 0; i < kvs.count; i++)
-        etcd_kv_unref(kvs.items[i]); /* the store holds them */
-    vec_release(&kvs);
+    bool is_first = p->applied_index == 0;
+    const struct etcd_kv *one = NULL, **kvs = &one;
+    if (count > 1)
+        kvs = mem_array(const struct etcd_kv *, count);
+    make_versions(m, p, index, keys, count, kvs);
+    store_commit(m->store, kvs, count);
+    step_observe(step, OBSERVE_REVISION, (uint64_t)store_revision(m->store), p->hash);
+    if (is_first && m->config->applied)
+        tell_owner(m, step, p);
+    const struct etcd_kv *first = kvs[0];
+    for (size_t i = 0; i < count; i++)
+        etcd_kv_unref(kvs[i]); /* the store holds them */
+    if (count > 1)
+        mem_free(kvs);
     return first;
 }
 

@@ -42,7 +42,9 @@ struct proposal {
     uint64_t incarnation, sequence;
     /* the result, once applied somewhere */
     uint64_t applied_index;
-    struct kv_list kvs; /* owned */
+    const struct etcd_kv *one;   /* owned; the usual case: one key */
+    const struct etcd_kv **many; /* owned */
+    size_t kv_count;
     uint64_t hash;
 };
 extern const struct message_type etcd_proposal_message;
@@ -101,6 +103,7 @@ struct etcd_member {
     uint32_t leader;
     uint64_t term;
     bool has_alarm, is_leaving, is_stopped;
+    bool is_dropped; /* the last proposal: the leader hands over */
 
     uint64_t sequence; /* of proposals; of pending.items[k] it is first_sequence + k */
     uint64_t first_sequence;

@@ -147,9 +147,10 @@ static void proposal_release(struct message *message)
 {
     struct proposal *p = CONTAINER_OF(message, struct proposal, message);
     message_unref(&p->request->message);
-    for (size_t i = 0; i < p->kvs.count; i++)
-        etcd_kv_unref(p->kvs.items[i]);
-    vec_release(&p->kvs);
+    etcd_kv_unref(p->one);
+    for (size_t i = 0; p->many && i < p->kv_count; i++)
+        etcd_kv_unref(p->many[i]);
+    mem_free(p->many);
     mem_free(p);
 }
 

@@ -34,6 +34,7 @@ static void read_add(struct etcd_member *m, struct step *step, stream_id stream,
 static void watch_add(struct etcd_member *m, struct step *step, stream_id stream,
                       const struct etcd_request *r);
 static void watch_cancel(struct etcd_member *m, struct step *step, stream_id stream, uint64_t id);
+static struct pending *pending_find(struct etcd_member *m, uint64_t sequence);
 
 void etcd_serve(struct etcd_member *m, struct step *step, stream_id stream,
                 struct etcd_request *request)
@@ -80,12 +81,14 @@ static void send_error(struct etcd_member *m, struct step *step, stream_id strea
 
 /* ---- proposals ---- */
 
+/* False: nobody takes it now. A leader that is lost later is found out by time. */
 static bool offer(struct etcd_member *m, struct step *step, struct proposal *p)
 {
     if (m->leader == RAFT_NONE)
         return false;
+    m->is_dropped = false;
     etcd_drive(m, step, (struct raft_input){.kind = RAFT_INPUT_PROPOSE, .payload = &p->message});
-    return true;
+    return !m->is_dropped;
 }
 
 void etcd_propose(struct etcd_member *m, struct step *step, stream_id stream,
@@ -94,21 +97,21 @@ void etcd_propose(struct etcd_member *m, struct step *step, stream_id stream,
     struct instant deadline = instant_add(step->now, etcd_request_timeout(m));
     uint64_t sequence = m->sequence++;
     struct proposal *p = proposal_new(request, m->config->member, m->incarnation, sequence);
-    bool must_wait = m->leader == RAFT_NONE;
     vec_push(&m->pending, (struct pending){.sequence = sequence,
                                            .stream = stream,
                                            .id = request->id,
                                            .kind = request->kind,
-                                           .deadline = deadline,
-                                           .waiting = must_wait ? p : NULL});
+                                           .deadline = deadline});
     if (!m->requests_timer)
         m->requests_timer = step_timer_set(step, deadline, TIMER_REQUESTS);
-    if (must_wait) {
-        m->has_waiting = true;
+    if (offer(m, step, p)) {
+        message_unref(&p->message);
         return;
     }
-    (void)offer(m, step, p); /* a leader is known; should it be lost, time tells */
-    message_unref(&p->message);
+    struct pending *pending = pending_find(m, sequence);
+    CHECK(pending); /* what was not taken is not answered */
+    pending->waiting = p;
+    m->has_waiting = true;
 }
 
 void etcd_propose_waiting(struct etcd_member *m, struct step *step)
