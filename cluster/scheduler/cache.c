@@ -30,6 +30,8 @@ static void node_add_amounts(struct node_info *n, const struct pod_info *p, int 
 static void attach(struct cache *c, struct pod_info *p, uint32_t slot);
 static void detach(struct cache *c, struct pod_info *p);
 static bool is_terminal(struct value pod);
+static void topology_place(struct topology_key *t, const struct node_info *n);
+static void topology_free(struct topology_key *t);
 
 void cache_init(struct cache *c)
 {
@@ -66,6 +68,9 @@ void cache_release(struct cache *c)
         mem_free(c->images.items[i]);
     }
     vec_release(&c->images);
+    for (size_t i = 0; i < c->topologies.count; i++)
+        topology_free(c->topologies.items[i]);
+    vec_release(&c->topologies);
     index_release(&c->node_index);
     index_release(&c->pod_index);
     index_release(&c->image_index);
@@ -96,6 +101,8 @@ void cache_put_node(struct cache *c, const struct object_key *key, struct value 
     n->node = value_keep(node);
     if (!is_same) {
         node_decode(c, n);
+        for (size_t i = 0; i < c->topologies.count; i++)
+            topology_place(c->topologies.items[i], n);
         if (is_new || !value_equal(zone, n->zone))
             c->order_is_stale = true;
         value_drop(zone);
@@ -409,6 +416,66 @@ uint32_t cache_image(struct cache *c, struct str name)
     vec_push(&c->images, image);
     index_put(&c->image_index, hash, image, image);
     return image->id;
+}
+
+/* ---- topologies ---- */
+
+struct domain_probe {
+    struct topology_key *topology;
+    struct value value;
+};
+
+/* Items of the index are numbers, kept as pointers. */
+static bool domain_has_value(const void *probe, const void *item)
+{
+    const struct domain_probe *p = probe;
+    return value_equal(p->value, p->topology->domains.items[(uintptr_t)item - 1]);
+}
+
+static void topology_place(struct topology_key *t, const struct node_info *n)
+{
+    while (t->domain_of.count <= n->slot)
+        vec_push(&t->domain_of, 0);
+    struct value value = object_label(n->node, t->key);
+    if (!value_is_present(value)) {
+        t->domain_of.items[n->slot] = 0;
+        return;
+    }
+    struct domain_probe probe = {t, value};
+    uint64_t hash = value_hash(value);
+    uintptr_t number = (uintptr_t)index_get(&t->domain_index, hash, &probe);
+    if (number == 0) {
+        vec_push(&t->domains, value_keep(value));
+        number = t->domains.count;
+        index_put(&t->domain_index, hash, &probe, (void *)number);
+    }
+    t->domain_of.items[n->slot] = (uint32_t)number;
+}
+
+const struct topology_key *cache_topology(struct cache *c, struct str key)
+{
+    for (size_t i = 0; i < c->topologies.count; i++)
+        if (str_equal(c->topologies.items[i]->key, key))
+            return c->topologies.items[i];
+    struct topology_key *t = mem_new(struct topology_key);
+    t->key = (struct str){mem_copy_string(key), key.size};
+    t->domain_index.equal = domain_has_value;
+    vec_push(&c->topologies, t);
+    for (size_t i = 0; i < c->nodes.count; i++)
+        if (c->nodes.items[i] && value_is_present(c->nodes.items[i]->node))
+            topology_place(t, c->nodes.items[i]);
+    return t;
+}
+
+static void topology_free(struct topology_key *t)
+{
+    for (size_t i = 0; i < t->domains.count; i++)
+        value_drop(t->domains.items[i]);
+    vec_release(&t->domains);
+    vec_release(&t->domain_of);
+    index_release(&t->domain_index);
+    mem_free((void *)(uintptr_t)t->key.bytes);
+    mem_free(t);
 }
 
 static bool node_has_key(const void *probe, const void *item)

@@ -84,6 +84,15 @@ struct image_info {
     uint32_t nodes;
 };
 
+/* A node label that somebody spreads or groups by, with a dense number for each of its values, so that loops over nodes compare
+ * integers. */
+struct topology_key {
+    struct str key;             /* bytes owned */
+    VEC(struct value) domains;  /* label values by number - 1; owned */
+    VEC(uint32_t) domain_of;    /* by slot; 0: the node lacks the label */
+    struct index domain_index;
+};
+
 struct cache {
     VEC(struct node_info *) nodes; /* by slot */
     VEC(uint32_t) free_slots;
@@ -94,6 +103,7 @@ struct cache {
     VEC(struct value) resource_names;   /* dense ids of extended resources */
     VEC(struct image_info *) images; /* by id */
     struct index image_index;
+    VEC(struct topology_key *) topologies;
     uint32_t required_anti_pods, affinity_pods; /* in the whole cluster */
     /* Counts of matching pods per node for the selectors that spreading asks about; see spread_groups.h. */
     struct spread_groups *groups;
@@ -120,6 +130,12 @@ struct pod_info *cache_find_pod(const struct cache *c, const struct object_key *
 
 uint32_t cache_resource(struct cache *c, struct str name); /* dense id of an extended resource */
 uint32_t cache_image(struct cache *c, struct str name);       /* dense id of an image name */
+/* Made and filled when new; valid while the cache lives. */
+const struct topology_key *cache_topology(struct cache *c, struct str key);
+static inline uint32_t topology_domain(const struct topology_key *t, uint32_t slot)
+{
+    return slot < t->domain_of.count ? t->domain_of.items[slot] : 0;
+}
 
 int64_t amounts_extra(const struct amounts *a, uint32_t resource); /* 0 when not there */
 void amounts_add_extra(struct amounts *a, uint32_t resource, int64_t amount);

@@ -5,14 +5,15 @@
  * With f = requested / allocatable (at most 1) the balance is 100 * (1 - |f_cpu - f_memory| / 2). Since 1.36 the score is how much
  * the pod changes it: 50 + (50 + with - without) / 2. Pods that request nothing are left out.
  *
- * DEVIATION: fractions are integers of 1e-9, where Kubernetes uses floating point; a balance may differ by one
+ * DEVIATION: fractions are integers of 2^-30, where Kubernetes uses floating point; a balance may differ by one
  * where it lies within 1e-7 of a whole number.
  */
 #include "sim/base/base.h"
 
 #include "cluster/scheduler/plugins/plugins.h"
 
-#define ONE INT64_C(1000000000)
+#define ONE_BITS 30
+#define ONE (INT64_C(1) << ONE_BITS)
 
 static enum fit pre_score(struct cycle *c);
 static int64_t score(struct cycle *c, const struct node_info *n);
@@ -30,16 +31,17 @@ static enum fit pre_score(struct cycle *c)
     return r->cpu == 0 && r->memory == 0 ? FIT_SKIP : FIT;
 }
 
-/* a / b in units of 1e-9, at most 1. b may be as large as 2^60: scale down before multiplying. */
+/* a / b in units of 2^-30, at most 1. What is too large to multiply is scaled down first. */
 static int64_t fraction(int64_t a, int64_t b)
 {
     if (a >= b)
         return ONE;
-    while (b > INT64_MAX / ONE) {
-        a >>= 1;
-        b >>= 1;
+    int spare = __builtin_clzll((unsigned long long)b) - 1 - ONE_BITS;
+    if (spare < 0) {
+        a >>= -spare;
+        b >>= -spare;
     }
-    return a * ONE / b;
+    return (a << ONE_BITS) / b;
 }
 
 static int64_t balance(const struct node_info *n, int64_t cpu, int64_t memory)
@@ -48,7 +50,7 @@ static int64_t balance(const struct node_info *n, int64_t cpu, int64_t memory)
         return SCHEDULER_SCORE_MAX; /* one resource alone is in balance with itself */
     int64_t a = fraction(cpu, n->allocatable.cpu), b = fraction(memory, n->allocatable.memory);
     int64_t deviation = (a > b ? a - b : b - a) / 2;
-    return (ONE - deviation) * SCHEDULER_SCORE_MAX / ONE;
+    return ((ONE - deviation) * SCHEDULER_SCORE_MAX) >> ONE_BITS;
 }
 
 static int64_t score(struct cycle *c, const struct node_info *n)

@@ -20,7 +20,6 @@
 #include "cluster/api/object.h"
 #include "cluster/api/selector.h"
 #include "cluster/scheduler/spread_groups.h"
-#include "cluster/scheduler/topology_pairs.h"
 
 #define CONSTRAINTS_MAX 16
 #define HOSTNAME_LABEL "kubernetes.io/hostname"
@@ -28,21 +27,22 @@
 #define FIXED_BITS 24
 
 struct constraint {
-    struct str key;
+    const struct topology_key *topology;
     int64_t max_skew, min_domains;
     const struct spread_group *group;
     bool matches_itself;
     bool honors_affinity, honors_taints;
+    bool is_hostname;
+    int64_t *counts; /* matching pods by domain; COUNT_NONE: no eligible node there */
     int64_t minimum; /* filter: over the domains; 0 when there are too few */
     int64_t weight;  /* score: ln(domains + 2), fixed point */
-    bool is_hostname;
 };
 struct spread_state {
     struct constraint hard[CONSTRAINTS_MAX], soft[CONSTRAINTS_MAX];
     size_t hard_count, soft_count;
     bool require_all_keys;
-    struct topology_pairs pairs; /* matching pods by domain */
 };
+#define COUNT_NONE (-1)
 
 static enum fit pre_filter(struct cycle *c);
 static enum fit filter(struct cycle *c, const struct node_info *n);
@@ -69,6 +69,19 @@ static bool group_selects(const struct spread_group *g, struct value labels)
     return g->compiled && label_selector_matches(g->compiled, labels);
 }
 
+static struct constraint constraint_make(struct cycle *c, struct str key, struct value selector)
+{
+    struct constraint k = {.topology = cache_topology(c->cache, key),
+                           .group = spread_groups_get(c->cache, c->namespace, selector),
+                           .honors_affinity = true,
+                           .is_hostname = str_equal(key, S(HOSTNAME_LABEL))};
+    size_t domains = k.topology->domains.count + 1;
+    k.counts = arena_array(c->arena, int64_t, domains);
+    for (size_t i = 0; i < domains; i++)
+        k.counts[i] = COUNT_NONE;
+    return k;
+}
+
 static void collect(struct cycle *c, const char *when, struct constraint *out, size_t *count)
 {
     struct value list = VALUE_GET(c->spec, topologySpreadConstraints);
@@ -77,14 +90,12 @@ static void collect(struct cycle *c, const char *when, struct constraint *out, s
         if (!VALUE_IS(t, when, whenUnsatisfiable))
             continue;
         struct constraint *k = &out[(*count)++];
-        *k = (struct constraint){.key = arena_str(c->arena, VALUE_STR(t, topologyKey)),
-                                 .max_skew = VALUE_INT(t, 1, maxSkew),
-                                 .min_domains = VALUE_INT(t, 1, minDomains)};
-        k->group = spread_groups_get(c->cache, c->namespace, VALUE_GET(t, labelSelector));
+        *k = constraint_make(c, VALUE_STR(t, topologyKey), VALUE_GET(t, labelSelector));
+        k->max_skew = VALUE_INT(t, 1, maxSkew);
+        k->min_domains = VALUE_INT(t, 1, minDomains);
         k->matches_itself = group_selects(k->group, c->labels);
         k->honors_affinity = !VALUE_IS(t, "Ignore", nodeAffinityPolicy);
         k->honors_taints = VALUE_IS(t, "Honor", nodeTaintsPolicy);
-        k->is_hostname = str_equal(k->key, S(HOSTNAME_LABEL));
     }
 }
 
@@ -93,18 +104,18 @@ static void collect_defaults(struct cycle *c, struct spread_state *s)
     struct value selector = c->default_selector ? c->default_selector(c->owner, c->pod) : VALUE_ABSENT;
     if (!value_is_present(selector))
         return;
-    const struct spread_group *group = spread_groups_get(c->cache, c->namespace, selector);
-    value_drop(selector);
-    s->soft[0] = (struct constraint){.key = S(HOSTNAME_LABEL), .max_skew = 3, .group = group,
-                                     .honors_affinity = true, .is_hostname = true};
-    s->soft[1] = (struct constraint){.key = S(ZONE_LABEL), .max_skew = 5, .group = group, .honors_affinity = true};
+    s->soft[0] = constraint_make(c, S(HOSTNAME_LABEL), selector);
+    s->soft[0].max_skew = 3;
+    s->soft[1] = constraint_make(c, S(ZONE_LABEL), selector);
+    s->soft[1].max_skew = 5;
     s->soft_count = 2;
+    value_drop(selector);
 }
 
-static bool has_all_keys(const struct constraint *list, size_t count, struct value node)
+static bool has_all_keys(const struct constraint *list, size_t count, uint32_t slot)
 {
     for (size_t i = 0; i < count; i++)
-        if (!value_is_present(object_label(node, list[i].key)))
+        if (topology_domain(list[i].topology, slot) == 0)
             return false;
     return true;
 }
@@ -131,12 +142,23 @@ static bool has_plain_affinity(const struct cycle *c)
 
 /* ---- filter ---- */
 
+static void find_minimum(struct constraint *k)
+{
+    int64_t domains = 0, minimum = INT64_MAX;
+    for (size_t i = 1; i <= k->topology->domains.count; i++) {
+        if (k->counts[i] == COUNT_NONE)
+            continue;
+        domains++;
+        minimum = k->counts[i] < minimum ? k->counts[i] : minimum;
+    }
+    k->minimum = domains == 0 || domains < k->min_domains ? 0 : minimum;
+}
+
 static enum fit pre_filter(struct cycle *c)
 {
     if (value_count(VALUE_GET(c->spec, topologySpreadConstraints)) == 0)
         return FIT_SKIP;
     struct spread_state *s = arena_new(c->arena, struct spread_state);
-    s->pairs.arena = c->arena;
     collect(c, "DoNotSchedule", s->hard, &s->hard_count);
     c->spread = s;
     if (s->hard_count == 0)
@@ -145,25 +167,17 @@ static enum fit pre_filter(struct cycle *c)
     const uint32_t *order = cache_order(c->cache, &nodes);
     bool plain = has_plain_affinity(c);
     for (size_t i = 0; i < nodes; i++) {
-        const struct node_info *n = c->cache->nodes.items[order[i]];
-        if (!has_all_keys(s->hard, s->hard_count, n->node))
+        if (!has_all_keys(s->hard, s->hard_count, order[i]))
             continue;
-        for (size_t j = 0; j < s->hard_count; j++)
-            if (node_counts(c, &s->hard[j], n, plain))
-                *topology_pairs_at(&s->pairs, s->hard[j].key, object_label(n->node, s->hard[j].key)) +=
-                    spread_group_at(s->hard[j].group, order[i]);
-    }
-    for (size_t j = 0; j < s->hard_count; j++) {
-        int64_t domains = 0, minimum = INT64_MAX;
-        for (size_t i = 0; i < s->pairs.count; i++) {
-            if (!str_equal(s->pairs.items[i].key, s->hard[j].key))
+        for (size_t j = 0; j < s->hard_count; j++) {
+            if (!node_counts(c, &s->hard[j], c->cache->nodes.items[order[i]], plain))
                 continue;
-            domains++;
-            if (s->pairs.items[i].number < minimum)
-                minimum = s->pairs.items[i].number;
+            int64_t *count = &s->hard[j].counts[topology_domain(s->hard[j].topology, order[i])];
+            *count = (*count == COUNT_NONE ? 0 : *count) + spread_group_at(s->hard[j].group, order[i]);
         }
-        s->hard[j].minimum = domains == 0 || domains < s->hard[j].min_domains ? 0 : minimum;
     }
+    for (size_t j = 0; j < s->hard_count; j++)
+        find_minimum(&s->hard[j]);
     return FIT;
 }
 
@@ -172,13 +186,12 @@ static enum fit filter(struct cycle *c, const struct node_info *n)
     const struct spread_state *s = c->spread;
     for (size_t i = 0; i < s->hard_count; i++) {
         const struct constraint *k = &s->hard[i];
-        struct value domain = object_label(n->node, k->key);
-        if (!value_is_present(domain)) {
+        uint32_t domain = topology_domain(k->topology, n->slot);
+        if (domain == 0) {
             cycle_reject(c, "node(s) didn't match pod topology spread constraints (missing required label)");
             return FIT_NEVER;
         }
-        const int64_t *count = topology_pairs_find(&s->pairs, k->key, domain);
-        int64_t there = (count ? *count : 0) + (k->matches_itself ? 1 : 0);
+        int64_t there = (k->counts[domain] == COUNT_NONE ? 0 : k->counts[domain]) + (k->matches_itself ? 1 : 0);
         if (there - k->minimum > k->max_skew) {
             cycle_reject(c, "node(s) didn't match pod topology spread constraints");
             return FIT_NOT;
@@ -207,37 +220,50 @@ static int64_t logarithm(uint64_t n)
     return (int64_t)(((bits >> 8) * UINT64_C(2977044472)) >> 32);
 }
 
-static bool is_ignored(const struct spread_state *s, const struct node_info *n)
+static bool is_ignored(const struct spread_state *s, uint32_t slot)
 {
-    return s->require_all_keys && !has_all_keys(s->soft, s->soft_count, n->node);
+    return s->require_all_keys && !has_all_keys(s->soft, s->soft_count, slot);
 }
 
+/* Which domains the feasible nodes have, and how many: that many weigh. */
 static void weigh(struct cycle *c, struct spread_state *s)
 {
-    uint64_t scored = 0;
+    uint64_t domains[CONSTRAINTS_MAX] = {0}, scored = 0;
     for (size_t i = 0; i < c->feasible_count; i++) {
-        const struct node_info *n = c->cache->nodes.items[c->feasible[i]];
-        if (is_ignored(s, n))
+        if (is_ignored(s, c->feasible[i]))
             continue;
         scored++;
         for (size_t j = 0; j < s->soft_count; j++) {
-            struct value domain = s->soft[j].is_hostname ? VALUE_ABSENT : object_label(n->node, s->soft[j].key);
-            if (value_is_present(domain))
-                *topology_pairs_at(&s->pairs, s->soft[j].key, domain) += 0;
+            uint32_t domain = s->soft[j].is_hostname ? 0 : topology_domain(s->soft[j].topology, c->feasible[i]);
+            if (domain == 0 || s->soft[j].counts[domain] != COUNT_NONE)
+                continue;
+            s->soft[j].counts[domain] = 0;
+            domains[j]++;
         }
     }
-    for (size_t j = 0; j < s->soft_count; j++) {
-        uint64_t domains = s->soft[j].is_hostname ? scored : 0;
-        for (size_t i = 0; i < s->pairs.count && !s->soft[j].is_hostname; i++)
-            domains += str_equal(s->pairs.items[i].key, s->soft[j].key);
-        s->soft[j].weight = logarithm(domains + 2);
+    for (size_t j = 0; j < s->soft_count; j++)
+        s->soft[j].weight = logarithm((s->soft[j].is_hostname ? scored : domains[j]) + 2);
+}
+
+/* Hosts are counted when they are scored; wider domains here, over all nodes. */
+static void count_domains(struct cycle *c, struct spread_state *s, struct constraint *k)
+{
+    size_t nodes;
+    const uint32_t *order = cache_order(c->cache, &nodes);
+    bool plain = has_plain_affinity(c);
+    for (size_t i = 0; i < nodes; i++) {
+        uint32_t there = spread_group_at(k->group, order[i]);
+        uint32_t domain = there ? topology_domain(k->topology, order[i]) : 0;
+        if (domain == 0 || k->counts[domain] == COUNT_NONE || is_ignored(s, order[i]))
+            continue;
+        if (node_counts(c, k, c->cache->nodes.items[order[i]], plain))
+            k->counts[domain] += there;
     }
 }
 
 static enum fit pre_score(struct cycle *c)
 {
     struct spread_state *s = arena_new(c->arena, struct spread_state);
-    s->pairs.arena = c->arena;
     s->require_all_keys = value_count(VALUE_GET(c->spec, topologySpreadConstraints)) > 0;
     if (s->require_all_keys)
         collect(c, "ScheduleAnyway", s->soft, &s->soft_count);
@@ -247,24 +273,9 @@ static enum fit pre_score(struct cycle *c)
     if (s->soft_count == 0)
         return FIT_SKIP;
     weigh(c, s);
-    if (s->pairs.count == 0) /* hostname only: counted at each node */
-        return FIT;
-    size_t nodes;
-    const uint32_t *order = cache_order(c->cache, &nodes);
-    bool plain = has_plain_affinity(c);
-    for (size_t i = 0; i < nodes; i++) {
-        const struct node_info *n = c->cache->nodes.items[order[i]];
-        if (is_ignored(s, n))
-            continue;
-        for (size_t j = 0; j < s->soft_count; j++) {
-            uint32_t there = s->soft[j].is_hostname ? 0 : spread_group_at(s->soft[j].group, order[i]);
-            if (there == 0 || !node_counts(c, &s->soft[j], n, plain))
-                continue;
-            int64_t *count = topology_pairs_find(&s->pairs, s->soft[j].key, object_label(n->node, s->soft[j].key));
-            if (count)
-                *count += there;
-        }
-    }
+    for (size_t j = 0; j < s->soft_count; j++)
+        if (!s->soft[j].is_hostname)
+            count_domains(c, s, &s->soft[j]);
     return FIT;
 }
 
@@ -273,16 +284,15 @@ static enum fit pre_score(struct cycle *c)
 static int64_t score(struct cycle *c, const struct node_info *n)
 {
     const struct spread_state *s = c->spread;
-    if (is_ignored(s, n))
+    if (is_ignored(s, n->slot))
         return SCORE_IGNORED;
     int64_t sum = 0;
     for (size_t j = 0; j < s->soft_count; j++) {
         const struct constraint *k = &s->soft[j];
-        struct value domain = object_label(n->node, k->key);
-        if (!value_is_present(domain))
+        uint32_t domain = topology_domain(k->topology, n->slot);
+        if (domain == 0)
             continue;
-        const int64_t *counted = k->is_hostname ? NULL : topology_pairs_find(&s->pairs, k->key, domain);
-        int64_t count = k->is_hostname ? spread_group_at(k->group, n->slot) : counted ? *counted : 0;
+        int64_t count = k->is_hostname ? spread_group_at(k->group, n->slot) : k->counts[domain];
         sum += count * k->weight + ((k->max_skew - 1) << FIXED_BITS);
     }
     return (sum + (INT64_C(1) << (FIXED_BITS - 1))) >> FIXED_BITS;
