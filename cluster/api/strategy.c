@@ -97,6 +97,10 @@ struct value strategy_prepare_create(const struct resource *r, struct value o)
     else if (value_is_present(VALUE_GET(o, metadata, generation)))
         o = VALUE_REMOVE(o, metadata, generation);
     if (r->index == RESOURCE_pods) {
+        /* Admission may have chosen the account; the old name of the field follows. */
+        struct value account = VALUE_GET(o, spec, serviceAccountName);
+        if (value_is_present(account) && !value_equal(account, VALUE_GET(o, spec, serviceAccount)))
+            o = VALUE_SET(o, value_keep(account), spec, serviceAccount);
         struct value status = pod_status(o);
         return value_set(o, ATOM_status, status);
     }
@@ -114,6 +118,10 @@ struct value strategy_prepare_create(const struct resource *r, struct value o)
             o = VALUE_SET(o, list, spec, finalizers);
         }
         return VALUE_SET(o, value_string(S("Active")), status, phase);
+    }
+    if (r->index == RESOURCE_persistentvolumes) {
+        struct value now = value_keep(VALUE_GET(o, metadata, creationTimestamp));
+        o = VALUE_SET(o, now, status, lastPhaseTransitionTime);
     }
     if (r->index == RESOURCE_persistentvolumes || r->index == RESOURCE_persistentvolumeclaims)
         return VALUE_SET(o, value_string(S("Pending")), status, phase);

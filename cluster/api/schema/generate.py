@@ -4,9 +4,9 @@
 
     cluster/api/schema/generate.py FACTS
 
-FACTS holds resources.tsv, groups.tsv, strategies.tsv and types.jsonl. Output, all committed:
-cluster/api/resources.def (one row a served resource), cluster/api/schema/<group>.def (one row a field)
-and cluster/api/schema/types.def, which includes them all. Only names, types and directives are taken over.
+FACTS holds resources.tsv, strategies.tsv, table_columns.tsv and types.jsonl. Output, all committed:
+cluster/api/resources.def (one row a served resource), cluster/api/schema/<group>.def (one row a field),
+cluster/api/schema/types.def, which includes them all, and columns.def (one row a column of a table). Only names, types and directives are taken over.
 """
 import csv
 import json
@@ -235,4 +235,17 @@ def write_types(roots):
             f.write('#include "cluster/api/schema/%s.def"\n' % identifier(group))
 
 
+def write_columns():
+    """Columns of the server-side tables: COLUMN(kind, name, type, format, priority)."""
+    rows = read_table("table_columns.tsv")
+    out = [LICENSE, "/* Columns of server-side tables, by kind. Written by generate.py.\n"
+           " * COLUMN(kind, name, type, format, priority): priority 1 is shown by -o wide only. */\n"]
+    for r in rows:
+        out.append("COLUMN(%s, %s, %s, %s, %s)\n" % (quote(r["kind"]), quote(r["name"]), quote(r["type"]),
+                                                    quote(r["format"] or ""), r["priority"]))
+    with open(os.path.join(here, "columns.def"), "w") as f:
+        f.write("".join(out))
+
+
 write_types(write_resources() + EXTRA)
+write_columns()
