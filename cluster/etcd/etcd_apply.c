@@ -262,8 +262,10 @@ static void apply_revoke(struct etcd_member *m, struct step *step, struct propos
         vec_push(&keys, object_key_ref(c.item));
     if (keys.count > 0)
         (void)commit(m, step, p, index, keys.items, keys.count); /* the answer has no versions */
-    step_trace(step, "etcd", m->config->name, "ended lease %" PRId64 " and its %" PRIu64 " keys",
-               p->request->lease, (uint64_t)keys.count);
+    if (keys.count > 0) /* one that was renewed under another id ends unnoticed */
+        step_trace(step, "etcd", m->config->name,
+                   "ended lease %" PRId64 " and its %" PRIu64 " keys", p->request->lease,
+                   (uint64_t)keys.count);
     store_lease_remove(m->store, p->request->lease);
     for (size_t i = 0; i < keys.count; i++)
         object_key_unref(keys.items[i]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * PodTopologyLabels: "topology.kubernetes.io/{zone,region} labels of the node are copied to the pod" that is bound to it, so
- * that workloads can learn by the downward API where they run. Here for a pod that is created with a node; the binding
- * subresource calls the same function.
+ * PodTopologyLabels: "topology.kubernetes.io/{zone,region} labels of the node are copied to the
+ * pod" that is bound to it, so that workloads can learn by the downward API where they run. Here
+ * for a pod that is created with a node; the binding subresource calls the same function.
  */
 #include "cluster/apiserver/admission.h"
 
@@ -34,8 +34,8 @@ static void mutate(struct admission *a)
 {
     struct str name = VALUE_STR(a->object, spec, nodeName);
     if (name.size > 0)
-        a->object = pod_topology_labels(
-            a->object, watch_cache_find(a->server, RESOURCE_nodes, S(""), name));
+        a->object = pod_topology_labels(a->object,
+                                        watch_cache_find(a->server, RESOURCE_nodes, S(""), name));
 }
 
 const struct admission_plugin admission_pod_topology_labels = {

@@ -653,6 +653,46 @@ static void test_etcd_failover(void)
     world_end(&w);
 }
 
+/* Without etcd: what the cache has is served, the rest times out after 60 s; the server recovers by
+ * itself. */
+static void test_etcd_away(void)
+{
+    struct world w;
+    world_start(&w, &(struct world_options){.bare = true, .members = 3});
+    a_namespace(&w);
+    for (size_t i = 0; i < 3; i++)
+        sim_process_stop(w.sim, w.etcd_process[i], duration_s(1));
+    world_run(&w, 3000);
+
+    CU_ASSERT_FALSE(apiserver_is_ready(world_server(&w, 0)));
+    struct request *q = list_of(RESOURCE_namespaces, NULL);
+    q->list->resource_version = value_string(S("0"));
+    const struct response *r = ask(&w, q);
+    expect_ok(r, 200);
+    CU_ASSERT_EQUAL(value_count(VALUE_GET(r->body, items)), 1);
+    uint64_t get = send_to(&w, 0, on_key(VERB_GET, RESOURCE_namespaces, "", "default"));
+    uint64_t put = send_to(&w, 0, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("a", "1")));
+    world_run(&w, 59000);
+    CU_ASSERT_PTR_NULL(answer_to(&w, 0, get));
+    world_run(&w, 2000);
+    const char *message =
+        "Timeout: request did not complete within requested timeout - context deadline exceeded";
+    expect_refusal(answer_to(&w, 0, get), 504, "Timeout", message);
+    expect_refusal(answer_to(&w, 0, put), 504, "Timeout", message);
+    for (size_t i = 0; i < 3; i++)
+        sim_process_start(w.sim, w.etcd_process[i]);
+    world_run(&w, 8000);
+    CU_ASSERT_TRUE(apiserver_is_ready(world_server(&w, 0)));
+    expect_ok(ask(&w, create_of(RESOURCE_configmaps, "default", CONFIG_MAP("b", "1"))), 201);
+    world_run(&w, 50);
+    q = list_of(RESOURCE_configmaps, "default");
+    q->list->resource_version = value_string(S("0"));
+    r = ask(&w, q);
+    CU_ASSERT_TRUE(value_count(VALUE_GET(r->body, items)) >= 1);
+
+    world_end(&w);
+}
+
 /* The same world twice gives the same history. */
 static void test_determinism(void)
 {
@@ -684,6 +724,7 @@ int main(void)
         {"eviction", test_eviction},
         {"authorization", test_authorization},
         {"etcd failover", test_etcd_failover},
+        {"etcd away", test_etcd_away},
         {"determinism", test_determinism},
         CU_TEST_INFO_NULL,
     };
