@@ -35,6 +35,7 @@ static const struct admission_plugin *const chain[] = {
     &admission_runtime_class,
     &admission_default_ingress_class,
     &admission_pod_topology_labels,
+    &admission_rbac_escalation,
 };
 
 static struct admission admission_of(struct call *c, struct step *step,
@@ -99,8 +100,7 @@ static void look_up_account(struct call *c, struct step *step)
     struct str asked = VALUE_STR(c->object, spec, serviceAccountName);
     struct str name = asked.size > 0 ? asked : S("default");
     if (c->operation != ADMIT_CREATE || c->resource != resource_get(RESOURCE_pods) ||
-        value_is_present(
-            watch_cache_find(c->server, RESOURCE_serviceaccounts, namespace, name))) {
+        value_is_present(watch_cache_find(c->server, RESOURCE_serviceaccounts, namespace, name))) {
         run_mutating(c, step);
         return;
     }

@@ -19,7 +19,7 @@ struct admission {
     const struct resource *resource; /* the row that is stored */
     const struct resource *asked;    /* the row of the request: what messages name */
     enum subresource subresource;
-    const struct user *user;
+    struct user *user;
     struct str namespace, name;      /* name is empty while it is not given */
     struct value object;             /* of a create or update; owned while mutating, borrowed while validating */
     struct value old;                /* of an update; borrowed */
@@ -48,7 +48,7 @@ extern const struct admission_plugin admission_namespace_lifecycle, admission_li
     admission_node_restriction, admission_taint_nodes_by_condition, admission_pod_security, admission_priority,
     admission_default_toleration_seconds, admission_default_storage_class, admission_pvc_protection, admission_pv_protection,
     admission_pvc_resize, admission_runtime_class, admission_default_ingress_class,
-    admission_pod_topology_labels;
+    admission_pod_topology_labels, admission_rbac_escalation;
 
 /* PodTopologyLabels: the topology labels of the node on a pod that is bound to it. Consumes the pod. */
 struct value pod_topology_labels(struct value own_pod, struct value node);

@@ -71,7 +71,7 @@ static bool is_stored(const struct resource *r)
 void watch_caches_connected(struct apiserver *s, struct step *step)
 {
     if (s->caches.state == CACHES_WATCHING)
-        etcd_link_watch(s, step, s->caches.revision + 1);
+        etcd_link_watch(s, step, s->caches.complete + 1);
     else if (s->caches.ranges_pending == 0)
         watch_caches_relist(s, step);
 }
@@ -126,7 +126,7 @@ static void on_range(struct apiserver *s, struct step *step, const struct etcd_r
         if (all->ranges_pending > 0)
             return; /* stragglers of a try that failed */
         all->state = CACHES_RANGES;
-        all->revision = r->revision;
+        all->revision = all->complete = r->revision;
         c->floor = all->revision;
         for (size_t i = c->resource->index + 1; i < all->count; i++)
             if (is_stored(resource_at(i)))
@@ -142,6 +142,19 @@ static void on_range(struct apiserver *s, struct step *step, const struct etcd_r
     apiserver_caches_listed(s, step);
 }
 
+/* A connection may have broken within the changes of one revision: those that came before come again. */
+static bool is_known(const struct apiserver *s, const struct etcd_kv *kv)
+{
+    if (kv->mod_revision > s->caches.revision)
+        return false;
+    if (kv->mod_revision < s->caches.revision)
+        return true;
+    if (kv->key->resource->index >= s->caches.count || !is_stored(kv->key->resource))
+        return true;
+    const struct etcd_kv *cached = watch_cache_get(s, kv->key);
+    return cached ? cached->mod_revision >= kv->mod_revision : !value_is_present(kv->value);
+}
+
 void watch_caches_apply(struct apiserver *s, struct step *step, const struct etcd_watch_response *w)
 {
     if (s->caches.state != CACHES_WATCHING)
@@ -149,7 +162,8 @@ void watch_caches_apply(struct apiserver *s, struct step *step, const struct etc
     for (size_t i = 0; i < w->count; i++) {
         const struct etcd_kv *kv = w->changes[i].kv;
         const struct resource *r = kv->key->resource;
-        CHECK(kv->mod_revision > s->caches.revision || i > 0);
+        if (is_known(s, kv))
+            continue;
         s->caches.revision = kv->mod_revision;
         if (!is_stored(r))
             continue;
@@ -167,6 +181,8 @@ void watch_caches_apply(struct apiserver *s, struct step *step, const struct etc
     }
     if (w->revision > s->caches.revision)
         s->caches.revision = w->revision;
+    if (w->revision > s->caches.complete)
+        s->caches.complete = w->revision;
     list_cache_moved(s, step);
 }
 

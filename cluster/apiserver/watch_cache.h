@@ -57,7 +57,8 @@ struct watch_caches {
     size_t count;
     enum caches_state state;
     size_t ranges_pending;
-    int64_t revision;           /* everything up to it has been applied */
+    int64_t revision;           /* of the newest change that has been applied */
+    int64_t complete;           /* everything up to it has been: where a new watch goes on */
     bool has_listed;
     uint64_t rbac_generation;   /* changes with each event of an RBAC object */
     VEC(struct watcher *) watchers; /* slots */

@@ -550,6 +550,37 @@ static void test_eviction(void)
     world_end(&w);
 }
 
+/* Nobody gives what he has not. */
+static void test_escalation(struct world *w)
+{
+    const char *edits = "{\"apiVersion\":\"rbac.authorization.k8s.io/"
+                        "v1\",\"kind\":\"Role\",\"metadata\":{\"name\":\"r\"},"
+                        "\"rules\":[{\"apiGroups\":[\"rbac.authorization.k8s.io\"],\"resources\":["
+                        "\"roles\"],\"verbs\":[\"create\"]},"
+                        "{\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"verbs\":[\"get\"]}]}";
+    const char *binding =
+        "{\"apiVersion\":\"rbac.authorization.k8s.io/"
+        "v1\",\"kind\":\"RoleBinding\",\"metadata\":{\"name\":\"bob\"},"
+        "\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"Role\",\"name\":\"r\"},"
+        "\"subjects\":[{\"kind\":\"User\",\"name\":\"bob\"}]}";
+    const char *more =
+        "{\"apiVersion\":\"rbac.authorization.k8s.io/"
+        "v1\",\"kind\":\"Role\",\"metadata\":{\"name\":\"s\"},"
+        "\"rules\":[{\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"verbs\":[\"get\",\"list\"]}]}";
+    expect_ok(ask(w, create_of(RESOURCE_roles, "default", edits)), 201);
+    expect_ok(ask(w, create_of(RESOURCE_rolebindings, "default", binding)), 201);
+    world_run(w, 50);
+    const struct credential *bob = credential_certificate(S("bob"), NULL, 0);
+    w->who = bob;
+    expect_refusal(ask(w, create_of(RESOURCE_roles, "default", more)), 403, "Forbidden",
+                   "roles.rbac.authorization.k8s.io \"s\" is forbidden: user \"bob\" "
+                   "(groups=[\"system:authenticated\"]) is attempting to grant "
+                   "RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"pods\"], "
+                   "Verbs:[\"list\"]}");
+    w->who = NULL;
+    credential_unref(bob);
+}
+
 /* Who may do what: nobody, a user with a role, a node. */
 static void test_authorization(void)
 {
@@ -595,6 +626,7 @@ static void test_authorization(void)
     w.who = NULL;
     credential_unref(alice);
     credential_unref(node);
+    test_escalation(&w);
 
     world_end(&w);
 }
