@@ -120,6 +120,7 @@ static void on_started(struct kubelet *k, struct pod_worker *w, size_t i, const 
         c->has_run = true;
         c->ended = (struct termination){c->container, 128, "StartError", k->step->wall, k->step->wall};
         c->step = CONTAINER_ENDED;
+        w->status_stale = true;
         c->start_failures++;
         set_waiting(c, "RunContainerError", str_from(r->error));
         c->not_before = instant_add(k->step->now, container_backoff(k, c->start_failures));
@@ -139,6 +140,7 @@ static void on_started(struct kubelet *k, struct pod_worker *w, size_t i, const 
     set_waiting(c, NULL, S(""));
     kubelet_trace(k, w, "container %.*s started%s", STR_ARG(name), c->attempt ? " again" : "");
     kubelet_container_event(k, w, i, "Normal", "Started", "Container started");
+    w->status_stale = true;
     c->hook_done = false;
     c->is_started = c->is_ready = false;
     if (!run_post_start(w, i))

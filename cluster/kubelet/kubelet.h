@@ -44,7 +44,6 @@ struct kubelet_config {
     address_id server;                    /* the API server's (balancer's) address */
     const struct credential *credential;  /* NULL: certificate system:node:<node> */
     const struct kubelet_flags *flags;    /* NULL: the defaults */
-    bool eager_probes;                    /* every probe is an event: to test the lazy ones */
 };
 extern const struct process_type kubelet_process;
 

@@ -45,6 +45,7 @@ struct pod_worker *worker_new(struct kubelet *k, const struct object_key *key, s
 {
     struct pod_worker *w = mem_new(struct pod_worker);
     w->kubelet = k;
+    w->status_news = true;
     w->number = ++k->last_worker;
     w->key = object_key_ref(key);
     w->pod = value_keep(pod);
@@ -140,6 +141,7 @@ void worker_update(struct pod_worker *w, struct value pod)
     bool shorter = was_deleting && VALUE_INT(w->pod, -1, metadata, deletionGracePeriodSeconds) < old_grace;
     if (shorter && w->stage == WORKER_TERMINATING)
         worker_kill(w, VALUE_INT(w->pod, 0, metadata, deletionGracePeriodSeconds));
+    w->status_news = w->status_news || !spec_same || !status_same;
     if (!spec_same || !status_same || object_is_deleting(w->pod) != was_deleting || w->status_dirty || w->stage != WORKER_SYNCING)
         worker_sync(w);
 }
@@ -227,6 +229,7 @@ static void on_status_written(void *owner, struct step *step, const struct respo
     if (!w)
         return;
     w->status_in_flight = false;
+    w->status_news = w->status_news || w->status_dirty || !response_ok(r);
     if (response_ok(r)) {
         adopt_object(w, r->body);
     } else if (r->code == 404) {
@@ -249,12 +252,13 @@ static void send_status(struct pod_worker *w)
         w->status_dirty = true;
         return;
     }
-    w->status_dirty = false;
+    w->status_dirty = w->status_stale = w->status_news = false;
     struct value status = pod_status(w);
     if (!status_differs(w, status)) {
         value_drop(status);
         return;
     }
+    /* One sync does it all, as the real kubelet's does: nothing is written between sandbox and containers. */
     w->status_in_flight = true;
     struct value next = value_set(value_keep(w->pod), ATOM_status, status);
     (void)client_send(k->client, k->step, client_update_request(resource_get(RESOURCE_pods), next, SUBRESOURCE_STATUS), on_status_written,
@@ -450,7 +454,8 @@ static void sync_pod(struct pod_worker *w)
         sync_terminating(w);
         return;
     }
-    send_status(w);
+    if (w->status_news)
+        send_status(w);
     if (!k->network_is_ready && !VALUE_BOOL_AT(worker_spec(w), hostNetwork)) {
         worker_wake_at(w, instant_add(k->step->now, SYNC_RETRY_BACKOFF));
         return;
@@ -467,6 +472,8 @@ static void sync_pod(struct pod_worker *w)
         return;
     }
     advance_containers(w);
+    if (w->status_stale && w->calls == 0)
+        send_status(w);
 }
 
 void worker_sync(struct pod_worker *w)

@@ -94,6 +94,8 @@ struct pod_worker {
     enum worker_stage stage;
     bool is_admitted, is_gone, has_final_status, delete_sent, status_in_flight, status_dirty, mounts_ready, is_stopping_sandbox;
     bool sandbox_is_up, sandbox_pending, waits_for_pull, is_adopted, was_terminal, deadline_seen;
+    bool status_stale; /* a container is another: the status goes out when no call is in flight */
+    bool status_news;  /* the status goes out with the next sync */
     uint8_t calls; /* to the runtime, in flight */
     uint8_t mount_failures;
     uint32_t sandbox, sandbox_attempt, ip;

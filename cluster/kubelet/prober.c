@@ -11,7 +11,7 @@
  * (success, counted often enough, and the runtime says that its outcome cannot change by itself) the prober sleeps,
  * and the runtime sends one event when something happens in the pod; the prober then goes on with the first probe of its
  * old beat that is not before that instant. Failures are never slept over: each one is an event of its own.
- * With `eager_probes` in the configuration nobody sleeps; a test compares the two, event for event.
+ * With the flag eagerProbes (ours) nobody sleeps; a test compares the two, event for event.
  *
  * Upstream: prober/worker.go, prober/prober_manager.go.
  */
@@ -184,7 +184,7 @@ static void on_probe(struct kubelet *k, struct pod_worker *w, size_t id, const s
         kubelet_container_event(k, w, p->container, "Warning", "Unhealthy", "%s probe failed: %s", type_text(p->type), output ? output : "");
     enum probe_result result = success ? PROBE_SUCCESS : PROBE_FAILURE;
     bool counted = in_a_row >= wanted;
-    bool steady = success && counted && p->result == PROBE_SUCCESS && r->is_steady && !p->wake_again && !k->config->eager_probes;
+    bool steady = success && counted && p->result == PROBE_SUCCESS && r->is_steady && !p->wake_again && k->flags.eager_probes == 0;
     bool turns = counted && p->result != result;
     p->wake_again = false;
     if (counted)
@@ -211,7 +211,7 @@ void prober_timer(struct kubelet *k, uint32_t id)
     struct cri_request *r = kubelet_request(k, value_is_present(VALUE_GET(spec, exec)) ? CRI_EXEC_SYNC : CRI_PROBE);
     r->container = p->runtime_container;
     r->timeout = duration_s(VALUE_INT(spec, 1, timeoutSeconds));
-    r->wants_change = !k->config->eager_probes;
+    r->wants_change = k->flags.eager_probes == 0;
     for (size_t i = 0; i < value_count(command); i++)
         cri_request_add_word(r, value_str(value_at(command, i)));
     struct value target = value_is_present(http) ? http : value_is_present(tcp) ? tcp : grpc;

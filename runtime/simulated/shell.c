@@ -87,6 +87,9 @@ void shell_free(struct shell *s)
         text_release(&s->slots.items[i]);
     for (size_t i = 0; i < s->lists.count; i++)
         list_release(&s->lists.items[i]);
+    for (size_t i = 0; i < s->saved.count; i++)
+        list_release(&s->saved.items[i]);
+    vec_release(&s->saved);
     for (size_t i = 0; i < s->sinks.count; i++)
         text_release(&s->sinks.items[i].text);
     for (size_t i = 0; i < s->case_words.count; i++)
@@ -380,10 +383,10 @@ static void part_text(struct shell *s, const struct shell_part *p, struct text *
     case PART_ALTERNATIVE:
         parameter_text(s, text_str(&p->text), &value, &set);
         set = set && value.size > 0;
-        if (set != (p->kind == PART_ALTERNATIVE))
-            set ? text_add(out, text_str(&value)) : fallback_text(s, text_str(&p->fallback), out);
-        else if (p->kind == PART_ALTERNATIVE && set)
+        if (set == (p->kind == PART_ALTERNATIVE))
             fallback_text(s, text_str(&p->fallback), out);
+        else if (set)
+            text_add(out, text_str(&value));
         break;
     case PART_LENGTH:
         parameter_text(s, text_str(&p->text), &value, &set);
@@ -517,8 +520,35 @@ static void redirect_end(struct shell *s, const struct shell_command *c)
 
 /* ---- running ---- */
 
-static bool call_function(struct shell *s, const char *name)
+/* The arguments of a function stand in for $1 and so on until it returns. */
+static void push_parameters(struct shell *s, char **words, size_t count)
 {
+    struct shell_list saved = {0};
+    for (size_t i = 0; i < s->parameters.count; i++)
+        vec_push(&saved.items, s->parameters.items[i]);
+    vec_push(&s->saved, saved);
+    vec_clear(&s->parameters);
+    for (size_t i = 0; i < count; i++)
+        shell_add_parameter(s, str_from(words[i]));
+}
+
+void shell_return(struct shell *s)
+{
+    if (s->calls.count == 0 || s->saved.count == 0)
+        return;
+    s->at = vec_pop(&s->calls);
+    struct shell_list saved = vec_pop(&s->saved);
+    for (size_t i = 0; i < s->parameters.count; i++)
+        mem_free(s->parameters.items[i]);
+    vec_clear(&s->parameters);
+    for (size_t i = 0; i < saved.items.count; i++)
+        vec_push(&s->parameters, saved.items.items[i]);
+    vec_release(&saved.items);
+}
+
+static bool call_function(struct shell *s, char **words, size_t count)
+{
+    const char *name = words[0];
     for (size_t i = 0; s->code && i < s->code->instructions.count; i++) {
         const struct shell_instruction *x = &s->code->instructions.items[i];
         if (x->operation != SHELL_FUNCTION)
@@ -532,6 +562,7 @@ static bool call_function(struct shell *s, const char *name)
             return true;
         }
         vec_push(&s->calls, s->at);
+        push_parameters(s, words, count);
         s->at = (uint32_t)i + 1;
         return true;
     }
@@ -542,7 +573,7 @@ static bool call_function(struct shell *s, const char *name)
 static bool run_words(struct shell *s, struct instant now, char **words, size_t count)
 {
     int status = 0;
-    if (s->code && call_function(s, words[0]))
+    if (s->code && call_function(s, words, count))
         return false;
     if (!shell_run_command(s, now, words, count, &status)) {
         shell_write_error(s, "sh: %s: not found\n", words[0]);
@@ -770,8 +801,7 @@ static bool run_instruction(struct shell *s, struct instant now)
         s->status = 0;
         break;
     case SHELL_RETURN:
-        if (s->calls.count > 0)
-            s->at = vec_pop(&s->calls);
+        shell_return(s);
         break;
     case SHELL_END:
         s->has_exited = true;

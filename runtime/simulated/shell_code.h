@@ -92,6 +92,7 @@ struct shell {
     VEC(struct shell_list) lists;
     VEC(struct shell_sink) sinks;
     VEC(uint32_t) calls;
+    VEC(struct shell_list) saved; /* parameters of the callers */
     VEC(struct text) case_words;
     struct text input; /* of the command: from a pipe or < */
     size_t input_at;
@@ -121,6 +122,7 @@ int shell_finish_request(struct shell *s, char **words, size_t count, const stru
 /* shell.c */
 void shell_write(struct shell *s, struct str bytes);
 void shell_write_error(struct shell *s, const char *format, ...) PRINTF_LIKE(2, 3);
+void shell_return(struct shell *s); /* from a function */
 void shell_set(struct shell *s, struct str name, struct str value);
 const char *shell_get(struct shell *s, struct str name); /* NULL: unset */
 bool shell_match(struct str pattern, struct str text); /* * ? [..] */

@@ -515,8 +515,7 @@ static int run_return(struct call *c)
     int64_t code = c->shell->status;
     if (c->count > 1 && !str_to_int64(word(c, 1), &code))
         code = 2;
-    if (c->shell->calls.count > 0)
-        c->shell->at = vec_pop(&c->shell->calls);
+    shell_return(c->shell);
     return (int)(code & 255);
 }
 

@@ -36,7 +36,7 @@ static bool parse_word(struct parser *p, struct shell_word *word);
 
 static void fail(struct parser *p, const char *near)
 {
-    if (!p->failed)
+    if (!p->failed && p->error)
         text_printf(p->error, "sh: syntax error: unexpected %s\n", near);
     p->failed = true;
 }
@@ -639,7 +639,8 @@ static void parse_pipeline(struct parser *p)
         (void)emit(p, SHELL_NOT, 0, 0);
 }
 
-static void parse_and_or(struct parser *p)
+/* True when it ended with &: what follows may begin at once. */
+static bool parse_and_or(struct parser *p)
 {
     uint32_t before = here(p);
     parse_pipeline(p);
@@ -659,18 +660,20 @@ static void parse_and_or(struct parser *p)
         insert(p, before, fork);
         (void)emit(p, SHELL_END, 0, 0);
         patch_a(p, before);
+        return true;
     }
+    return false;
 }
 
 static void parse_list(struct parser *p, const char *const *ends)
 {
     skip_lines(p);
     while (!at_end(p, ends)) {
-        parse_and_or(p);
+        bool in_background = parse_and_or(p);
         skip_blanks(p);
         if (p->failed || at_end(p, ends))
             break;
-        if (peek(p) != ';' && peek(p) != '\n' && p->at > 0 && p->text.bytes[p->at - 1] != '&') {
+        if (peek(p) != ';' && peek(p) != '\n' && !in_background) {
             fail(p, peek(p) == ')' ? "\")\"" : "word");
             break;
         }
