@@ -362,6 +362,12 @@ void disk_release(struct disk *disk)
     vec_release(&disk->files);
 }
 
+static bool is_healthy(const struct disk_fault *f)
+{
+    return f->sync_latency.ns == 0 && !f->is_full && !f->fails && !f->loses_syncs &&
+           !f->tears_writes;
+}
+
 void sim_disk_fault_set(struct sim *sim, host_id host, process_id process,
                         const struct disk_fault *fault)
 {
@@ -374,6 +380,11 @@ void sim_disk_fault_set(struct sim *sim, host_id host, process_id process,
         return;
     }
     struct process *p = process_of(sim, process);
+    if (is_healthy(fault)) {
+        mem_free(p->disk_fault);
+        p->disk_fault = NULL;
+        return;
+    }
     if (!p->disk_fault)
         p->disk_fault = mem_new(struct disk_fault);
     *p->disk_fault = *fault;

@@ -97,7 +97,9 @@ void sim_host_reboot(struct sim *sim, host_id host, struct duration down);
 void sim_host_pause(struct sim *sim, host_id host);
 void sim_host_resume(struct sim *sim, host_id host);
 
-/* Offset of the wall clock; drift (rate error, parts per million) of wall and monotonic clock. */
+/* Sets the wall clock to the true time plus the offset; from here on wall and monotonic clock run
+ * with the drift (rate error, parts per million). 0 and 0: right again, as after NTP has stepped
+ * it. */
 void sim_clock_set(struct sim *sim, host_id host, struct duration offset, int32_t drift_ppm);
 
 /* ---- disks ---- */
@@ -109,7 +111,8 @@ struct disk_fault {               /* zeroed: a healthy disk */
     bool loses_syncs;             /* a sync answers, yet makes nothing durable */
     bool tears_writes;            /* at power loss the first lost record stays, torn */
 };
-/* `process` 0: for the whole host; else for that process only, before what the host has. */
+/* `process` 0: for the whole host; else for that process only, before what the host has; a healthy
+ * one gives the process back to what the host has. */
 void sim_disk_fault_set(struct sim *sim, host_id host, process_id process,
                         const struct disk_fault *fault);
 /* False: no such record. */

@@ -2,10 +2,11 @@
  *
  * Hosts: power, and the two clocks of each.
  *
- * The monotonic clock runs with the simulation's, but for a rate error (drift); the wall clock is
- * the monotonic one plus the start of the run plus an offset. A step of the wall clock never moves
- * the monotonic one. A change of drift begins a new segment, and pending timers are timed anew,
- * since they were set by the monotonic clock.
+ * The monotonic clock runs with the simulation's, but for a rate error (drift). The wall clock is
+ * the start of the run plus the monotonic clock plus an offset, which is chosen anew whenever the
+ * clocks are set, so that it then shows the true time plus what was asked. A step of the wall clock
+ * never moves the monotonic one. A change of drift begins a new segment, and pending timers are
+ * timed anew, since they were set by the monotonic clock.
  *
  * Power-off is silence: processes end without a word to anybody, un-synced records are undone,
  * peers find out by their own time-outs. DEVIATION: the monotonic clock does not start from zero at
@@ -58,7 +59,7 @@ void sim_clock_set(struct sim *sim, host_id id, struct duration offset, int32_t 
     struct host before = *host;
     host->clock_base_mono = host_monotonic(sim, host).ns;
     host->clock_base = sim->now;
-    host->clock_offset = offset.ns;
+    host->clock_offset = offset.ns - (host->clock_base_mono - sim->now);
     host->drift_ppm = drift_ppm;
     for (process_id p = host->first_process; p; p = process_of(sim, p)->next_on_host)
         process_of(sim, p)->has_odd_clock = true;

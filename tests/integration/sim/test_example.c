@@ -601,6 +601,19 @@ static void test_disk_faults(void)
     world_release(&w);
 }
 
+struct note_instant {
+    int64_t instant, wall;
+};
+
+/* Runs until the client gets an input. */
+static struct note_instant next_input_of(struct world *w)
+{
+    int64_t before = client_of(w)->last_now.ns;
+    while (client_of(w)->last_now.ns == before)
+        CU_ASSERT_FATAL(sim_run_one(w->sim));
+    return (struct note_instant){sim_now(w->sim).ns, client_of(w)->last_wall.unix_ns};
+}
+
 static void test_clocks(void)
 {
     struct world w;
@@ -619,6 +632,9 @@ static void test_clocks(void)
     sim_clock_set(w.sim, w.b, duration_s(0), -500000);
     run_for(&w, duration_s(10));
     CU_ASSERT(client_of(&w)->sent - sent > 45 && client_of(&w)->sent - sent < 55);
+    sim_clock_set(w.sim, w.b, duration_s(0), 0); /* the wall is right again */
+    struct note_instant at = next_input_of(&w);
+    CU_ASSERT_EQUAL(at.wall, 1000000000000 + at.instant);
     world_release(&w);
 }
 

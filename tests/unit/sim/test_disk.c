@@ -204,6 +204,17 @@ static void test_faults(void)
             sim_process_kill(w->sim, w->process);
         run_for(w->sim, duration_s(1));
     }
+    /* A process whose own fault has healed has what the host has. */
+    sim_disk_fault_set(w->sim, w->host, 0, &(struct disk_fault){.is_full = true});
+    sim_disk_fault_set(w->sim, w->host, w->process, &(struct disk_fault){.fails = true});
+    order(w->sim, w->process, do_append_and_tell, 1);
+    run_for(w->sim, duration_ms(50));
+    sim_disk_fault_set(w->sim, w->host, w->process, &(struct disk_fault){0});
+    order(w->sim, w->process, do_append_and_tell, 2);
+    run_for(w->sim, duration_ms(50));
+    const struct puppet *p = puppet_of(w->sim, w->process);
+    CU_ASSERT_EQUAL(p->notes.items[p->notes.count - 2].disk_result, DISK_ERROR);
+    CU_ASSERT_EQUAL(p->notes.items[p->notes.count - 1].disk_result, DISK_FULL);
     sim_free(w->sim);
     mem_free(w);
 }
