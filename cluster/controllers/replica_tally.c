@@ -3,8 +3,8 @@
  * Each pod contributes to the tally of its controller's uid: whether it is active, ready, terminating, and its labels. The
  * contribution is remembered by pod, since the last state told of a deleted pod may differ from the one that was counted.
  *
- * Labels. Almost always all pods of one owner have equal labels; a tally keeps the first set it saw and the number of
- * pods that have another. While that is not zero the owner must look at the pods one by one.
+ * Labels. The pods of one owner have few different sets of labels: the template's, and those with the zone of a node added at binding. A
+ * tally counts by set, so that its owner matches a selector once per set and not once per pod.
  *
  * Invariant: a tally equals the sum of the contributions of the pods in the cache that name its owner.
  */
@@ -16,17 +16,19 @@
 #include "sim/base/hash.h"
 #include "sim/base/map.h"
 #include "sim/base/mem.h"
+#include "sim/base/vec.h"
 
 struct tally {
     struct value uid;
-    struct value labels;
-    uint32_t pods, active, ready, terminating, odd;
+    uint32_t pods;
+    VEC(struct replica_counts) sets;
 };
 struct part {
     const struct object_key *pod;
     struct part *before, *after;
     struct tally *tally;
-    bool is_active, is_ready, is_terminating, is_odd;
+    size_t set; /* index of its labels in the tally */
+    bool is_active, is_ready, is_terminating;
 };
 struct replica_tally {
     struct index by_uid;
@@ -60,18 +62,21 @@ static struct tally *tally_find(const struct replica_tally *t, struct value uid)
 static void subtract(struct replica_tally *t, struct part *p)
 {
     struct tally *y = p->tally;
+    struct replica_counts *set = &y->sets.items[p->set];
+    CHECK(set->pods > 0);
     y->pods--;
-    y->active -= p->is_active;
-    y->ready -= p->is_ready;
-    y->terminating -= p->is_terminating;
-    y->odd -= p->is_odd;
+    set->pods--;
+    set->active -= p->is_active;
+    set->ready -= p->is_ready;
+    set->terminating -= p->is_terminating;
     p->tally = NULL;
     if (y->pods > 0)
         return;
-    CHECK(y->active == 0 && y->ready == 0 && y->terminating == 0 && y->odd == 0);
     index_remove(&t->by_uid, hash_bytes(value_str(y->uid)), &y->uid);
     value_drop(y->uid);
-    value_drop(y->labels);
+    for (size_t i = 0; i < y->sets.count; i++)
+        value_drop(y->sets.items[i].labels);
+    vec_release(&y->sets);
     mem_free(y);
 }
 
@@ -113,31 +118,48 @@ static struct part *part_of(struct replica_tally *t, const struct object_key *po
     return p;
 }
 
-static struct tally *tally_of(struct replica_tally *t, struct value uid, struct value labels)
+static struct tally *tally_of(struct replica_tally *t, struct value uid)
 {
     struct tally *y = tally_find(t, uid);
     if (y)
         return y;
     y = mem_new(struct tally);
     y->uid = value_keep(uid);
-    y->labels = value_keep(labels);
     index_put(&t->by_uid, hash_bytes(value_str(uid)), &uid, y);
     return y;
 }
 
+/* The place of these labels; an empty place is taken before a new one is made. */
+static size_t set_of(struct tally *y, struct value labels)
+{
+    size_t empty = y->sets.count;
+    for (size_t i = 0; i < y->sets.count; i++) {
+        const struct replica_counts *set = &y->sets.items[i];
+        if (value_is_same(labels, set->labels) || value_equal(labels, set->labels))
+            return i;
+        if (set->pods == 0)
+            empty = i;
+    }
+    if (empty == y->sets.count)
+        vec_push(&y->sets, (struct replica_counts){0});
+    value_drop(y->sets.items[empty].labels);
+    y->sets.items[empty] = (struct replica_counts){.labels = value_keep(labels)};
+    return empty;
+}
+
 static void add(struct part *p, struct tally *y, struct value pod)
 {
-    struct value labels = object_labels(pod);
     p->tally = y;
     p->is_active = pod_is_active(pod);
     p->is_ready = p->is_active && pod_is_ready(pod);
     p->is_terminating = pod_is_terminating(pod);
-    p->is_odd = !value_is_same(labels, y->labels) && !value_equal(labels, y->labels);
+    p->set = set_of(y, object_labels(pod));
+    struct replica_counts *set = &y->sets.items[p->set];
     y->pods++;
-    y->active += p->is_active;
-    y->ready += p->is_ready;
-    y->terminating += p->is_terminating;
-    y->odd += p->is_odd;
+    set->pods++;
+    set->active += p->is_active;
+    set->ready += p->is_ready;
+    set->terminating += p->is_terminating;
 }
 
 bool replica_tally_see(struct replica_tally *t, const struct object_key *pod_key, struct value pod, bool is_owned)
@@ -152,7 +174,7 @@ bool replica_tally_see(struct replica_tally *t, const struct object_key *pod_key
         return true;
     }
     struct value uid = value_get(object_controller_ref(pod), ATOM_uid);
-    struct tally *target = tally_of(t, uid, object_labels(pod));
+    struct tally *target = tally_of(t, uid);
     bool is_new = !p;
     if (is_new)
         p = part_of(t, pod_key);
@@ -163,17 +185,12 @@ bool replica_tally_see(struct replica_tally *t, const struct object_key *pod_key
     target->pods--;
     add(p, target, pod);
     return is_new || before.tally != p->tally || before.is_active != p->is_active || before.is_ready != p->is_ready ||
-           before.is_terminating != p->is_terminating || before.is_odd != p->is_odd || p->is_odd;
+           before.is_terminating != p->is_terminating || before.set != p->set;
 }
 
-struct replica_counts replica_tally_of(const struct replica_tally *t, struct value owner_uid)
+size_t replica_tally_of(const struct replica_tally *t, struct value owner_uid, const struct replica_counts **ret_sets)
 {
     const struct tally *y = tally_find(t, owner_uid);
-    if (!y)
-        return (struct replica_counts){.has_one_label_set = true};
-    return (struct replica_counts){.active = y->active,
-                                   .ready = y->ready,
-                                   .terminating = y->terminating,
-                                   .has_one_label_set = y->odd == 0,
-                                   .labels = y->labels};
+    *ret_sets = y ? y->sets.items : NULL;
+    return y ? y->sets.count : 0;
 }

@@ -8,10 +8,10 @@
 
 #include "cluster/api/object.h"
 
+/* Of the owner's pods that have exactly these labels: few sets, as a template gives one and the nodes' zones multiply it. */
 struct replica_counts {
-    int64_t active, ready, terminating; /* ready: of the active ones */
-    bool has_one_label_set;             /* all of them have equal labels: `labels` */
-    struct value labels;                /* borrowed; absent when there are none */
+    struct value labels; /* borrowed */
+    uint32_t pods, active, ready, terminating; /* ready: of the active ones */
 };
 struct replica_tally;
 struct replica_tally *replica_tally_new(void);
@@ -19,6 +19,7 @@ void replica_tally_free(struct replica_tally *t);
 /* The pod as the cache has it after a change; absent: gone. `is_owned`: its controller is of the tally's kind. True when
  * anything changed that the counts show. */
 bool replica_tally_see(struct replica_tally *t, const struct object_key *pod_key, struct value pod, bool is_owned);
-struct replica_counts replica_tally_of(const struct replica_tally *t, struct value owner_uid);
+/* The sets of one owner's pods, until the next change; some may be empty. */
+size_t replica_tally_of(const struct replica_tally *t, struct value owner_uid, const struct replica_counts **ret_sets);
 
 #endif

@@ -143,6 +143,8 @@ void replicaset_wake_for_pod(struct controller *c, struct step *step, const stru
         controller_wake_owner(c, step, key, before, VALUE_ABSENT);
         has_changed = true;
     }
+    if (value_is_present(before) && value_is_present(after) && !value_equal(object_labels(before), object_labels(after)))
+        has_changed = true;
     if (is_owned) {
         const struct object_key *owner = controller_owner_key(c, pod, object_controller_ref(pod));
         if (!owner)
@@ -211,12 +213,24 @@ static bool has_orphan_to_adopt(struct sync *s, struct value rs)
     return false;
 }
 
-/* The counts suffice when all owned pods have one set of labels and it matches. */
-static bool may_have_to_release(struct sync *s, struct value rs)
+static bool has_to_release(struct sync *s, struct value rs)
 {
-    struct replica_counts counts = replica_tally_of(state_of(s->controller)->tally, object_uid(rs));
-    return value_is_present(counts.labels) &&
-           (!counts.has_one_label_set || !owner_matches(s->controller, rs, counts.labels));
+    const struct replica_counts *sets;
+    size_t count = replica_tally_of(state_of(s->controller)->tally, object_uid(rs), &sets);
+    for (size_t i = 0; i < count; i++)
+        if (sets[i].pods > 0 && !owner_matches(s->controller, rs, sets[i].labels))
+            return true;
+    return false;
+}
+
+static int64_t count_active(struct sync *s, struct value rs)
+{
+    const struct replica_counts *sets;
+    size_t count = replica_tally_of(state_of(s->controller)->tally, object_uid(rs), &sets);
+    int64_t active = 0;
+    for (size_t i = 0; i < count; i++)
+        active += sets[i].active;
+    return active;
 }
 
 static enum sync_result claim_begin(struct sync *s, struct value rs)
@@ -229,7 +243,7 @@ static enum sync_result claim_begin(struct sync *s, struct value rs)
         sync_send(s, request_for_key(VERB_GET, s->key), TAG_OWNER);
         return sync_wait(s, PHASE_CLAIM);
     }
-    return may_have_to_release(s, rs) ? claim_send(s, rs) : manage(s, rs);
+    return has_to_release(s, rs) ? claim_send(s, rs) : manage(s, rs);
 }
 
 static enum sync_result claim_send(struct sync *s, struct value rs)
@@ -442,9 +456,8 @@ static enum sync_result manage(struct sync *s, struct value rs)
     const struct answer *failure = first_failure(s);
     if (failure)
         return sync_retry_answer(s, failure);
-    struct replica_counts counts = replica_tally_of(state_of(s->controller)->tally, object_uid(rs));
     int64_t replicas = VALUE_INT(rs, 1, spec, replicas);
-    int64_t active = counts.active + m->adopted - m->released;
+    int64_t active = count_active(s, rs) + m->adopted - m->released;
     if (!m->act || object_is_deleting(rs) || active == replicas)
         return write_status(s, rs);
     struct replica_plan plan = plan_replicas(replicas, active);
@@ -559,20 +572,24 @@ static void count_each(struct sync *s, struct value rs, struct replica_status *s
 
 static struct replica_status status_of(struct sync *s, struct value rs)
 {
-    struct replica_counts counts = replica_tally_of(state_of(s->controller)->tally, object_uid(rs));
     struct replica_status status = {0};
-    if (!counts.has_one_label_set || VALUE_INT(rs, 0, spec, minReadySeconds) > 0) {
-        count_each(s, rs, &status);
+    if (VALUE_INT(rs, 0, spec, minReadySeconds) > 0) {
+        count_each(s, rs, &status); /* how long each has been ready matters */
         return status;
     }
-    if (value_is_present(counts.labels) && !owner_matches(s->controller, rs, counts.labels))
-        return status;
     struct value template_labels = VALUE_GET(rs, spec, template, metadata, labels);
-    bool is_labeled = value_count(template_labels) == 0 || selector_map_matches(template_labels, counts.labels);
-    status.replicas = counts.active;
-    status.fully_labeled = is_labeled ? counts.active : 0;
-    status.ready = status.available = counts.ready;
-    status.terminating = counts.terminating;
+    const struct replica_counts *sets;
+    size_t count = replica_tally_of(state_of(s->controller)->tally, object_uid(rs), &sets);
+    for (size_t i = 0; i < count; i++) {
+        if (sets[i].pods == 0 || !owner_matches(s->controller, rs, sets[i].labels))
+            continue;
+        bool is_labeled = value_count(template_labels) == 0 || selector_map_matches(template_labels, sets[i].labels);
+        status.replicas += sets[i].active;
+        status.fully_labeled += is_labeled ? sets[i].active : 0;
+        status.ready += sets[i].ready;
+        status.terminating += sets[i].terminating;
+    }
+    status.available = status.ready;
     return status;
 }
 
