@@ -32,6 +32,7 @@ static void apply_revoke(struct etcd_member *m, struct step *step, struct propos
                          uint64_t index, struct etcd_result *result);
 static void apply_compact(struct etcd_member *m, struct step *step, int64_t revision,
                           struct etcd_result *result);
+static void lease_forget(struct etcd_member *m, int64_t id);
 static void lease_start(struct etcd_member *m, struct step *step, int64_t id,
                         struct duration extra);
 
@@ -58,10 +59,12 @@ void etcd_apply(struct etcd_member *m, struct step *step, const struct raft_entr
         apply_revoke(m, step, p, entry->index, &result);
         break;
     case ETCD_LEASE_KEEP_ALIVE:
-        if (store_lease(m->store, p->request->lease))
-            lease_start(m, step, p->request->lease, duration_ns(0));
-        else
+        if (!store_lease(m->store, p->request->lease)) {
             result.error = ETCD_ERROR_LEASE_NOT_FOUND;
+            break;
+        }
+        lease_forget(m, p->request->lease);
+        lease_start(m, step, p->request->lease, duration_ns(0));
         break;
     case ETCD_COMPACT:
         apply_compact(m, step, p->request->revision, &result);
@@ -272,28 +275,26 @@ static void apply_revoke(struct etcd_member *m, struct step *step, struct propos
     vec_release(&keys);
 }
 
-static void set_lease_timer(struct etcd_member *m, struct step *step)
+/* Looks again when the first of them can have expired; nearly always there is an earlier look
+ * already. */
+static void look_at(struct etcd_member *m, struct step *step, struct instant at)
 {
-    struct instant first = INSTANT_NEVER;
-    for (size_t i = 0; i < m->leases.count; i++)
-        if (instant_before(m->leases.items[i].at, first))
-            first = m->leases.items[i].at;
-    if (m->leases.count == 0)
+    at.ns = (at.ns + LEASE_CHECK_NS - 1) / LEASE_CHECK_NS * LEASE_CHECK_NS;
+    if (m->leases_timer && !instant_before(at, m->lease_check))
         return;
-    first.ns = (first.ns + LEASE_CHECK_NS - 1) / LEASE_CHECK_NS * LEASE_CHECK_NS;
-    m->leases_timer = step_timer_move(step, m->leases_timer, first, TIMER_LEASES);
+    m->lease_check = at;
+    m->leases_timer = step_timer_move(step, m->leases_timer, at, TIMER_LEASES);
 }
 
 static void lease_start(struct etcd_member *m, struct step *step, int64_t id, struct duration extra)
 {
     if (m->role != RAFT_LEADER)
         return;
-    lease_forget(m, id);
     int64_t ttl = store_lease(m->store, id)->ttl_seconds;
     struct duration whole = duration_s(ttl > LEASE_TTL_MIN_SECONDS ? ttl : LEASE_TTL_MIN_SECONDS);
     struct instant at = instant_add(instant_add(step->now, whole), extra);
     vec_push(&m->leases, (struct lease_expiry){.id = id, .at = at});
-    set_lease_timer(m, step);
+    look_at(m, step, at);
 }
 
 void etcd_leases_promote(struct etcd_member *m, struct step *step)
@@ -322,7 +323,8 @@ void etcd_leases_expire(struct etcd_member *m, struct step *step)
         vec_push(&expired, e->id);
         e->at = instant_add(step->now, duration_s(3)); /* again, should the proposal be lost */
     }
-    set_lease_timer(m, step);
+    for (size_t i = 0; i < m->leases.count; i++)
+        look_at(m, step, m->leases.items[i].at);
     for (size_t i = 0; i < expired.count; i++) {
         struct etcd_request *r = etcd_request_new(ETCD_LEASE_REVOKE);
         r->lease = expired.items[i];

@@ -80,7 +80,6 @@ struct watch {
 struct lease_expiry {
     int64_t id;
     struct instant at;
-    bool is_revoking;
 };
 struct peer {
     stream_id stream; /* ours, for sending; 0: none */
@@ -119,6 +118,7 @@ struct etcd_member {
     VEC(struct watch) watches;
     bool has_lost_leader;            /* for so long that watches were ended */
     VEC(struct lease_expiry) leases; /* leader only */
+    struct instant lease_check;      /* when the timer looks at them */
 };
 
 /* etcd.c */

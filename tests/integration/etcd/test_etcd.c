@@ -517,6 +517,99 @@ static void test_repeatable(void)
     CU_ASSERT_EQUAL(hashes[0], hashes[1]);
 }
 
+/* ---- leases ---- */
+
+struct lease_world {
+    struct world world;
+    stream_id stream;
+    struct instant granted;
+    VEC(struct truth) ended; /* the deletions */
+};
+
+static void lease_applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before,
+                          struct str by, struct instant now)
+{
+    struct lease_world *l = owner;
+    (void)by;
+    if (kv->version)
+        return;
+    CU_ASSERT_TRUE(before && before->lease == 7);
+    vec_push(&l->ended, (struct truth){etcd_kv_ref(kv), now});
+}
+
+static void *lease_client_start(struct step *step, const void *config)
+{
+    (void)step_timer_set(step, instant_add(step->now, duration_s(4)), 1);
+    return (void *)(uintptr_t)config;
+}
+
+static void lease_client_input(void *state, struct step *step, const struct input *in)
+{
+    struct lease_world *l = state;
+    if (in->kind == INPUT_TIMER) {
+        l->stream = step_connect(step, l->world.configs[0].client_address);
+        struct etcd_request *r = etcd_request_new(ETCD_LEASE_GRANT);
+        r->lease = 7;
+        r->ttl_seconds = 5;
+        step_send(step, l->stream, &r->message);
+        for (uint32_t i = 0; i < 3; i++) {
+            struct etcd_request *put = etcd_request_new(ETCD_TXN);
+            put->id = i + 1;
+            put->key = object_key_ref(l->world.keys[i]);
+            put->expected_revision = -1;
+            put->lease = 7;
+            put->value = value_integer(i);
+            step_send(step, l->stream, &put->message);
+        }
+    } else if (in->kind == INPUT_MESSAGE && l->granted.ns == 0) {
+        l->granted = sim_now(step->sim);
+    }
+}
+
+static const struct process_type lease_client_type = {.kind = "lease client",
+                                                      .start = lease_client_start,
+                                                      .input = lease_client_input,
+                                                      .release = client_release};
+
+/* I32, I33: no lease ends before its time, though leaders change; all its keys go in one revision.
+ */
+static void test_leases(void)
+{
+    for (int kills = 0; kills < 3; kills++) {
+        struct lease_world l = {0};
+        struct world *w = &l.world;
+        world_init(w, 11, 3, 0, false);
+        for (uint32_t i = 0; i < 3; i++) {
+            w->configs[i].applied = lease_applied;
+            w->configs[i].owner = &l;
+        }
+        host_id host = sim_host_add(w->sim, &(struct host_options){.name = S("c")});
+        (void)sim_process_add(
+            w->sim, &(struct process_options){
+                        .name = S("c"), .host = host, .type = &lease_client_type, .config = &l});
+        run_for(w, duration_s(7));
+        for (int k = 0; k < kills; k++) {
+            for (uint32_t i = 0; i < 3; i++)
+                if (etcd_member_is_leader(member_state(w, i)))
+                    sim_process_kill(w->sim, w->members[i]);
+            run_for(w, duration_s(3));
+        }
+        run_for(w, duration_s(20));
+
+        CU_ASSERT_EQUAL_FATAL(l.ended.count, 3);
+        for (size_t i = 0; i < 3; i++) {
+            CU_ASSERT_FALSE(
+                instant_before(l.ended.items[i].at, instant_add(l.granted, duration_s(5))));
+            CU_ASSERT_EQUAL(l.ended.items[i].kv->mod_revision, l.ended.items[0].kv->mod_revision);
+            etcd_kv_unref(l.ended.items[i].kv);
+        }
+        struct duration most = duration_ms(6000 + 6000 * kills);
+        CU_ASSERT_TRUE(instant_before(l.ended.items[0].at, instant_add(l.granted, most)));
+        vec_release(&l.ended);
+        world_release(w);
+    }
+}
+
 /* A cluster at rest must cost little: heartbeats and nothing else. */
 static void test_idle_cost(void)
 {
@@ -557,6 +650,7 @@ int main(void)
         {"first election and writes", test_first_election_and_writes},
         {"faults", test_faults},
         {"repeatable", test_repeatable},
+        {"leases", test_leases},
         {"idle cost", test_idle_cost},
         {"damaged log", test_damaged_log},
         CU_TEST_INFO_NULL,
