@@ -13,9 +13,32 @@
 struct progress {
     struct run *run;
     struct value namespaces; /* of the pods: keys of an object; each must have its ServiceAccount "default" */
-    struct tally *settled, *all;
+    size_t all, settled; /* pods; kept change by change */
     uint64_t actions;
 };
+
+/* It runs, has ended, or no node takes it. */
+static bool is_settled(struct value pod)
+{
+    struct value phase = VALUE_GET(pod, status, phase);
+    if (!value_is_present(pod))
+        return false;
+    if (value_str(phase).size && !value_is(phase, "Pending"))
+        return true;
+    struct value scheduled = condition_find(VALUE_GET(pod, status, conditions), "PodScheduled");
+    return VALUE_STR(pod, spec, nodeName).size == 0 && VALUE_IS(scheduled, "False", status);
+}
+
+static void on_change(void *owner, const struct view_change *change)
+{
+    struct progress *p = owner;
+    if (change->key->resource != resource_get(RESOURCE_pods))
+        return;
+    p->all += value_is_present(change->after);
+    p->all -= value_is_present(change->before);
+    p->settled += is_settled(change->after);
+    p->settled -= is_settled(change->before);
+}
 
 static void create(struct run *r, struct value own_object)
 {
@@ -57,17 +80,7 @@ static bool has_settled(void *owner)
     const struct progress *p = owner;
     if (user_done_count(p->run->sim, p->run->user) < p->actions)
         return false;
-    return tally_count(p->settled) >= tally_count(p->all);
-}
-
-static struct tally *pods_where(struct run *r, struct str expression)
-{
-    struct matcher m = {.resource = resource_get(RESOURCE_pods)};
-    if (expression.size) {
-        m.filter = jq_filter_new(expression, NULL);
-        CHECK(m.filter);
-    }
-    return tally_new(r->view, &m);
+    return p->settled >= p->all;
 }
 
 enum outcome run_load(struct run *r, const struct documents *pods)
@@ -78,23 +91,20 @@ enum outcome run_load(struct run *r, const struct documents *pods)
     p.namespaces = create_namespaces(r, pods);
     if (!run_until(r, have_accounts, &p, deadline))
         run_fail(r, "the namespaces did not get their ServiceAccounts");
-    p.all = pods_where(r, S(""));
-    p.settled = pods_where(r, S("(.status.phase != \"Pending\" and .status.phase != null) or (.spec.nodeName == null and "
-                                "(.status.conditions // [] | any(.type == \"PodScheduled\" and .status == \"False\")))"));
+    view_listen(r->view, on_change, &p);
     for (size_t i = 0; i < pods->count; i++)
         create(r, value_keep(pods->items[i].root));
     p.actions = r->last_action;
     if (!run_until(r, has_settled, &p, deadline) && !r->is_stopped)
         run_fail(r, "not every pod was scheduled or found unschedulable by the end: %zu of %zu",
-                 tally_count(p.settled), tally_count(p.all));
+                 p.settled, p.all);
     uint64_t refused = user_failed_count(r->sim, r->user);
     if (refused)
         run_fail(r, "%" PRIu64 " of %" PRIu64 " writes were refused", refused, p.actions);
     if (!r->is_stopped)
         run_finish(r);
     value_drop(p.namespaces);
-    tally_free(p.settled);
-    tally_free(p.all);
+    view_unlisten(r->view, on_change, &p);
     return r->outcome;
 }
 

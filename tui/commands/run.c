@@ -302,7 +302,7 @@ static void finish(struct session *s, int *status)
     if (s->arguments.files.count > 1 && !s->arguments.is_json) {
         printf("\n%zu scenarios, %zu passed, %zu failed\n", s->arguments.files.count, s->tests - s->failed,
                s->arguments.files.count - (s->tests - s->failed));
-        for (size_t i = 0; i < s->summary.count; i++)
+        for (size_t i = 0; i < s->summary.count && !s->arguments.is_quiet; i++)
             fputs(text_c(&s->summary.items[i]), stdout);
     }
     if (s->arguments.junit) {
