@@ -54,7 +54,8 @@ static enum sync_result root_ca_publisher_sync(struct sync *s)
 {
     if (s->phase == 1) {
         const struct answer *a = &s->answers[0];
-        bool is_settled = answer_ok(a) || a->code == 409 || a->code == 404 || a->code == 403;
+        bool is_terminating = a->code == 403 && str_contains(VALUE_STR(a->body, message), S("being terminated"));
+        bool is_settled = answer_ok(a) || a->code == 409 || a->code == 404 || is_terminating;
         return is_settled ? SYNC_DONE : sync_retry_answer(s, a);
     }
     if (!VALUE_IS(s->object, "Active", status, phase))

@@ -42,7 +42,9 @@ static enum sync_result serviceaccount_sync(struct sync *s)
 {
     if (s->phase == 1) {
         const struct answer *a = &s->answers[0];
-        bool is_settled = answer_ok(a) || a->code == 409 || a->code == 404 || a->code == 403;
+        /* A namespace that terminates takes nothing new; any other refusal may pass, as roles that are yet to be made. */
+        bool is_terminating = a->code == 403 && str_contains(VALUE_STR(a->body, message), S("being terminated"));
+        bool is_settled = answer_ok(a) || a->code == 409 || a->code == 404 || is_terminating;
         return is_settled ? SYNC_DONE : sync_retry_answer(s, a);
     }
     struct informer *accounts = controller_informer(s->controller, RESOURCE_serviceaccounts);
