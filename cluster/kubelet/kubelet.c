@@ -20,8 +20,6 @@
 
 #include <stdio.h>
 
-enum { PURPOSE_CLIENT, PURPOSE_EVENTS_CLIENT };
-
 void kubelet_flags_defaults(struct kubelet_flags *f)
 {
     *f = (struct kubelet_flags){
@@ -461,6 +459,7 @@ static void *start(struct step *step, const void *config)
     else
         kubelet_flags_defaults(&k->flags);
     k->runtime_lost_at = INSTANT_NEVER;
+    k->began = step->wall;
     make_clients(k);
     connect_runtime(k);
     node_start(k);

@@ -34,6 +34,7 @@
 #define SYNC_RETRY_BACKOFF duration_s(10)
 #define MINIMUM_GRACE_SECONDS 2
 
+enum kubelet_purpose { PURPOSE_CLIENT, PURPOSE_PROBES }; /* streams of random numbers */
 enum kubelet_tag { TAG_LEASE = 1, TAG_NODE_STATUS, TAG_WORKER, TAG_PROBE, TAG_RUNTIME, TAG_HOOK };
 static inline uint64_t kubelet_tag(enum kubelet_tag kind, uint64_t id)
 {
@@ -146,6 +147,7 @@ struct kubelet {
     struct kubelet_flags flags;
     struct str node_name;
     struct step *step; /* of the input being handled */
+    struct wall_time began; /* this incarnation */
     struct client *client;
     struct client *events_client;
     struct recorder *recorder;

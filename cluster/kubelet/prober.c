@@ -75,6 +75,10 @@ static void start_one(struct pod_worker *w, size_t i, enum probe_type type)
     if (type == PROBE_READINESS && c->is_ready)
         p->result = PROBE_SUCCESS; /* adopted after a restart of the kubelet */
     p->first = instant_add(k->step->now, duration_s(VALUE_INT(spec, 0, initialDelaySeconds)));
+    if (c->started.unix_ns < k->began.unix_ns) { /* after a restart of the kubelet: not all at once */
+        uint64_t period = (uint64_t)period_of(w, p).ns;
+        p->first = instant_add(k->step->now, duration_ns((int64_t)step_random_below(k->step, PURPOSE_PROBES, period)));
+    }
     vec_push(&k->probers, p);
     c->probers[type] = p;
     arm(k, p, p->first);
