@@ -190,6 +190,13 @@ static char *hand_over(const struct text *t)
     return copy;
 }
 
+char *wavetank_timeline(const struct wavetank *w)
+{
+    AUTO(text) struct text lines = {0};
+    sim_add_last_lines(w->run->sim, &lines);
+    return hand_over(&lines);
+}
+
 char *wavetank_get(const struct wavetank *w, const char *api_version, const char *kind, const char *namespace_,
                    const char *name)
 {

@@ -62,6 +62,8 @@ char *wavetank_get(const struct wavetank *w, const char *api_version, const char
                    const char *name);
 /* All objects of a kind (namespace "": of all) as a JSON array; NULL when the kind is unknown. */
 char *wavetank_list(const struct wavetank *w, const char *api_version, const char *kind, const char *namespace_);
+/* The last lines of the timeline (at most 1,000), one a line; the caller frees it with free(). */
+char *wavetank_timeline(const struct wavetank *w);
 /* Of everything that happened so far: equal for equal runs. */
 uint64_t wavetank_trace_hash(const struct wavetank *w);
 
