@@ -197,8 +197,9 @@ static void add_error(struct field_errors *errors, enum field_error_type type, s
         text_printf(&e->body, ": %.*s", STR_ARG(detail));
 }
 
-static void format_error(struct field_errors *errors, enum field_error_type type, struct str path,
-                         struct value value, const char *detail_format, va_list arguments)
+static void PRINTF_LIKE(5, 0)
+    format_error(struct field_errors *errors, enum field_error_type type, struct str path,
+                 struct value value, const char *detail_format, va_list arguments)
 {
     AUTO(text) struct text detail = {0}, shown = {0};
     text_vprintf(&detail, detail_format, arguments);
