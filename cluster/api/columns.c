@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Finds the columns of a kind in the table that schema/generate.py writes: the rows of a kind stand together.
+ * Finds the columns of a kind in the table that schema/generate.py writes: the rows of a kind stand
+ * together.
  */
 #include "sim/base/base.h"
 
 #include "cluster/api/columns.h"
 
-#define STR(literal) {"" literal "", sizeof(literal) - 1}
+#define STR(literal)                                                                               \
+    {                                                                                              \
+        "" literal "", sizeof(literal) - 1                                                         \
+    }
 
 static const struct column columns[] = {
 #define COLUMN(kind_, name_, type_, format_, priority_)                                            \

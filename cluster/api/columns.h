@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The columns of server-side tables: what `kubectl get` shows of each kind. The cells are computed by
- * whoever prints; this is what stands above them.
+ * The columns of server-side tables: what `kubectl get` shows of each kind. The cells are computed
+ * by whoever prints; this is what stands above them.
  *
  *     size_t count;
  *     const struct column *columns = columns_of(resource, &count);
@@ -12,9 +12,9 @@
 #include "cluster/api/resource.h"
 
 struct column {
-    struct str kind; /* whose table */
-    struct str name; /* "Ready"; clients print it in capitals */
-    struct str type; /* of OpenAPI: "string", "integer", "boolean" */
+    struct str kind;   /* whose table */
+    struct str name;   /* "Ready"; clients print it in capitals */
+    struct str type;   /* of OpenAPI: "string", "integer", "boolean" */
     struct str format; /* "name" for the first; else empty mostly */
     int priority;      /* 1: in wide output only */
 };

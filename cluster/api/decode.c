@@ -2,18 +2,21 @@
  *
  * Typed decoding with the manners of Go's encoding/json, as the API server uses it.
  *
- * - A wrong type is remembered (the first one only) and decoding goes on; the message names the innermost struct, the
- *   path of fields without indices, and the Go type: "json: cannot unmarshal string into Go struct field
- *   DeploymentSpec.spec.replicas of type int32".
- * - A value that a type's own decoder refuses (a quantity, a time) ends decoding at once with that decoder's text.
+ * - A wrong type is remembered (the first one only) and decoding goes on; the message names the
+ * innermost struct, the path of fields without indices, and the Go type: "json: cannot unmarshal
+ * string into Go struct field DeploymentSpec.spec.replicas of type int32".
+ * - A value that a type's own decoder refuses (a quantity, a time) ends decoding at once with that
+ * decoder's text.
  * - null leaves a field as it was: absent.
- * - Unknown fields are pruned. Strict and Warn collect their paths, with indices: "spec.rules[1].tls", at most 100.
+ * - Unknown fields are pruned. Strict and Warn collect their paths, with indices:
+ * "spec.rules[1].tls", at most 100.
  * - Names are matched exactly, case included.
  *
  * The result shares everything with the document that was in canonical form already.
  *
- * DEVIATION: Go reports in the order of the text; a value's members are sorted. kubectl sorts keys before sending, so
- * only hand-made JSON can tell. DEVIATION: Go names a named string type (v1.Protocol) where this says "string".
+ * DEVIATION: Go reports in the order of the text; a value's members are sorted. kubectl sorts keys
+ * before sending, so only hand-made JSON can tell. DEVIATION: Go names a named string type
+ * (v1.Protocol) where this says "string".
  */
 #include "sim/base/base.h"
 
@@ -24,7 +27,8 @@
 
 #define STRICT_ERRORS_MAX 100
 
-/* Where the walk is: the chain of fields, items and keys, with the struct that a field belongs to. */
+/* Where the walk is: the chain of fields, items and keys, with the struct that a field belongs to.
+ */
 struct decode_place {
     const struct decode_place *parent;
     const struct type_schema *owner;  /* of the field */
@@ -99,13 +103,14 @@ struct value decode(const struct type_schema *type, struct value own_document,
     if (value_is_present(typed))
         return typed;
     AUTO(text) struct text t = {0};
-    text_printf(&t, "%s in version \"%s\" cannot be handled as a %s: %.*s", type->name, type->version,
-                type->name, STR_ARG(text_str(&message)));
+    text_printf(&t, "%s in version \"%s\" cannot be handled as a %s: %.*s", type->name,
+                type->version, type->name, STR_ARG(text_str(&message)));
     *ret_status = status_bad_request(text_str(&t));
     return VALUE_ABSENT;
 }
 
-/* The place in the source tree where the scheme of the recorded API server was made; part of its messages. */
+/* The place in the source tree where the scheme of the recorded API server was made; part of its
+ * messages. */
 #define SCHEME "pkg/api/legacyscheme/scheme.go:30"
 
 /* Whether the document claims to be another kind: then the refusal, owned. */
@@ -123,17 +128,22 @@ static struct value refuse_kind(const struct resource *r, struct value document)
     struct str bare = group.size < version.size ? after : version;
     const struct resource *other = resource_find_kind(version, kind);
     if (other != NULL && !str_equal(version, r->group_version))
-        text_printf(&t, "the API version in the data (%.*s) does not match the expected API version (%.*s)",
-                    STR_ARG(version), STR_ARG(r->group_version));
+        text_printf(
+            &t, "the API version in the data (%.*s) does not match the expected API version (%.*s)",
+            STR_ARG(version), STR_ARG(r->group_version));
     else if (other != NULL)
-        text_printf(&t, "%.*s in version \"%.*s\" cannot be handled as a %.*s: converting (%.*s.%.*s) to "
-                        "(%.*s.%.*s): unknown conversion",
-                    STR_ARG(kind), STR_ARG(bare), STR_ARG(r->kind), STR_ARG(bare), STR_ARG(kind),
-                    STR_ARG(r->group.size ? r->group : S("core")), STR_ARG(r->kind));
+        text_printf(
+            &t,
+            "%.*s in version \"%.*s\" cannot be handled as a %.*s: converting (%.*s.%.*s) to "
+            "(%.*s.%.*s): unknown conversion",
+            STR_ARG(kind), STR_ARG(bare), STR_ARG(r->kind), STR_ARG(bare), STR_ARG(kind),
+            STR_ARG(r->group.size ? r->group : S("core")), STR_ARG(r->kind));
     else
-        text_printf(&t, "%.*s in version \"%.*s\" cannot be handled as a %.*s: no kind \"%.*s\" is "
-                        "registered for version \"%.*s\" in scheme \"" SCHEME "\"",
-                    STR_ARG(kind), STR_ARG(bare), STR_ARG(r->kind), STR_ARG(kind), STR_ARG(version));
+        text_printf(&t,
+                    "%.*s in version \"%.*s\" cannot be handled as a %.*s: no kind \"%.*s\" is "
+                    "registered for version \"%.*s\" in scheme \"" SCHEME "\"",
+                    STR_ARG(kind), STR_ARG(bare), STR_ARG(r->kind), STR_ARG(kind),
+                    STR_ARG(version));
     return status_bad_request(text_str(&t));
 }
 
@@ -191,16 +201,16 @@ static struct value decode_field(struct decoder *d, const struct field_schema *f
     if (value_kind(v) == VALUE_NULL)
         return VALUE_ABSENT;
     if (f->container != SCHEMA_NONE) {
-        struct value list = f->container == SCHEMA_LIST ? decode_list(d, f, v, place)
-                                                        : decode_map(d, f, v, place);
+        struct value list =
+            f->container == SCHEMA_LIST ? decode_list(d, f, v, place) : decode_map(d, f, v, place);
         if (value_count(list) > 0 || (f->flags & SCHEMA_ALWAYS))
             return list;
         value_drop(list);
         return VALUE_ABSENT;
     }
     struct value element = decode_element(d, f, v, place);
-    bool stays = (f->flags & SCHEMA_POINTER) || f->kind == SCHEMA_QUANTITY || f->kind == SCHEMA_ANY ||
-                 f->kind == SCHEMA_RAW || f->kind == SCHEMA_INT_OR_STRING;
+    bool stays = (f->flags & SCHEMA_POINTER) || f->kind == SCHEMA_QUANTITY ||
+                 f->kind == SCHEMA_ANY || f->kind == SCHEMA_RAW || f->kind == SCHEMA_INT_OR_STRING;
     if (stays || !schema_is_zero(element))
         return element;
     value_drop(element);

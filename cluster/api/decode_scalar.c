@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The decoders of single values, with the texts of the Go packages behind them: resource.Quantity, time.Parse,
- * time.ParseDuration, encoding/base64, intstr.
+ * The decoders of single values, with the texts of the Go packages behind them: resource.Quantity,
+ * time.Parse, time.ParseDuration, encoding/base64, intstr.
  */
 #include "sim/base/base.h"
 
@@ -106,8 +106,8 @@ void go_type_text(const struct field_schema *f, struct text *out)
         text_add(out, str_from(names[f->kind]));
 }
 
-/* True for what is plainly canonical already, which most quantities are: a whole number that its suffix's next
- * step does not divide. */
+/* True for what is plainly canonical already, which most quantities are: a whole number that its
+ * suffix's next step does not divide. */
 static bool is_plainly_canonical(struct str s)
 {
     size_t digits = 0;
@@ -189,7 +189,8 @@ static int days_in_month(int year, int month)
     return days[month - 1] + (month == 2 && is_leap);
 }
 
-/* Walks the layout; on failure `*ret_element` is what could not be parsed, or NULL and *ret_range what is out of range. */
+/* Walks the layout; on failure `*ret_element` is what could not be parsed, or NULL and *ret_range
+ * what is out of range. */
 static bool scan_time(struct str *s, bool is_strictly_micro, const char **ret_element,
                       const char **ret_range)
 {
@@ -245,10 +246,12 @@ static struct value decode_time(struct value v, bool has_fraction, struct text *
     const char *element = NULL, *range = NULL;
     bool is_time = scan_time(&rest, has_fraction, &element, &range);
     if (is_time && rest.size > 0) {
-        text_printf(error, "parsing time \"%.*s\": extra text: \"%.*s\"", STR_ARG(all), STR_ARG(rest));
+        text_printf(error, "parsing time \"%.*s\": extra text: \"%.*s\"", STR_ARG(all),
+                    STR_ARG(rest));
     } else if (!is_time && element != NULL) {
-        text_printf(error, "parsing time \"%.*s\" as \"2006-01-02T15:04:05%sZ07:00\": cannot parse "
-                           "\"%.*s\" as \"%s\"",
+        text_printf(error,
+                    "parsing time \"%.*s\" as \"2006-01-02T15:04:05%sZ07:00\": cannot parse "
+                    "\"%.*s\" as \"%s\"",
                     STR_ARG(all), has_fraction ? ".000000" : "", STR_ARG(rest), element);
     } else if (!is_time) {
         text_printf(error, "parsing time \"%.*s\": %s out of range", STR_ARG(all), range);

@@ -82,7 +82,8 @@ static struct value constant(const struct scalar_default *d)
     return value_object();
 }
 
-struct value default_scalars(struct value own_v, const struct scalar_default *defaults, size_t count)
+struct value default_scalars(struct value own_v, const struct scalar_default *defaults,
+                             size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct value have = value_get(own_v, defaults[i].key);

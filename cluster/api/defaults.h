@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The values that the API server fills in when it decodes an object: on create, on update, and (here: once, before
- * storing) on reading. Admission, allocation (cluster IPs, ports) and the strategies come later in the pipeline.
+ * The values that the API server fills in when it decodes an object: on create, on update, and
+ * (here: once, before storing) on reading. Admission, allocation (cluster IPs, ports) and the
+ * strategies come later in the pipeline.
  *
  *     object = default_object(resource, object, VALUE_ABSENT);
  *
- * What lacks nothing is returned as it is, the same word; parts that are the very ones of `old`, which has its
- * defaults, are not looked at.
+ * What lacks nothing is returned as it is, the same word; parts that are the very ones of `old`,
+ * which has its defaults, are not looked at.
  */
 #ifndef CLUSTER_API_DEFAULTS_H
 #define CLUSTER_API_DEFAULTS_H

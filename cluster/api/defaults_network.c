@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Defaults of services, endpoints, ingress classes and network policies. What is allocated (cluster IPs, node
- * ports, IP families) belongs to the registry of services, not here.
+ * Defaults of services, endpoints, ingress classes and network policies. What is allocated (cluster
+ * IPs, node ports, IP families) belongs to the registry of services, not here.
  */
 #include "sim/base/base.h"
 

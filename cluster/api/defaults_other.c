@@ -18,7 +18,8 @@ static struct value pending(struct value v)
 static struct value volume_spec(struct value s)
 {
     static const struct scalar_default table[] = {
-        TEXT_DEFAULT(persistentVolumeReclaimPolicy, "Retain"), TEXT_POINTER(volumeMode, "Filesystem")};
+        TEXT_DEFAULT(persistentVolumeReclaimPolicy, "Retain"),
+        TEXT_POINTER(volumeMode, "Filesystem")};
     return default_volume_source(DEFAULT_SCALARS(s, table));
 }
 
@@ -50,9 +51,9 @@ struct value default_storage_class(struct value o)
 static struct value driver_spec(struct value s)
 {
     static const struct scalar_default table[] = {
-        TRUE_POINTER(attachRequired), FALSE_POINTER(podInfoOnMount), FALSE_POINTER(storageCapacity),
-        TEXT_POINTER(fsGroupPolicy, "ReadWriteOnceWithFSType"), FALSE_POINTER(requiresRepublish),
-        FALSE_POINTER(seLinuxMount)};
+        TRUE_POINTER(attachRequired),     FALSE_POINTER(podInfoOnMount),
+        FALSE_POINTER(storageCapacity),   TEXT_POINTER(fsGroupPolicy, "ReadWriteOnceWithFSType"),
+        FALSE_POINTER(requiresRepublish), FALSE_POINTER(seLinuxMount)};
     s = DEFAULT_SCALARS(s, table);
     if (value_count(value_get(s, ATOM_volumeLifecycleModes)) == 0)
         s = value_set(s, ATOM_volumeLifecycleModes, value_pack("[Persistent]"));
@@ -260,7 +261,6 @@ struct value default_admission_policy(struct value o)
 {
     return default_member(o, ATOM_spec, policy_spec);
 }
-
 
 static struct value policy_binding_spec(struct value s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of defaults share; private to them. A default_fn takes a tree and returns it with its defaults, the
- * same word when nothing was missing.
+ * What the files of defaults share; private to them. A default_fn takes a tree and returns it with
+ * its defaults, the same word when nothing was missing.
  */
 #ifndef CLUSTER_API_DEFAULTS_PARTS_H
 #define CLUSTER_API_DEFAULTS_PARTS_H
@@ -19,33 +19,58 @@ struct scalar_default {
     const char *text;
     int64_t number;
 };
-#define TEXT_DEFAULT(key_, text_) {.key = ATOM_##key_, .kind = DEFAULT_TEXT, .text = (text_)}
+#define TEXT_DEFAULT(key_, text_)                                                                  \
+    {                                                                                              \
+        .key = ATOM_##key_, .kind = DEFAULT_TEXT, .text = (text_)                                  \
+    }
 #define TEXT_POINTER(key_, text_)                                                                  \
-    {.key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_TEXT, .text = (text_)}
-#define NUMBER_DEFAULT(key_, number_) {.key = ATOM_##key_, .kind = DEFAULT_NUMBER, .number = (number_)}
+    {                                                                                              \
+        .key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_TEXT, .text = (text_)              \
+    }
+#define NUMBER_DEFAULT(key_, number_)                                                              \
+    {                                                                                              \
+        .key = ATOM_##key_, .kind = DEFAULT_NUMBER, .number = (number_)                            \
+    }
 #define NUMBER_POINTER(key_, number_)                                                              \
-    {.key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_NUMBER, .number = (number_)}
-#define FALSE_POINTER(key_) {.key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_FALSE}
-#define TRUE_POINTER(key_) {.key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_TRUE}
-#define EMPTY_POINTER(key_) {.key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_EMPTY} /* {} */
+    {                                                                                              \
+        .key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_NUMBER, .number = (number_)        \
+    }
+#define FALSE_POINTER(key_)                                                                        \
+    {                                                                                              \
+        .key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_FALSE                              \
+    }
+#define TRUE_POINTER(key_)                                                                         \
+    {                                                                                              \
+        .key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_TRUE                               \
+    }
+#define EMPTY_POINTER(key_)                                                                        \
+    {                                                                                              \
+        .key = ATOM_##key_, .is_pointer = true, .kind = DEFAULT_EMPTY                              \
+    } /* {} */
 
-struct value default_scalars(struct value own_v, const struct scalar_default *defaults, size_t count);
+struct value default_scalars(struct value own_v, const struct scalar_default *defaults,
+                             size_t count);
 #define DEFAULT_SCALARS(own_v, table) default_scalars((own_v), (table), ARRAY_COUNT(table))
 /* A member, or each item of a list: nothing when it is not there. */
 struct value default_member(struct value own_v, atom key, default_fn fn);
 struct value default_items(struct value own_v, atom key, default_fn fn);
 /* The member is made when it is not there. */
 struct value default_made_member(struct value own_v, atom key, default_fn fn);
-struct value default_text(struct value own_v, atom key, const char *text); /* when absent or empty */
+struct value default_text(struct value own_v, atom key,
+                          const char *text); /* when absent or empty */
 /* Absent, null, or empty for what is no pointer. */
-static inline bool is_unset(struct value v) { return schema_is_zero(v); }
+static inline bool is_unset(struct value v)
+{
+    return schema_is_zero(v);
+}
 static inline bool is_missing(struct value v)
 {
     return value_kind(v) == VALUE_NONE || value_kind(v) == VALUE_NULL;
 }
 
 struct value default_container_ports(struct value own_v);
-struct value default_volume_source(struct value own_volume); /* sources that pods and persistent volumes have */
+struct value default_volume_source(
+    struct value own_volume); /* sources that pods and persistent volumes have */
 struct value default_pod(struct value own_pod);
 struct value default_pod_template(struct value own_template); /* {metadata, spec} */
 struct value default_claim_spec(struct value own_spec);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Defaults of pods and of pod templates (SetDefaults_PodSpec, _Container, _Probe, _Volume ... upstream).
- * A Pod gets more than a template: service links, requests from limits, host ports on the host's network.
+ * Defaults of pods and of pod templates (SetDefaults_PodSpec, _Container, _Probe, _Volume ...
+ * upstream). A Pod gets more than a template: service links, requests from limits, host ports on
+ * the host's network.
  */
 #include "sim/base/base.h"
 

@@ -14,7 +14,8 @@ static struct value default_template(struct value own_spec)
 }
 
 /* maxUnavailable and the like: a number or a percentage. */
-static struct value default_int_or_text(struct value v, atom key, const char *percent, int64_t number)
+static struct value default_int_or_text(struct value v, atom key, const char *percent,
+                                        int64_t number)
 {
     if (!is_missing(value_get(v, key)))
         return v;
@@ -72,8 +73,9 @@ static struct value partition(struct value v)
 static struct value stateful_strategy(struct value v)
 {
     v = default_text(v, ATOM_type, "RollingUpdate");
-    return VALUE_IS(v, "RollingUpdate", type) ? default_made_member(v, ATOM_rollingUpdate, partition)
-                                              : v;
+    return VALUE_IS(v, "RollingUpdate", type)
+               ? default_made_member(v, ATOM_rollingUpdate, partition)
+               : v;
 }
 
 static struct value retention(struct value v)
@@ -170,7 +172,8 @@ static struct value failure_policy(struct value v)
 static struct value job_spec(struct value s)
 {
     static const struct scalar_default table[] = {TEXT_POINTER(completionMode, "NonIndexed"),
-                                                  FALSE_POINTER(suspend), FALSE_POINTER(manualSelector)};
+                                                  FALSE_POINTER(suspend),
+                                                  FALSE_POINTER(manualSelector)};
     if (is_missing(value_get(s, ATOM_completions)) && is_missing(value_get(s, ATOM_parallelism)))
         s = value_set(s, ATOM_completions, value_integer(1));
     if (is_missing(value_get(s, ATOM_parallelism)))
@@ -208,10 +211,9 @@ static struct value job_template(struct value t)
 
 static struct value cron_spec(struct value s)
 {
-    static const struct scalar_default table[] = {TEXT_DEFAULT(concurrencyPolicy, "Allow"),
-                                                  FALSE_POINTER(suspend),
-                                                  NUMBER_POINTER(successfulJobsHistoryLimit, 3),
-                                                  NUMBER_POINTER(failedJobsHistoryLimit, 1)};
+    static const struct scalar_default table[] = {
+        TEXT_DEFAULT(concurrencyPolicy, "Allow"), FALSE_POINTER(suspend),
+        NUMBER_POINTER(successfulJobsHistoryLimit, 3), NUMBER_POINTER(failedJobsHistoryLimit, 1)};
     s = DEFAULT_SCALARS(s, table);
     return default_made_member(s, ATOM_jobTemplate, job_template);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Name rules (apimachinery/pkg/util/validation upstream), written as the small automata that their regular
- * expressions are. Texts keep the oddities of the originals: the double blank before "or" among them.
+ * Name rules (apimachinery/pkg/util/validation upstream), written as the small automata that their
+ * regular expressions are. Texts keep the oddities of the originals: the double blank before "or"
+ * among them.
  *
- * DEVIATION: a name that breaks two rules at once (too long and of wrong characters) is told only the first.
+ * DEVIATION: a name that breaks two rules at once (too long and of wrong characters) is told only
+ * the first.
  */
 #include "sim/base/base.h"
 
@@ -161,7 +163,8 @@ const char *name_label_value(struct str s)
         return "must be no more than 63 bytes";
     if (s.size == 0 || is_name(s))
         return NULL;
-    return "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
+    return "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' "
+           "or "
            "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
            "'my_value',  or '12345', regex used for validation is '(" NAME_REGEX ")?')";
 }

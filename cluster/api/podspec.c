@@ -134,7 +134,8 @@ static bool is_positive(struct value quantity)
     return s.size > 0 ? s.bytes[0] != '-' && !str_equal(s, S("0")) : quantity_value(quantity) > 0;
 }
 
-/* Adds one set of resources: whether it states any cpu or memory, and whether both are limited and requested alike. */
+/* Adds one set of resources: whether it states any cpu or memory, and whether both are limited and
+ * requested alike. */
 static void look_at(struct value resources, bool *any, bool *guaranteed)
 {
     const struct str names[] = {S("cpu"), S("memory")};
@@ -211,7 +212,8 @@ static bool is_tag(struct str s)
         return false;
     for (size_t i = 0; i < s.size; i++) {
         char c = s.bytes[i];
-        if (!is_lower_alphanumeric(c) && !(c >= 'A' && c <= 'Z') && c != '.' && c != '-' && c != '_')
+        if (!is_lower_alphanumeric(c) && !(c >= 'A' && c <= 'Z') && c != '.' && c != '-' &&
+            c != '_')
             return false;
     }
     return true;

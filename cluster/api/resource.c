@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of served resources. The rows come from resources.def, which schema/generate.py writes from
- * the served discovery of 1.36; what is here gives them addresses and finds them. A lookup walks the
- * rows: there are about seventy, sizes differ, and only the entrance of the API server looks by name.
+ * The table of served resources. The rows come from resources.def, which schema/generate.py writes
+ * from the served discovery of 1.36; what is here gives them addresses and finds them. A lookup
+ * walks the rows: there are about seventy, sizes differ, and only the entrance of the API server
+ * looks by name.
  */
 #include "sim/base/base.h"
 
@@ -10,31 +11,34 @@
 
 #include "cluster/api/schema.h"
 
-#define STR(literal) {"" literal "", sizeof(literal) - 1}
+#define STR(literal)                                                                               \
+    {                                                                                              \
+        "" literal "", sizeof(literal) - 1                                                         \
+    }
 #define VERB_BIT(v) (1u << VERB_##v)
 #define SUBRESOURCE_BIT(s) (1u << SUBRESOURCE_##s)
 
 static const struct resource resources[RESOURCE_KNOWN_COUNT] = {
-#define RESOURCE(identifier, group_, version_, group_version_, kind_, plural_, qualified_, singular_, \
-                 list_kind_, short_names_, categories_, is_namespaced_, verbs_, subresources_,       \
-                 storage_, type_, strategy_, selectors_)                                             \
-    [RESOURCE_##identifier] = {.index = RESOURCE_##identifier,                                       \
-                               .group = STR(group_),                                                 \
-                               .version = STR(version_),                                             \
-                               .kind = STR(kind_),                                                   \
-                               .plural = STR(plural_),                                               \
-                               .singular = STR(singular_),                                           \
-                               .list_kind = STR(list_kind_),                                         \
-                               .group_version = STR(group_version_),                                 \
-                               .qualified = STR(qualified_),                                         \
-                               .short_names = (short_names_),                                        \
-                               .categories = (categories_),                                          \
-                               .is_namespaced = (is_namespaced_),                                    \
-                               .verbs = (verbs_),                                                    \
-                               .subresources = (subresources_),                                      \
-                               .storage = &resources[RESOURCE_##storage_],                           \
-                               .type = &schema_types[TYPE_##type_],                                  \
-                               .strategy = (strategy_),                                              \
+#define RESOURCE(identifier, group_, version_, group_version_, kind_, plural_, qualified_,         \
+                 singular_, list_kind_, short_names_, categories_, is_namespaced_, verbs_,         \
+                 subresources_, storage_, type_, strategy_, selectors_)                            \
+    [RESOURCE_##identifier] = {.index = RESOURCE_##identifier,                                     \
+                               .group = STR(group_),                                               \
+                               .version = STR(version_),                                           \
+                               .kind = STR(kind_),                                                 \
+                               .plural = STR(plural_),                                             \
+                               .singular = STR(singular_),                                         \
+                               .list_kind = STR(list_kind_),                                       \
+                               .group_version = STR(group_version_),                               \
+                               .qualified = STR(qualified_),                                       \
+                               .short_names = (short_names_),                                      \
+                               .categories = (categories_),                                        \
+                               .is_namespaced = (is_namespaced_),                                  \
+                               .verbs = (verbs_),                                                  \
+                               .subresources = (subresources_),                                    \
+                               .storage = &resources[RESOURCE_##storage_],                         \
+                               .type = &schema_types[TYPE_##type_],                                \
+                               .strategy = (strategy_),                                            \
                                .field_selectors = (selectors_)},
 #include "cluster/api/resources.def"
 #undef RESOURCE
@@ -81,14 +85,10 @@ const struct resource *resource_find_kind(struct str api_version, struct str kin
 const char *verb_text(enum verb v)
 {
     static const char *const texts[VERB_COUNT] = {
-        [VERB_GET] = "get",
-        [VERB_LIST] = "list",
-        [VERB_WATCH] = "watch",
-        [VERB_CREATE] = "create",
-        [VERB_UPDATE] = "update",
-        [VERB_PATCH] = "patch",
-        [VERB_DELETE] = "delete",
-        [VERB_DELETE_COLLECTION] = "deletecollection",
+        [VERB_GET] = "get",       [VERB_LIST] = "list",
+        [VERB_WATCH] = "watch",   [VERB_CREATE] = "create",
+        [VERB_UPDATE] = "update", [VERB_PATCH] = "patch",
+        [VERB_DELETE] = "delete", [VERB_DELETE_COLLECTION] = "deletecollection",
     };
     CHECK(v < VERB_COUNT);
     return texts[v];

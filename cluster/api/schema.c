@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Gives the rows of schema/ their addresses. The rows are read three times by the preprocessor: for the numbers of
- * the fields (so that each type knows where its own begin), for the fields, for the types. Nothing is built
- * at run time.
+ * Gives the rows of schema/ their addresses. The rows are read three times by the preprocessor: for
+ * the numbers of the fields (so that each type knows where its own begin), for the fields, for the
+ * types. Nothing is built at run time.
  *
- * Lookup: the keys of a type's fields stand close together in an array of their own (the largest type has some
- * fifty: two cache lines), which is searched from its front.
+ * Lookup: the keys of a type's fields stand close together in an array of their own (the largest
+ * type has some fifty: two cache lines), which is searched from its front.
  */
 #include "sim/base/base.h"
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The shape of every kind: its types, their fields in the order of JSON output, and what Kubernetes says about
- * each (required, pointer, list type, merge key, enumeration, protobuf number). Constant tables, compiled from
- * the rows in schema/ which schema/generate.py writes.
+ * The shape of every kind: its types, their fields in the order of JSON output, and what Kubernetes
+ * says about each (required, pointer, list type, merge key, enumeration, protobuf number). Constant
+ * tables, compiled from the rows in schema/ which schema/generate.py writes.
  *
  *     const struct field_schema *f = schema_field(resource->type, ATOM_spec);
  *     const struct type_schema *spec = schema_type_of(f);
  *     for (size_t i = 0; i < spec->count; i++)
  *         use(&spec->fields[i]);
  *
- * Typed values. Decoding brings a value into one canonical form: fields are known and of their type, a field
- * that Go's omitempty leaves out when zero is absent when zero, and a field that Go always writes may be absent
- * as well (absent and zero are the same for anything that is no pointer). schema_write_json puts the
- * zeros back where Kubernetes writes them.
+ * Typed values. Decoding brings a value into one canonical form: fields are known and of their
+ * type, a field that Go's omitempty leaves out when zero is absent when zero, and a field that Go
+ * always writes may be absent as well (absent and zero are the same for anything that is no
+ * pointer). schema_write_json puts the zeros back where Kubernetes writes them.
  */
 #ifndef CLUSTER_API_SCHEMA_H
 #define CLUSTER_API_SCHEMA_H
@@ -52,23 +52,23 @@ enum schema_kind {
 enum schema_container { SCHEMA_NONE, SCHEMA_LIST, SCHEMA_MAP };
 enum schema_list { SCHEMA_LIST_ATOMIC, SCHEMA_LIST_SET, SCHEMA_LIST_MAP };
 enum schema_flag {
-    SCHEMA_REQUIRED = 1,            /* in OpenAPI */
-    SCHEMA_POINTER = 2,             /* absent differs from zero */
-    SCHEMA_ALWAYS = 4,              /* written even when zero */
-    SCHEMA_ATOMIC = 8,              /* the whole is one for server-side apply */
-    SCHEMA_PATCH_MERGE = 16,        /* strategic merge patch: items are merged */
+    SCHEMA_REQUIRED = 1,     /* in OpenAPI */
+    SCHEMA_POINTER = 2,      /* absent differs from zero */
+    SCHEMA_ALWAYS = 4,       /* written even when zero */
+    SCHEMA_ATOMIC = 8,       /* the whole is one for server-side apply */
+    SCHEMA_PATCH_MERGE = 16, /* strategic merge patch: items are merged */
     SCHEMA_PATCH_RETAIN_KEYS = 32
 };
 
 struct type_schema;
 struct field_schema {
-    uint16_t key;    /* an atom: all names of fields are known atoms */
-    uint16_t type;   /* enum schema_type_id when kind is SCHEMA_STRUCT */
-    uint8_t kind;    /* enum schema_kind */
-    uint8_t container; /* enum schema_container */
-    uint8_t list;    /* enum schema_list */
-    uint8_t flags;   /* bits of enum schema_flag */
-    uint16_t number; /* of the field in protobuf */
+    uint16_t key;             /* an atom: all names of fields are known atoms */
+    uint16_t type;            /* enum schema_type_id when kind is SCHEMA_STRUCT */
+    uint8_t kind;             /* enum schema_kind */
+    uint8_t container;        /* enum schema_container */
+    uint8_t list;             /* enum schema_list */
+    uint8_t flags;            /* bits of enum schema_flag */
+    uint16_t number;          /* of the field in protobuf */
     const char *map_keys;     /* list type map: "containerPort,protocol"; else NULL */
     const char *merge_key;    /* strategic merge patch; else NULL */
     const char *enumeration;  /* closed values, "A|B"; else NULL */

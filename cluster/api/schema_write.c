@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON as the API server writes it: the fields of a struct in the order in which Go declares them, maps sorted by
- * key, fields of zero left out where Go's omitempty does so, and written where it does not ("status":{}).
+ * JSON as the API server writes it: the fields of a struct in the order in which Go declares them,
+ * maps sorted by key, fields of zero left out where Go's omitempty does so, and written where it
+ * does not ("status":{}).
  */
 #include "sim/base/base.h"
 

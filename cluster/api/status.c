@@ -2,12 +2,14 @@
  *
  * Status objects and field errors with the API server's own codes, reasons and texts.
  *
- * `details.kind` is the resource (plural), but the kind in an answer of reason Invalid. An Invalid answer names
- * each different error once in its message, and every error in its causes, as Kubernetes' aggregate does.
- * Values are printed as 1.34 and later do: text quoted as in Go, numbers plain, everything else as JSON.
+ * `details.kind` is the resource (plural), but the kind in an answer of reason Invalid. An Invalid
+ * answer names each different error once in its message, and every error in its causes, as
+ * Kubernetes' aggregate does. Values are printed as 1.34 and later do: text quoted as in Go,
+ * numbers plain, everything else as JSON.
  *
- * DEVIATION: where the validator of the real API server prints an internal type without JSON tags ("MinAvailable"), the names
- * of the API are printed unless the validator here builds that form itself.
+ * DEVIATION: where the validator of the real API server prints an internal type without JSON tags
+ * ("MinAvailable"), the names of the API are printed unless the validator here builds that form
+ * itself.
  */
 #include "sim/base/base.h"
 

@@ -5,7 +5,8 @@
  *     return status_not_found(resource, name);          an owned value of kind Status, code 404
  *
  * Field errors are collected in a list and become one Status of reason Invalid (code 422).
- * Source: kubernetes.io/docs/reference/using-api/api-concepts/ and staging/.../apimachinery/pkg/api/errors.
+ * Source: kubernetes.io/docs/reference/using-api/api-concepts/ and
+ * staging/.../apimachinery/pkg/api/errors.
  */
 #ifndef CLUSTER_API_STATUS_H
 #define CLUSTER_API_STATUS_H
@@ -19,8 +20,10 @@ bool value_is_status(struct value v); /* kind: Status */
 struct value status_success(void);
 struct value status_not_found(const struct resource *r, struct str name);
 struct value status_already_exists(const struct resource *r, struct str name);
-struct value status_conflict(const struct resource *r, struct str name, struct str why); /* empty: "the object has been modified; ..." */
-struct value status_forbidden(const struct resource *r, struct str name, struct str why); /* resource may be NULL */
+struct value status_conflict(const struct resource *r, struct str name,
+                             struct str why); /* empty: "the object has been modified; ..." */
+struct value status_forbidden(const struct resource *r, struct str name,
+                              struct str why); /* resource may be NULL */
 struct value status_bad_request(struct str message);
 struct value status_unauthorized(void);
 struct value status_method_not_allowed(const struct resource *r, const char *action);
@@ -59,8 +62,8 @@ struct field_errors {
 #define NO_DETAIL "%s", ""
 void field_error_add(struct field_errors *errors, enum field_error_type type, struct str path,
                      struct value value, const char *detail_format, ...) PRINTF_LIKE(5, 6);
-/* Walks of a document keep the path to where they are on the stack; it becomes text only for an error:
- *     struct field_path spec = path_child(NULL, "spec"), item = path_index(&spec, 3);      spec[3]   */
+/* Walks of a document keep the path to where they are on the stack; it becomes text only for an
+ * error: struct field_path spec = path_child(NULL, "spec"), item = path_index(&spec, 3); spec[3] */
 struct field_path {
     const struct field_path *parent; /* NULL: the document */
     struct str name;                 /* of a field, or of a map's key */
@@ -82,13 +85,15 @@ static inline struct field_path path_key(const struct field_path *parent, struct
 }
 void field_path_text(const struct field_path *path, struct text *out);
 void field_error_at(struct field_errors *errors, enum field_error_type type,
-                    const struct field_path *path, struct value value, const char *detail_format, ...)
-    PRINTF_LIKE(5, 6);
-/* The same with the value as it shall be printed: internal types of the API server, whose order no map has. */
+                    const struct field_path *path, struct value value, const char *detail_format,
+                    ...) PRINTF_LIKE(5, 6);
+/* The same with the value as it shall be printed: internal types of the API server, whose order no
+ * map has. */
 void field_error_shown(struct field_errors *errors, enum field_error_type type,
                        const struct field_path *path, struct str shown, const char *detail);
 void field_errors_release(struct field_errors *errors);
 /* "Kind.group "name" is invalid: ..." with its causes. */
-struct value status_invalid(const struct resource *r, struct str name, const struct field_errors *errors);
+struct value status_invalid(const struct resource *r, struct str name,
+                            const struct field_errors *errors);
 
 #endif

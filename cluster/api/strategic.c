@@ -2,12 +2,14 @@
  *
  * Strategic merge patch, walked along the schema (apimachinery/pkg/util/strategicpatch upstream).
  *
- * - A struct merges field by field; null removes. `$patch: replace` makes the patch the new value, `$patch: delete`
- *   empties it; `$retainKeys` names the keys that may stay.
- * - A list with the strategy merge is a map by its merge key, or a set when its items are plain: items are merged,
- *   added, or removed by `$patch: delete`. An item `$patch: replace` alone makes the rest of the patch the list.
- * - `$setElementOrder/<list>` orders what the patch knows; items that only the server has keep their place among
- *   those in the server's order. `$deleteFromPrimitiveList/<list>` removes plain items.
+ * - A struct merges field by field; null removes. `$patch: replace` makes the patch the new value,
+ * `$patch: delete` empties it; `$retainKeys` names the keys that may stay.
+ * - A list with the strategy merge is a map by its merge key, or a set when its items are plain:
+ * items are merged, added, or removed by `$patch: delete`. An item `$patch: replace` alone makes
+ * the rest of the patch the list.
+ * - `$setElementOrder/<list>` orders what the patch knows; items that only the server has keep
+ * their place among those in the server's order. `$deleteFromPrimitiveList/<list>` removes plain
+ * items.
  * - Any other list, and any value, is replaced; maps of plain values merge key by key.
  */
 #include "sim/base/base.h"
@@ -90,8 +92,8 @@ static struct value merge_struct(const struct type_schema *t, struct value own, 
         bool is_order = str_starts_with(name, DIRECTIVE_ORDER);
         bool is_delete = str_starts_with(name, DIRECTIVE_DELETE);
         if (is_order || is_delete) {
-            struct str list = str_slice(name, is_order ? DIRECTIVE_ORDER.size : DIRECTIVE_DELETE.size,
-                                        name.size);
+            struct str list =
+                str_slice(name, is_order ? DIRECTIVE_ORDER.size : DIRECTIVE_DELETE.size, name.size);
             if (value_is_present(value_get_key(patch, list)))
                 continue; /* together with the list, below */
             name = list;
@@ -120,7 +122,8 @@ static struct value merge_field(const struct field_schema *f, struct value own, 
         return value_is_present(old) ? value_set_key(own, name, VALUE_ABSENT) : own;
     struct value new;
     const struct type_schema *nested = f ? schema_type_of(f) : NULL;
-    bool is_merged_list = f != NULL && f->container == SCHEMA_LIST && (f->flags & SCHEMA_PATCH_MERGE);
+    bool is_merged_list =
+        f != NULL && f->container == SCHEMA_LIST && (f->flags & SCHEMA_PATCH_MERGE);
     if (is_merged_list) {
         struct value doomed = directive_for(patch, DIRECTIVE_DELETE, name);
         struct value order = directive_for(patch, DIRECTIVE_ORDER, name);
@@ -260,7 +263,8 @@ static struct value merge_list(const struct field_schema *f, struct value own, s
         } else if (at == value_count(own)) {
             own = value_append(own, without_directives(item));
         } else {
-            struct value old = value_at(own, at), new = merge_struct(t, value_keep(old), item, error);
+            struct value old = value_at(own, at),
+                         new = merge_struct(t, value_keep(old), item, error);
             if (value_is_same(old, new))
                 value_drop(new);
             else

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The create and update strategies (pkg/registry/... upstream) that every kind's registry applies before validation:
- * who owns the status, what metadata.generation counts, what the server fills in because only it may.
+ * The create and update strategies (pkg/registry/... upstream) that every kind's registry applies
+ * before validation: who owns the status, what metadata.generation counts, what the server fills in
+ * because only it may.
  *
- * The system's metadata (uid, creationTimestamp) is there when strategy_prepare_create runs: a job's selector
- * is made of its uid.
+ * The system's metadata (uid, creationTimestamp) is there when strategy_prepare_create runs: a
+ * job's selector is made of its uid.
  */
 #include "sim/base/base.h"
 
@@ -25,9 +26,10 @@ static struct value pod_status(struct value pod)
     struct value s = value_set(value_object(), ATOM_phase, value_string(S("Pending")));
     s = value_set(s, ATOM_qosClass, value_string(podspec_qos_class(spec)));
     if (value_count(value_get(spec, ATOM_schedulingGates)) > 0)
-        s = value_set(s, ATOM_conditions,
-                      value_pack("[{type: PodScheduled, status: \"False\", reason: SchedulingGated, message: "
-                                 "\"Scheduling is blocked due to non-empty scheduling gates\"}]"));
+        s = value_set(
+            s, ATOM_conditions,
+            value_pack("[{type: PodScheduled, status: \"False\", reason: SchedulingGated, message: "
+                       "\"Scheduling is blocked due to non-empty scheduling gates\"}]"));
     return s;
 }
 
@@ -44,8 +46,8 @@ static struct value generate_job_selector(struct value o)
     labels = value_set_key(labels, S("batch.kubernetes.io/job-name"), value_keep(name));
     labels = value_set_key(labels, S("controller-uid"), value_keep(uid));
     labels = value_set_key(labels, S("job-name"), value_keep(name));
-    struct value match = value_set_key(value_object(), S("batch.kubernetes.io/controller-uid"),
-                                       value_keep(uid));
+    struct value match =
+        value_set_key(value_object(), S("batch.kubernetes.io/controller-uid"), value_keep(uid));
     if (value_count(VALUE_GET(o, metadata, labels)) == 0) /* the default of a job without labels */
         o = VALUE_SET(o, value_keep(labels), metadata, labels);
     o = VALUE_SET(o, labels, spec, template, metadata, labels);
@@ -60,7 +62,8 @@ static struct value set_template_generation(struct value o, int64_t generation)
     struct value annotations = value_keep(VALUE_GET(o, metadata, annotations));
     if (!value_is_present(annotations))
         annotations = value_object();
-    annotations = value_set_key(annotations, TEMPLATE_GENERATION, value_printf("%" PRId64, generation));
+    annotations =
+        value_set_key(annotations, TEMPLATE_GENERATION, value_printf("%" PRId64, generation));
     return VALUE_SET(o, annotations, metadata, annotations);
 }
 
@@ -72,7 +75,8 @@ static struct value count_template(struct value own_new, struct value old)
     struct value a = VALUE_GET(old, spec, template), b = VALUE_GET(own_new, spec, template);
     if (!value_is_same(a, b) && !value_equal(a, b))
         return set_template_generation(own_new, generation + 1);
-    if (value_equal(was, value_get_key(VALUE_GET(own_new, metadata, annotations), TEMPLATE_GENERATION)))
+    if (value_equal(was,
+                    value_get_key(VALUE_GET(own_new, metadata, annotations), TEMPLATE_GENERATION)))
         return own_new;
     return value_is_present(was) ? set_template_generation(own_new, generation) : own_new;
 }
@@ -179,7 +183,8 @@ static struct value set_generation(struct value own_new, struct value generation
                : VALUE_REMOVE(own_new, metadata, generation);
 }
 
-struct value strategy_prepare_update(const struct resource *r, struct value own_new, struct value old)
+struct value strategy_prepare_update(const struct resource *r, struct value own_new,
+                                     struct value old)
 {
     if (has_status(r))
         own_new = put_back(own_new, old, ATOM_status);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the registry of a kind does to an object before it is validated: on create the status is dropped and the
- * generation starts; on update the parts that another endpoint owns are put back, and the generation counts
- * changes. Which kind does what: the column `strategy` of resource.h.
+ * What the registry of a kind does to an object before it is validated: on create the status is
+ * dropped and the generation starts; on update the parts that another endpoint owns are put back,
+ * and the generation counts changes. Which kind does what: the column `strategy` of resource.h.
  */
 #ifndef CLUSTER_API_STRATEGY_H
 #define CLUSTER_API_STRATEGY_H
@@ -11,9 +11,10 @@
 #include "cluster/api/value.h"
 
 struct value strategy_prepare_create(const struct resource *r, struct value own_object);
-/* PUT or PATCH of the object itself: status is old's (for kinds that have the subresource), generation grows
- * when object_spec_changed. */
-struct value strategy_prepare_update(const struct resource *r, struct value own_new, struct value old);
+/* PUT or PATCH of the object itself: status is old's (for kinds that have the subresource),
+ * generation grows when object_spec_changed. */
+struct value strategy_prepare_update(const struct resource *r, struct value own_new,
+                                     struct value old);
 /* PUT or PATCH of the status: everything is old's but status and what metadata may change. */
 struct value strategy_prepare_status_update(const struct resource *r, struct value own_new,
                                             struct value old);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which kind is validated where, and the checks that all areas use. Metadata comes first, then the kind's own
- * rules, in the order in which the real validators report.
+ * Which kind is validated where, and the checks that all areas use. Metadata comes first, then the
+ * kind's own rules, in the order in which the real validators report.
  */
 #include "sim/base/base.h"
 
@@ -67,7 +67,8 @@ void validate_create(const struct resource *r, struct value object, struct field
     validate_kind(r, object, errors);
 }
 
-/* True when all but metadata and status are the very same parts: nothing that a kind's rules look at has changed. */
+/* True when all but metadata and status are the very same parts: nothing that a kind's rules look
+ * at has changed. */
 static bool is_same_otherwise(struct value new, struct value old)
 {
     if (value_count(new) != value_count(old))
@@ -217,7 +218,7 @@ void check_label_selector(errors_t *errors, path_t path, struct value selector)
     struct field_path list = path_child(path, "matchExpressions");
     for (size_t i = 0; i < value_count(expressions); i++) {
         struct field_path item = path_index(&list, i);
-        struct value e = value_at(expressions, i), operator= value_get(e, ATOM_operator);
+        struct value e = value_at(expressions, i), operator = value_get(e, ATOM_operator);
         struct value values = value_get(e, ATOM_values);
         if (is_one_of(operator, "In|NotIn")) {
             if (value_count(values) == 0)
@@ -264,7 +265,8 @@ bool is_repeated_before(struct value list, size_t index, atom key)
 
 static bool expression_matches(struct value e, struct value labels)
 {
-    struct value have = value_get_key(labels, VALUE_STR(e, key)), values = value_get(e, ATOM_values);
+    struct value have = value_get_key(labels, VALUE_STR(e, key)),
+                 values = value_get(e, ATOM_values);
     bool is_in = false;
     for (size_t i = 0; i < value_count(values) && value_is_present(have); i++)
         is_in |= value_equal(value_at(values, i), have);
@@ -336,7 +338,8 @@ void validate_by_schema(const struct type_schema *t, struct value v, path_t path
         struct field_path here = {path, atom_text(f->key), PATH_NAME};
         const struct type_schema *nested = schema_type_of(f);
         bool is_scalar = nested == NULL && f->container == SCHEMA_NONE;
-        if ((f->flags & SCHEMA_REQUIRED) && is_scalar && f->kind == SCHEMA_STRING && schema_is_zero(x))
+        if ((f->flags & SCHEMA_REQUIRED) && is_scalar && f->kind == SCHEMA_STRING &&
+            schema_is_zero(x))
             field_error_at(errors, FIELD_REQUIRED, &here, VALUE_ABSENT, NO_DETAIL);
         if (f->enumeration != NULL && is_scalar)
             check_optional_choice(errors, path, atom_text(f->key).bytes, x, f->enumeration);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether an object may be stored: the API server's validation of names, metadata, specs and what may change.
- * Objects are typed (decode.h), have their defaults (defaults.h) and have passed mutating admission.
+ * Whether an object may be stored: the API server's validation of names, metadata, specs and what
+ * may change. Objects are typed (decode.h), have their defaults (defaults.h) and have passed
+ * mutating admission.
  *
  *     struct field_errors errors = {0};
  *     validate_update(resource, new, old, &errors);
@@ -9,7 +10,8 @@
  *         status = status_invalid(resource, name, &errors);
  *     field_errors_release(&errors);
  *
- * Parts of `new` that are the very parts of `old` (the same word) are known to be good and cost nothing.
+ * Parts of `new` that are the very parts of `old` (the same word) are known to be good and cost
+ * nothing.
  */
 #ifndef CLUSTER_API_VALIDATE_H
 #define CLUSTER_API_VALIDATE_H
@@ -26,9 +28,12 @@ void validate_status_update(const struct resource *r, struct value new, struct v
                             struct field_errors *errors);
 /* The resize and ephemeralcontainers subresources of a pod. */
 void validate_pod_resize(struct value new, struct value old, struct field_errors *errors);
-void validate_pod_ephemeral_containers(struct value new, struct value old, struct field_errors *errors);
+void validate_pod_ephemeral_containers(struct value new, struct value old,
+                                       struct field_errors *errors);
 
-/* Headers `Warning: 299 - "..."` for what is valid but unwise: appended to an owned array of texts (absent: none). */
-struct value validate_warnings(const struct resource *r, struct value object, struct value own_warnings);
+/* Headers `Warning: 299 - "..."` for what is valid but unwise: appended to an owned array of texts
+ * (absent: none). */
+struct value validate_warnings(const struct resource *r, struct value object,
+                               struct value own_warnings);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * Jobs, cron jobs and autoscalers.
  *
- * DEVIATION: a time zone is taken to exist when it looks like one ("UTC", "Europe/Oslo"): there is no
- * zone database in here.
+ * DEVIATION: a time zone is taken to exist when it looks like one ("UTC", "Europe/Oslo"): there is
+ * no zone database in here.
  */
 #include "sim/base/base.h"
 
@@ -18,7 +18,8 @@ static void check_job_spec(struct value spec, path_t path, errors_t *errors);
 static void check_failure_policy(struct value spec, path_t path, errors_t *errors)
 {
     struct value rules = VALUE_GET(spec, podFailurePolicy, rules);
-    struct field_path policy = path_child(path, "podFailurePolicy"), list = path_child(&policy, "rules");
+    struct field_path policy = path_child(path, "podFailurePolicy"),
+                      list = path_child(&policy, "rules");
     if (value_count(rules) > 20)
         field_error_at(errors, FIELD_TOO_MANY, &list, value_integer((int64_t)value_count(rules)),
                        "must have at most 20 items");
@@ -35,7 +36,8 @@ static void check_failure_policy(struct value spec, path_t path, errors_t *error
             child_error(errors, FIELD_INVALID, &item, "action", action,
                         "requires the backoffLimitPerIndex to be set");
         else
-            check_optional_choice(errors, &item, "action", action, "Count|FailIndex|FailJob|Ignore");
+            check_optional_choice(errors, &item, "action", action,
+                                  "Count|FailIndex|FailJob|Ignore");
         if (codes && conditions)
             field_error_at(errors, FIELD_INVALID, &item, VALUE_ABSENT,
                            "specifying both OnExitCodes and OnPodConditions is not supported");
@@ -63,8 +65,8 @@ static void check_completion_mode(struct value spec, path_t path, errors_t *erro
         child_error(errors, FIELD_INVALID, path, "backoffLimitPerIndex",
                     VALUE_GET(spec, backoffLimitPerIndex), "requires indexed completion mode");
     if (value_is_present(VALUE_GET(spec, maxFailedIndexes)))
-        child_error(errors, FIELD_INVALID, path, "maxFailedIndexes", VALUE_GET(spec, maxFailedIndexes),
-                    "requires indexed completion mode");
+        child_error(errors, FIELD_INVALID, path, "maxFailedIndexes",
+                    VALUE_GET(spec, maxFailedIndexes), "requires indexed completion mode");
     if (value_is_present(VALUE_GET(spec, successPolicy)))
         child_error(errors, FIELD_INVALID, path, "successPolicy", VALUE_GET(spec, successPolicy),
                     "requires indexed completion mode");
@@ -76,17 +78,18 @@ static void check_job_spec(struct value spec, path_t path, errors_t *errors)
                       pod = path_child(&template_path, "spec");
     check_nonnegative(errors, path, "parallelism", VALUE_GET(spec, parallelism));
     check_nonnegative(errors, path, "completions", VALUE_GET(spec, completions));
-    check_nonnegative(errors, path, "activeDeadlineSeconds", VALUE_GET(spec, activeDeadlineSeconds));
+    check_nonnegative(errors, path, "activeDeadlineSeconds",
+                      VALUE_GET(spec, activeDeadlineSeconds));
     check_nonnegative(errors, path, "backoffLimit", VALUE_GET(spec, backoffLimit));
     check_nonnegative(errors, path, "ttlSecondsAfterFinished",
                       VALUE_GET(spec, ttlSecondsAfterFinished));
     check_nonnegative(errors, path, "backoffLimitPerIndex", VALUE_GET(spec, backoffLimitPerIndex));
     check_completion_mode(spec, path, errors);
     check_failure_policy(spec, path, errors);
-    check_optional_choice(errors, path, "podReplacementPolicy", VALUE_GET(spec, podReplacementPolicy),
-                          value_is_present(VALUE_GET(spec, podFailurePolicy))
-                              ? "Failed"
-                              : "Failed|TerminatingOrFailed");
+    check_optional_choice(
+        errors, path, "podReplacementPolicy", VALUE_GET(spec, podReplacementPolicy),
+        value_is_present(VALUE_GET(spec, podFailurePolicy)) ? "Failed"
+                                                            : "Failed|TerminatingOrFailed");
     validate_pod_template(value_get(spec, ATOM_template), &template_path, errors);
     struct value restart = VALUE_GET(spec, template, spec, restartPolicy);
     if (!text_is_set(restart) || value_is(restart, "Always"))
@@ -121,7 +124,8 @@ static void check_generated_selector(struct value o, errors_t *errors)
 void validate_job(struct value o, errors_t *errors)
 {
     struct value spec = value_get(o, ATOM_spec), selector = VALUE_GET(spec, selector);
-    struct field_path path = path_child(NULL, "spec"), selector_path = path_child(&path, "selector"),
+    struct field_path path = path_child(NULL, "spec"),
+                      selector_path = path_child(&path, "selector"),
                       template_path = path_child(&path, "template"),
                       meta = path_child(&template_path, "metadata");
     check_generated_selector(o, errors);
@@ -158,10 +162,11 @@ void validate_job_update(struct value new_job, struct value old_job, errors_t *e
                         "can only be modified in tandem with spec.parallelism");
     }
     check_immutable(errors, &path, "selector", VALUE_GET(new, selector), VALUE_GET(old, selector));
-    bool may_schedule = VALUE_BOOL_AT(old, suspend) &&
-                        !value_is_present(VALUE_GET(old_job, status, startTime));
+    bool may_schedule =
+        VALUE_BOOL_AT(old, suspend) && !value_is_present(VALUE_GET(old_job, status, startTime));
     if (!may_schedule)
-        check_immutable(errors, &path, "template", VALUE_GET(new, template), VALUE_GET(old, template));
+        check_immutable(errors, &path, "template", VALUE_GET(new, template),
+                        VALUE_GET(old, template));
     for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
         check_immutable(errors, &path, fixed[i].name, value_get(new, fixed[i].key),
                         value_get(old, fixed[i].key));
@@ -184,13 +189,15 @@ static bool check_cron_part(struct str part, int64_t low, int64_t high, struct t
     if (has_letters && high <= 12)
         return true; /* JAN, MON */
     if (!str_to_int64(begin, &from)) {
-        text_printf(why, "failed to parse int from %.*s: strconv.Atoi: parsing \"%.*s\": invalid syntax",
+        text_printf(why,
+                    "failed to parse int from %.*s: strconv.Atoi: parsing \"%.*s\": invalid syntax",
                     STR_ARG(begin), STR_ARG(begin));
         return false;
     }
     to = from;
     if (begin.size < range.size && !str_to_int64(end, &to)) {
-        text_printf(why, "failed to parse int from %.*s: strconv.Atoi: parsing \"%.*s\": invalid syntax",
+        text_printf(why,
+                    "failed to parse int from %.*s: strconv.Atoi: parsing \"%.*s\": invalid syntax",
                     STR_ARG(end), STR_ARG(end));
         return false;
     }
@@ -198,10 +205,11 @@ static bool check_cron_part(struct str part, int64_t low, int64_t high, struct t
         text_printf(why, "beginning of range (%d) below minimum (%d): %.*s", (int)from, (int)low,
                     STR_ARG(part));
     else if (to > high)
-        text_printf(why, "end of range (%d) above maximum (%d): %.*s", (int)to, (int)high, STR_ARG(part));
-    else if (from > to)
-        text_printf(why, "beginning of range (%d) beyond end of range (%d): %.*s", (int)from, (int)to,
+        text_printf(why, "end of range (%d) above maximum (%d): %.*s", (int)to, (int)high,
                     STR_ARG(part));
+    else if (from > to)
+        text_printf(why, "beginning of range (%d) beyond end of range (%d): %.*s", (int)from,
+                    (int)to, STR_ARG(part));
     return why->size == 0;
 }
 
@@ -272,7 +280,8 @@ static void check_schedule(struct value spec, path_t path, errors_t *errors)
                     "timeZone must be an explicit time zone as defined in "
                     "https://www.iana.org/time-zones");
     else if (!looks_right)
-        child_error(errors, FIELD_INVALID, path, "timeZone", zone, "unknown time zone %.*s", STR_ARG(z));
+        child_error(errors, FIELD_INVALID, path, "timeZone", zone, "unknown time zone %.*s",
+                    STR_ARG(z));
 }
 
 void validate_cron_job(struct value o, errors_t *errors)
@@ -288,7 +297,8 @@ void validate_cron_job(struct value o, errors_t *errors)
     check_job_spec(VALUE_GET(spec, jobTemplate, spec), &job_spec, errors);
     if (value_is_present(VALUE_GET(spec, jobTemplate, spec, selector)))
         child_error(errors, FIELD_INVALID, &job_spec, "selector",
-                    VALUE_GET(spec, jobTemplate, spec, selector), "`selector` will be auto-generated");
+                    VALUE_GET(spec, jobTemplate, spec, selector),
+                    "`selector` will be auto-generated");
     check_nonnegative(errors, &path, "successfulJobsHistoryLimit",
                       VALUE_GET(spec, successfulJobsHistoryLimit));
     check_nonnegative(errors, &path, "failedJobsHistoryLimit",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Configuration, nodes, events, quotas, limits, priorities, leases: kinds of the core and their neighbours that
- * are neither workload nor network nor storage.
+ * Configuration, nodes, events, quotas, limits, priorities, leases: kinds of the core and their
+ * neighbours that are neither workload nor network nor storage.
  */
 #include "sim/base/base.h"
 
@@ -47,12 +47,13 @@ void validate_config_map(struct value o, errors_t *errors)
     }
     size += check_keys(binary, "binaryData", true, errors);
     if (size > SECRET_SIZE_MAX)
-        field_error_add(errors, FIELD_TOO_LONG, S("[]"), VALUE_ABSENT, "may not be more than %d bytes",
-                        SECRET_SIZE_MAX);
+        field_error_add(errors, FIELD_TOO_LONG, S("[]"), VALUE_ABSENT,
+                        "may not be more than %d bytes", SECRET_SIZE_MAX);
 }
 
 /* What may not change once `immutable` is true. */
-static void check_frozen(struct value new, struct value old, const char *name, atom key, errors_t *errors)
+static void check_frozen(struct value new, struct value old, const char *name, atom key,
+                         errors_t *errors)
 {
     if (!value_equal(value_get(new, key), value_get(old, key)))
         child_error(errors, FIELD_FORBIDDEN, NULL, name, VALUE_ABSENT,
@@ -84,8 +85,8 @@ void validate_secret(struct value o, errors_t *errors)
                         "may not be more than %d bytes", SECRET_SIZE_MAX);
     if (value_is(type, "kubernetes.io/service-account-token")) {
         struct str key = S("kubernetes.io/service-account.name");
-        struct field_path meta = path_child(NULL, "metadata"), list = path_child(&meta, "annotations"),
-                          item = path_key(&list, key);
+        struct field_path meta = path_child(NULL, "metadata"),
+                          list = path_child(&meta, "annotations"), item = path_key(&list, key);
         if (!text_is_set(value_get_key(VALUE_GET(o, metadata, annotations), key)))
             field_error_at(errors, FIELD_REQUIRED, &item, VALUE_ABSENT, NO_DETAIL);
     } else if (value_is(type, "kubernetes.io/dockercfg")) {
@@ -227,7 +228,8 @@ void validate_quota(struct value o, errors_t *errors)
 void validate_quota_update(struct value new, struct value old, errors_t *errors)
 {
     struct field_path spec = path_child(NULL, "spec");
-    check_immutable(errors, &spec, "scopes", VALUE_GET(new, spec, scopes), VALUE_GET(old, spec, scopes));
+    check_immutable(errors, &spec, "scopes", VALUE_GET(new, spec, scopes),
+                    VALUE_GET(old, spec, scopes));
 }
 
 /* `low` may not exceed `high`; the error stands at `at`[name] with low's value, or high's. */
@@ -267,14 +269,16 @@ void validate_limit_range(struct value o, errors_t *errors)
                             "may not be specified when `type` is 'Pod'");
         }
         if (value_is(type, "PersistentVolumeClaim") &&
-            !value_is_present(VALUE_GET(l, min, storage)) && !value_is_present(VALUE_GET(l, max, storage)))
-            child_error(errors, FIELD_REQUIRED, &item, "limits", VALUE_ABSENT,
-                        "either minimum or maximum storage value is required, but neither was provided");
+            !value_is_present(VALUE_GET(l, min, storage)) &&
+            !value_is_present(VALUE_GET(l, max, storage)))
+            child_error(
+                errors, FIELD_REQUIRED, &item, "limits", VALUE_ABSENT,
+                "either minimum or maximum storage value is required, but neither was provided");
         check_order(l, ATOM_min, "min", ATOM_max, "max", "min", true, &item, errors);
-        check_order(l, ATOM_min, "min", ATOM_defaultRequest, "default request", "defaultRequest", false,
-                    &item, errors);
-        check_order(l, ATOM_defaultRequest, "default request", ATOM_max, "max", "defaultRequest", true,
-                    &item, errors);
+        check_order(l, ATOM_min, "min", ATOM_defaultRequest, "default request", "defaultRequest",
+                    false, &item, errors);
+        check_order(l, ATOM_defaultRequest, "default request", ATOM_max, "max", "defaultRequest",
+                    true, &item, errors);
         check_order(l, ATOM_defaultRequest, "default request", ATOM_default, "default limit",
                     "defaultRequest", true, &item, errors);
         check_order(l, ATOM_min, "min", ATOM_default, "default", "default", false, &item, errors);
@@ -288,17 +292,19 @@ void validate_priority_class(struct value o, errors_t *errors)
 {
     struct str name = VALUE_STR(o, metadata, name);
     bool is_system = str_starts_with(name, S("system-"));
-    bool is_known = (str_equal(name, S("system-cluster-critical")) &&
-                     VALUE_INT(o, 0, value) == 2000000000) ||
-                    (str_equal(name, S("system-node-critical")) && VALUE_INT(o, 0, value) == 2000001000);
+    bool is_known =
+        (str_equal(name, S("system-cluster-critical")) && VALUE_INT(o, 0, value) == 2000000000) ||
+        (str_equal(name, S("system-node-critical")) && VALUE_INT(o, 0, value) == 2000001000);
     if (is_system && !is_known)
-        field_error_add(errors, FIELD_FORBIDDEN, S("metadata.name"), VALUE_ABSENT,
-                        "priority class names with 'system-' prefix are reserved for system use only. "
-                        "error: %.*s is not a known system priority class",
-                        STR_ARG(name));
+        field_error_add(
+            errors, FIELD_FORBIDDEN, S("metadata.name"), VALUE_ABSENT,
+            "priority class names with 'system-' prefix are reserved for system use only. "
+            "error: %.*s is not a known system priority class",
+            STR_ARG(name));
     if (!is_system && VALUE_INT(o, 0, value) > USER_PRIORITY_MAX)
         field_error_add(errors, FIELD_FORBIDDEN, S("value"), VALUE_ABSENT,
-                        "maximum allowed value of a user defined priority is %d", USER_PRIORITY_MAX);
+                        "maximum allowed value of a user defined priority is %d",
+                        USER_PRIORITY_MAX);
     check_optional_choice(errors, NULL, "preemptionPolicy", VALUE_GET(o, preemptionPolicy),
                           "Never|PreemptLowerPriority");
 }
@@ -320,9 +326,10 @@ void validate_lease(struct value o, errors_t *errors)
         child_error(errors, FIELD_INVALID, &path, "leaseDurationSeconds", seconds,
                     "must be greater than 0");
     if (VALUE_INT(spec, 0, leaseTransitions) < 0)
-        child_error(errors, FIELD_INVALID, &path, "leaseTransitions", VALUE_GET(spec, leaseTransitions),
-                    "must be greater than or equal to 0");
-    if (value_is_present(VALUE_GET(spec, preferredHolder)) && !text_is_set(VALUE_GET(spec, strategy)))
+        child_error(errors, FIELD_INVALID, &path, "leaseTransitions",
+                    VALUE_GET(spec, leaseTransitions), "must be greater than or equal to 0");
+    if (value_is_present(VALUE_GET(spec, preferredHolder)) &&
+        !text_is_set(VALUE_GET(spec, strategy)))
         child_error(errors, FIELD_FORBIDDEN, &path, "preferredHolder", VALUE_ABSENT,
                     "may only be specified if `strategy` is defined");
 }

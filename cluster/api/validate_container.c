@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Containers of a pod or template: names, images, ports, environment, mounts, resources, probes, hooks, security
- * (validateContainerCommon, validateContainers, validateInitContainers upstream), and the pod's volumes.
+ * Containers of a pod or template: names, images, ports, environment, mounts, resources, probes,
+ * hooks, security (validateContainerCommon, validateContainers, validateInitContainers upstream),
+ * and the pod's volumes.
  */
 #include "sim/base/base.h"
 
@@ -91,8 +92,8 @@ static void check_container(struct value c, struct value volumes, path_t path, e
     if (check_required(errors, path, "name", value_get(c, ATOM_name)))
         check_child_rule(errors, path, "name", value_get(c, ATOM_name), name_dns_label);
     check_required(errors, path, "image", value_get(c, ATOM_image));
-    check_choice(errors, path, "terminationMessagePolicy", value_get(c, ATOM_terminationMessagePolicy),
-                 "FallbackToLogsOnError|File");
+    check_choice(errors, path, "terminationMessagePolicy",
+                 value_get(c, ATOM_terminationMessagePolicy), "FallbackToLogsOnError|File");
     check_ports(c, path, errors);
     check_environment(c, path, errors);
     check_mounts(c, volumes, path, errors);
@@ -135,7 +136,8 @@ static bool is_same_host_port(struct value a, struct value b)
            str_equal(VALUE_STR(a, hostIP), VALUE_STR(b, hostIP));
 }
 
-/* A host port may be taken once: by protocol, address and number, over all containers of the list. */
+/* A host port may be taken once: by protocol, address and number, over all containers of the list.
+ */
 static bool is_taken_before(struct value containers, size_t container, size_t port)
 {
     struct value mine = value_at(value_get(value_at(containers, container), ATOM_ports), port);
@@ -158,8 +160,8 @@ static void check_host_ports(struct value containers, path_t path, errors_t *err
             struct value p = value_at(ports, k);
             if (VALUE_INT(p, 0, hostPort) == 0 || !is_taken_before(containers, i, k))
                 continue;
-            struct field_path container = path_index(path, i), list = path_child(&container, "ports"),
-                              item = path_index(&list, k);
+            struct field_path container = path_index(path, i),
+                              list = path_child(&container, "ports"), item = path_index(&list, k);
             AUTO(value) struct value text =
                 value_printf("%.*s/%.*s/%d", STR_ARG(VALUE_STR(p, protocol)),
                              STR_ARG(VALUE_STR(p, hostIP)), (int)VALUE_INT(p, 0, hostPort));
@@ -180,10 +182,12 @@ static void check_field_ref(struct value ref, path_t path, errors_t *errors)
     if (!check_required(errors, path, "fieldPath", field))
         return;
     struct str s = value_str(field);
-    if (str_starts_with(s, S("metadata.labels['")) || str_starts_with(s, S("metadata.annotations['")))
+    if (str_starts_with(s, S("metadata.labels['")) ||
+        str_starts_with(s, S("metadata.annotations['")))
         return;
-    if (is_one_of(field, "metadata.labels|metadata.annotations|spec.restartPolicy|spec.schedulerName|"
-                         "status.phase|spec.hostNetwork|status.nominatedNodeName"))
+    if (is_one_of(field,
+                  "metadata.labels|metadata.annotations|spec.restartPolicy|spec.schedulerName|"
+                  "status.phase|spec.hostNetwork|status.nominatedNodeName"))
         check_optional_choice(errors, path, "fieldPath", field, allowed);
     else if (!is_one_of(field, allowed))
         child_error(errors, FIELD_INVALID, path, "fieldPath", field,
@@ -195,7 +199,8 @@ static void check_value_from(struct value env, path_t path, errors_t *errors)
     struct value from = value_get(env, ATOM_valueFrom);
     AUTO(value) struct value empty = value_string(S(""));
     size_t sources = value_count(from);
-    struct field_path field = path_child(path, "fieldRef"), config = path_child(path, "configMapKeyRef"),
+    struct field_path field = path_child(path, "fieldRef"),
+                      config = path_child(path, "configMapKeyRef"),
                       secret = path_child(path, "secretKeyRef"),
                       resource = path_child(path, "resourceFieldRef");
     if (value_is_present(value_get(from, ATOM_fieldRef)))
@@ -283,7 +288,8 @@ static void check_mounts(struct value c, struct value volumes, path_t path, erro
         else if (str_contains(sub, S("..")))
             child_error(errors, FIELD_INVALID, &item, "subPath", value_get(m, ATOM_subPath),
                         "must not contain '..'");
-        check_optional_choice(errors, &item, "mountPropagation", value_get(m, ATOM_mountPropagation),
+        check_optional_choice(errors, &item, "mountPropagation",
+                              value_get(m, ATOM_mountPropagation),
                               "Bidirectional|HostToContainer|None");
     }
 }
@@ -340,7 +346,8 @@ static void check_resource(struct str name, struct value quantity, path_t path, 
 
 void validate_resources(struct value resources, path_t path, errors_t *errors)
 {
-    struct value limits = value_get(resources, ATOM_limits), requests = value_get(resources, ATOM_requests);
+    struct value limits = value_get(resources, ATOM_limits),
+                 requests = value_get(resources, ATOM_requests);
     struct field_path limit_path = path_child(path, "limits"),
                       request_path = path_child(path, "requests");
     for (size_t i = 0; i < value_count(limits); i++) {
@@ -467,8 +474,9 @@ static void check_security(struct value c, path_t path, errors_t *errors)
     struct value escalation = value_get(s, ATOM_allowPrivilegeEscalation);
     if (value_kind(escalation) == VALUE_BOOL && !value_as_bool(escalation)) {
         if (VALUE_BOOL_AT(s, privileged))
-            field_error_at(errors, FIELD_INVALID, &here, s,
-                           "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
+            field_error_at(
+                errors, FIELD_INVALID, &here, s,
+                "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
         struct value add = VALUE_GET(s, capabilities, add);
         for (size_t i = 0; i < value_count(add); i++) {
             if (value_is(value_at(add, i), "CAP_SYS_ADMIN"))

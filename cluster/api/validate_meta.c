@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Metadata: names by the rule of each kind, labels, annotations, owners, finalizers; and what of it never changes
- * (ValidateObjectMeta, ValidateObjectMetaUpdate upstream).
+ * Metadata: names by the rule of each kind, labels, annotations, owners, finalizers; and what of it
+ * never changes (ValidateObjectMeta, ValidateObjectMetaUpdate upstream).
  */
 #include "sim/base/base.h"
 
@@ -127,8 +127,9 @@ static void check_owners(struct value owners, path_t path, errors_t *errors)
             field_error_at(errors, FIELD_INVALID, &list, owners,
                            "Only one reference can have Controller set to true. Found \"true\" in "
                            "references for %.*s/%.*s and %.*s/%.*s",
-                           STR_ARG(VALUE_STR(controller, kind)), STR_ARG(VALUE_STR(controller, name)),
-                           STR_ARG(VALUE_STR(o, kind)), STR_ARG(VALUE_STR(o, name)));
+                           STR_ARG(VALUE_STR(controller, kind)),
+                           STR_ARG(VALUE_STR(controller, name)), STR_ARG(VALUE_STR(o, kind)),
+                           STR_ARG(VALUE_STR(o, name)));
         else
             controller = o;
     }
@@ -174,8 +175,8 @@ static void check_new_finalizers(struct value new, struct value old, path_t path
                     text_c(&added));
 }
 
-void validate_meta_update(const struct resource *r, struct value new_object, struct value old_object,
-                          errors_t *errors)
+void validate_meta_update(const struct resource *r, struct value new_object,
+                          struct value old_object, errors_t *errors)
 {
     static const struct {
         atom key;
@@ -186,7 +187,8 @@ void validate_meta_update(const struct resource *r, struct value new_object, str
                  {ATOM_creationTimestamp, "creationTimestamp"},
                  {ATOM_deletionTimestamp, "deletionTimestamp"},
                  {ATOM_deletionGracePeriodSeconds, "deletionGracePeriodSeconds"}};
-    struct value new = value_get(new_object, ATOM_metadata), old = value_get(old_object, ATOM_metadata);
+    struct value new = value_get(new_object, ATOM_metadata),
+                 old = value_get(old_object, ATOM_metadata);
     if (value_is_same(new, old))
         return;
     struct field_path path = path_child(NULL, "metadata");

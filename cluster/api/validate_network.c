@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Services, endpoints, ingresses, network policies. Whether an address or a port is free is asked by the
- * allocators of the API server, not here.
+ * Services, endpoints, ingresses, network policies. Whether an address or a port is free is asked
+ * by the allocators of the API server, not here.
  */
 #include "sim/base/base.h"
 
@@ -25,8 +25,8 @@ static bool text_is_cidr(struct str s)
     struct str bits, address = str_cut(s, '/', &bits);
     bool is_v6 = false;
     int64_t n = -1;
-    return address.size < s.size && text_is_ip(address, &is_v6) && str_to_int64(bits, &n) && n >= 0 &&
-           n <= (is_v6 ? 128 : 32);
+    return address.size < s.size && text_is_ip(address, &is_v6) && str_to_int64(bits, &n) &&
+           n >= 0 && n <= (is_v6 ? 128 : 32);
 }
 
 /* ---- Service ---- */
@@ -132,8 +132,8 @@ static void check_traffic(struct value spec, path_t path, errors_t *errors)
                     VALUE_GET(spec, healthCheckNodePort),
                     "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is "
                     "'Local'");
-    check_optional_choice(errors, path, "internalTrafficPolicy", VALUE_GET(spec, internalTrafficPolicy),
-                          "Cluster|Local");
+    check_optional_choice(errors, path, "internalTrafficPolicy",
+                          VALUE_GET(spec, internalTrafficPolicy), "Cluster|Local");
     check_optional_choice(errors, path, "trafficDistribution", VALUE_GET(spec, trafficDistribution),
                           "PreferClose|PreferSameNode|PreferSameZone");
 }
@@ -147,7 +147,8 @@ void validate_service(struct value o, errors_t *errors)
                       client = path_child(&affinity, "clientIP");
     check_service_type(spec, &path, errors);
     check_labels(errors, &selector, VALUE_GET(spec, selector));
-    check_choice(errors, &path, "sessionAffinity", VALUE_GET(spec, sessionAffinity), "ClientIP|None");
+    check_choice(errors, &path, "sessionAffinity", VALUE_GET(spec, sessionAffinity),
+                 "ClientIP|None");
     struct value seconds = VALUE_GET(spec, sessionAffinityConfig, clientIP, timeoutSeconds);
     if (VALUE_IS(spec, "ClientIP", sessionAffinity) &&
         (value_as_integer(seconds, 0) <= 0 || value_as_integer(seconds, 0) > 86400))
@@ -170,8 +171,8 @@ void validate_service(struct value o, errors_t *errors)
             child_error(errors, FIELD_FORBIDDEN, &path, "loadBalancerClass", VALUE_ABSENT,
                         "may only be used when `type` is 'LoadBalancer'");
         if (value_is_present(VALUE_GET(spec, allocateLoadBalancerNodePorts)))
-            child_error(errors, FIELD_FORBIDDEN, &path, "allocateLoadBalancerNodePorts", VALUE_ABSENT,
-                        "may only be used when `type` is 'LoadBalancer'");
+            child_error(errors, FIELD_FORBIDDEN, &path, "allocateLoadBalancerNodePorts",
+                        VALUE_ABSENT, "may only be used when `type` is 'LoadBalancer'");
     }
 }
 
@@ -196,7 +197,8 @@ void validate_service_update(struct value new_service, struct value old_service,
     if (text_is_set(was) && text_is_set(is) && !value_equal(was, is))
         field_error_at(errors, FIELD_INVALID, &first_family, VALUE_GET(new, ipFamilies),
                        "may not change once set");
-    if (VALUE_INT(old, 0, healthCheckNodePort) != 0 && VALUE_IS(new, "Local", externalTrafficPolicy) &&
+    if (VALUE_INT(old, 0, healthCheckNodePort) != 0 &&
+        VALUE_IS(new, "Local", externalTrafficPolicy) &&
         !value_equal(VALUE_GET(old, healthCheckNodePort), VALUE_GET(new, healthCheckNodePort)))
         child_error(errors, FIELD_FORBIDDEN, &path, "healthCheckNodePort", VALUE_ABSENT,
                     "field is immutable");
@@ -219,14 +221,16 @@ void validate_endpoints(struct value o, errors_t *errors)
     for (size_t i = 0; i < value_count(subsets); i++) {
         struct field_path item = path_index(&path, i), port_list = path_child(&item, "ports");
         struct value s = value_at(subsets, i), ports = VALUE_GET(s, ports);
-        if (value_count(VALUE_GET(s, addresses)) + value_count(VALUE_GET(s, notReadyAddresses)) == 0)
+        if (value_count(VALUE_GET(s, addresses)) + value_count(VALUE_GET(s, notReadyAddresses)) ==
+            0)
             field_error_at(errors, FIELD_REQUIRED, &item, VALUE_ABSENT,
                            "must specify `addresses` or `notReadyAddresses`");
         for (size_t l = 0; l < ARRAY_COUNT(lists); l++) {
             struct value list = value_get(s, lists[l].key);
             struct field_path list_path = path_child(&item, lists[l].name);
             for (size_t k = 0; k < value_count(list); k++) {
-                struct field_path address = path_index(&list_path, k), ip = path_child(&address, "ip");
+                struct field_path address = path_index(&list_path, k),
+                                  ip = path_child(&address, "ip");
                 check_ip(errors, &ip, VALUE_GET(value_at(list, k), ip));
             }
         }
@@ -246,10 +250,12 @@ static void check_slice_endpoint(struct value e, struct value type, path_t path,
     struct value addresses = VALUE_GET(e, addresses);
     struct field_path list = path_child(path, "addresses");
     if (value_count(addresses) == 0)
-        field_error_at(errors, FIELD_REQUIRED, &list, VALUE_ABSENT, "must contain at least 1 address");
+        field_error_at(errors, FIELD_REQUIRED, &list, VALUE_ABSENT,
+                       "must contain at least 1 address");
     if (value_count(addresses) > SLICE_ADDRESSES_MAX)
-        field_error_at(errors, FIELD_TOO_MANY, &list, value_integer((int64_t)value_count(addresses)),
-                       "must have at most %d items", SLICE_ADDRESSES_MAX);
+        field_error_at(errors, FIELD_TOO_MANY, &list,
+                       value_integer((int64_t)value_count(addresses)), "must have at most %d items",
+                       SLICE_ADDRESSES_MAX);
     for (size_t i = 0; i < value_count(addresses); i++) {
         struct field_path item = path_index(&list, i);
         struct value a = value_at(addresses, i);
@@ -271,15 +277,17 @@ void validate_endpoint_slice(struct value o, errors_t *errors)
     struct field_path list = path_child(NULL, "endpoints"), port_list = path_child(NULL, "ports");
     check_choice(errors, NULL, "addressType", type, "FQDN|IPv4|IPv6");
     if (value_count(endpoints) > SLICE_ENDPOINTS_MAX)
-        field_error_at(errors, FIELD_TOO_MANY, &list, value_integer((int64_t)value_count(endpoints)),
-                       "must have at most %d items", SLICE_ENDPOINTS_MAX);
+        field_error_at(errors, FIELD_TOO_MANY, &list,
+                       value_integer((int64_t)value_count(endpoints)), "must have at most %d items",
+                       SLICE_ENDPOINTS_MAX);
     for (size_t i = 0; i < value_count(endpoints); i++) {
         struct field_path item = path_index(&list, i);
         check_slice_endpoint(value_at(endpoints, i), type, &item, errors);
     }
     if (value_count(ports) > SLICE_PORTS_MAX)
-        field_error_at(errors, FIELD_TOO_MANY, &port_list, value_integer((int64_t)value_count(ports)),
-                       "must have at most %d items", SLICE_PORTS_MAX);
+        field_error_at(errors, FIELD_TOO_MANY, &port_list,
+                       value_integer((int64_t)value_count(ports)), "must have at most %d items",
+                       SLICE_PORTS_MAX);
     for (size_t i = 0; i < value_count(ports) && i < SLICE_ADDRESSES_MAX; i++) {
         struct field_path item = path_index(&port_list, i);
         struct value p = value_at(ports, i);
@@ -323,7 +331,8 @@ static void check_backend(struct value b, path_t path, errors_t *errors)
     else if (value_as_integer(number, 0) != 0)
         check_port_number(errors, &port, "number", number);
     else
-        field_error_at(errors, FIELD_REQUIRED, path, VALUE_ABSENT, "port name or number is required");
+        field_error_at(errors, FIELD_REQUIRED, path, VALUE_ABSENT,
+                       "port name or number is required");
 }
 
 static void check_ingress_path(struct value p, path_t path, errors_t *errors)
@@ -333,7 +342,8 @@ static void check_ingress_path(struct value p, path_t path, errors_t *errors)
     struct str s = VALUE_STR(p, path);
     struct field_path backend = path_child(path, "backend");
     if (!text_is_set(type)) {
-        child_error(errors, FIELD_REQUIRED, path, "pathType", VALUE_ABSENT, "pathType must be specified");
+        child_error(errors, FIELD_REQUIRED, path, "pathType", VALUE_ABSENT,
+                    "pathType must be specified");
     } else if (is_one_of(type, "Exact|Prefix")) {
         if (!str_starts_with(s, S("/"))) {
             AUTO(value) struct value shown = value_string(s);
@@ -349,7 +359,8 @@ static void check_ingress_path(struct value p, path_t path, errors_t *errors)
             child_error(errors, FIELD_INVALID, path, "path", VALUE_GET(p, path),
                         "must be an absolute path");
     } else {
-        check_optional_choice(errors, path, "pathType", type, "Exact|ImplementationSpecific|Prefix");
+        check_optional_choice(errors, path, "pathType", type,
+                              "Exact|ImplementationSpecific|Prefix");
     }
     check_backend(VALUE_GET(p, backend), &backend, errors);
 }
@@ -361,7 +372,8 @@ static void check_host(errors_t *errors, path_t path, const char *name, struct v
     if (s.size == 0)
         return;
     if (text_is_ip(s, &is_v6))
-        child_error(errors, FIELD_INVALID, path, name, host, "must be a DNS name, not an IP address");
+        child_error(errors, FIELD_INVALID, path, name, host,
+                    "must be a DNS name, not an IP address");
     else
         check_child_rule(errors, path, name, host,
                          str_find(s, '*') < s.size ? name_wildcard_domain : name_dns_subdomain);
@@ -369,10 +381,12 @@ static void check_host(errors_t *errors, path_t path, const char *name, struct v
 
 void validate_ingress(struct value o, errors_t *errors)
 {
-    struct value spec = value_get(o, ATOM_spec), rules = VALUE_GET(spec, rules), tls = VALUE_GET(spec, tls);
+    struct value spec = value_get(o, ATOM_spec), rules = VALUE_GET(spec, rules),
+                 tls = VALUE_GET(spec, tls);
     struct value backend = VALUE_GET(spec, defaultBackend);
     struct field_path path = path_child(NULL, "spec"), list = path_child(&path, "rules"),
-                      tls_list = path_child(&path, "tls"), fallback = path_child(&path, "defaultBackend");
+                      tls_list = path_child(&path, "tls"),
+                      fallback = path_child(&path, "defaultBackend");
     if (value_count(rules) == 0 && !value_is_present(backend))
         field_error_at(errors, FIELD_INVALID, &path, spec,
                        "either `defaultBackend` or `rules` must be specified");
@@ -400,7 +414,8 @@ void validate_ingress(struct value o, errors_t *errors)
                        str_find(s, '*') < s.size ? name_wildcard_domain : name_dns_subdomain);
         }
         if (text_is_set(VALUE_GET(t, secretName)))
-            check_child_rule(errors, &item, "secretName", VALUE_GET(t, secretName), name_dns_subdomain);
+            check_child_rule(errors, &item, "secretName", VALUE_GET(t, secretName),
+                             name_dns_subdomain);
     }
     if (value_is_present(VALUE_GET(spec, ingressClassName)))
         check_child_rule(errors, &path, "ingressClassName", VALUE_GET(spec, ingressClassName),
@@ -465,7 +480,8 @@ static void check_peer(struct value p, path_t path, errors_t *errors)
 {
     struct field_path pods = path_child(path, "podSelector"),
                       namespaces = path_child(path, "namespaceSelector"),
-                      block_path = path_child(path, "ipBlock"), list = path_child(&block_path, "except");
+                      block_path = path_child(path, "ipBlock"),
+                      list = path_child(&block_path, "except");
     struct value block = VALUE_GET(p, ipBlock);
     check_label_selector(errors, &pods, VALUE_GET(p, podSelector));
     check_label_selector(errors, &namespaces, VALUE_GET(p, namespaceSelector));
@@ -497,7 +513,8 @@ static void check_policy_rules(struct value rules, const char *name, atom peers_
     for (size_t i = 0; i < value_count(rules); i++) {
         struct field_path item = path_index(&list, i), port_list = path_child(&item, "ports"),
                           peer_list = path_child(&item, peers_name);
-        struct value r = value_at(rules, i), ports = VALUE_GET(r, ports), peers = value_get(r, peers_key);
+        struct value r = value_at(rules, i), ports = VALUE_GET(r, ports),
+                     peers = value_get(r, peers_key);
         for (size_t k = 0; k < value_count(ports); k++) {
             struct field_path one = path_index(&port_list, k);
             check_policy_port(value_at(ports, k), &one, errors);
@@ -518,7 +535,8 @@ void validate_network_policy(struct value o, errors_t *errors)
     check_policy_rules(VALUE_GET(spec, ingress), "ingress", ATOM_from, "from", &path, errors);
     check_policy_rules(VALUE_GET(spec, egress), "egress", ATOM_to, "to", &path, errors);
     if (value_count(types) > 2)
-        field_error_at(errors, FIELD_INVALID, &list, types, "may not specify more than two policyTypes");
+        field_error_at(errors, FIELD_INVALID, &list, types,
+                       "may not specify more than two policyTypes");
     for (size_t i = 0; i < value_count(types); i++) {
         struct field_path item = path_index(&list, i);
         if (!is_one_of(value_at(types, i), "Ingress|Egress"))

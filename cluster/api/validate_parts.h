@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of validation share; private to them. A check of a value takes the path to it; a check of a child
- * takes the path of its parent and the child's name.
+ * What the files of validation share; private to them. A check of a value takes the path to it; a
+ * check of a child takes the path of its parent and the child's name.
  */
 #ifndef CLUSTER_API_VALIDATE_PARTS_H
 #define CLUSTER_API_VALIDATE_PARTS_H
@@ -37,7 +37,8 @@ void check_immutable(errors_t *errors, path_t parent, const char *child, struct 
 /* True when `value` is one of "A|B". */
 bool is_one_of(struct value value, const char *choices);
 bool text_is_set(struct value v); /* a string that is not empty */
-/* True when an equal text stands before item `index` of `list` under `key` (the item itself when ATOM_NONE). */
+/* True when an equal text stands before item `index` of `list` under `key` (the item itself when
+ * ATOM_NONE). */
 bool is_repeated_before(struct value list, size_t index, atom key);
 /* True when the selector (LabelSelector, or a plain map) matches the labels. */
 bool selector_matches_labels(struct value selector, struct value labels);
@@ -60,7 +61,8 @@ void validate_pod_spec(struct value spec, path_t path, errors_t *errors);
 void validate_containers(struct value spec, struct value volumes, path_t path, errors_t *errors);
 void validate_volumes(struct value spec, path_t path, errors_t *errors);
 void validate_resources(struct value resources, path_t path, errors_t *errors);
-void validate_scheduling(struct value spec, path_t path, errors_t *errors); /* affinity, tolerations, spreading */
+void validate_scheduling(struct value spec, path_t path,
+                         errors_t *errors); /* affinity, tolerations, spreading */
 void validate_node_selector_terms(struct value selector, path_t path, errors_t *errors);
 /* labels, annotations and spec of a template. */
 void validate_pod_template(struct value template_value, path_t path, errors_t *errors);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pods and pod templates, and what may change in a pod (ValidatePodSpec, ValidatePodUpdate upstream).
+ * Pods and pod templates, and what may change in a pod (ValidatePodSpec, ValidatePodUpdate
+ * upstream).
  *
- * A pod's spec is fixed but for images, a shorter deadline, more tolerations; a gated pod may lose gates and gain node
- * selectors. The check makes the old spec take over what may change, and compares the rest.
+ * A pod's spec is fixed but for images, a shorter deadline, more tolerations; a gated pod may lose
+ * gates and gain node selectors. The check makes the old spec take over what may change, and
+ * compares the rest.
  *
- * DEVIATION: the refusal of any other change ends upstream with a diff of Go structs; here it ends before it.
+ * DEVIATION: the refusal of any other change ends upstream with a diff of Go structs; here it ends
+ * before it.
  */
 #include "sim/base/base.h"
 
@@ -93,8 +96,8 @@ static void check_pod_security(struct value spec, path_t path, errors_t *errors)
             field_error_at(errors, FIELD_INVALID, &item, value_at(groups, i),
                            "must be between 0 and 2147483647, inclusive");
     }
-    check_optional_choice(errors, &here, "fsGroupChangePolicy", value_get(s, ATOM_fsGroupChangePolicy),
-                          "Always|OnRootMismatch");
+    check_optional_choice(errors, &here, "fsGroupChangePolicy",
+                          value_get(s, ATOM_fsGroupChangePolicy), "Always|OnRootMismatch");
     if (VALUE_BOOL_AT(spec, hostPID) && VALUE_BOOL_AT(spec, shareProcessNamespace))
         child_error(errors, FIELD_INVALID, path, "shareProcessNamespace", value_bool(true),
                     "ShareProcessNamespace and HostPID cannot both be enabled");
@@ -204,7 +207,8 @@ void validate_pod(struct value o, errors_t *errors)
 void validate_pod_template(struct value template_value, path_t path, errors_t *errors)
 {
     struct field_path meta = path_child(path, "metadata"), labels = path_child(&meta, "labels"),
-                      annotations = path_child(&meta, "annotations"), spec = path_child(path, "spec");
+                      annotations = path_child(&meta, "annotations"),
+                      spec = path_child(path, "spec");
     struct value list = VALUE_GET(template_value, metadata, annotations);
     check_labels(errors, &labels, VALUE_GET(template_value, metadata, labels));
     for (size_t i = 0; i < value_count(list); i++) {
@@ -242,7 +246,8 @@ static struct value take_images(struct value own_to, struct value from, atom lis
     return value_set(own_to, list_key, changed);
 }
 
-static void check_tolerations_grow(struct value new, struct value old, path_t path, errors_t *errors)
+static void check_tolerations_grow(struct value new, struct value old, path_t path,
+                                   errors_t *errors)
 {
     for (size_t i = 0; i < value_count(old); i++) {
         AUTO(value) struct value a =
@@ -300,8 +305,9 @@ static struct value take_scheduling(struct value own_to, struct value new, path_
     for (size_t i = 0; i < value_count(selector); i++) {
         if (!value_equal(value_get_key(VALUE_GET(new, nodeSelector), value_key_at(selector, i)),
                          value_member_at(selector, i))) {
-            child_error(errors, FIELD_INVALID, path, "nodeSelector", VALUE_GET(new, nodeSelector),
-                        "only additions to spec.nodeSelector are allowed (no mutations or deletions)");
+            child_error(
+                errors, FIELD_INVALID, path, "nodeSelector", VALUE_GET(new, nodeSelector),
+                "only additions to spec.nodeSelector are allowed (no mutations or deletions)");
             break;
         }
     }
@@ -316,17 +322,19 @@ void validate_pod_update(struct value new_pod, struct value old_pod, errors_t *e
     if (value_is_same(new, old))
         return;
     if (value_count(VALUE_GET(new, containers)) != value_count(VALUE_GET(old, containers)) ||
-        value_count(VALUE_GET(new, initContainers)) != value_count(VALUE_GET(old, initContainers))) {
+        value_count(VALUE_GET(new, initContainers)) !=
+            value_count(VALUE_GET(old, initContainers))) {
         child_error(errors, FIELD_FORBIDDEN, &path,
-                    value_count(VALUE_GET(new, containers)) != value_count(VALUE_GET(old, containers))
+                    value_count(VALUE_GET(new, containers)) !=
+                            value_count(VALUE_GET(old, containers))
                         ? "containers"
                         : "initContainers",
                     VALUE_ABSENT, "pod updates may not add or remove containers");
         return;
     }
     check_deadline(new, old, &path, errors);
-    check_tolerations_grow(value_get(new, ATOM_tolerations), value_get(old, ATOM_tolerations), &path,
-                           errors);
+    check_tolerations_grow(value_get(new, ATOM_tolerations), value_get(old, ATOM_tolerations),
+                           &path, errors);
     struct value allowed = take_images(value_keep(old), new, ATOM_containers);
     allowed = take_images(allowed, new, ATOM_initContainers);
     allowed = value_set(allowed, ATOM_activeDeadlineSeconds,
@@ -355,8 +363,8 @@ static struct value take_resources(struct value own_to, struct value from, atom 
     struct value changed = value_keep(list);
     for (size_t i = 0; i < value_count(list) && i < value_count(other); i++) {
         struct value resources = value_keep(value_get(value_at(other, i), ATOM_resources));
-        changed = value_set_at(changed, i,
-                               value_set(value_keep(value_at(changed, i)), ATOM_resources, resources));
+        changed = value_set_at(
+            changed, i, value_set(value_keep(value_at(changed, i)), ATOM_resources, resources));
     }
     return value_is_present(list) ? value_set(own_to, list_key, changed) : own_to;
 }
@@ -384,7 +392,8 @@ void validate_pod_ephemeral_containers(struct value new_pod, struct value old_po
 {
     struct value new = VALUE_GET(new_pod, spec, ephemeralContainers);
     struct value old = VALUE_GET(old_pod, spec, ephemeralContainers);
-    struct field_path spec = path_child(NULL, "spec"), list = path_child(&spec, "ephemeralContainers");
+    struct field_path spec = path_child(NULL, "spec"),
+                      list = path_child(&spec, "ephemeralContainers");
     for (size_t i = 0; i < value_count(old); i++) {
         struct value was = value_at(old, i), is = VALUE_ABSENT;
         for (size_t k = 0; k < value_count(new); k++) {
@@ -410,19 +419,22 @@ void validate_pod_ephemeral_containers(struct value new_pod, struct value old_po
 
 /* ---- warnings ---- */
 
-struct value validate_warnings(const struct resource *r, struct value object, struct value own_warnings)
+struct value validate_warnings(const struct resource *r, struct value object,
+                               struct value own_warnings)
 {
     if (r->index == RESOURCE_endpoints)
         own_warnings = value_append(
-            own_warnings, value_string(S("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
-                                         "EndpointSlice")));
+            own_warnings,
+            value_string(S("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
+                           "EndpointSlice")));
     else if (r->index == RESOURCE_componentstatuses)
         own_warnings = value_append(own_warnings,
                                     value_string(S("v1 ComponentStatus is deprecated in v1.19+")));
     else if (r->index == RESOURCE_pods &&
              VALUE_INT(object, 0, spec, terminationGracePeriodSeconds) < 0)
         own_warnings = value_append(
-            own_warnings, value_string(S("spec.terminationGracePeriodSeconds: must be >= 0; negative "
-                                         "values are invalid and will be treated as 1")));
+            own_warnings,
+            value_string(S("spec.terminationGracePeriodSeconds: must be >= 0; negative "
+                           "values are invalid and will be treated as 1")));
     return own_warnings;
 }

@@ -48,7 +48,8 @@ void validate_cluster_role(struct value o, errors_t *errors)
     struct value rule = VALUE_GET(o, aggregationRule);
     check_rules(VALUE_GET(o, rules), false, errors);
     if (value_is_present(rule) && value_count(VALUE_GET(rule, clusterRoleSelectors)) == 0)
-        field_error_add(errors, FIELD_REQUIRED, S("aggregationRule.clusterRoleSelectors"), VALUE_ABSENT,
+        field_error_add(errors, FIELD_REQUIRED, S("aggregationRule.clusterRoleSelectors"),
+                        VALUE_ABSENT,
                         "at least one clusterRoleSelector required if aggregationRule is non-nil");
 }
 
@@ -80,9 +81,8 @@ static void check_binding(struct value o, bool is_namespaced, errors_t *errors)
     struct field_path path = path_child(NULL, "roleRef"), list = path_child(NULL, "subjects");
     check_optional_choice(errors, &path, "apiGroup", VALUE_GET(role, apiGroup),
                           "rbac.authorization.k8s.io");
-    AUTO(value) struct value kind = text_is_set(VALUE_GET(role, kind))
-                                        ? value_keep(VALUE_GET(role, kind))
-                                        : value_string(S(""));
+    AUTO(value) struct value kind = text_is_set(VALUE_GET(role, kind)) ? value_keep(VALUE_GET(role, kind))
+                                                           : value_string(S(""));
     if (!is_one_of(kind, is_namespaced ? "Role|ClusterRole" : "ClusterRole"))
         child_error(errors, FIELD_NOT_SUPPORTED, &path, "kind", kind, "supported values: %s",
                     is_namespaced ? "\"Role\", \"ClusterRole\"" : "\"ClusterRole\"");
@@ -132,7 +132,8 @@ static void check_versions(struct value versions, path_t path, errors_t *errors)
         if (is_repeated_before(versions, i, ATOM_name))
             field_error_at(errors, FIELD_INVALID, &list, name, "must contain unique version names");
         if (!value_is_present(VALUE_GET(v, schema, openAPIV3Schema)))
-            child_error(errors, FIELD_REQUIRED, &schema, "openAPIV3Schema", VALUE_ABSENT, NO_DETAIL);
+            child_error(errors, FIELD_REQUIRED, &schema, "openAPIV3Schema", VALUE_ABSENT,
+                        NO_DETAIL);
     }
     if (stored != 1)
         field_error_at(errors, FIELD_INVALID, &list, versions,
@@ -151,7 +152,8 @@ void validate_definition(struct value o, errors_t *errors)
     struct value spec = value_get(o, ATOM_spec), group = VALUE_GET(spec, group);
     struct field_path path = path_child(NULL, "spec"), names_path = path_child(&path, "names");
     AUTO(text) struct text wanted = {0};
-    text_printf(&wanted, "%.*s.%.*s", STR_ARG(VALUE_STR(spec, names, plural)), STR_ARG(value_str(group)));
+    text_printf(&wanted, "%.*s.%.*s", STR_ARG(VALUE_STR(spec, names, plural)),
+                STR_ARG(value_str(group)));
     if (!str_equal(text_str(&wanted), VALUE_STR(o, metadata, name)))
         field_error_add(errors, FIELD_INVALID, S("metadata.name"), VALUE_GET(o, metadata, name),
                         "must be spec.names.plural+\".\"+spec.group");
@@ -170,14 +172,15 @@ void validate_definition(struct value o, errors_t *errors)
         if (!check_required(errors, &names_path, names[i].name, v))
             continue;
         for (size_t k = 0; k < s.size; k++)
-            text_add_byte(&lower, s.bytes[k] >= 'A' && s.bytes[k] <= 'Z' ? (char)(s.bytes[k] - 'A' + 'a')
-                                                                         : s.bytes[k]);
+            text_add_byte(&lower, s.bytes[k] >= 'A' && s.bytes[k] <= 'Z'
+                                      ? (char)(s.bytes[k] - 'A' + 'a')
+                                      : s.bytes[k]);
         const char *why = name_dns_1035_label(text_str(&lower));
         if (why != NULL)
             child_error(errors, FIELD_INVALID, &names_path, names[i].name, v, "%s", why);
     }
     if (value_is_present(VALUE_GET(spec, names, listKind)) &&
         value_equal(VALUE_GET(spec, names, kind), VALUE_GET(spec, names, listKind)))
-        child_error(errors, FIELD_INVALID, &names_path, "listKind", VALUE_GET(spec, names, listKind),
-                    "kind and listKind may not be the same");
+        child_error(errors, FIELD_INVALID, &names_path, "listKind",
+                    VALUE_GET(spec, names, listKind), "kind and listKind may not be the same");
 }

@@ -27,14 +27,15 @@ static void check_tolerations(struct value list, path_t path, errors_t *errors)
     for (size_t i = 0; i < value_count(list); i++) {
         struct field_path item = path_index(path, i);
         struct value t = value_at(list, i), key = value_get(t, ATOM_key);
-        struct value operator= value_get(t, ATOM_operator), value = value_get(t, ATOM_value);
+        struct value operator = value_get(t, ATOM_operator), value = value_get(t, ATOM_value);
         bool exists = value_is(operator, "Exists");
         if (text_is_set(key))
             check_child_rule(errors, &item, "key", key, name_label_key);
         else if (!exists)
-            child_error(errors, FIELD_INVALID, &item, "operator", operator,
-                        "operator must be Exists when `key` is empty, which means \"match all values "
-                        "and all keys\"");
+            child_error(
+                errors, FIELD_INVALID, &item, "operator", operator,
+                "operator must be Exists when `key` is empty, which means \"match all values "
+                "and all keys\"");
         if (value_is_present(value_get(t, ATOM_tolerationSeconds)) &&
             !VALUE_IS(t, "NoExecute", effect))
             child_error(errors, FIELD_INVALID, &item, "effect", value_get(t, ATOM_effect),
@@ -58,7 +59,7 @@ static void check_tolerations(struct value list, path_t path, errors_t *errors)
 
 static void check_requirement(struct value e, path_t path, bool is_field, errors_t *errors)
 {
-    struct value operator= value_get(e, ATOM_operator);
+    struct value operator = value_get(e, ATOM_operator);
     size_t count = value_count(value_get(e, ATOM_values));
     if (is_field) {
         if (!is_one_of(operator, "In|NotIn"))
@@ -137,8 +138,7 @@ static void check_node_affinity(struct value a, path_t path, errors_t *errors)
     struct field_path here = path_child(path, "nodeAffinity"),
                       required_path =
                           path_child(&here, "requiredDuringSchedulingIgnoredDuringExecution"),
-                      list =
-                          path_child(&here, "preferredDuringSchedulingIgnoredDuringExecution");
+                      list = path_child(&here, "preferredDuringSchedulingIgnoredDuringExecution");
     if (value_is_present(required))
         validate_node_selector_terms(required, &required_path, errors);
     for (size_t i = 0; i < value_count(preferred); i++) {
@@ -225,12 +225,11 @@ static void check_spreading(struct value list, path_t path, errors_t *errors)
         if (!text_is_set(value_get(c, ATOM_topologyKey)))
             child_error(errors, FIELD_REQUIRED, &item, "topologyKey", VALUE_ABSENT,
                         "can not be empty");
-        check_optional_choice(errors, &item, "whenUnsatisfiable", value_get(c, ATOM_whenUnsatisfiable),
-                              "DoNotSchedule|ScheduleAnyway");
+        check_optional_choice(errors, &item, "whenUnsatisfiable",
+                              value_get(c, ATOM_whenUnsatisfiable), "DoNotSchedule|ScheduleAnyway");
         if (is_repeated_constraint(list, i)) {
-            AUTO(value) struct value text =
-                value_printf("{%.*s, %.*s}", STR_ARG(VALUE_STR(c, topologyKey)),
-                             STR_ARG(VALUE_STR(c, whenUnsatisfiable)));
+            AUTO(value) struct value text = value_printf("{%.*s, %.*s}", STR_ARG(VALUE_STR(c, topologyKey)),
+                                             STR_ARG(VALUE_STR(c, whenUnsatisfiable)));
             child_error(errors, FIELD_DUPLICATE, &item, "{topologyKey, whenUnsatisfiable}", text,
                         NO_DETAIL);
         }
@@ -239,8 +238,8 @@ static void check_spreading(struct value list, path_t path, errors_t *errors)
                         "must be greater than zero");
         check_optional_choice(errors, &item, "nodeAffinityPolicy",
                               value_get(c, ATOM_nodeAffinityPolicy), "Honor|Ignore");
-        check_optional_choice(errors, &item, "nodeTaintsPolicy", value_get(c, ATOM_nodeTaintsPolicy),
-                              "Honor|Ignore");
+        check_optional_choice(errors, &item, "nodeTaintsPolicy",
+                              value_get(c, ATOM_nodeTaintsPolicy), "Honor|Ignore");
         check_label_selector(errors, &selector, value_get(c, ATOM_labelSelector));
     }
 }

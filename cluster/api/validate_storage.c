@@ -10,7 +10,8 @@
 
 #define ACCESS_MODES "ReadOnlyMany|ReadWriteMany|ReadWriteOnce|ReadWriteOncePod"
 
-static void check_access_modes(struct value modes, path_t path, const char *missing, errors_t *errors)
+static void check_access_modes(struct value modes, path_t path, const char *missing,
+                               errors_t *errors)
 {
     struct field_path here = path_child(path, "accessModes");
     bool has_single = false;
@@ -84,13 +85,15 @@ void validate_volume(struct value o, errors_t *errors)
 {
     struct value spec = value_get(o, ATOM_spec), capacity = VALUE_GET(spec, capacity);
     struct field_path path = path_child(NULL, "spec"), here = path_child(&path, "capacity"),
-                      storage = path_key(&here, S("storage")), affinity = path_child(&path, "nodeAffinity"),
+                      storage = path_key(&here, S("storage")),
+                      affinity = path_child(&path, "nodeAffinity"),
                       required = path_child(&affinity, "required");
     check_access_modes(VALUE_GET(spec, accessModes), &path, "", errors);
     if (value_count(capacity) == 0)
         field_error_at(errors, FIELD_REQUIRED, &here, VALUE_ABSENT, NO_DETAIL);
     else if (!value_is_present(value_get(capacity, ATOM_storage)) || value_count(capacity) > 1)
-        field_error_at(errors, FIELD_NOT_SUPPORTED, &here, capacity, "supported values: \"storage\"");
+        field_error_at(errors, FIELD_NOT_SUPPORTED, &here, capacity,
+                       "supported values: \"storage\"");
     else if (quantity_compare(value_get(capacity, ATOM_storage), VALUE_ABSENT) <= 0)
         field_error_at(errors, FIELD_INVALID, &storage, value_get(capacity, ATOM_storage),
                        "must be greater than zero");
@@ -105,7 +108,8 @@ void validate_volume(struct value o, errors_t *errors)
     if (text_is_set(VALUE_GET(spec, storageClassName)))
         check_child_rule(errors, &path, "storageClassName", VALUE_GET(spec, storageClassName),
                          name_dns_subdomain);
-    check_optional_choice(errors, &path, "volumeMode", VALUE_GET(spec, volumeMode), "Block|Filesystem");
+    check_optional_choice(errors, &path, "volumeMode", VALUE_GET(spec, volumeMode),
+                          "Block|Filesystem");
 }
 
 void validate_volume_update(struct value new_volume, struct value old_volume, errors_t *errors)
@@ -120,7 +124,8 @@ void validate_volume_update(struct value new_volume, struct value old_volume, er
             break;
         }
     }
-    check_immutable(errors, &path, "volumeMode", VALUE_GET(new, volumeMode), VALUE_GET(old, volumeMode));
+    check_immutable(errors, &path, "volumeMode", VALUE_GET(new, volumeMode),
+                    VALUE_GET(old, volumeMode));
     if (value_is_present(VALUE_GET(old, nodeAffinity)))
         check_immutable(errors, &path, "nodeAffinity", VALUE_GET(new, nodeAffinity),
                         VALUE_GET(old, nodeAffinity));
@@ -131,10 +136,13 @@ void validate_volume_update(struct value new_volume, struct value old_volume, er
 void validate_claim_spec(struct value spec, path_t path, errors_t *errors)
 {
     struct value storage = VALUE_GET(spec, resources, requests, storage);
-    struct field_path resources = path_child(path, "resources"), selector = path_child(path, "selector"),
-                      key = path_key(&resources, S("storage")), requests = path_child(&resources, "requests"),
+    struct field_path resources = path_child(path, "resources"),
+                      selector = path_child(path, "selector"),
+                      key = path_key(&resources, S("storage")),
+                      requests = path_child(&resources, "requests"),
                       request = path_key(&requests, S("storage"));
-    check_access_modes(VALUE_GET(spec, accessModes), path, "at least 1 access mode is required", errors);
+    check_access_modes(VALUE_GET(spec, accessModes), path, "at least 1 access mode is required",
+                       errors);
     check_label_selector(errors, &selector, VALUE_GET(spec, selector));
     if (!value_is_present(storage))
         field_error_at(errors, FIELD_REQUIRED, &key, VALUE_ABSENT, NO_DETAIL);
@@ -143,7 +151,8 @@ void validate_claim_spec(struct value spec, path_t path, errors_t *errors)
     if (text_is_set(VALUE_GET(spec, storageClassName)))
         check_child_rule(errors, path, "storageClassName", VALUE_GET(spec, storageClassName),
                          name_dns_subdomain);
-    check_optional_choice(errors, path, "volumeMode", VALUE_GET(spec, volumeMode), "Block|Filesystem");
+    check_optional_choice(errors, path, "volumeMode", VALUE_GET(spec, volumeMode),
+                          "Block|Filesystem");
 }
 
 void validate_claim(struct value o, errors_t *errors)
@@ -185,7 +194,8 @@ void validate_storage_class(struct value o, errors_t *errors)
 {
     if (check_required(errors, NULL, "provisioner", VALUE_GET(o, provisioner)))
         check_child_rule(errors, NULL, "provisioner", VALUE_GET(o, provisioner), name_qualified);
-    check_optional_choice(errors, NULL, "reclaimPolicy", VALUE_GET(o, reclaimPolicy), "Delete|Retain");
+    check_optional_choice(errors, NULL, "reclaimPolicy", VALUE_GET(o, reclaimPolicy),
+                          "Delete|Retain");
     check_choice(errors, NULL, "volumeBindingMode", VALUE_GET(o, volumeBindingMode),
                  "Immediate|WaitForFirstConsumer");
 }

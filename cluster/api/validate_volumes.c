@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Volumes of a pod (ValidateVolumes upstream): each has a name and exactly one source. The rules of the sources
- * that clusters use today are here; those of removed in-tree plugins ask for their required fields only.
+ * Volumes of a pod (ValidateVolumes upstream): each has a name and exactly one source. The rules of
+ * the sources that clusters use today are here; those of removed in-tree plugins ask for their
+ * required fields only.
  */
 #include "sim/base/base.h"
 
@@ -110,7 +111,8 @@ static void check_projected(struct value v, path_t path, errors_t *errors)
         struct field_path token_path = path_child(&item, "serviceAccountToken"),
                           map_path = path_child(&item, "configMap"),
                           secret_path = path_child(&item, "secret");
-        if (value_is_present(map) && check_required(errors, &map_path, "name", value_get(map, ATOM_name)))
+        if (value_is_present(map) &&
+            check_required(errors, &map_path, "name", value_get(map, ATOM_name)))
             check_items(map, &map_path, errors);
         if (value_is_present(secret) &&
             check_required(errors, &secret_path, "name", value_get(secret, ATOM_name)))
@@ -180,7 +182,8 @@ void validate_volumes(struct value spec, path_t path, errors_t *errors)
                 check_source(sources[k].key, source, &schema_types[sources[k].type], &here, errors);
         }
         if (count == 0)
-            field_error_at(errors, FIELD_REQUIRED, &item, VALUE_ABSENT, "must specify a volume type");
+            field_error_at(errors, FIELD_REQUIRED, &item, VALUE_ABSENT,
+                           "must specify a volume type");
         if (check_required(errors, &item, "name", name))
             check_child_rule(errors, &item, "name", name, name_dns_label);
         if (text_is_set(name) && is_repeated_before(list, i, ATOM_name))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Workloads of apps/v1, replication controllers and disruption budgets: replicas, selectors that match their
- * templates, update strategies, and what of them never changes.
+ * Workloads of apps/v1, replication controllers and disruption budgets: replicas, selectors that
+ * match their templates, update strategies, and what of them never changes.
  */
 #include "sim/base/base.h"
 
@@ -12,7 +12,8 @@
 static void check_selector(struct value spec, path_t path, const char *kind, errors_t *errors);
 static void check_template(struct value spec, path_t path, const char *kind, errors_t *errors);
 static void check_int_or_percent(errors_t *errors, path_t path, const char *name, struct value v);
-static void check_at_most_100_percent(errors_t *errors, path_t path, const char *name, struct value v);
+static void check_at_most_100_percent(errors_t *errors, path_t path, const char *name,
+                                      struct value v);
 static bool is_zero_amount(struct value v);
 
 /* ---- Deployment ---- */
@@ -89,8 +90,7 @@ void validate_replication_controller(struct value o, errors_t *errors)
     check_nonnegative(errors, &path, "minReadySeconds", value_get(spec, ATOM_minReadySeconds));
     check_required(errors, &path, "selector", selector);
     check_nonnegative(errors, &path, "replicas", value_get(spec, ATOM_replicas));
-    AUTO(value) struct value wrapped =
-        value_set(value_object(), ATOM_matchLabels, value_keep(selector));
+    AUTO(value) struct value wrapped = value_set(value_object(), ATOM_matchLabels, value_keep(selector));
     struct value labels = VALUE_GET(spec, template, metadata, labels);
     if (value_count(selector) > 0 && !selector_matches_labels(wrapped, labels))
         child_error(errors, FIELD_INVALID, &meta, "labels", labels,
@@ -117,7 +117,8 @@ void validate_stateful_set(struct value o, errors_t *errors)
             field_error_at(errors, FIELD_INVALID, &rolling, VALUE_GET(strategy, rollingUpdate),
                            "only allowed for updateStrategy 'RollingUpdate'");
     } else if (VALUE_IS(strategy, "RollingUpdate", type)) {
-        check_nonnegative(errors, &rolling, "partition", VALUE_GET(strategy, rollingUpdate, partition));
+        check_nonnegative(errors, &rolling, "partition",
+                          VALUE_GET(strategy, rollingUpdate, partition));
         check_int_or_percent(errors, &rolling, "maxUnavailable",
                              VALUE_GET(strategy, rollingUpdate, maxUnavailable));
     } else if (check_required(errors, &path, "updateStrategy", VALUE_GET(strategy, type))) {
@@ -144,7 +145,8 @@ void validate_stateful_set(struct value o, errors_t *errors)
     check_template(with_claims, &path, "StatefulSet", errors);
 }
 
-void validate_stateful_set_update(struct value new_object, struct value old_object, errors_t *errors)
+void validate_stateful_set_update(struct value new_object, struct value old_object,
+                                  errors_t *errors)
 {
     static const atom free_fields[] = {ATOM_replicas,
                                        ATOM_ordinals,
@@ -158,10 +160,11 @@ void validate_stateful_set_update(struct value new_object, struct value old_obje
     for (size_t i = 0; i < ARRAY_COUNT(free_fields); i++)
         allowed = value_set(allowed, free_fields[i], value_keep(value_get(new, free_fields[i])));
     if (!value_equal(allowed, new))
-        field_error_add(errors, FIELD_FORBIDDEN, S("spec"), VALUE_ABSENT,
-                        "updates to statefulset spec for fields other than 'replicas', 'ordinals', "
-                        "'template', 'updateStrategy', 'revisionHistoryLimit', "
-                        "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
+        field_error_add(
+            errors, FIELD_FORBIDDEN, S("spec"), VALUE_ABSENT,
+            "updates to statefulset spec for fields other than 'replicas', 'ordinals', "
+            "'template', 'updateStrategy', 'revisionHistoryLimit', "
+            "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
 }
 
 /* ---- DaemonSet ---- */
@@ -236,7 +239,8 @@ void validate_disruption_budget(struct value o, errors_t *errors)
 {
     struct value spec = value_get(o, ATOM_spec);
     struct field_path path = path_child(NULL, "spec"), selector = path_child(&path, "selector");
-    struct value min = value_get(spec, ATOM_minAvailable), max = value_get(spec, ATOM_maxUnavailable);
+    struct value min = value_get(spec, ATOM_minAvailable),
+                 max = value_get(spec, ATOM_maxUnavailable);
     if (value_is_present(min) && value_is_present(max)) {
         AUTO(text) struct text all = {0};
         internal_budget(spec, &all);
@@ -275,13 +279,15 @@ static void check_selector(struct value spec, path_t path, const char *kind, err
 
 static void check_template(struct value spec, path_t path, const char *kind, errors_t *errors)
 {
-    struct value template_value = value_get(spec, ATOM_template), selector = value_get(spec, ATOM_selector);
+    struct value template_value = value_get(spec, ATOM_template),
+                 selector = value_get(spec, ATOM_selector);
     struct value labels = VALUE_GET(template_value, metadata, labels);
     struct field_path here = path_child(path, "template"), meta = path_child(&here, "metadata"),
                       pod = path_child(&here, "spec");
     /* No selector selects nothing; an empty one everything. */
     bool is_controller = strcmp(kind, "ReplicationController") == 0;
-    if (!is_controller && (!value_is_present(selector) || !selector_matches_labels(selector, labels)))
+    if (!is_controller &&
+        (!value_is_present(selector) || !selector_matches_labels(selector, labels)))
         child_error(errors, FIELD_INVALID, &meta, "labels", labels,
                     "`selector` does not match template `labels`");
     validate_pod_template(template_value, &here, errors);
@@ -308,12 +314,14 @@ static void check_int_or_percent(errors_t *errors, path_t path, const char *name
     if (value_kind(v) == VALUE_INTEGER)
         check_nonnegative(errors, path, name, v);
     else if (value_kind(v) == VALUE_STRING && percent_of(v) < 0)
-        child_error(errors, FIELD_INVALID, path, name, v,
-                    "a valid percent string must be a numeric string followed by an ending '%%' (e.g. "
-                    "'1%%',  or '93%%', regex used for validation is '[0-9]+%%')");
+        child_error(
+            errors, FIELD_INVALID, path, name, v,
+            "a valid percent string must be a numeric string followed by an ending '%%' (e.g. "
+            "'1%%',  or '93%%', regex used for validation is '[0-9]+%%')");
 }
 
-static void check_at_most_100_percent(errors_t *errors, path_t path, const char *name, struct value v)
+static void check_at_most_100_percent(errors_t *errors, path_t path, const char *name,
+                                      struct value v)
 {
     if (value_kind(v) == VALUE_STRING && percent_of(v) > 100)
         child_error(errors, FIELD_INVALID, path, name, v, "must not be greater than 100%%");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: documents become typed values as Go's decoder makes them, with its words for what is wrong; what is written
- * again has Kubernetes' order of fields. Method: tables of kinds, documents and results; the deck's broken manifests
- * with the answers of a real strict decoder.
+ * Goal: documents become typed values as Go's decoder makes them, with its words for what is wrong;
+ * what is written again has Kubernetes' order of fields. Method: tables of kinds, documents and
+ * results; the deck's broken manifests with the answers of a real strict decoder.
  */
 #include "sim/base/base.h"
 
@@ -50,27 +50,35 @@ static void test_wrong_types(void)
         const char *version, *kind, *document, *expected;
     } cases[] = {
         {"apps/v1", "Deployment", "{spec: {replicas: \"3\"}}",
-         "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string "
+         "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal "
+         "string "
          "into Go struct field DeploymentSpec.spec.replicas of type int32"},
         {"v1", "Pod", "{spec: {containers: x}}",
-         "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal string into Go struct "
+         "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal string into Go "
+         "struct "
          "field PodSpec.spec.containers of type []v1.Container"},
         {"v1", "Pod", "{spec: {containers: [{name: 5}]}}",
-         "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal number into Go struct "
+         "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal number into Go "
+         "struct "
          "field Container.spec.containers.name of type string"},
         {"v1", "ConfigMap", "{data: {a: true}}",
-         "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal bool into "
+         "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal "
+         "bool into "
          "Go struct field ConfigMap.data of type string"},
         {"apps/v1", "Deployment", "{spec: {replicas: 3000000000}}",
-         "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal number "
+         "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal "
+         "number "
          "3000000000 into Go struct field DeploymentSpec.spec.replicas of type int32"},
         {"v1", "Secret", "{data: {a: \"plain!\"}}",
-         "Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data at input byte 5"},
+         "Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data at input "
+         "byte 5"},
         {"v1", "Pod", "{spec: {containers: [{resources: {requests: {cpu: abc}}}]}}",
-         "Pod in version \"v1\" cannot be handled as a Pod: quantities must match the regular expression "
+         "Pod in version \"v1\" cannot be handled as a Pod: quantities must match the regular "
+         "expression "
          "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"},
         {"v1", "Pod", "{apiVersion: v2, kind: Pod}",
-         "Pod in version \"v2\" cannot be handled as a Pod: no kind \"Pod\" is registered for version "
+         "Pod in version \"v2\" cannot be handled as a Pod: no kind \"Pod\" is registered for "
+         "version "
          "\"v2\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""},
         {"v1", "Pod", "{apiVersion: \"apps/v1\", kind: Deployment}",
          "the API version in the data (apps/v1) does not match the expected API version (v1)"},
@@ -78,7 +86,8 @@ static void test_wrong_types(void)
          "Event in version \"v1\" cannot be handled as a Event: parsing time \"yesterday\" as "
          "\"2006-01-02T15:04:05Z07:00\": cannot parse \"yesterday\" as \"2006\""},
         {"v1", "Event", "{lastTimestamp: \"2026-02-30T00:00:00Z\"}",
-         "Event in version \"v1\" cannot be handled as a Event: parsing time \"2026-02-30T00:00:00Z\": day "
+         "Event in version \"v1\" cannot be handled as a Event: parsing time "
+         "\"2026-02-30T00:00:00Z\": day "
          "out of range"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
@@ -92,19 +101,24 @@ static void test_unknown_fields(void)
         const char *version, *kind, *document, *expected;
     } cases[] = {
         {"apps/v1", "Deployment",
-         "{spec: {selector: {matchLabels: {app: nginx}}, template: {metadata: {labels: {app: nginx}}},"
+         "{spec: {selector: {matchLabels: {app: nginx}}, template: {metadata: {labels: {app: "
+         "nginx}}},"
          " spec: {containers: [{bogus: 1}]}, volumes: []}}",
-         "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown "
+         "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: "
+         "unknown "
          "field \"spec.spec\", unknown field \"spec.volumes\""},
         {"apps/v1", "Deployment", "{spec: {template: {spec: {ports: [{containerPort: 80}]}}}}",
-         "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown "
+         "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: "
+         "unknown "
          "field \"spec.template.spec.ports\""},
         {"networking.k8s.io/v1", "Ingress",
          "{spec: {rules: [{host: a}, {host: b, tls: [{hosts: [b]}]}], secretName: x}}",
-         "Ingress in version \"v1\" cannot be handled as a Ingress: strict decoding error: unknown field "
+         "Ingress in version \"v1\" cannot be handled as a Ingress: strict decoding error: unknown "
+         "field "
          "\"spec.rules[1].tls\", unknown field \"spec.secretName\""},
         {"v1", "Pod", "{bogus: 1}",
-         "Pod in version \"v1\" cannot be handled as a Pod: strict decoding error: unknown field \"bogus\""},
+         "Pod in version \"v1\" cannot be handled as a Pod: strict decoding error: unknown field "
+         "\"bogus\""},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         check(cases[i].version, cases[i].kind, cases[i].document, cases[i].expected);
@@ -141,34 +155,43 @@ static void test_canonical_form(void)
     } cases[] = {
         /* Order of fields, zeros left out, zeros that are always written. */
         {"v1", "Pod",
-         "{spec: {nodeName: \"\", restartPolicy: Never, hostNetwork: false, containers: [{image: x, name: "
-         "c, command: [], resources: {limits: {memory: \"1024Mi\", cpu: \"1000m\"}}}]}, metadata: {labels: "
+         "{spec: {nodeName: \"\", restartPolicy: Never, hostNetwork: false, containers: [{image: "
+         "x, name: "
+         "c, command: [], resources: {limits: {memory: \"1024Mi\", cpu: \"1000m\"}}}]}, metadata: "
+         "{labels: "
          "{b: \"1\", a: \"2\"}, name: p, annotations: null}}",
-         "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p\",\"labels\":{\"a\":\"2\",\"b\":"
-         "\"1\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\",\"resources\":{\"limits\":{"
+         "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p\",\"labels\":{\"a\":"
+         "\"2\",\"b\":"
+         "\"1\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\",\"resources\":{"
+         "\"limits\":{"
          "\"cpu\":\"1\",\"memory\":\"1Gi\"}}}],\"restartPolicy\":\"Never\"},\"status\":{}}"},
         /* A pointer to zero stays, a zero is dropped. */
         {"apps/v1", "Deployment", "{spec: {replicas: 0, minReadySeconds: 0, paused: false}}",
-         "{\"kind\":\"Deployment\",\"apiVersion\":\"apps/v1\",\"metadata\":{},\"spec\":{\"replicas\":0,"
-         "\"selector\":null,\"template\":{\"metadata\":{},\"spec\":{\"containers\":null}},\"strategy\":{}},"
+         "{\"kind\":\"Deployment\",\"apiVersion\":\"apps/"
+         "v1\",\"metadata\":{},\"spec\":{\"replicas\":0,"
+         "\"selector\":null,\"template\":{\"metadata\":{},\"spec\":{\"containers\":null}},"
+         "\"strategy\":{}},"
          "\"status\":{}}"},
         /* Numbers are quantities, too. */
         {"v1", "ResourceQuota", "{spec: {hard: {pods: 2, cpu: \"0.5\"}}}",
-         "{\"kind\":\"ResourceQuota\",\"apiVersion\":\"v1\",\"metadata\":{},\"spec\":{\"hard\":{\"cpu\":"
+         "{\"kind\":\"ResourceQuota\",\"apiVersion\":\"v1\",\"metadata\":{},\"spec\":{\"hard\":{"
+         "\"cpu\":"
          "\"500m\",\"pods\":\"2\"}},\"status\":{}}"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         check(cases[i].version, cases[i].kind, cases[i].document, cases[i].expected);
 }
 
-/* What is in canonical form passes as the very same word, and no node is left behind by any of it. */
+/* What is in canonical form passes as the very same word, and no node is left behind by any of it.
+ */
 static void test_sharing(void)
 {
     struct decode_options o = {.validation = FIELD_VALIDATION_STRICT};
     struct value status;
     uint64_t nodes = value_heap_stats().nodes;
-    struct value pod = value_pack("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: "
-                                  "[{name: c, image: x, resources: {limits: {cpu: \"1\"}}}]}}");
+    struct value pod =
+        value_pack("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: "
+                   "[{name: c, image: x, resources: {limits: {cpu: \"1\"}}}]}}");
     struct value v = decode_object(kind("v1", "Pod"), value_keep(pod), &o, &status, NULL);
     CU_ASSERT(value_is_same(v, pod));
     value_drop(v);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: each kind gets the values that the API server fills in, and an object that has them passes as the very
- * same word. Method: small objects and what they become; sums over pods.
+ * Goal: each kind gets the values that the API server fills in, and an object that has them passes
+ * as the very same word. Method: small objects and what they become; sums over pods.
  */
 #include "sim/base/base.h"
 
@@ -37,30 +37,39 @@ static const struct {
     enum resource_known resource;
     const char *before, *after;
 } cases[] = {
-    {RESOURCE_pods, "{spec: {containers: [{name: a, image: nginx}, {name: b, image: \"nginx:1.2\"}]}}",
+    {RESOURCE_pods,
+     "{spec: {containers: [{name: a, image: nginx}, {name: b, image: \"nginx:1.2\"}]}}",
      "{spec: {enableServiceLinks: true, " SPEC_DEFAULTS ", containers: [{name: a, image: nginx,"
      " imagePullPolicy: Always, " CONTAINER_DEFAULTS "}, {name: b, image: \"nginx:1.2\","
      " imagePullPolicy: IfNotPresent, " CONTAINER_DEFAULTS "}]}}"},
     {RESOURCE_pods,
-     "{spec: {hostNetwork: true, serviceAccountName: sa, volumes: [{name: v}, {name: w, configMap: {name:"
+     "{spec: {hostNetwork: true, serviceAccountName: sa, volumes: [{name: v}, {name: w, configMap: "
+     "{name:"
      " c}}], containers: [{name: a, image: \"r:5000/x@sha256:00\", ports: [{containerPort: 80}],"
-     " resources: {limits: {cpu: \"1\", memory: 1Gi}, requests: {cpu: 500m}}, livenessProbe: {httpGet:"
+     " resources: {limits: {cpu: \"1\", memory: 1Gi}, requests: {cpu: 500m}}, livenessProbe: "
+     "{httpGet:"
      " {port: 80}}}]}}",
-     "{spec: {hostNetwork: true, enableServiceLinks: true, serviceAccountName: sa, serviceAccount: sa, "
-     SPEC_DEFAULTS ", volumes: [{name: v, emptyDir: {}}, {name: w, configMap: {name: c, defaultMode:"
-     " 420}}], containers: [{name: a, image: \"r:5000/x@sha256:00\", imagePullPolicy: IfNotPresent, "
-     CONTAINER_DEFAULTS ", ports: [{containerPort: 80, protocol: TCP, hostPort: 80}], resources:"
-     " {limits: {cpu: \"1\", memory: 1Gi}, requests: {cpu: 500m, memory: 1Gi}}, livenessProbe: {httpGet:"
-     " {port: 80, path: \"/\", scheme: HTTP}, timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1,"
+     "{spec: {hostNetwork: true, enableServiceLinks: true, serviceAccountName: sa, serviceAccount: "
+     "sa, " SPEC_DEFAULTS
+     ", volumes: [{name: v, emptyDir: {}}, {name: w, configMap: {name: c, defaultMode:"
+     " 420}}], containers: [{name: a, image: \"r:5000/x@sha256:00\", imagePullPolicy: "
+     "IfNotPresent, " CONTAINER_DEFAULTS
+     ", ports: [{containerPort: 80, protocol: TCP, hostPort: 80}], resources:"
+     " {limits: {cpu: \"1\", memory: 1Gi}, requests: {cpu: 500m, memory: 1Gi}}, livenessProbe: "
+     "{httpGet:"
+     " {port: 80, path: \"/\", scheme: HTTP}, timeoutSeconds: 1, periodSeconds: 10, "
+     "successThreshold: 1,"
      " failureThreshold: 3}}]}}"},
     {RESOURCE_deployments, "{spec: {}}",
      "{spec: {replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600, strategy: {type:"
-     " RollingUpdate, rollingUpdate: {maxUnavailable: \"25%\", maxSurge: \"25%\"}}, " TEMPLATE "}}"},
+     " RollingUpdate, rollingUpdate: {maxUnavailable: \"25%\", maxSurge: \"25%\"}}, " TEMPLATE
+     "}}"},
     {RESOURCE_deployments, "{spec: {replicas: 0, strategy: {type: Recreate}}}",
      "{spec: {replicas: 0, revisionHistoryLimit: 10, progressDeadlineSeconds: 600, strategy: {type:"
      " Recreate}, " TEMPLATE "}}"},
     {RESOURCE_statefulsets, "{spec: {}}",
-     "{spec: {replicas: 1, revisionHistoryLimit: 10, podManagementPolicy: OrderedReady, updateStrategy:"
+     "{spec: {replicas: 1, revisionHistoryLimit: 10, podManagementPolicy: OrderedReady, "
+     "updateStrategy:"
      " {type: RollingUpdate, rollingUpdate: {partition: 0}}, persistentVolumeClaimRetentionPolicy:"
      " {whenDeleted: Retain, whenScaled: Retain}, " TEMPLATE "}}"},
     {RESOURCE_daemonsets, "{spec: {}}",
@@ -83,29 +92,36 @@ static const struct {
      " targetPort: http, protocol: TCP}]}}"},
     {RESOURCE_networkpolicies, "{spec: {egress: [{ports: [{port: 53}]}]}}",
      "{spec: {egress: [{ports: [{port: 53, protocol: TCP}]}], policyTypes: [Ingress, Egress]}}"},
-    {RESOURCE_endpointslices, "{ports: [{port: 80}]}", "{ports: [{name: \"\", port: 80, protocol: TCP}]}"},
+    {RESOURCE_endpointslices, "{ports: [{port: 80}]}",
+     "{ports: [{name: \"\", port: 80, protocol: TCP}]}"},
     {RESOURCE_namespaces, "{metadata: {name: n, labels: {a: b}}}",
-     "{metadata: {name: n, labels: {a: b, \"kubernetes.io/metadata.name\": n}}, status: {phase: Active}}"},
+     "{metadata: {name: n, labels: {a: b, \"kubernetes.io/metadata.name\": n}}, status: {phase: "
+     "Active}}"},
     {RESOURCE_nodes, "{status: {capacity: {cpu: \"4\"}}}",
      "{status: {capacity: {cpu: \"4\"}, allocatable: {cpu: \"4\"}}}"},
     {RESOURCE_secrets, "{stringData: {p: w, q: \"abc\"}}",
      "{data: {p: \"dw==\", q: \"YWJj\"}, type: Opaque}"},
-    {RESOURCE_limitranges, "{spec: {limits: [{type: Container, max: {cpu: \"2\"}, min: {memory: 1Mi}}]}}",
-     "{spec: {limits: [{type: Container, max: {cpu: \"2\"}, min: {memory: 1Mi}, default: {cpu: \"2\"},"
+    {RESOURCE_limitranges,
+     "{spec: {limits: [{type: Container, max: {cpu: \"2\"}, min: {memory: 1Mi}}]}}",
+     "{spec: {limits: [{type: Container, max: {cpu: \"2\"}, min: {memory: 1Mi}, default: {cpu: "
+     "\"2\"},"
      " defaultRequest: {cpu: \"2\", memory: 1Mi}}]}}"},
     {RESOURCE_persistentvolumeclaims, "{spec: {}}",
      "{spec: {volumeMode: Filesystem}, status: {phase: Pending}}"},
     {RESOURCE_rolebindings, "{subjects: [{kind: User, name: a}, {kind: ServiceAccount, name: b}]}",
-     "{roleRef: {apiGroup: \"rbac.authorization.k8s.io\"}, subjects: [{kind: User, name: a, apiGroup:"
+     "{roleRef: {apiGroup: \"rbac.authorization.k8s.io\"}, subjects: [{kind: User, name: a, "
+     "apiGroup:"
      " \"rbac.authorization.k8s.io\"}, {kind: ServiceAccount, name: b}]}"},
     {RESOURCE_horizontalpodautoscalers, "{spec: {maxReplicas: 3, behavior: {scaleDown: {}}}}",
-     "{spec: {maxReplicas: 3, minReplicas: 1, metrics: [{type: Resource, resource: {name: cpu, target:"
+     "{spec: {maxReplicas: 3, minReplicas: 1, metrics: [{type: Resource, resource: {name: cpu, "
+     "target:"
      " {type: Utilization, averageUtilization: 80}}}], behavior: {scaleUp: {selectPolicy: Max,"
      " stabilizationWindowSeconds: 0, policies: [{type: Pods, value: 4, periodSeconds: 15}, {type:"
      " Percent, value: 100, periodSeconds: 15}]}, scaleDown: {selectPolicy: Max, policies: [{type:"
      " Percent, value: 100, periodSeconds: 15}]}}}}"},
     {RESOURCE_customresourcedefinitions, "{spec: {names: {kind: Widget, plural: widgets}}}",
-     "{spec: {names: {kind: Widget, plural: widgets, singular: widget, listKind: WidgetList}, conversion:"
+     "{spec: {names: {kind: Widget, plural: widgets, singular: widget, listKind: WidgetList}, "
+     "conversion:"
      " {strategy: None}}}"},
 };
 
@@ -154,23 +170,28 @@ static void test_sums(void)
         const char *qos;
     } pods[] = {
         {"{containers: [{name: a}]}", 0, 0, "BestEffort"},
-        {"{containers: [{resources: {requests: {cpu: 100m, memory: 1Ki}}}, {resources: {requests: {cpu:"
+        {"{containers: [{resources: {requests: {cpu: 100m, memory: 1Ki}}}, {resources: {requests: "
+         "{cpu:"
          " \"1\"}}}]}",
          1100, 1024, "Burstable"},
-        {"{containers: [{resources: {requests: {cpu: \"1\", memory: 1Ki}, limits: {cpu: \"1\", memory:"
+        {"{containers: [{resources: {requests: {cpu: \"1\", memory: 1Ki}, limits: {cpu: \"1\", "
+         "memory:"
          " 1Ki}}}]}",
          1000, 1024, "Guaranteed"},
         /* An init container's peak; a sidecar counts with both. */
-        {"{initContainers: [{resources: {requests: {cpu: \"2\"}}}], containers: [{resources: {requests:"
+        {"{initContainers: [{resources: {requests: {cpu: \"2\"}}}], containers: [{resources: "
+         "{requests:"
          " {cpu: \"1\"}}}]}",
          2000, 0, "Burstable"},
-        {"{initContainers: [{restartPolicy: Always, resources: {requests: {cpu: 500m}}}, {resources:"
+        {"{initContainers: [{restartPolicy: Always, resources: {requests: {cpu: 500m}}}, "
+         "{resources:"
          " {requests: {cpu: \"1\"}}}], containers: [{resources: {requests: {cpu: 800m}}}]}",
          1500, 0, "Burstable"},
         {"{overhead: {cpu: 250m}, containers: [{resources: {requests: {cpu: 100m}}}]}", 350, 0,
          "Burstable"},
         /* The pod's own word counts instead of its containers'. */
-        {"{resources: {requests: {cpu: \"3\"}}, containers: [{resources: {requests: {cpu: \"1\"}}}]}",
+        {"{resources: {requests: {cpu: \"3\"}}, containers: [{resources: {requests: {cpu: "
+         "\"1\"}}}]}",
          3000, 0, "Burstable"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(pods); i++) {
@@ -186,31 +207,33 @@ static void test_strategies(void)
 {
     const struct resource *deployments = resource_get(RESOURCE_deployments);
     AUTO(value) struct value created = strategy_prepare_create(
-        deployments, value_pack("{metadata: {name: d}, spec: {replicas: 1}, status: {replicas: 7}}"));
-    AUTO(value) struct value wanted =
-        value_pack("{metadata: {name: d, generation: 1}, spec: {replicas: 1}}");
+        deployments,
+        value_pack("{metadata: {name: d}, spec: {replicas: 1}, status: {replicas: 7}}"));
+    AUTO(value) struct value wanted = value_pack("{metadata: {name: d, generation: 1}, spec: {replicas: 1}}");
     expect("create", created, wanted);
 
     AUTO(value) struct value scaled = strategy_prepare_update(
         deployments, VALUE_SET(value_keep(created), value_integer(2), spec, replicas), created);
     CU_ASSERT(VALUE_INT(scaled, 0, metadata, generation) == 2);
     AUTO(value) struct value labelled = strategy_prepare_update(
-        deployments, VALUE_SET(value_keep(created), value_string(S("x")), metadata, labels, app), created);
+        deployments, VALUE_SET(value_keep(created), value_string(S("x")), metadata, labels, app),
+        created);
     CU_ASSERT(VALUE_INT(labelled, 0, metadata, generation) == 1);
     AUTO(value) struct value annotated = strategy_prepare_update(
-        deployments, VALUE_SET(value_keep(created), value_string(S("x")), metadata, annotations, app),
-        created);
+        deployments,
+        VALUE_SET(value_keep(created), value_string(S("x")), metadata, annotations, app), created);
     CU_ASSERT(VALUE_INT(annotated, 0, metadata, generation) == 2);
 
     AUTO(value) struct value status = strategy_prepare_status_update(
-        deployments, value_pack("{metadata: {name: d}, spec: {replicas: 9}, status: {replicas: 1}}"),
-        created);
+        deployments,
+        value_pack("{metadata: {name: d}, spec: {replicas: 9}, status: {replicas: 1}}"), created);
     CU_ASSERT(value_is_same(value_get(status, ATOM_spec), value_get(created, ATOM_spec)));
     CU_ASSERT(VALUE_INT(status, 0, status, replicas) == 1);
     CU_ASSERT(VALUE_INT(status, 0, metadata, generation) == 1);
 
-    AUTO(value) struct value job = strategy_prepare_create(
-        resource_get(RESOURCE_jobs), value_pack("{metadata: {name: j, uid: u1}, spec: {template: {}}}"));
+    AUTO(value) struct value job =
+        strategy_prepare_create(resource_get(RESOURCE_jobs),
+                                value_pack("{metadata: {name: j, uid: u1}, spec: {template: {}}}"));
     CU_ASSERT(value_is(value_get_key(VALUE_GET(job, spec, selector, matchLabels),
                                      S("batch.kubernetes.io/controller-uid")),
                        "u1"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: strategic merge patches follow the schema's patch strategies, merge keys and directives. Method: a table of
- * objects, patches and results; what a patch does not touch stays the same word.
+ * Goal: strategic merge patches follow the schema's patch strategies, merge keys and directives.
+ * Method: a table of objects, patches and results; what a patch does not touch stays the same word.
  */
 #include "sim/base/base.h"
 
@@ -20,34 +20,41 @@ static const struct {
     {"a list is a map by its key", RESOURCE_pods,
      "{spec: {containers: [{name: a, image: x, args: [\"1\"]}, {name: b, image: y}]}}",
      "{spec: {containers: [{name: b, image: z}, {name: c, image: w}]}}",
-     "{spec: {containers: [{name: a, image: x, args: [\"1\"]}, {name: b, image: z}, {name: c, image: w}]}}"},
+     "{spec: {containers: [{name: a, image: x, args: [\"1\"]}, {name: b, image: z}, {name: c, "
+     "image: w}]}}"},
     {"an item is deleted", RESOURCE_pods, "{spec: {containers: [{name: a}, {name: b}]}}",
      "{spec: {containers: [{name: a, $patch: delete}]}}", "{spec: {containers: [{name: b}]}}"},
     {"a list is replaced", RESOURCE_pods, "{spec: {containers: [{name: a}, {name: b}]}}",
      "{spec: {containers: [{$patch: replace}, {name: z, image: i}]}}",
      "{spec: {containers: [{name: z, image: i}]}}"},
     {"plain lists are replaced", RESOURCE_pods, "{spec: {containers: [{name: a, args: [x, y]}]}}",
-     "{spec: {containers: [{name: a, args: [z]}]}}", "{spec: {containers: [{name: a, args: [z]}]}}"},
+     "{spec: {containers: [{name: a, args: [z]}]}}",
+     "{spec: {containers: [{name: a, args: [z]}]}}"},
     {"sets are united", RESOURCE_pods, "{metadata: {finalizers: [a, b]}}",
      "{metadata: {finalizers: [b, c]}}", "{metadata: {finalizers: [a, b, c]}}"},
     {"items of sets are removed", RESOURCE_pods, "{metadata: {finalizers: [a, b]}}",
      "{metadata: {\"$deleteFromPrimitiveList/finalizers\": [a]}}", "{metadata: {finalizers: [b]}}"},
-    {"null removes", RESOURCE_configmaps, "{data: {a: \"1\", b: \"2\"}}", "{data: {a: null, c: \"3\"}}",
-     "{data: {b: \"2\", c: \"3\"}}"},
+    {"null removes", RESOURCE_configmaps, "{data: {a: \"1\", b: \"2\"}}",
+     "{data: {a: null, c: \"3\"}}", "{data: {b: \"2\", c: \"3\"}}"},
     {"a struct is replaced", RESOURCE_deployments,
      "{spec: {strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1}}}}",
-     "{spec: {strategy: {$patch: replace, type: Recreate}}}", "{spec: {strategy: {type: Recreate}}}"},
+     "{spec: {strategy: {$patch: replace, type: Recreate}}}",
+     "{spec: {strategy: {type: Recreate}}}"},
     {"keys are retained", RESOURCE_deployments,
      "{spec: {strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1}}}}",
-     "{spec: {strategy: {$retainKeys: [type], type: Recreate}}}", "{spec: {strategy: {type: Recreate}}}"},
+     "{spec: {strategy: {$retainKeys: [type], type: Recreate}}}",
+     "{spec: {strategy: {type: Recreate}}}"},
     {"the order is the patch's, the server's own items keep their place", RESOURCE_pods,
      "{spec: {containers: [{name: a}, {name: s}, {name: b}, {name: t}]}}",
-     "{spec: {\"$setElementOrder/containers\": [{name: b}, {name: a}, {name: n}], containers: [{name: n}]}}",
+     "{spec: {\"$setElementOrder/containers\": [{name: b}, {name: a}, {name: n}], containers: "
+     "[{name: n}]}}",
      "{spec: {containers: [{name: s}, {name: b}, {name: a}, {name: n}, {name: t}]}}"},
     {"conditions merge by type", RESOURCE_nodes,
-     "{status: {conditions: [{type: Ready, status: \"True\"}, {type: DiskPressure, status: \"False\"}]}}",
+     "{status: {conditions: [{type: Ready, status: \"True\"}, {type: DiskPressure, status: "
+     "\"False\"}]}}",
      "{status: {conditions: [{type: Ready, status: Unknown}]}}",
-     "{status: {conditions: [{type: Ready, status: Unknown}, {type: DiskPressure, status: \"False\"}]}}"},
+     "{status: {conditions: [{type: Ready, status: Unknown}, {type: DiskPressure, status: "
+     "\"False\"}]}}"},
     {"ports merge by containerPort", RESOURCE_pods,
      "{spec: {containers: [{name: a, ports: [{containerPort: 80, name: x}]}]}}",
      "{spec: {containers: [{name: a, ports: [{containerPort: 80, name: y}]}]}}",
@@ -88,8 +95,8 @@ static void test_sharing(void)
 {
     const struct resource *r = resource_get(RESOURCE_pods);
     AUTO(text) struct text error = {0};
-    AUTO(value) struct value pod =
-        value_pack("{metadata: {name: p}, spec: {containers: [{name: a}]}, status: {phase: Pending}}");
+    AUTO(value) struct value pod = value_pack(
+        "{metadata: {name: p}, spec: {containers: [{name: a}]}, status: {phase: Pending}}");
     AUTO(value) struct value patch = value_pack("{status: {phase: Running}}");
     AUTO(value) struct value next = strategic_merge(r->type, value_keep(pod), patch, &error);
     CU_ASSERT(VALUE_IS(next, "Running", status, phase));
