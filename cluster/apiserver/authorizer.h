@@ -38,6 +38,7 @@ struct user {
 struct authorizer {
     VEC(char *) names; /* interned texts for `by` */
     struct user *own;  /* system:apiserver */
+    uint8_t *node_decided, *node_allowed; /* as in struct user, of all nodes: node_may_any */
 };
 struct attributes {
     struct str verb, group, resource, subresource, namespace, name;
@@ -63,6 +64,7 @@ void authorize_refusal(const struct user *u, const struct attributes *a, struct 
 bool rule_covers(struct value rule, const struct attributes *a);
 /* The node authorizer alone. */
 bool node_may(const char *node, const struct attributes *a);
+bool node_may_any(const struct attributes *a); /* the part that holds for every node and object */
 
 /* The text of a service account's token: DEVIATION: opaque and unsigned, "wavetank.<namespace>.<name>.<uid>". */
 struct value service_account_token(struct str namespace, struct str name, struct str uid);

@@ -142,7 +142,8 @@ static void on_range(struct apiserver *s, struct step *step, const struct etcd_r
     apiserver_caches_listed(s, step);
 }
 
-/* A connection may have broken within the changes of one revision: those that came before come again. */
+/* A connection may have broken within the changes of one revision: those that came before come
+ * again. */
 static bool is_known(const struct apiserver *s, const struct etcd_kv *kv)
 {
     if (kv->mod_revision > s->caches.revision)
