@@ -52,6 +52,7 @@ struct run *run_new(const struct scenario *s, const struct run_options *options,
     r->cluster = cluster;
     r->sim = cluster_sim(cluster);
     r->view = cluster_view(cluster);
+    r->has_own_until = r->options.until.ns != 0;
     if (r->options.until.ns == 0)
         r->options.until = s->until;
     r->user_config.server = sim_address(r->sim, S(CLUSTER_API_ADDRESS));
@@ -90,7 +91,7 @@ enum outcome run_execute(struct run *r)
     run_steps(r);
     if (!r->is_stopped && r->outcome == OUTCOME_PASSED && r->options.until.ns != INSTANT_NEVER.ns)
         run_until(r, NULL, NULL, r->options.until);
-    if (!r->is_stopped)
+    if (r->outcome == OUTCOME_PASSED)
         run_finish(r);
     CHECK((r->outcome == OUTCOME_FAILED) == (r->message.size > 0));
     return r->outcome;
@@ -136,6 +137,14 @@ static void run_step(struct run *r, size_t index, struct value step)
         o = OUTCOME_FAILED;
         text_add(&result->message, text_str(&last));
     }
+    bool is_cut_short = !instant_before(sim_now(r->sim), r->options.until) && r->outcome == OUTCOME_PASSED;
+    if (o == OUTCOME_FAILED && is_cut_short) {
+        text_clear(&result->message);
+        text_add(&result->message, S("the end of the run came first"));
+        o = r->has_own_until ? OUTCOME_SKIPPED : o;
+    }
+    if (is_cut_short && r->has_own_until)
+        r->is_stopped = true;
     /* A check that stopped the run has said why; the step it stopped in did not end well either. */
     if (r->is_stopped && r->outcome == OUTCOME_FAILED)
         o = OUTCOME_FAILED;

@@ -70,6 +70,7 @@ struct run {
     enum outcome outcome;
     struct text message;  /* why it failed: the first reason */
     bool is_stopped;      /* a check or an invariant failed, or progress said so */
+    bool has_own_until;   /* the end was asked for from outside: steps that it cuts short are skipped, not failed */
     uint64_t seen_changes;
     uint64_t fault_count; /* names of unnamed ones */
 };
