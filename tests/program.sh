@@ -23,7 +23,7 @@ kind: Scenario
 metadata: {name: bad}
 spec:'
 
-expect 2 'usage|Usage' "$program" no-such-command
+expect 2 'unknown command' "$program" no-such-command
 expect 2 'no-such-flag' "$program" run --no-such-flag
 expect 2 'missing.yaml' "$program" run "$scratch/missing.yaml"
 expect 0 'run' "$program" -h
