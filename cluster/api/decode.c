@@ -228,8 +228,8 @@ static struct value decode_list(struct decoder *d, const struct field_schema *f,
         struct value old = value_at(v, i), new = decode_element(d, f, old, &here);
         if (value_is_same(old, new))
             value_drop(new);
-        else
-            result = value_set_at(result, i, new);
+        else /* an item of the wrong type: the whole is refused, the place must be filled */
+            result = value_set_at(result, i, value_is_present(new) ? new : value_null());
     }
     return result;
 }

@@ -61,6 +61,9 @@ static void test_wrong_types(void)
          "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal number into Go "
          "struct "
          "field Container.spec.containers.name of type string"},
+        {"v1", "Pod", "{spec: {containers: [{command: [5, x]}]}}",
+         "Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal number into Go "
+         "struct field Container.spec.containers.command of type string"},
         {"v1", "ConfigMap", "{data: {a: true}}",
          "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal "
          "bool into "
