@@ -12,6 +12,7 @@
  * and the runtime sends one event when something happens in the pod; the prober then goes on with the first probe of its
  * old beat that is not before that instant. Failures are never slept over: each one is an event of its own.
  * With the flag eagerProbes (ours) nobody sleeps; a test compares the two, event for event.
+ * Exact up to the jitter of the host's loopback (5 us): what is not sent draws none, so later answers differ by that.
  *
  * Upstream: prober/worker.go, prober/prober_manager.go.
  */
