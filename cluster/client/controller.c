@@ -195,8 +195,7 @@ struct informer *controller_informer(struct controller *c, enum resource_known r
     for (size_t n = 0; n < c->private->watch_count; n++)
         if (c->info->watches[n].resource == resource)
             return c->private->watched[n];
-    CHECK(!"a controller reads only what it declares to watch");
-    return NULL;
+    check_failed("a controller reads only what it declares to watch", __FILE__, __LINE__);
 }
 
 void controller_dump(const struct controller *c, struct text *out)
