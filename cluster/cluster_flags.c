@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Flags of the components by the names of the real binaries. A flag that the simulated component does not heed is
- * refused rather than ignored: a scenario must never believe that it set something.
+ * Flags of the components by the names of the real binaries. A flag that the simulated component
+ * does not heed is refused rather than ignored: a scenario must never believe that it set
+ * something.
  */
 #include "sim/base/base.h"
 
@@ -10,7 +11,15 @@
 
 #include <stddef.h>
 
-enum setting_type { SETTING_INT, SETTING_INT64, SETTING_DURATION, SETTING_MILLISECONDS, SETTING_SECONDS, SETTING_TEXT, SETTING_OFF };
+enum setting_type {
+    SETTING_INT,
+    SETTING_INT64,
+    SETTING_DURATION,
+    SETTING_MILLISECONDS,
+    SETTING_SECONDS,
+    SETTING_TEXT,
+    SETTING_OFF
+};
 struct flag {
     const char *component, *name;
     enum setting_type type;
@@ -24,26 +33,31 @@ static const struct flag flags[] = {
     {"etcd", "snapshot-count", SETTING_INT64, AT(etcd.snapshot_entries)},
     {"etcd", "quota-backend-bytes", SETTING_INT64, AT(etcd.quota_bytes)},
     {"kube-apiserver", "max-requests-inflight", SETTING_INT, AT(apiserver.max_requests_inflight)},
-    {"kube-apiserver", "max-mutating-requests-inflight", SETTING_INT, AT(apiserver.max_mutating_requests_inflight)},
+    {"kube-apiserver", "max-mutating-requests-inflight", SETTING_INT,
+     AT(apiserver.max_mutating_requests_inflight)},
     {"kube-apiserver", "request-timeout", SETTING_DURATION, AT(apiserver.request_timeout)},
     {"kube-apiserver", "min-request-timeout", SETTING_SECONDS, AT(apiserver.min_request_timeout)},
     {"kube-apiserver", "event-ttl", SETTING_DURATION, AT(apiserver.event_ttl)},
-    {"kube-apiserver", "etcd-compaction-interval", SETTING_DURATION, AT(apiserver.compaction_interval)},
+    {"kube-apiserver", "etcd-compaction-interval", SETTING_DURATION,
+     AT(apiserver.compaction_interval)},
     {"kube-apiserver", "service-cluster-ip-range", SETTING_TEXT, AT(apiserver.service_cidr)},
     {"kube-scheduler", "kube-api-qps", SETTING_INT, AT(scheduler.kube_api_qps)},
     {"kube-scheduler", "kube-api-burst", SETTING_INT, AT(scheduler.kube_api_burst)},
     {"kube-scheduler", "leader-elect", SETTING_OFF, AT(scheduler.leader_elect_off)},
-    {"kube-scheduler", "percentage-of-nodes-to-score", SETTING_INT, AT(scheduler.percentage_of_nodes_to_score)},
+    {"kube-scheduler", "percentage-of-nodes-to-score", SETTING_INT,
+     AT(scheduler.percentage_of_nodes_to_score)},
     {"kube-scheduler", "pod-initial-backoff", SETTING_DURATION, AT(scheduler.pod_initial_backoff)},
     {"kube-scheduler", "pod-max-backoff", SETTING_DURATION, AT(scheduler.pod_max_backoff)},
 };
 
 static enum err wrong(const struct flag *f, const char *expected, struct errmsg *message)
 {
-    return errmsg_set(message, ERR_TYPE, "flag --%s of %s: expected %s", f->name, f->component, expected);
+    return errmsg_set(message, ERR_TYPE, "flag --%s of %s: expected %s", f->name, f->component,
+                      expected);
 }
 
-static enum err set(const struct flag *f, void *target, struct arena *arena, struct value v, struct errmsg *message)
+static enum err set(const struct flag *f, void *target, struct arena *arena, struct value v,
+                    struct errmsg *message)
 {
     int64_t number = value_as_integer(v, -1);
     struct duration d;
@@ -61,8 +75,11 @@ static enum err set(const struct flag *f, void *target, struct arena *arena, str
     case SETTING_MILLISECONDS:
     case SETTING_SECONDS:
         if (value_kind(v) != VALUE_INTEGER || number < 1 || number > INT32_MAX)
-            return wrong(f, f->type == SETTING_SECONDS ? "a number of seconds" : "a number of milliseconds", message);
-        *(struct duration *)target = f->type == SETTING_SECONDS ? duration_s(number) : duration_ms(number);
+            return wrong(
+                f, f->type == SETTING_SECONDS ? "a number of seconds" : "a number of milliseconds",
+                message);
+        *(struct duration *)target =
+            f->type == SETTING_SECONDS ? duration_s(number) : duration_ms(number);
         return ERR_OK;
     case SETTING_DURATION:
         if (value_kind(v) != VALUE_STRING || !duration_parse(value_str(v), &d) || d.ns < 0)
@@ -84,8 +101,8 @@ static enum err set(const struct flag *f, void *target, struct arena *arena, str
 }
 
 /* The kubelet and the controller manager know their own flags and take them as text. */
-static enum err set_as_text(struct component_settings *s, struct str component, struct str flag, struct value v,
-                            struct errmsg *message)
+static enum err set_as_text(struct component_settings *s, struct str component, struct str flag,
+                            struct value v, struct errmsg *message)
 {
     AUTO(text) struct text written = {0};
     if (value_kind(v) == VALUE_INTEGER)
@@ -102,8 +119,8 @@ static enum err set_as_text(struct component_settings *s, struct str component, 
     return e;
 }
 
-enum err settings_set(struct component_settings *s, struct arena *arena, struct str component, struct str flag,
-                      struct value v, struct errmsg *message)
+enum err settings_set(struct component_settings *s, struct arena *arena, struct str component,
+                      struct str flag, struct value v, struct errmsg *message)
 {
     AUTO(text) struct text known = {0};
     bool is_component = false;
@@ -118,15 +135,17 @@ enum err settings_set(struct component_settings *s, struct arena *arena, struct 
         text_printf(&known, "%s%s", known.size ? ", " : "", flags[i].name);
     }
     if (!is_component)
-        return errmsg_set(message, ERR_UNKNOWN,
-                          "unknown component \"%.*s\"; expected: etcd, kube-apiserver, kube-controller-manager, "
-                          "kube-scheduler, kubelet",
-                          STR_ARG(component));
-    return errmsg_set(message, ERR_UNKNOWN, "unknown flag --%.*s of %.*s; expected one of: %s", STR_ARG(flag),
-                      STR_ARG(component), text_c(&known));
+        return errmsg_set(
+            message, ERR_UNKNOWN,
+            "unknown component \"%.*s\"; expected: etcd, kube-apiserver, kube-controller-manager, "
+            "kube-scheduler, kubelet",
+            STR_ARG(component));
+    return errmsg_set(message, ERR_UNKNOWN, "unknown flag --%.*s of %.*s; expected one of: %s",
+                      STR_ARG(flag), STR_ARG(component), text_c(&known));
 }
 
-enum err cluster_flag_check(struct str component, struct str flag, struct value v, struct errmsg *message)
+enum err cluster_flag_check(struct str component, struct str flag, struct value v,
+                            struct errmsg *message)
 {
     struct component_settings s = {0};
     struct arena arena = {0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Private to cluster*.c: the flags of the components, by the real binaries' names, and where each goes.
+ * Private to cluster*.c: the flags of the components, by the real binaries' names, and where each
+ * goes.
  */
 #ifndef CLUSTER_CLUSTER_FLAGS_H
 #define CLUSTER_CLUSTER_FLAGS_H
@@ -19,7 +20,7 @@ struct component_settings {
     struct kubelet_flags kubelet;
 };
 /* Sets one flag; texts are copied into the arena. */
-enum err settings_set(struct component_settings *s, struct arena *arena, struct str component, struct str flag,
-                      struct value v, struct errmsg *message) MUST_CHECK;
+enum err settings_set(struct component_settings *s, struct arena *arena, struct str component,
+                      struct str flag, struct value v, struct errmsg *message) MUST_CHECK;
 
 #endif

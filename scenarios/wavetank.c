@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library's face: a run without a file behind it. What the caller gives as text becomes a scenario without steps and,
- * later, operations that are checked against the same shapes and done by the same code as those of scenario files.
+ * The library's face: a run without a file behind it. What the caller gives as text becomes a
+ * scenario without steps and, later, operations that are checked against the same shapes and done
+ * by the same code as those of scenario files.
  */
 #include "sim/base/base.h"
 
@@ -40,7 +41,8 @@ struct wavetank *wavetank_new(const char *cluster, uint64_t seed, char *error, s
         (void)answer(error, error_size, WAVETANK_BAD_INPUT, message.text);
         return NULL;
     }
-    text_add(&text, S("{\"apiVersion\": \"" SCENARIO_API_VERSION "\", \"kind\": \"Scenario\", \"metadata\": {\"name\": "
+    text_add(&text, S("{\"apiVersion\": \"" SCENARIO_API_VERSION
+                      "\", \"kind\": \"Scenario\", \"metadata\": {\"name\": "
                       "\"library\"}, \"spec\": {\"cluster\": "));
     if (options.count)
         json_write(options.items[0].root, &text);
@@ -51,7 +53,8 @@ struct wavetank *wavetank_new(const char *cluster, uint64_t seed, char *error, s
     struct wavetank *w = mem_new(struct wavetank);
     w->scenario = scenario_parse(S("cluster"), text_str(&text), &message);
     if (w->scenario)
-        w->run = run_new(w->scenario, &(struct run_options){.has_seed = true, .seed = seed}, &message);
+        w->run =
+            run_new(w->scenario, &(struct run_options){.has_seed = true, .seed = seed}, &message);
     if (!w->run) {
         wavetank_free(w);
         (void)answer(error, error_size, WAVETANK_BAD_INPUT, message.text);
@@ -73,11 +76,13 @@ void wavetank_free(struct wavetank *w)
 
 /* ---- acting ---- */
 
-static int judge(const struct wavetank *w, enum outcome o, const struct text *why, char *error, size_t size)
+static int judge(const struct wavetank *w, enum outcome o, const struct text *why, char *error,
+                 size_t size)
 {
     if (w->run->outcome == OUTCOME_FAILED)
         return answer(error, size, WAVETANK_FAILED, text_c(&w->run->message));
-    return o == OUTCOME_PASSED ? answer(error, size, WAVETANK_OK, "") : answer(error, size, WAVETANK_FAILED, text_c(why));
+    return o == OUTCOME_PASSED ? answer(error, size, WAVETANK_OK, "")
+                               : answer(error, size, WAVETANK_FAILED, text_c(why));
 }
 
 /* One document that is an operation. */
@@ -125,7 +130,8 @@ int wavetank_apply(struct wavetank *w, const char *yaml, char *error, size_t err
         return answer(error, error_size, WAVETANK_BAD_INPUT, message.text);
     int code = WAVETANK_OK;
     for (size_t i = 0; i < d.count && code == WAVETANK_OK; i++) {
-        struct value arguments = value_set_key(value_object(), S("resource"), value_keep(d.items[i].root));
+        struct value arguments =
+            value_set_key(value_object(), S("resource"), value_keep(d.items[i].root));
         code = do_with(w, "apply", arguments, error, error_size);
         value_drop(arguments);
     }
@@ -155,7 +161,8 @@ int wavetank_heal(struct wavetank *w, const char *name, char *error, size_t erro
 
 /* ---- running ---- */
 
-static int run_to(struct wavetank *w, const char *text, struct instant from, char *error, size_t size)
+static int run_to(struct wavetank *w, const char *text, struct instant from, char *error,
+                  size_t size)
 {
     struct duration d;
     if (!duration_parse(str_from(text), &d) || d.ns < 0)
@@ -197,8 +204,8 @@ char *wavetank_timeline(const struct wavetank *w)
     return hand_over(&lines);
 }
 
-char *wavetank_get(const struct wavetank *w, const char *api_version, const char *kind, const char *namespace_,
-                   const char *name)
+char *wavetank_get(const struct wavetank *w, const char *api_version, const char *kind,
+                   const char *namespace_, const char *name)
 {
     const struct resource *r = resource_find_kind(str_from(api_version), str_from(kind));
     if (!r)
@@ -212,14 +219,16 @@ char *wavetank_get(const struct wavetank *w, const char *api_version, const char
     return json.size ? hand_over(&json) : NULL;
 }
 
-char *wavetank_list(const struct wavetank *w, const char *api_version, const char *kind, const char *namespace_)
+char *wavetank_list(const struct wavetank *w, const char *api_version, const char *kind,
+                    const char *namespace_)
 {
     const struct resource *r = resource_find_kind(str_from(api_version), str_from(kind));
     if (!r)
         return NULL;
     AUTO(text) struct text json = {0};
     text_add_byte(&json, '[');
-    for (struct view_cursor c = view_first(w->run->view, r, str_from(namespace_)); c.key; view_next(&c)) {
+    for (struct view_cursor c = view_first(w->run->view, r, str_from(namespace_)); c.key;
+         view_next(&c)) {
         text_add(&json, json.size > 1 ? S(",\n") : S(""));
         report_object(c.key, c.object, &json);
     }
@@ -239,5 +248,7 @@ size_t wavetank_violation_count(const struct wavetank *w)
 
 const char *wavetank_violation(const struct wavetank *w, size_t index)
 {
-    return index < wavetank_violation_count(w) ? text_c(&invariants_violation(w->run->invariants, index)->message) : NULL;
+    return index < wavetank_violation_count(w)
+               ? text_c(&invariants_violation(w->run->invariants, index)->message)
+               : NULL;
 }

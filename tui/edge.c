@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An edge file: everything here may differ from one run to the next and must never reach the simulation.
+ * An edge file: everything here may differ from one run to the next and must never reach the
+ * simulation.
  */
 #include "sim/base/base.h"
 
@@ -30,7 +31,8 @@ int64_t edge_cpu_us(void)
 {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    return ((int64_t)u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+    return ((int64_t)u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec +
+           u.ru_stime.tv_usec;
 }
 
 int64_t edge_peak_rss_bytes(void)
@@ -58,7 +60,9 @@ enum err edge_write_file(const char *file, struct str text, struct errmsg *messa
         return errmsg_set(message, ERR_IO, "cannot write %s: %s", file, strerror(errno));
     bool written = fwrite(text.bytes, 1, text.size, f) == text.size;
     bool closed = fclose(f) == 0;
-    return written && closed ? ERR_OK : errmsg_set(message, ERR_IO, "cannot write %s: %s", file, strerror(errno));
+    return written && closed
+               ? ERR_OK
+               : errmsg_set(message, ERR_IO, "cannot write %s: %s", file, strerror(errno));
 }
 
 static int by_bytes(const void *a, const void *b, void *context)
@@ -69,7 +73,8 @@ static int by_bytes(const void *a, const void *b, void *context)
 
 static bool is_scenario_name(struct str name)
 {
-    return (str_ends_with(name, S(".yaml")) || str_ends_with(name, S(".yml"))) && name.bytes[0] != '.';
+    return (str_ends_with(name, S(".yaml")) || str_ends_with(name, S(".yml"))) &&
+           name.bytes[0] != '.';
 }
 
 /* Does the file say that it is a Scenario? Folders hold manifests as well. */
@@ -84,8 +89,8 @@ static bool is_scenario_file(const char *file)
     return str_contains((struct str){head, size}, S("kind: Scenario"));
 }
 
-enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const char *file), void *owner,
-                             struct errmsg *message)
+enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const char *file),
+                             void *owner, struct errmsg *message)
 {
     struct stat s;
     if (stat(path, &s) != 0)
@@ -101,7 +106,8 @@ enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const 
     const struct dirent *entry;
     while ((entry = readdir(folder))) {
         AUTO(text) struct text file = {0};
-        text_printf(&file, "%s%s%s", path, str_ends_with(str_from(path), S("/")) ? "" : "/", entry->d_name);
+        text_printf(&file, "%s%s%s", path, str_ends_with(str_from(path), S("/")) ? "" : "/",
+                    entry->d_name);
         if (is_scenario_name(str_from(entry->d_name)) && is_scenario_file(text_c(&file)))
             vec_push(&files, mem_copy_string(text_str(&file)));
     }
@@ -114,5 +120,6 @@ enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const 
     }
     size_t count = files.count;
     vec_release(&files);
-    return count ? ERR_OK : errmsg_set(message, ERR_MISSING, "%s: no scenario files in this folder", path);
+    return count ? ERR_OK
+                 : errmsg_set(message, ERR_MISSING, "%s: no scenario files in this folder", path);
 }

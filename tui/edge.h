@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The edge of the program: the clock on the wall, what the process used, files, the terminal. Nothing below knows it.
+ * The edge of the program: the clock on the wall, what the process used, files, the terminal.
+ * Nothing below knows it.
  */
 #ifndef TUI_EDGE_H
 #define TUI_EDGE_H
@@ -13,9 +14,9 @@ int64_t edge_peak_rss_bytes(void);
 bool edge_is_terminal(void);  /* standard output */
 bool edge_wants_colour(void); /* a terminal, and NO_COLOR is not set */
 enum err edge_write_file(const char *file, struct str text, struct errmsg *message) MUST_CHECK;
-/* The scenario files that an argument names: itself, or the *.yaml and *.yml of a folder, sorted, without those of
- * other kinds. Calls `found` for each. */
-enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const char *file), void *owner,
-                             struct errmsg *message) MUST_CHECK;
+/* The scenario files that an argument names: itself, or the *.yaml and *.yml of a folder, sorted,
+ * without those of other kinds. Calls `found` for each. */
+enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const char *file),
+                             void *owner, struct errmsg *message) MUST_CHECK;
 
 #endif

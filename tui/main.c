@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The program: a table of commands. Exit status: 0 all held, 1 an expectation or invariant failed, 2 bad input, 3 the
- * environment lacks something.
+ * The program: a table of commands. Exit status: 0 all held, 1 an expectation or invariant failed,
+ * 2 bad input, 3 the environment lacks something.
  */
 #include "sim/base/base.h"
 
@@ -11,16 +11,19 @@
 
 static const struct command commands[] = {
     {"run", "runs scenarios", command_run},
-    {"reference", "prints the reference of scenario files: steps, faults, invariants", command_reference},
+    {"reference", "prints the reference of scenario files: steps, faults, invariants",
+     command_reference},
 };
 
 static void help(FILE *out)
 {
-    fputs("wavetank holds a whole Kubernetes cluster in a deterministic simulation.\n\nUsage: wavetank COMMAND [ARGUMENT]...\n\n",
+    fputs("wavetank holds a whole Kubernetes cluster in a deterministic simulation.\n\nUsage: "
+          "wavetank COMMAND [ARGUMENT]...\n\n",
           out);
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
         fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
-    fputs("\nwavetank COMMAND -h tells more.\n\nExit status: 0 all held, 1 an expectation or invariant failed, 2 bad input,\n"
+    fputs("\nwavetank COMMAND -h tells more.\n\nExit status: 0 all held, 1 an expectation or "
+          "invariant failed, 2 bad input,\n"
           "3 the environment lacks something.\n",
           out);
 }
@@ -31,7 +34,8 @@ int main(int argc, char **argv)
         help(stderr);
         return EXIT_BAD_INPUT;
     }
-    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         help(stdout);
         return EXIT_HELD;
     }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The picture of the cluster: per stored resource an ordered map of entries and a dense array of the same entries by
- * the key's id. Most changes are updates of what is there: they go through the array and touch no tree.
+ * The picture of the cluster: per stored resource an ordered map of entries and a dense array of
+ * the same entries by the key's id. Most changes are updates of what is there: they go through the
+ * array and touch no tree.
  *
- * Invariants: an entry is in the map if and only if it is in the array; an entry's value is present; the revision of
- * each entry is at most that of its resource, which is at most that of the picture.
+ * Invariants: an entry is in the map if and only if it is in the array; an entry's value is
+ * present; the revision of each entry is at most that of its resource, which is at most that of the
+ * picture.
  */
 #include "sim/base/base.h"
 
@@ -18,7 +20,7 @@ struct probe {
 };
 
 struct entry {
-    struct probe probe;           /* first: an entry is a probe for itself; the bytes are the key's */
+    struct probe probe; /* first: an entry is a probe for itself; the bytes are the key's */
     const struct object_key *key; /* owned */
     struct value object;          /* owned */
     int64_t revision;
@@ -84,7 +86,8 @@ void view_free(struct view *v)
 void view_apply(struct view *v, const struct view_change *change)
 {
     /* One write may delete several keys: those that hung on a lease. */
-    CHECK(change->revision > v->revision || (change->revision == v->revision && !value_is_present(change->after)));
+    CHECK(change->revision > v->revision ||
+          (change->revision == v->revision && !value_is_present(change->after)));
     struct shelf *s = shelf_of(v, change->key->resource);
     struct entry *e = shelf_entry(s, change->key);
 
@@ -146,7 +149,8 @@ struct value view_get(const struct view *v, const struct object_key *key)
     return e ? e->object : VALUE_ABSENT;
 }
 
-struct value view_get_named(const struct view *v, const struct resource *r, struct str namespace, struct str name)
+struct value view_get_named(const struct view *v, const struct resource *r, struct str namespace,
+                            struct str name)
 {
     const struct entry *e = map_get(&shelf_of(v, r)->entries, &(struct probe){namespace, name});
     return e ? e->object : VALUE_ABSENT;

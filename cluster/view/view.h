@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A read-only, versioned picture of the cluster for eyes outside it: what is committed in etcd, in the order of
- * revisions. Assertions, invariants, dashboards and reports look here and never into a component.
+ * A read-only, versioned picture of the cluster for eyes outside it: what is committed in etcd, in
+ * the order of revisions. Assertions, invariants, dashboards and reports look here and never into a
+ * component.
  *
- * The picture is fed by the first etcd member that applies a revision; it shares the values, so it costs a pointer an
- * object. Objects of one resource are ordered by namespace and name.
+ * The picture is fed by the first etcd member that applies a revision; it shares the values, so it
+ * costs a pointer an object. Objects of one resource are ordered by namespace and name.
  *
- *     for (struct view_cursor c = view_first(view, resource_get(RESOURCE_pods), S("default")); c.key; view_next(&c))
- *         use(c.object);
- *     view_listen(view, on_change, self);      hears each change once, after the picture shows it
+ *     for (struct view_cursor c = view_first(view, resource_get(RESOURCE_pods), S("default"));
+ * c.key; view_next(&c)) use(c.object); view_listen(view, on_change, self);      hears each change
+ * once, after the picture shows it
  */
 #ifndef CLUSTER_VIEW_VIEW_H
 #define CLUSTER_VIEW_VIEW_H
@@ -32,7 +33,8 @@ typedef void (*view_fn)(void *owner, const struct view_change *change);
 
 struct view *view_new(void);
 void view_free(struct view *v);
-/* Takes in one change; revisions grow, but for deletions of one write. Called by the observer of etcd. */
+/* Takes in one change; revisions grow, but for deletions of one write. Called by the observer of
+ * etcd. */
 void view_apply(struct view *v, const struct view_change *change);
 /* Listeners are called in the order of their registration. */
 void view_listen(struct view *v, view_fn changed, void *owner);
@@ -43,8 +45,10 @@ uint64_t view_change_count(const struct view *v);
 /* The revision of the last change of any object of this resource. */
 int64_t view_resource_revision(const struct view *v, const struct resource *r);
 size_t view_count(const struct view *v, const struct resource *r);
-struct value view_get(const struct view *v, const struct object_key *key); /* borrowed until the next change; absent */
-struct value view_get_named(const struct view *v, const struct resource *r, struct str namespace, struct str name);
+struct value view_get(const struct view *v,
+                      const struct object_key *key); /* borrowed until the next change; absent */
+struct value view_get_named(const struct view *v, const struct resource *r, struct str namespace,
+                            struct str name);
 
 /* No change in between. Namespace empty: all. */
 struct view_cursor {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * YAML files as documents with places: a thin layer over cluster/api/yaml that names the file in every message and
- * refuses keys that stand twice in one mapping, since one of them would silently not count.
+ * YAML files as documents with places: a thin layer over cluster/api/yaml that names the file in
+ * every message and refuses keys that stand twice in one mapping, since one of them would silently
+ * not count.
  */
 #include "sim/base/base.h"
 
@@ -47,7 +48,8 @@ static void name_file(struct str file, struct errmsg *message)
     char what[ERRMSG_SIZE];
     struct str trimmed = str_trim(rest);
     memcpy(what, trimmed.bytes, trimmed.size);
-    (void)errmsg_set(message, ERR_SYNTAX, "%.*s:%d:%d: %.*s", STR_ARG(file), line, column, (int)trimmed.size, what);
+    (void)errmsg_set(message, ERR_SYNTAX, "%.*s:%d:%d: %.*s", STR_ARG(file), line, column,
+                     (int)trimmed.size, what);
 }
 
 enum err documents_load(struct str file, struct documents *ret_documents, struct errmsg *message)
@@ -62,25 +64,29 @@ enum err documents_load(struct str file, struct documents *ret_documents, struct
     return e;
 }
 
-enum err documents_parse(struct str file, struct str text, struct documents *ret_documents, struct errmsg *message)
+enum err documents_parse(struct str file, struct str text, struct documents *ret_documents,
+                         struct errmsg *message)
 {
     struct documents d = {.file = mem_copy_string(file), .places = mem_new(struct places)};
     struct duplicates duplicates = {0};
-    struct yaml_limits limits = {.size_max = DOCUMENT_BYTES_MAX, .duplicate_key = note_duplicate, .owner = &duplicates};
+    struct yaml_limits limits = {
+        .size_max = DOCUMENT_BYTES_MAX, .duplicate_key = note_duplicate, .owner = &duplicates};
     struct yaml_stream *stream = &d.places->stream;
     enum err e = yaml_parse(text, &limits, stream, message);
     if (e)
         name_file(file, message);
     else if (duplicates.path.size)
-        e = errmsg_set(message, ERR_VALUE, "%.*s:%zu:%zu: %s: this key stands here twice", STR_ARG(file), duplicates.line,
-                       duplicates.column, text_c(&duplicates.path));
+        e = errmsg_set(message, ERR_VALUE, "%.*s:%zu:%zu: %s: this key stands here twice",
+                       STR_ARG(file), duplicates.line, duplicates.column, text_c(&duplicates.path));
     text_release(&duplicates.path);
     if (!e)
         d.items = mem_array(struct document, stream->count);
     for (size_t i = 0; i < stream->count && !e; i++) {
-        d.items[d.count++] = (struct document){str_from(d.file), stream->items[i].value, &stream->items[i]};
+        d.items[d.count++] =
+            (struct document){str_from(d.file), stream->items[i].value, &stream->items[i]};
         if (value_kind(stream->items[i].value) != VALUE_OBJECT)
-            e = errmsg_set(message, ERR_TYPE, "%.*s:%zu:1: expected a mapping", STR_ARG(file), stream->items[i].line);
+            e = errmsg_set(message, ERR_TYPE, "%.*s:%zu:1: expected a mapping", STR_ARG(file),
+                           stream->items[i].line);
     }
     if (e)
         documents_release(&d);

@@ -30,14 +30,17 @@ struct documents {
 };
 #define DOCUMENT_BYTES_MAX (256u << 20)
 
-enum err documents_load(struct str file, struct documents *ret_documents, struct errmsg *message) MUST_CHECK;
+enum err documents_load(struct str file, struct documents *ret_documents,
+                        struct errmsg *message) MUST_CHECK;
 /* The same from text; `file` is only a name. */
-enum err documents_parse(struct str file, struct str text, struct documents *ret_documents, struct errmsg *message) MUST_CHECK;
+enum err documents_parse(struct str file, struct str text, struct documents *ret_documents,
+                         struct errmsg *message) MUST_CHECK;
 void documents_release(struct documents *d);
 /* The place of what stands at `path`, or of the nearest thing around it. */
 struct place document_place(const struct document *d, struct str path);
 
 /* Reads a whole file; the caller frees *ret_bytes. */
-enum err file_read(struct str file, char **ret_bytes, size_t *ret_size, struct errmsg *message) MUST_CHECK;
+enum err file_read(struct str file, char **ret_bytes, size_t *ret_size,
+                   struct errmsg *message) MUST_CHECK;
 
 #endif

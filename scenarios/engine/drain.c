@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kubectl drain: cordon the node, list its pods, evict them one after another, and wait until each is gone. An eviction
- * that the disruption budget forbids (429) is tried again 5 s later. Pods of DaemonSets and mirror pods stay, as with
- * --ignore-daemonsets; volumes of type emptyDir are given up, as with --delete-emptydir-data; a pod without controller
- * stops the drain unless it is forced, as kubectl does before the first eviction.
+ * kubectl drain: cordon the node, list its pods, evict them one after another, and wait until each
+ * is gone. An eviction that the disruption budget forbids (429) is tried again 5 s later. Pods of
+ * DaemonSets and mirror pods stay, as with
+ * --ignore-daemonsets; volumes of type emptyDir are given up, as with --delete-emptydir-data; a pod
+ * without controller stops the drain unless it is forced, as kubectl does before the first
+ * eviction.
  *
- * Rounds: every pod is looked at in turn (evict, or GET to see whether it is gone); when some are left a timer starts
- * the next round: after 5 s when an eviction was refused, else after 1 s.
+ * Rounds: every pod is looked at in turn (evict, or GET to see whether it is gone); when some are
+ * left a timer starts the next round: after 5 s when an eviction was refused, else after 1 s.
  *
  * Source: kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/, k8s.io/kubectl/pkg/drain
  */
@@ -31,8 +33,9 @@ struct request *eviction_request(const struct object_key *pod)
     struct request *r = request_for_key(VERB_CREATE, pod);
     r->subresource = SUBRESOURCE_EVICTION;
     r->namespace = value_string(pod->namespace);
-    r->body = value_pack("{apiVersion: \"policy/v1\", kind: Eviction, metadata: {name: %S, namespace: %S}}", pod->name,
-                         pod->namespace);
+    r->body = value_pack(
+        "{apiVersion: \"policy/v1\", kind: Eviction, metadata: {name: %S, namespace: %S}}",
+        pod->name, pod->namespace);
     return r;
 }
 
@@ -51,7 +54,8 @@ static void on_cordoned(struct user *u, struct step *step, struct job *j, const 
         return;
     }
     struct request *list = request_new(VERB_LIST, resource_get(RESOURCE_pods));
-    request_list_options(list)->field_selector = value_printf("spec.nodeName=%.*s", STR_ARG(j->action->key->name));
+    request_list_options(list)->field_selector =
+        value_printf("spec.nodeName=%.*s", STR_ARG(j->action->key->name));
     job_send(u, step, j, list, on_listed);
 }
 
@@ -85,8 +89,10 @@ static bool add_pod(struct job *j, struct value pod)
     bool has_ended = str_equal(phase, S("Succeeded")) || str_equal(phase, S("Failed"));
     if (!value_is_present(controller) && !has_ended && !j->action->is_forced) {
         text_printf(&j->result.error,
-                    "cannot delete cannot delete Pods that declare no controller (use --force to override): %.*s/%.*s",
-                    STR_ARG(VALUE_STR(pod, metadata, namespace)), STR_ARG(VALUE_STR(pod, metadata, name)));
+                    "cannot delete cannot delete Pods that declare no controller (use --force to "
+                    "override): %.*s/%.*s",
+                    STR_ARG(VALUE_STR(pod, metadata, namespace)),
+                    STR_ARG(VALUE_STR(pod, metadata, name)));
         return false;
     }
     vec_push(&j->pods, (struct drained_pod){object_key_of_object(resource_get(RESOURCE_pods), pod),
@@ -112,7 +118,8 @@ static void look_at_next(struct user *u, struct step *step, struct job *j)
         is_refused |= j->pods.items[i].state == POD_TO_EVICT;
     }
     if (is_left) {
-        struct instant at = instant_add(step->now, duration_s(is_refused ? RETRY_SECONDS : POLL_SECONDS));
+        struct instant at =
+            instant_add(step->now, duration_s(is_refused ? RETRY_SECONDS : POLL_SECONDS));
         step_timer_set(step, at, j->result.id - 1);
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of faults, their names and durations. A fault acts between two events; its end is an instant like any other:
- * the harness runs the simulation up to it and heals.
+ * The table of faults, their names and durations. A fault acts between two events; its end is an
+ * instant like any other: the harness runs the simulation up to it and heals.
  */
 #include "sim/base/base.h"
 
@@ -17,7 +17,8 @@ static bool kind_row(size_t i, struct shape_field *ret_field)
 {
     if (i >= fault_kind_count)
         return false;
-    *ret_field = (struct shape_field){fault_kinds[i]->name, fault_kinds[i]->shape, false, fault_kinds[i]->help};
+    *ret_field = (struct shape_field){fault_kinds[i]->name, fault_kinds[i]->shape, false,
+                                      fault_kinds[i]->help};
     return true;
 }
 
@@ -45,7 +46,8 @@ static bool has_one_kind(struct value v, struct text *expected, struct text *at)
 
 static const struct shape_field fields[] = {
     {"name", &shape_string, false, "for heal; fault-1, fault-2, ... when absent"},
-    {"duration", &shape_duration, false, "after which it heals by itself; until healed when absent"},
+    {"duration", &shape_duration, false,
+     "after which it heals by itself; until healed when absent"},
 };
 const struct shape inject_shape = {.kind = SHAPE_OBJECT,
                                    .fields = fields,
@@ -150,7 +152,8 @@ static void list_machines(struct run *r, struct text *out)
         enum component_kind kind = (enum component_kind)k;
         if (kind == COMPONENT_RUNTIME)
             continue;
-        for (size_t i = 0; i < cluster_component_count(r->cluster, kind) && shown < 24; i++, shown++) {
+        for (size_t i = 0; i < cluster_component_count(r->cluster, kind) && shown < 24;
+             i++, shown++) {
             host_id host = sim_process_host(r->sim, cluster_component(r->cluster, kind, i));
             text_printf(out, "%s%.*s", shown ? ", " : "", STR_ARG(sim_host_name(r->sim, host)));
         }
@@ -166,7 +169,8 @@ bool fault_find_host(struct run *r, struct str name, host_id *ret_host, struct t
     return false;
 }
 
-bool fault_find_process(struct run *r, struct str name, process_id *ret_process, struct text *message)
+bool fault_find_process(struct run *r, struct str name, process_id *ret_process,
+                        struct text *message)
 {
     if (cluster_find_component(r->cluster, name, ret_process))
         return true;
@@ -186,7 +190,8 @@ bool fault_hosts(struct run *r, struct value names, struct active_fault *f, stru
     return true;
 }
 
-bool fault_processes(struct run *r, struct value names, struct active_fault *f, struct text *message)
+bool fault_processes(struct run *r, struct value names, struct active_fault *f,
+                     struct text *message)
 {
     for (size_t i = 0; i < value_count(names); i++) {
         process_id process;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Kubernetes' faults on top of the simulation's: a table of kinds as Chaos Mesh names them. Each active fault has a name
- * and ends when it is healed or its duration is over. To add one: a file in faults/, a row in faults.c.
+ * Kubernetes' faults on top of the simulation's: a table of kinds as Chaos Mesh names them. Each
+ * active fault has a name and ends when it is healed or its duration is over. To add one: a file in
+ * faults/, a row in faults.c.
  */
 #ifndef SCENARIOS_ENGINE_FAULTS_H
 #define SCENARIOS_ENGINE_FAULTS_H
@@ -13,13 +14,16 @@ struct fault_kind {
     const char *help;
     const char *example;
     const struct shape *shape;
-    /* Begins it; false with a message when it names something that is not there. What heal needs goes into the fault. */
-    bool (*inject)(struct run *r, struct active_fault *f, struct value arguments, struct text *message);
+    /* Begins it; false with a message when it names something that is not there. What heal needs
+     * goes into the fault. */
+    bool (*inject)(struct run *r, struct active_fault *f, struct value arguments,
+                   struct text *message);
     void (*heal)(struct run *r, struct active_fault *f); /* NULL: nothing to undo */
 };
 extern const struct fault_kind *const fault_kinds[];
 extern const size_t fault_kind_count;
-extern const struct fault_kind fault_node, fault_process, fault_network, fault_io, fault_time, fault_pod;
+extern const struct fault_kind fault_node, fault_process, fault_network, fault_io, fault_time,
+    fault_pod;
 
 struct active_fault {
     char *name;
@@ -41,8 +45,10 @@ void faults_end_due(struct run *r);                  /* heals those whose durati
 
 /* The names' machines or processes; false with a message that lists what there is. */
 bool fault_hosts(struct run *r, struct value names, struct active_fault *f, struct text *message);
-bool fault_processes(struct run *r, struct value names, struct active_fault *f, struct text *message);
+bool fault_processes(struct run *r, struct value names, struct active_fault *f,
+                     struct text *message);
 bool fault_find_host(struct run *r, struct str name, host_id *ret_host, struct text *message);
-bool fault_find_process(struct run *r, struct str name, process_id *ret_process, struct text *message);
+bool fault_find_process(struct run *r, struct str name, process_id *ret_process,
+                        struct text *message);
 
 #endif

@@ -36,7 +36,8 @@ enum err file_read(struct str file, char **ret_bytes, size_t *ret_size, struct e
     fclose(f);
     if (failed || size > DOCUMENT_BYTES_MAX) {
         mem_free(bytes);
-        return errmsg_set(message, ERR_IO, "cannot read %.*s: %s", STR_ARG(file), failed ? strerror(why) : "too big");
+        return errmsg_set(message, ERR_IO, "cannot read %.*s: %s", STR_ARG(file),
+                          failed ? strerror(why) : "too big");
     }
     *ret_bytes = bytes;
     *ret_size = size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The frame of the invariants: which are on, whom to ask, what was found. One violation is enough to stop a run: what
- * follows from it would only hide it.
+ * The frame of the invariants: which are on, whom to ask, what was found. One violation is enough
+ * to stop a run: what follows from it would only hide it.
  */
 #include "sim/base/base.h"
 
@@ -33,7 +33,8 @@ const struct invariant *const invariant_table[] = {
 const size_t invariant_count = ARRAY_COUNT(invariant_table);
 
 static void on_change(void *owner, const struct view_change *change);
-static void judge(struct invariants *i, size_t row, const struct object_key *key, struct text *violation);
+static void judge(struct invariants *i, size_t row, const struct object_key *key,
+                  struct text *violation);
 
 static bool is_disabled(const struct invariant *row, struct value disabled)
 {
@@ -96,7 +97,8 @@ static void on_change(void *owner, const struct view_change *change)
 static void ask(struct invariants *i, bool is_end)
 {
     for (size_t row = 0; row < invariant_count && i->violations.count == 0; row++) {
-        void (*question)(struct verdict *, void *) = is_end ? invariant_table[row]->ended : invariant_table[row]->looked;
+        void (*question)(struct verdict *, void *) =
+            is_end ? invariant_table[row]->ended : invariant_table[row]->looked;
         if (!i->states[row].is_on || !question)
             continue;
         AUTO(text) struct text violation = {0};
@@ -119,12 +121,14 @@ void invariants_at_end(struct invariants *i)
     ask(i, true);
 }
 
-static void judge(struct invariants *i, size_t row, const struct object_key *key, struct text *violation)
+static void judge(struct invariants *i, size_t row, const struct object_key *key,
+                  struct text *violation)
 {
     const struct invariant *v = invariant_table[row];
-    struct violation found = {.invariant = v, .at = sim_now(i->run->sim), .key = key ? object_key_ref(key) : NULL};
-    text_printf(&found.message, "invariant %s (%s) violated at %" PRId64 ".%03" PRId64 "s", v->id, v->name,
-                found.at.ns / 1000000000, found.at.ns / 1000000 % 1000);
+    struct violation found = {
+        .invariant = v, .at = sim_now(i->run->sim), .key = key ? object_key_ref(key) : NULL};
+    text_printf(&found.message, "invariant %s (%s) violated at %" PRId64 ".%03" PRId64 "s", v->id,
+                v->name, found.at.ns / 1000000000, found.at.ns / 1000000 % 1000);
     if (key) {
         text_printf(&found.message, ", %.*s ", STR_ARG(key->resource->qualified));
         object_key_text(key, &found.message);

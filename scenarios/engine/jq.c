@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one file that knows libjq. Values become jq's own by a walk, not through text. An expression that yields nothing,
- * false, null or an error does not hold.
+ * The one file that knows libjq. Values become jq's own by a walk, not through text. An expression
+ * that yields nothing, false, null or an error does not hold.
  *
- * Most expressions compare plain paths with literals; those are compiled into a short list of comparisons and read the
- * value in place. When such a comparison meets a type for which jq has rules of its own (an index into a text, a
- * fraction, an order between types), libjq is asked after all, so that no answer depends on which way was taken.
+ * Most expressions compare plain paths with literals; those are compiled into a short list of
+ * comparisons and read the value in place. When such a comparison meets a type for which jq has
+ * rules of its own (an index into a text, a fraction, an order between types), libjq is asked after
+ * all, so that no answer depends on which way was taken.
  */
 #include "sim/base/base.h"
 
@@ -132,7 +133,8 @@ static bool parse_simple(struct jq_filter *f, struct str text)
 
 static bool is_word_byte(char b, bool is_first)
 {
-    return (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || b == '_' || (!is_first && b >= '0' && b <= '9');
+    return (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || b == '_' ||
+           (!is_first && b >= '0' && b <= '9');
 }
 
 static bool parse_comparison(struct comparison *c, struct str *text)
@@ -151,9 +153,9 @@ static bool parse_comparison(struct comparison *c, struct str *text)
     if (c->path_count == 0)
         return false;
     if (take(text, S("==")))
-        c->operator = EQUAL;
+        c->operator= EQUAL;
     else if (take(text, S("!=")))
-        c->operator = NOT_EQUAL;
+        c->operator= NOT_EQUAL;
     else
         return false;
     return parse_literal(c, text);
@@ -198,7 +200,7 @@ static enum answer compare(const struct comparison *c, struct value v)
     }
     if (value_kind(v) == VALUE_DOUBLE)
         return ASK_JQ;
-    return value_equal(v, c->literal) == (c->operator == EQUAL) ? YES : NO;
+    return value_equal(v, c->literal) == (c->operator== EQUAL) ? YES : NO;
 }
 
 /* ---- libjq ---- */
@@ -274,7 +276,8 @@ static jv jv_of(struct value v)
     case VALUE_OBJECT: {
         jv object = jv_object();
         for (size_t i = 0; i < value_count(v); i++)
-            object = jv_object_set(object, jv_string_of(value_key_at(v, i)), jv_of(value_member_at(v, i)));
+            object = jv_object_set(object, jv_string_of(value_key_at(v, i)),
+                                   jv_of(value_member_at(v, i)));
         return object;
     }
     }

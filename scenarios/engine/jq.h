@@ -2,8 +2,9 @@
  *
  * jq expressions on objects: whether the first result is neither false nor null.
  *
- * Comparisons of plain paths (`.status.phase == "Running"`, joined with `and`), which most expressions are, are
- * answered by reading the value; everything else goes through libjq as JSON text.
+ * Comparisons of plain paths (`.status.phase == "Running"`, joined with `and`), which most
+ * expressions are, are answered by reading the value; everything else goes through libjq as JSON
+ * text.
  *
  *     struct jq_filter *f = jq_filter_new(S(".status.phase == \"Running\""), &message);
  *     if (jq_filter_holds(f, pod)) ...
@@ -14,7 +15,8 @@
 #include "cluster/api/value.h"
 
 struct jq_filter;
-struct jq_filter *jq_filter_new(struct str expression, struct text *ret_why); /* NULL: does not compile; `why` may be NULL */
+struct jq_filter *jq_filter_new(
+    struct str expression, struct text *ret_why); /* NULL: does not compile; `why` may be NULL */
 void jq_filter_free(struct jq_filter *f);
 bool jq_filter_holds(struct jq_filter *f, struct value v);
 bool jq_filter_is_simple(const struct jq_filter *f); /* answered without libjq */

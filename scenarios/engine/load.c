@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Loads for benchmarks: the namespaces of the pods first, then, when their ServiceAccounts are there, the pods, all
- * posted at once; the user carries out a bounded number of them at a time.
+ * Loads for benchmarks: the namespaces of the pods first, then, when their ServiceAccounts are
+ * there, the pods, all posted at once; the user carries out a bounded number of them at a time.
  */
 #include "sim/base/base.h"
 
@@ -12,8 +12,9 @@
 
 struct progress {
     struct run *run;
-    struct value namespaces; /* of the pods: keys of an object; each must have its ServiceAccount "default" */
-    size_t all, settled; /* pods; kept change by change */
+    struct value namespaces; /* of the pods: keys of an object; each must have its ServiceAccount
+                                "default" */
+    size_t all, settled;     /* pods; kept change by change */
     uint64_t actions;
 };
 
@@ -42,7 +43,8 @@ static void on_change(void *owner, const struct view_change *change)
 
 static void create(struct run *r, struct value own_object)
 {
-    const struct resource *resource = resource_find_kind(VALUE_STR(own_object, apiVersion), VALUE_STR(own_object, kind));
+    const struct resource *resource =
+        resource_find_kind(VALUE_STR(own_object, apiVersion), VALUE_STR(own_object, kind));
     CHECK(resource);
     struct user_action *a = user_action_for(USER_CREATE, resource, S("default"), own_object);
     a->is_bulk = true;
@@ -56,10 +58,12 @@ static struct value create_namespaces(struct run *r, const struct documents *pod
     struct value seen = value_object();
     for (size_t i = 0; i < pods->count; i++) {
         struct value name = object_namespace(pods->items[i].root);
-        if (value_str(name).size == 0 || value_is(name, "default") || value_is_present(value_get_key(seen, value_str(name))))
+        if (value_str(name).size == 0 || value_is(name, "default") ||
+            value_is_present(value_get_key(seen, value_str(name))))
             continue;
         seen = value_set_key(seen, value_str(name), value_bool(true));
-        create(r, value_pack("{apiVersion: v1, kind: Namespace, metadata: {name: %v}}", value_keep(name)));
+        create(r, value_pack("{apiVersion: v1, kind: Namespace, metadata: {name: %v}}",
+                             value_keep(name)));
     }
     return seen;
 }
@@ -69,7 +73,8 @@ static bool have_accounts(void *owner)
     const struct progress *p = owner;
     const struct resource *accounts = resource_get(RESOURCE_serviceaccounts);
     for (size_t i = 0; i < value_count(p->namespaces); i++) {
-        if (!value_is_present(view_get_named(p->run->view, accounts, value_key_at(p->namespaces, i), S("default"))))
+        if (!value_is_present(view_get_named(p->run->view, accounts, value_key_at(p->namespaces, i),
+                                             S("default"))))
             return false;
     }
     return true;
@@ -112,7 +117,8 @@ struct scenario *load_scenario(struct str nodes_file, struct errmsg *message)
 {
     AUTO(text) struct text text = {0};
     text_printf(&text,
-                "apiVersion: " SCENARIO_API_VERSION "\nkind: Scenario\nmetadata: {name: load}\nspec:\n  cluster:\n"
+                "apiVersion: " SCENARIO_API_VERSION
+                "\nkind: Scenario\nmetadata: {name: load}\nspec:\n  cluster:\n"
                 "    nodes: [{file: \"%.*s\"}]\n"
                 "    flags:\n"
                 "      kube-scheduler: {kube-api-qps: 5000, kube-api-burst: 5000}\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A load instead of steps: all pods of a file are created as fast as the API server takes them; the run ends when
- * each pod runs, has ended, or was found to be unschedulable.
+ * A load instead of steps: all pods of a file are created as fast as the API server takes them; the
+ * run ends when each pod runs, has ended, or was found to be unschedulable.
  */
 #ifndef SCENARIOS_ENGINE_LOAD_H
 #define SCENARIOS_ENGINE_LOAD_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Partial resources and tallies. A partial resource is compared as Chainsaw does: maps by subset, lists by place and
- * length, scalars by equality; quantities and times are texts like any other.
+ * Partial resources and tallies. A partial resource is compared as Chainsaw does: maps by subset,
+ * lists by place and length, scalars by equality; quantities and times are texts like any other.
  *
- * Invariant of a tally: its count is the number of keys marked as held, and a key is marked if and only if the matcher
- * holds for the object that the picture shows.
+ * Invariant of a tally: its count is the number of keys marked as held, and a key is marked if and
+ * only if the matcher holds for the object that the picture shows.
  */
 #include "sim/base/base.h"
 
@@ -22,8 +22,10 @@ struct tally {
     uint64_t changes;
 };
 
-static void difference_at(struct text *path, struct value partial, struct value actual, struct text *out);
-static void difference_members(struct text *path, struct value partial, struct value actual, struct text *out);
+static void difference_at(struct text *path, struct value partial, struct value actual,
+                          struct text *out);
+static void difference_members(struct text *path, struct value partial, struct value actual,
+                               struct text *out);
 static void difference_line(struct str path, char mark, struct value v, struct text *out);
 static void scalar_text(struct value v, struct text *out);
 static void tally_changed(void *owner, const struct view_change *change);
@@ -64,12 +66,14 @@ void partial_difference(struct value partial, struct value actual, struct text *
     difference_at(&path, partial, actual, out);
 }
 
-static void difference_at(struct text *path, struct value partial, struct value actual, struct text *out)
+static void difference_at(struct text *path, struct value partial, struct value actual,
+                          struct text *out)
 {
     if (partial_matches(partial, actual))
         return;
     enum value_kind kind = value_kind(partial);
-    bool is_nested = kind == VALUE_OBJECT || (kind == VALUE_ARRAY && value_count(partial) == value_count(actual));
+    bool is_nested = kind == VALUE_OBJECT ||
+                     (kind == VALUE_ARRAY && value_count(partial) == value_count(actual));
     if (is_nested && value_kind(actual) == kind) {
         difference_members(path, partial, actual, out);
         return;
@@ -78,7 +82,8 @@ static void difference_at(struct text *path, struct value partial, struct value 
     difference_line(text_str(path), '+', actual, out);
 }
 
-static void difference_members(struct text *path, struct value partial, struct value actual, struct text *out)
+static void difference_members(struct text *path, struct value partial, struct value actual,
+                               struct text *out)
 {
     for (size_t i = 0; i < value_count(partial); i++) {
         size_t length = path->size;
@@ -196,7 +201,8 @@ struct tally *tally_new(struct view *view, struct matcher *own_matcher)
     *t = (struct tally){.view = view, .matcher = *own_matcher};
     *own_matcher = (struct matcher){0};
     struct str namespace = value_str(t->matcher.namespace);
-    for (struct view_cursor c = view_first(view, t->matcher.resource, namespace); c.key; view_next(&c))
+    for (struct view_cursor c = view_first(view, t->matcher.resource, namespace); c.key;
+         view_next(&c))
         tally_mark(t, c.key, matcher_holds(&t->matcher, c.key, c.object));
     view_listen(view, tally_changed, t);
     return t;
@@ -241,7 +247,9 @@ static void tally_mark(struct tally *t, const struct object_key *key, bool holds
     if (key->id >= t->held_count) {
         if (!holds)
             return;
-        size_t count = t->held_count + t->held_count / 2 > key->id ? t->held_count + t->held_count / 2 : key->id + 64;
+        size_t count = t->held_count + t->held_count / 2 > key->id
+                           ? t->held_count + t->held_count / 2
+                           : key->id + 64;
         t->held = mem_resize(t->held, uint8_t, t->held_count, count);
         t->held_count = count;
     }

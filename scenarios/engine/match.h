@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Partial resources, selectors and tallies: what assertions, counts and always/never checks are made of.
+ * Partial resources, selectors and tallies: what assertions, counts and always/never checks are
+ * made of.
  *
- * A partial resource matches an object when everything in it is in the object: a mapping's keys must be there and match,
- * a list must have as many items, each matching in turn, a scalar must be equal. metadata.name picks the object.
+ * A partial resource matches an object when everything in it is in the object: a mapping's keys
+ * must be there and match, a list must have as many items, each matching in turn, a scalar must be
+ * equal. metadata.name picks the object.
  *
- * A tally counts the objects of one resource that a matcher holds for. It follows the picture change by change, so a
- * check costs one match per changed object, not one per object.
+ * A tally counts the objects of one resource that a matcher holds for. It follows the picture
+ * change by change, so a check costs one match per changed object, not one per object.
  *
- *     struct matcher m = {.resource = pods, .namespace = S("default"), .selector = ..., .filter = ...};
- *     struct tally *t = tally_new(view, &m);
+ *     struct matcher m = {.resource = pods, .namespace = S("default"), .selector = ..., .filter =
+ * ...}; struct tally *t = tally_new(view, &m);
  *     ... tally_count(t) ...
  *     tally_free(t);
  */
@@ -21,7 +23,8 @@
 #include "scenarios/engine/jq.h"
 
 bool partial_matches(struct value partial, struct value actual);
-/* What of `partial` the object does not have, one line each: "- status.readyReplicas: 3" and "+ ...: 2". */
+/* What of `partial` the object does not have, one line each: "- status.readyReplicas: 3" and "+
+ * ...: 2". */
 void partial_difference(struct value partial, struct value actual, struct text *out);
 
 /* Everything owned by who makes it; zero parts mean "any". */
@@ -39,10 +42,12 @@ void matcher_release(struct matcher *m);
 void matcher_text(const struct matcher *m, struct text *out);
 
 struct tally;
-struct tally *tally_new(struct view *view, struct matcher *own_matcher); /* takes what the matcher holds */
+struct tally *tally_new(struct view *view,
+                        struct matcher *own_matcher); /* takes what the matcher holds */
 void tally_free(struct tally *t);
 size_t tally_count(const struct tally *t);
-uint64_t tally_changes(const struct tally *t); /* how often an object of its resource was looked at */
+uint64_t tally_changes(
+    const struct tally *t); /* how often an object of its resource was looked at */
 const struct matcher *tally_matcher(const struct tally *t);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The outputs of a run as text. The JSON is a contract with other programs: keys are added, never changed.
+ * The outputs of a run as text. The JSON is a contract with other programs: keys are added, never
+ * changed.
  */
 #include "sim/base/base.h"
 
@@ -20,14 +21,17 @@ void report_json(const struct run *r, const struct measures *m, struct text *out
 {
     text_add(out, S("{\"scenario\": "));
     json_write_string(str_from(r->scenario->name), out);
-    text_printf(out, ", \"seed\": %" PRIu64 ", \"result\": \"%s\", \"message\": ", r->seed, outcome_text(r->outcome));
+    text_printf(out, ", \"seed\": %" PRIu64 ", \"result\": \"%s\", \"message\": ", r->seed,
+                outcome_text(r->outcome));
     json_write_string(text_str(&r->message), out);
     json_seconds(out, "virtualSeconds", sim_now(r->sim).ns);
     json_seconds(out, "wallSeconds", m->wall_us * 1000);
     json_seconds(out, "cpuSeconds", m->cpu_us * 1000);
-    text_printf(out, ", \"peakRSSBytes\": %" PRId64 ", \"events\": %" PRIu64 ", \"writes\": %" PRIu64
-                     ", \"traceHash\": \"%016" PRIx64 "\"",
-                m->peak_rss_bytes, sim_event_count(r->sim), view_change_count(r->view), sim_trace_hash(r->sim));
+    text_printf(out,
+                ", \"peakRSSBytes\": %" PRId64 ", \"events\": %" PRIu64 ", \"writes\": %" PRIu64
+                ", \"traceHash\": \"%016" PRIx64 "\"",
+                m->peak_rss_bytes, sim_event_count(r->sim), view_change_count(r->view),
+                sim_trace_hash(r->sim));
     add_steps(r, out);
     add_invariants(r, out);
     add_pods(r, out);
@@ -85,10 +89,12 @@ static void add_steps(const struct run *r, struct text *out)
 static void add_invariants(const struct run *r, struct text *out)
 {
     json_key(out, "invariants");
-    text_printf(out, "{\"checked\": %zu, \"violations\": [", invariants_enabled_count(r->invariants));
+    text_printf(out, "{\"checked\": %zu, \"violations\": [",
+                invariants_enabled_count(r->invariants));
     for (size_t i = 0; i < invariants_violation_count(r->invariants); i++) {
         const struct violation *v = invariants_violation(r->invariants, i);
-        text_printf(out, "%s{\"id\": \"%s\", \"name\": \"%s\"", i ? ", " : "", v->invariant->id, v->invariant->name);
+        text_printf(out, "%s{\"id\": \"%s\", \"name\": \"%s\"", i ? ", " : "", v->invariant->id,
+                    v->invariant->name);
         json_seconds(out, "atSeconds", v->at.ns);
         json_key(out, "message");
         json_write_string(text_str(&v->message), out);
@@ -96,17 +102,19 @@ static void add_invariants(const struct run *r, struct text *out)
     }
     text_add(out, S("], \"antecedents\": {"));
     for (size_t i = 0; i < invariant_count; i++)
-        text_printf(out, "%s\"%s\": %" PRIu64, i ? ", " : "", invariant_table[i]->id, invariants_checked(r->invariants, i));
+        text_printf(out, "%s\"%s\": %" PRIu64, i ? ", " : "", invariant_table[i]->id,
+                    invariants_checked(r->invariants, i));
     text_add(out, S("}}"));
 }
 
 static void add_pods(const struct run *r, struct text *out)
 {
     struct pod_counts n = run_pods(r);
-    text_printf(out,
-                ", \"pods\": {\"total\": %zu, \"running\": %zu, \"pending\": %zu, \"unscheduled\": %zu, "
-                "\"succeeded\": %zu, \"failed\": %zu}",
-                n.total, n.running, n.pending, n.unscheduled, n.succeeded, n.failed);
+    text_printf(
+        out,
+        ", \"pods\": {\"total\": %zu, \"running\": %zu, \"pending\": %zu, \"unscheduled\": %zu, "
+        "\"succeeded\": %zu, \"failed\": %zu}",
+        n.total, n.running, n.pending, n.unscheduled, n.succeeded, n.failed);
 }
 
 /* ---- objects and changes ---- */
@@ -141,13 +149,16 @@ void report_objects(const struct run *r, struct text *out)
 
 void report_change(const struct view_change *change, struct text *out)
 {
-    const char *type = !value_is_present(change->before)  ? "ADDED"
+    const char *type = !value_is_present(change->before) ? "ADDED"
                        : value_is_present(change->after) ? "MODIFIED"
                                                          : "DELETED";
-    text_printf(out, "{\"t\": %" PRId64 ".%09" PRId64 ", \"revision\": %" PRId64 ", \"type\": \"%s\", \"by\": ",
+    text_printf(out,
+                "{\"t\": %" PRId64 ".%09" PRId64 ", \"revision\": %" PRId64
+                ", \"type\": \"%s\", \"by\": ",
                 change->at.ns / 1000000000, change->at.ns % 1000000000, change->revision, type);
     json_write_string(change->by, out);
     text_add(out, S(", \"object\": "));
-    report_object(change->key, value_is_present(change->after) ? change->after : change->before, out);
+    report_object(change->key, value_is_present(change->after) ? change->after : change->before,
+                  out);
     text_add(out, S("}\n"));
 }

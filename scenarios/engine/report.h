@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run gives: JSON, JUnit XML, a page of HTML, the objects at the end, the changes. Only texts are made here; the
- * program's edge measures the wall clock and writes files.
+ * What a run gives: JSON, JUnit XML, a page of HTML, the objects at the end, the changes. Only
+ * texts are made here; the program's edge measures the wall clock and writes files.
  */
 #ifndef SCENARIOS_ENGINE_REPORT_H
 #define SCENARIOS_ENGINE_REPORT_H
@@ -16,7 +16,8 @@ void report_json(const struct run *r, const struct measures *m, struct text *out
 /* A <testsuite> with a case for each step. */
 void report_junit(const struct run *r, const struct measures *m, struct text *out);
 /* A page that needs nothing else. `timeline` is its text. */
-void report_html(const struct run *r, const struct measures *m, struct str timeline, struct text *out);
+void report_html(const struct run *r, const struct measures *m, struct str timeline,
+                 struct text *out);
 /* All objects as one JSON List, in the order of resources, namespaces and names. */
 void report_objects(const struct run *r, struct text *out);
 /* One committed change as a line of JSON. */

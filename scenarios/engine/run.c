@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How a scenario runs. The harness stands outside the simulation and drives it event by event: a step posts something
- * (an action of the user, a fault) and runs until what it waits for is there or its deadline, in virtual time, has
- * passed. Between two events it only looks: at the picture of what is committed and at the user's results.
+ * How a scenario runs. The harness stands outside the simulation and drives it event by event: a
+ * step posts something (an action of the user, a fault) and runs until what it waits for is there
+ * or its deadline, in virtual time, has passed. Between two events it only looks: at the picture of
+ * what is committed and at the user's results.
  *
- * Order: the cluster comes up (API servers ready, default namespace with its ServiceAccount, nodes Ready) before the
- * first step; each step waits for its `at`; `catch` runs when its `try` failed, `finally` always; the first failure ends
- * the scenario. A failed check of always/never or a violated invariant stops the run at that event.
+ * Order: the cluster comes up (API servers ready, default namespace with its ServiceAccount, nodes
+ * Ready) before the first step; each step waits for its `at`; `catch` runs when its `try` failed,
+ * `finally` always; the first failure ends the scenario. A failed check of always/never or a
+ * violated invariant stops the run at that event.
  *
  * Invariant: the run's message is set if and only if its outcome is failed.
  */
@@ -39,7 +41,8 @@ const char *outcome_text(enum outcome o)
     return texts[o];
 }
 
-struct run *run_new(const struct scenario *s, const struct run_options *options, struct errmsg *message)
+struct run *run_new(const struct scenario *s, const struct run_options *options,
+                    struct errmsg *message)
 {
     uint64_t seed = options->has_seed ? options->seed : s->seed;
     struct cluster *cluster = scenario_cluster(s, seed, message);
@@ -61,7 +64,8 @@ struct run *run_new(const struct scenario *s, const struct run_options *options,
                                                                 .type = &user_process,
                                                                 .config = &r->user_config,
                                                                 .restart = RESTART_ALWAYS});
-    r->invariants = invariants_new(r, value_get_key(value_get_key(s->spec, S("invariants")), S("disable")));
+    r->invariants =
+        invariants_new(r, value_get_key(value_get_key(s->spec, S("invariants")), S("disable")));
     add_checks(r, value_get_key(s->spec, S("always")), false);
     add_checks(r, value_get_key(s->spec, S("never")), true);
     return r;
@@ -108,10 +112,12 @@ static void run_steps(struct run *r)
 {
     struct value steps = r->scenario->steps;
     for (size_t i = 0; i < value_count(steps); i++) {
-        vec_push(&r->steps, (struct step_result){.name = value_get_key(value_at(steps, i), S("name")),
-                                                 .outcome = OUTCOME_SKIPPED});
+        vec_push(&r->steps,
+                 (struct step_result){.name = value_get_key(value_at(steps, i), S("name")),
+                                      .outcome = OUTCOME_SKIPPED});
     }
-    for (size_t i = 0; i < value_count(steps) && !r->is_stopped && r->outcome == OUTCOME_PASSED; i++)
+    for (size_t i = 0; i < value_count(steps) && !r->is_stopped && r->outcome == OUTCOME_PASSED;
+         i++)
         run_step(r, i, value_at(steps, i));
 }
 
@@ -120,7 +126,8 @@ static void run_step(struct run *r, size_t index, struct value step)
     struct step_result *result = &r->steps.items[index];
     struct value at = value_get_key(step, S("at"));
     if (value_is_present(at))
-        run_until(r, NULL, NULL, (struct instant){value_duration(step, S("at"), (struct duration){0}).ns});
+        run_until(r, NULL, NULL,
+                  (struct instant){value_duration(step, S("at"), (struct duration){0}).ns});
     if (r->is_stopped)
         return;
     result->begun = sim_now(r->sim);
@@ -132,12 +139,14 @@ static void run_step(struct run *r, size_t index, struct value step)
     if (o == OUTCOME_FAILED && !was_stopped)
         (void)run_operations(r, value_get_key(step, S("catch")), &(struct text){0});
     AUTO(text) struct text last = {0};
-    if (!was_stopped && run_operations(r, value_get_key(step, S("finally")), &last) == OUTCOME_FAILED &&
+    if (!was_stopped &&
+        run_operations(r, value_get_key(step, S("finally")), &last) == OUTCOME_FAILED &&
         o == OUTCOME_PASSED) {
         o = OUTCOME_FAILED;
         text_add(&result->message, text_str(&last));
     }
-    bool is_cut_short = !instant_before(sim_now(r->sim), r->options.until) && r->outcome == OUTCOME_PASSED;
+    bool is_cut_short =
+        !instant_before(sim_now(r->sim), r->options.until) && r->outcome == OUTCOME_PASSED;
     if (o == OUTCOME_FAILED && is_cut_short) {
         text_clear(&result->message);
         text_add(&result->message, S("the end of the run came first"));
@@ -153,8 +162,8 @@ static void run_step(struct run *r, size_t index, struct value step)
     if (o == OUTCOME_FAILED && r->outcome == OUTCOME_PASSED) {
         struct str name = value_str(value_get_key(step, S("name")));
         r->outcome = OUTCOME_FAILED;
-        text_printf(&r->message, "step %zu%s%.*s%s: ", index + 1, name.size ? " (" : "", STR_ARG(name),
-                    name.size ? ")" : "");
+        text_printf(&r->message, "step %zu%s%.*s%s: ", index + 1, name.size ? " (" : "",
+                    STR_ARG(name), name.size ? ")" : "");
         text_add(&r->message, result->message.size ? text_str(&result->message) : S("stopped"));
     }
     if (r->options.step_ended)
@@ -190,10 +199,12 @@ static bool is_up(void *owner)
     const struct run *r = owner;
     const struct resource *nodes = resource_get(RESOURCE_nodes);
     size_t wanted = cluster_component_count(r->cluster, COMPONENT_KUBELET);
-    if (!value_is_present(view_get_named(r->view, resource_get(RESOURCE_namespaces), S(""), S("default"))))
+    if (!value_is_present(
+            view_get_named(r->view, resource_get(RESOURCE_namespaces), S(""), S("default"))))
         return false;
     if (cluster_component_count(r->cluster, COMPONENT_CONTROLLER_MANAGER) > 0 &&
-        !value_is_present(view_get_named(r->view, resource_get(RESOURCE_serviceaccounts), S("default"), S("default"))))
+        !value_is_present(view_get_named(r->view, resource_get(RESOURCE_serviceaccounts),
+                                         S("default"), S("default"))))
         return false;
     if (view_count(r->view, nodes) < wanted)
         return false;
@@ -275,7 +286,8 @@ void run_for(struct run *r, struct duration d)
 
 struct instant run_deadline(const struct run *r, struct value arguments)
 {
-    struct duration timeout = value_duration(arguments, S("timeout"), duration_s(SCENARIO_DEFAULT_TIMEOUT_S));
+    struct duration timeout =
+        value_duration(arguments, S("timeout"), duration_s(SCENARIO_DEFAULT_TIMEOUT_S));
     return instant_add(sim_now(r->sim), timeout);
 }
 
@@ -291,8 +303,8 @@ static bool is_answered(void *owner)
     return result && result->is_done;
 }
 
-const struct user_result *run_action(struct run *r, struct user_action *own_action, struct instant deadline,
-                                     struct text *message)
+const struct user_result *run_action(struct run *r, struct user_action *own_action,
+                                     struct instant deadline, struct text *message)
 {
     struct pending_action p = {r, ++r->last_action};
     const char *verb = user_verb_text(own_action->verb);
@@ -328,7 +340,8 @@ static void add_checks(struct run *r, struct value list, bool is_never)
 {
     for (size_t i = 0; i < value_count(list); i++) {
         struct value spec = value_at(list, i);
-        struct standing_check c = {.is_never = is_never, .spec = spec, .after = -1, .least = 1, .most = INT64_MAX};
+        struct standing_check c = {
+            .is_never = is_never, .spec = spec, .after = -1, .least = 1, .most = INT64_MAX};
         struct value after = value_get_key(spec, S("after"));
         struct value steps = r->scenario->steps;
         for (size_t j = 0; j < value_count(steps) && value_is_present(after); j++) {
@@ -349,11 +362,13 @@ static void start_checks(struct run *r, int after)
         if (c->after != after)
             continue;
         struct matcher m;
-        struct value count = value_get_key(c->spec, S("count")), assertion = value_get_key(c->spec, S("assert"));
+        struct value count = value_get_key(c->spec, S("count")),
+                     assertion = value_get_key(c->spec, S("assert"));
         if (value_is_present(count))
             matcher_of_kind(count, &m);
         else
-            matcher_of_resource(value_get_key(assertion, S("resource")), value_get_key(assertion, S("jq")), &m);
+            matcher_of_resource(value_get_key(assertion, S("resource")),
+                                value_get_key(assertion, S("jq")), &m);
         c->tally = tally_new(r->view, &m);
     }
     r->seen_changes = UINT64_MAX;
@@ -377,9 +392,11 @@ static bool look(struct run *r)
         matcher_text(tally_matcher(c->tally), &what);
         AUTO(text) struct text bounds = {0};
         count_text(c->least, c->most, &bounds);
-        run_fail(r, "%s \"%.*s\" does not hold at %" PRId64 ".%03" PRId64 "s: %zu %s, %s %s", c->is_never ? "never" : "always",
-                 STR_ARG(value_str(value_get_key(c->spec, S("name")))), sim_now(r->sim).ns / 1000000000,
-                 sim_now(r->sim).ns / 1000000 % 1000, tally_count(c->tally), text_c(&what),
+        run_fail(r, "%s \"%.*s\" does not hold at %" PRId64 ".%03" PRId64 "s: %zu %s, %s %s",
+                 c->is_never ? "never" : "always",
+                 STR_ARG(value_str(value_get_key(c->spec, S("name")))),
+                 sim_now(r->sim).ns / 1000000000, sim_now(r->sim).ns / 1000000 % 1000,
+                 tally_count(c->tally), text_c(&what),
                  c->is_never ? "which must never be" : "expected", text_c(&bounds));
     }
     invariants_look(r->invariants);
@@ -391,7 +408,8 @@ static bool look(struct run *r)
 struct pod_counts run_pods(const struct run *r)
 {
     struct pod_counts n = {0};
-    for (struct view_cursor c = view_first(r->view, resource_get(RESOURCE_pods), S("")); c.key; view_next(&c)) {
+    for (struct view_cursor c = view_first(r->view, resource_get(RESOURCE_pods), S("")); c.key;
+         view_next(&c)) {
         struct str phase = VALUE_STR(c.object, status, phase);
         n.total++;
         n.running += str_equal(phase, S("Running"));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One run of a scenario: the cluster, the steps one after another, the checks that hold at every instant, the
- * invariants, and what is known at the end. Nothing here reads a clock on the wall or prints: reports do.
+ * One run of a scenario: the cluster, the steps one after another, the checks that hold at every
+ * instant, the invariants, and what is known at the end. Nothing here reads a clock on the wall or
+ * prints: reports do.
  *
  *     struct run *r = run_new(scenario, &(struct run_options){.seed = 7}, &message);
  *     enum outcome o = run_execute(r);
@@ -25,9 +26,11 @@ struct run_options {
     bool has_seed;
     uint64_t seed;
     struct instant until; /* zero: as the scenario says */
-    /* Called about every so many events, with the instant: progress, dashboards. Returns false to stop the run. */
+    /* Called about every so many events, with the instant: progress, dashboards. Returns false to
+     * stop the run. */
     bool (*progress)(void *owner, const struct run *run);
-    /* Called at the begin (outcome SKIPPED, end instant 0) and the end of each step, and for each `say`. */
+    /* Called at the begin (outcome SKIPPED, end instant 0) and the end of each step, and for each
+     * `say`. */
     void (*step_begun)(void *owner, const struct run *run, size_t step);
     void (*step_ended)(void *owner, const struct run *run, size_t step);
     void (*said)(void *owner, const struct run *run, struct str text);
@@ -43,7 +46,7 @@ struct step_result {
 struct standing_check {
     struct str name;
     bool is_never;
-    int after; /* index of the step; -1: from the start */
+    int after;           /* index of the step; -1: from the start */
     struct tally *tally; /* NULL until then */
     struct value spec;   /* borrowed */
     int64_t least, most; /* how many must match */
@@ -68,14 +71,16 @@ struct run {
     VEC(struct active_fault *) faults;
     struct invariants *invariants;
     enum outcome outcome;
-    struct text message;  /* why it failed: the first reason */
-    bool is_stopped;      /* a check or an invariant failed, or progress said so */
-    bool has_own_until;   /* the end was asked for from outside: steps that it cuts short are skipped, not failed */
+    struct text message; /* why it failed: the first reason */
+    bool is_stopped;     /* a check or an invariant failed, or progress said so */
+    bool has_own_until; /* the end was asked for from outside: steps that it cuts short are skipped,
+                           not failed */
     uint64_t seen_changes;
     uint64_t fault_count; /* names of unnamed ones */
 };
 
-struct run *run_new(const struct scenario *s, const struct run_options *options, struct errmsg *message);
+struct run *run_new(const struct scenario *s, const struct run_options *options,
+                    struct errmsg *message);
 void run_free(struct run *r);
 enum outcome run_execute(struct run *r);
 /* The parts of it, for who drives a run otherwise. */
@@ -84,16 +89,21 @@ void run_finish(struct run *r);   /* what invariants look at in the end */
 
 /* ---- for steps ---- */
 
-/* Runs until `done` answers true (asked after each event) or the deadline has passed; false: deadline or stopped. */
+/* Runs until `done` answers true (asked after each event) or the deadline has passed; false:
+ * deadline or stopped. */
 bool run_until(struct run *r, bool (*done)(void *owner), void *owner, struct instant deadline);
 void run_for(struct run *r, struct duration d);
-struct instant run_deadline(const struct run *r, struct value arguments); /* now + timeout of the arguments, or the default */
-/* Posts an action of the user and waits for its result; NULL with a message when it did not come in time. */
-const struct user_result *run_action(struct run *r, struct user_action *own_action, struct instant deadline,
-                                     struct text *message);
+struct instant run_deadline(
+    const struct run *r,
+    struct value arguments); /* now + timeout of the arguments, or the default */
+/* Posts an action of the user and waits for its result; NULL with a message when it did not come in
+ * time. */
+const struct user_result *run_action(struct run *r, struct user_action *own_action,
+                                     struct instant deadline, struct text *message);
 /* The last lines of the timeline that concern a name, indented, into a message. */
 void run_explain(const struct run *r, struct str name, struct text *out);
-void run_fail(struct run *r, const char *format, ...) PRINTF_LIKE(2, 3); /* fails and stops the run: checks, invariants */
+void run_fail(struct run *r, const char *format, ...)
+    PRINTF_LIKE(2, 3); /* fails and stops the run: checks, invariants */
 
 /* Counts of pods for the report. */
 struct pod_counts {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The scenario file: its shape, what the shape cannot say (names that refer to one another, files, flags), and the cluster
- * it asks for.
+ * The scenario file: its shape, what the shape cannot say (names that refer to one another, files,
+ * flags), and the cluster it asks for.
  */
 #include "sim/base/base.h"
 
@@ -12,9 +12,11 @@
 #include "scenarios/engine/steps.h"
 #include "sim/base/mem.h"
 
-static struct scenario *scenario_of(struct documents *own_documents, struct str file, struct errmsg *message);
+static struct scenario *scenario_of(struct documents *own_documents, struct str file,
+                                    struct errmsg *message);
 static enum err check_references(struct scenario *s, struct errmsg *message);
-static enum err load_manifests(struct scenario *s, struct value v, struct text *path, struct errmsg *message);
+static enum err load_manifests(struct scenario *s, struct value v, struct text *path,
+                               struct errmsg *message);
 static enum err check_flags(const struct scenario *s, struct errmsg *message);
 static void read_settings(struct scenario *s);
 
@@ -43,8 +45,10 @@ static const struct shape_field metadata_fields[] = {
 static const struct shape metadata_shape = {
     .kind = SHAPE_OBJECT, .fields = metadata_fields, .field_count = ARRAY_COUNT(metadata_fields)};
 
-static const struct shape_field etcd_fields[] = {{"members", &replicas_shape, false, "1 when absent"}};
-static const struct shape etcd_shape = {.kind = SHAPE_OBJECT, .fields = etcd_fields, .field_count = ARRAY_COUNT(etcd_fields)};
+static const struct shape_field etcd_fields[] = {
+    {"members", &replicas_shape, false, "1 when absent"}};
+static const struct shape etcd_shape = {
+    .kind = SHAPE_OBJECT, .fields = etcd_fields, .field_count = ARRAY_COUNT(etcd_fields)};
 
 static bool is_node_group(struct value v, struct text *expected, struct text *at)
 {
@@ -80,7 +84,8 @@ static const struct shape_field node_fields[] = {
     {"taints", &taints_shape, false, "as in Node.spec.taints"},
     {"capacity", &quantities_shape, false, "cpu, memory, pods, ephemeral-storage"},
     {"runtime", &runtime_shape, false, "what runs containers; simulated when absent"},
-    {"file", &shape_string, false, "Node manifests: capacity, allocatable, labels, taints are kept"},
+    {"file", &shape_string, false,
+     "Node manifests: capacity, allocatable, labels, taints are kept"},
 };
 static const struct shape node_shape = {.kind = SHAPE_OBJECT,
                                         .fields = node_fields,
@@ -92,7 +97,8 @@ static const struct shape_field host_fields[] = {
     {"name", &shape_string, true, "of the machine"},
     {"nfs", &shape_strings, false, "exported paths"},
 };
-static const struct shape host_shape = {.kind = SHAPE_OBJECT, .fields = host_fields, .field_count = ARRAY_COUNT(host_fields)};
+static const struct shape host_shape = {
+    .kind = SHAPE_OBJECT, .fields = host_fields, .field_count = ARRAY_COUNT(host_fields)};
 static const struct shape hosts_shape = {.kind = SHAPE_LIST, .item = &host_shape};
 static const struct shape_field network_fields[] = {
     {"latency", &shape_duration, false, "one way between two machines; 500us when absent"},
@@ -132,17 +138,20 @@ static const struct shape_field check_assert_fields[] = {
     {"resource", &shape_resource, true, "a partial resource"},
     {"jq", &shape_jq, false, "true of the same object"},
 };
-static const struct shape check_assert_shape = {
-    .kind = SHAPE_OBJECT, .fields = check_assert_fields, .field_count = ARRAY_COUNT(check_assert_fields)};
+static const struct shape check_assert_shape = {.kind = SHAPE_OBJECT,
+                                                .fields = check_assert_fields,
+                                                .field_count = ARRAY_COUNT(check_assert_fields)};
 static bool has_one_check(struct value v, struct text *expected, struct text *at)
 {
     (void)at;
     text_add(expected, S("either count or assert"));
-    return value_is_present(value_get_key(v, S("count"))) != value_is_present(value_get_key(v, S("assert")));
+    return value_is_present(value_get_key(v, S("count"))) !=
+           value_is_present(value_get_key(v, S("assert")));
 }
 static const struct shape_field check_fields[] = {
     {"name", &shape_string, true, "of the check"},
-    {"after", &shape_string, false, "the step from whose end on it holds; from the start when absent"},
+    {"after", &shape_string, false,
+     "the step from whose end on it holds; from the start when absent"},
     {"count", &count_shape, false, "as the step of that name, at every instant"},
     {"assert", &check_assert_shape, false, "an object matches, at every instant"},
 };
@@ -152,14 +161,17 @@ static const struct shape check_shape = {.kind = SHAPE_OBJECT,
                                          .holds = has_one_check};
 static const struct shape checks_shape = {.kind = SHAPE_LIST, .item = &check_shape};
 static const struct shape_field invariants_fields[] = {
-    {"disable", &shape_strings, false, "ids or names of built-in invariants that shall not be checked"},
+    {"disable", &shape_strings, false,
+     "ids or names of built-in invariants that shall not be checked"},
 };
-static const struct shape invariants_shape = {
-    .kind = SHAPE_OBJECT, .fields = invariants_fields, .field_count = ARRAY_COUNT(invariants_fields)};
+static const struct shape invariants_shape = {.kind = SHAPE_OBJECT,
+                                              .fields = invariants_fields,
+                                              .field_count = ARRAY_COUNT(invariants_fields)};
 static const struct shape_field spec_fields[] = {
     {"description", &shape_string, false, "what the scenario shows"},
     {"seed", &shape_count, false, "of the run; 1 when absent; --seed wins"},
-    {"start", &shape_time, false, "wall clock at instant 0; \"" SCENARIO_DEFAULT_START "\" when absent"},
+    {"start", &shape_time, false,
+     "wall clock at instant 0; \"" SCENARIO_DEFAULT_START "\" when absent"},
     {"until", &shape_duration, false, "end; when the last step has ended when absent"},
     {"cluster", &scenario_cluster_shape, false, "what the cluster is made of"},
     {"steps", &steps_shape, false, "what happens"},
@@ -167,7 +179,8 @@ static const struct shape_field spec_fields[] = {
     {"never", &checks_shape, false, "what holds at no instant"},
     {"invariants", &invariants_shape, false, "built-in ones are on"},
 };
-static const struct shape spec_shape = {.kind = SHAPE_OBJECT, .fields = spec_fields, .field_count = ARRAY_COUNT(spec_fields)};
+static const struct shape spec_shape = {
+    .kind = SHAPE_OBJECT, .fields = spec_fields, .field_count = ARRAY_COUNT(spec_fields)};
 static const struct shape_field scenario_fields[] = {
     {"apiVersion", &api_version_shape, true, SCENARIO_API_VERSION},
     {"kind", &kind_shape, true, "Scenario"},
@@ -182,16 +195,20 @@ const struct shape scenario_shape = {
 struct scenario *scenario_load(struct str file, struct errmsg *message)
 {
     struct documents documents = {0};
-    return documents_load(file, &documents, message) ? NULL : scenario_of(&documents, file, message);
+    return documents_load(file, &documents, message) ? NULL
+                                                     : scenario_of(&documents, file, message);
 }
 
 struct scenario *scenario_parse(struct str file, struct str text, struct errmsg *message)
 {
     struct documents documents = {0};
-    return documents_parse(file, text, &documents, message) ? NULL : scenario_of(&documents, file, message);
+    return documents_parse(file, text, &documents, message)
+               ? NULL
+               : scenario_of(&documents, file, message);
 }
 
-static struct scenario *scenario_of(struct documents *own_documents, struct str file, struct errmsg *message)
+static struct scenario *scenario_of(struct documents *own_documents, struct str file,
+                                    struct errmsg *message)
 {
     struct scenario *s = mem_new(struct scenario);
     s->documents = *own_documents;
@@ -200,8 +217,9 @@ static struct scenario *scenario_of(struct documents *own_documents, struct str 
         slash--;
     s->folder = mem_copy_string(str_slice(file, 0, slash));
     if (s->documents.count != 1) {
-        (void)errmsg_set(message, ERR_VALUE, "%.*s:1:1: expected one document of kind Scenario, found %zu", STR_ARG(file),
-                         s->documents.count);
+        (void)errmsg_set(message, ERR_VALUE,
+                         "%.*s:1:1: expected one document of kind Scenario, found %zu",
+                         STR_ARG(file), s->documents.count);
         scenario_free(s);
         return NULL;
     }
@@ -249,7 +267,8 @@ static void read_settings(struct scenario *s)
     AUTO(value) struct value start = value_string(S(SCENARIO_DEFAULT_START));
     struct value given = value_get_key(s->spec, S("start"));
     CHECK(time_parse(value_is_present(given) ? given : start, &s->start));
-    s->until = (struct instant){value_duration(s->spec, S("until"), (struct duration){INT64_MAX}).ns};
+    s->until =
+        (struct instant){value_duration(s->spec, S("until"), (struct duration){INT64_MAX}).ns};
 }
 
 static enum err check_references(struct scenario *s, struct errmsg *message)
@@ -266,8 +285,8 @@ static enum err check_references(struct scenario *s, struct errmsg *message)
                 continue;
             AUTO(text) struct text path = {0};
             text_printf(&path, "spec.%s[%zu].after", lists[k], i);
-            return place_error(s->document, text_str(&path), ERR_UNKNOWN, message, "no step has the name \"%.*s\"",
-                               STR_ARG(value_str(after)));
+            return place_error(s->document, text_str(&path), ERR_UNKNOWN, message,
+                               "no step has the name \"%.*s\"", STR_ARG(value_str(after)));
         }
     }
     return ERR_OK;
@@ -280,7 +299,8 @@ static enum err check_flags(const struct scenario *s, struct errmsg *message)
         struct value of = value_member_at(flags, i);
         for (size_t j = 0; j < value_count(of); j++) {
             struct errmsg why;
-            enum err e = cluster_flag_check(value_key_at(flags, i), value_key_at(of, j), value_member_at(of, j), &why);
+            enum err e = cluster_flag_check(value_key_at(flags, i), value_key_at(of, j),
+                                            value_member_at(of, j), &why);
             if (!e)
                 continue;
             AUTO(text) struct text path = {0};
@@ -293,7 +313,8 @@ static enum err check_flags(const struct scenario *s, struct errmsg *message)
 }
 
 /* Every `file:` anywhere in the spec names a manifest: steps and nodes alike. */
-static enum err load_manifest(struct scenario *s, struct str file, struct str path, struct errmsg *message)
+static enum err load_manifest(struct scenario *s, struct str file, struct str path,
+                              struct errmsg *message)
 {
     for (size_t i = 0; i < s->manifest_count; i++) {
         if (str_equal(str_from(s->manifests[i].file), file))
@@ -313,12 +334,14 @@ static enum err load_manifest(struct scenario *s, struct str file, struct str pa
         return e;
     }
     m.file = mem_copy_string(file);
-    s->manifests = mem_resize(s->manifests, struct manifest, s->manifest_count, s->manifest_count + 1);
+    s->manifests =
+        mem_resize(s->manifests, struct manifest, s->manifest_count, s->manifest_count + 1);
     s->manifests[s->manifest_count++] = m;
     return ERR_OK;
 }
 
-static enum err load_manifests(struct scenario *s, struct value v, struct text *path, struct errmsg *message)
+static enum err load_manifests(struct scenario *s, struct value v, struct text *path,
+                               struct errmsg *message)
 {
     enum err e = ERR_OK;
     bool is_list = value_kind(v) == VALUE_ARRAY;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A scenario as its file says: checked whole at loading (keys, types, durations, expressions, names of steps, faults,
- * flags; that the files it names are there and are YAML), so that running it never meets a mistake of form.
+ * A scenario as its file says: checked whole at loading (keys, types, durations, expressions, names
+ * of steps, faults, flags; that the files it names are there and are YAML), so that running it
+ * never meets a mistake of form.
  *
  *     struct scenario *s = scenario_load(S("node-loss.yaml"), &message);
  *     if (!s) ... message.text is "node-loss.yaml:12:9: spec.steps[0].try[1]: unknown key ..."
@@ -22,10 +23,11 @@ struct scenario {
     const struct document *document;
     struct value spec, cluster, steps; /* borrowed from the document; may be absent */
     char *name;
-    char *folder; /* where it stands: manifests are found from there; "" or with a slash at the end */
+    char *
+        folder; /* where it stands: manifests are found from there; "" or with a slash at the end */
     uint64_t seed;
     struct wall_time start;
-    struct instant until; /* INSTANT_NEVER: when the last step has ended */
+    struct instant until;       /* INSTANT_NEVER: when the last step has ended */
     struct manifest *manifests; /* the files named in it */
     size_t manifest_count;
 };
@@ -37,10 +39,12 @@ struct manifest {
 struct scenario *scenario_load(struct str file, struct errmsg *message);
 struct scenario *scenario_parse(struct str file, struct str text, struct errmsg *message);
 void scenario_free(struct scenario *s);
-const struct manifest *scenario_manifest(const struct scenario *s, struct str file); /* never NULL for a file it names */
+const struct manifest *scenario_manifest(const struct scenario *s,
+                                         struct str file); /* never NULL for a file it names */
 
 /* Reads the files that an operation names, for those that are not in the scenario's own text. */
-enum err scenario_add_files(struct scenario *s, struct value operation, struct errmsg *message) MUST_CHECK;
+enum err scenario_add_files(struct scenario *s, struct value operation,
+                            struct errmsg *message) MUST_CHECK;
 
 /* Makes the cluster of the scenario: nodes dealt out, manifests read, flags checked. */
 struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct errmsg *message);

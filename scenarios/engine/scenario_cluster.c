@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cluster that a scenario asks for, as options: node groups dealt into zones, Node manifests, hosts, latency, flags.
+ * The cluster that a scenario asks for, as options: node groups dealt into zones, Node manifests,
+ * hosts, latency, flags.
  */
 #include "sim/base/base.h"
 
@@ -41,7 +42,8 @@ static int replicas(struct value cluster, struct str key)
 struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct errmsg *message)
 {
     struct builder b = {.scenario = s};
-    struct value nodes = value_get_key(s->cluster, S("nodes")), network = value_get_key(s->cluster, S("network"));
+    struct value nodes = value_get_key(s->cluster, S("nodes")),
+                 network = value_get_key(s->cluster, S("network"));
     enum err e = ERR_OK;
     AUTO(value) struct value three = value_pack("{count: 3}");
     if (!value_is_present(nodes))
@@ -57,21 +59,22 @@ struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct
     struct cluster *c = NULL;
     if (!e)
         c = cluster_new(
-            &(struct cluster_options){.seed = seed,
-                                      .start = s->start,
-                                      .latency = value_duration(network, S("latency"), (struct duration){0}),
-                                      .jitter = value_duration(network, S("jitter"), (struct duration){0}),
-                                      .etcd_members = replicas(value_get_key(s->cluster, S("etcd")), S("members")),
-                                      .apiservers = replicas(s->cluster, S("apiservers")),
-                                      .controller_managers = replicas(s->cluster, S("controllerManagers")),
-                                      .schedulers = replicas(s->cluster, S("schedulers")),
-                                      .nodes = b.nodes.items,
-                                      .node_count = b.nodes.count,
-                                      .hosts = b.hosts.items,
-                                      .host_count = b.hosts.count,
-                                      .zones = b.zones.items,
-                                      .zone_count = b.zones.count,
-                                      .flags = value_get_key(s->cluster, S("flags"))},
+            &(struct cluster_options){
+                .seed = seed,
+                .start = s->start,
+                .latency = value_duration(network, S("latency"), (struct duration){0}),
+                .jitter = value_duration(network, S("jitter"), (struct duration){0}),
+                .etcd_members = replicas(value_get_key(s->cluster, S("etcd")), S("members")),
+                .apiservers = replicas(s->cluster, S("apiservers")),
+                .controller_managers = replicas(s->cluster, S("controllerManagers")),
+                .schedulers = replicas(s->cluster, S("schedulers")),
+                .nodes = b.nodes.items,
+                .node_count = b.nodes.count,
+                .hosts = b.hosts.items,
+                .host_count = b.hosts.count,
+                .zones = b.zones.items,
+                .zone_count = b.zones.count,
+                .flags = value_get_key(s->cluster, S("flags"))},
             message);
     vec_release(&b.nodes);
     vec_release(&b.hosts);
@@ -93,7 +96,8 @@ static struct str numbered(struct builder *b, struct str pattern, size_t i)
 
 static void add_group(struct builder *b, struct value group)
 {
-    struct value pattern = value_get_key(group, S("name")), zones = value_get_key(group, S("zones"));
+    struct value pattern = value_get_key(group, S("name")),
+                 zones = value_get_key(group, S("zones"));
     size_t count = (size_t)value_as_integer(value_get_key(group, S("count")), 1);
     for (size_t i = 0; i < count; i++) {
         struct cluster_node n = {
@@ -116,7 +120,8 @@ static enum err add_manifest(struct builder *b, struct str file, struct errmsg *
     for (size_t i = 0; i < m->documents.count; i++) {
         struct value node = m->documents.items[i].root;
         if (!VALUE_IS(node, "Node", kind))
-            return place_error(&m->documents.items[i], S(""), ERR_VALUE, message, "expected an object of kind Node");
+            return place_error(&m->documents.items[i], S(""), ERR_VALUE, message,
+                               "expected an object of kind Node");
         struct cluster_node n = {
             .name = arena_str(&b->arena, value_str(object_name(node))),
             .labels = object_labels(node),
@@ -126,7 +131,8 @@ static enum err add_manifest(struct builder *b, struct str file, struct errmsg *
             .zone = arena_str(&b->arena, value_str(object_label(node, S(ZONE_LABEL)))),
         };
         if (n.name.size == 0)
-            return place_error(&m->documents.items[i], S("metadata"), ERR_MISSING, message, "the node has no name");
+            return place_error(&m->documents.items[i], S("metadata"), ERR_MISSING, message,
+                               "the node has no name");
         add_zone(b, n.zone);
         vec_push(&b->nodes, n);
     }
@@ -140,7 +146,8 @@ static void add_hosts(struct builder *b, struct value hosts)
         struct str *paths = arena_array(&b->arena, struct str, value_count(nfs));
         for (size_t j = 0; j < value_count(nfs); j++)
             paths[j] = arena_str(&b->arena, value_str(value_at(nfs, j)));
-        struct str name = arena_str(&b->arena, value_str(value_get_key(value_at(hosts, i), S("name"))));
+        struct str name =
+            arena_str(&b->arena, value_str(value_get_key(value_at(hosts, i), S("name"))));
         vec_push(&b->hosts, (struct cluster_host){name, paths, value_count(nfs)});
     }
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The strict checker of scenario files. It stops at the first mistake, in the order of the shape's fields for what is
- * missing and in the order of keys for what is wrong, so that a message never depends on how the text was laid out.
+ * The strict checker of scenario files. It stops at the first mistake, in the order of the shape's
+ * fields for what is missing and in the order of keys for what is wrong, so that a message never
+ * depends on how the text was laid out.
  *
- * A message names the place as compilers do (file:line:column), the path of the key, what stands there and what was
- * expected; an unknown name is answered with the nearest known one, since most mistakes are slips of typing.
+ * A message names the place as compilers do (file:line:column), the path of the key, what stands
+ * there and what was expected; an unknown name is answered with the nearest known one, since most
+ * mistakes are slips of typing.
  */
 #include "sim/base/base.h"
 
@@ -62,8 +64,8 @@ const struct shape shape_resource = {.kind = SHAPE_RESOURCE};
 const struct shape shape_jq = {.kind = SHAPE_JQ};
 const struct shape shape_selector = {.kind = SHAPE_SELECTOR};
 
-enum err shape_check(const struct shape *shape, struct value v, const struct document *d, struct str path,
-                     struct errmsg *message)
+enum err shape_check(const struct shape *shape, struct value v, const struct document *d,
+                     struct str path, struct errmsg *message)
 {
     struct check c = {.document = d, .message = message};
     text_add(&c.path, path);
@@ -72,8 +74,8 @@ enum err shape_check(const struct shape *shape, struct value v, const struct doc
     return e;
 }
 
-enum err place_error(const struct document *d, struct str path, enum err code, struct errmsg *message, const char *format,
-                     ...)
+enum err place_error(const struct document *d, struct str path, enum err code,
+                     struct errmsg *message, const char *format, ...)
 {
     char what[ERRMSG_SIZE / 2];
     va_list arguments;
@@ -81,14 +83,15 @@ enum err place_error(const struct document *d, struct str path, enum err code, s
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
     struct place p = document_place(d, path);
-    return errmsg_set(message, code, "%.*s:%d:%d: %.*s%s%s", STR_ARG(d->file), p.line, p.column, STR_ARG(path),
-                      path.size ? ": " : "", what);
+    return errmsg_set(message, code, "%.*s:%d:%d: %.*s%s%s", STR_ARG(d->file), p.line, p.column,
+                      STR_ARG(path), path.size ? ": " : "", what);
 }
 
 static enum err check(struct check *c, const struct shape *shape, struct value v)
 {
     if (c->depth >= SHAPE_DEPTH_MAX)
-        return place_error(c->document, text_str(&c->path), ERR_LIMIT, c->message, "nested too deeply");
+        return place_error(c->document, text_str(&c->path), ERR_LIMIT, c->message,
+                           "nested too deeply");
     c->depth++;
     enum err e = ERR_OK;
     switch (shape->kind) {
@@ -143,8 +146,8 @@ static enum err check_object(struct check *c, const struct shape *shape, struct 
     struct shape_field f;
     for (size_t i = 0; shape_field_at(shape, i, &f); i++) {
         if (f.required && !value_is_present(value_get_key(v, str_from(f.name))))
-            return place_error(c->document, text_str(&c->path), ERR_MISSING, c->message, "\"%s\" is missing: %s", f.name,
-                               f.help);
+            return place_error(c->document, text_str(&c->path), ERR_MISSING, c->message,
+                               "\"%s\" is missing: %s", f.name, f.help);
     }
     return ERR_OK;
 }
@@ -161,8 +164,10 @@ static enum err check_unknown_key(struct check *c, const struct shape *shape, st
         text_printf(&known, "%s%s", i ? ", " : "", names[i]);
     const char *near = nearest_word(key, names, count);
     path_push(c, key);
-    return place_error(c->document, text_str(&c->path), ERR_UNKNOWN, c->message, "unknown key \"%.*s\"; %s%s%sexpected: %s",
-                       STR_ARG(key), near ? "did you mean \"" : "", near ? near : "", near ? "\"? " : "", text_c(&known));
+    return place_error(c->document, text_str(&c->path), ERR_UNKNOWN, c->message,
+                       "unknown key \"%.*s\"; %s%s%sexpected: %s", STR_ARG(key),
+                       near ? "did you mean \"" : "", near ? near : "", near ? "\"? " : "",
+                       text_c(&known));
 }
 
 static enum err check_one_of(struct check *c, const struct shape *shape, struct value v)
@@ -173,8 +178,8 @@ static enum err check_one_of(struct check *c, const struct shape *shape, struct 
     if (e)
         return e;
     if (value_count(v) != 1)
-        return place_error(c->document, text_str(&c->path), ERR_VALUE, c->message, "expected exactly one key, found %zu",
-                           value_count(v));
+        return place_error(c->document, text_str(&c->path), ERR_VALUE, c->message,
+                           "expected exactly one key, found %zu", value_count(v));
     return ERR_OK;
 }
 
@@ -223,8 +228,9 @@ static enum err check_scalar(struct check *c, const struct shape *shape, struct 
         return ERR_OK;
     }
     if (shape->kind == SHAPE_TIME)
-        return kind == VALUE_STRING && time_parse(v, &t) ? ERR_OK
-                                                         : wrong_type(c, v, "a time such as \"2026-01-01T00:00:00Z\"");
+        return kind == VALUE_STRING && time_parse(v, &t)
+                   ? ERR_OK
+                   : wrong_type(c, v, "a time such as \"2026-01-01T00:00:00Z\"");
     if (kind != VALUE_STRING)
         return wrong_type(c, v, shape->kind == SHAPE_JQ ? "a jq expression" : "a label selector");
     bool holds;
@@ -236,7 +242,8 @@ static enum err check_scalar(struct check *c, const struct shape *shape, struct 
         label_selector_free(selector);
     }
     if (!holds)
-        return place_error(c->document, text_str(&c->path), ERR_SYNTAX, c->message, "%s", text_c(&why));
+        return place_error(c->document, text_str(&c->path), ERR_SYNTAX, c->message, "%s",
+                           text_c(&why));
     return ERR_OK;
 }
 
@@ -266,8 +273,8 @@ static enum err check_resource(struct check *c, struct value v)
                            "expected an object with apiVersion and kind");
     if (!resource_find_kind(value_str(api_version), value_str(kind)))
         return place_error(c->document, text_str(&c->path), ERR_UNKNOWN, c->message,
-                           "no matches for kind \"%.*s\" in version \"%.*s\"", STR_ARG(value_str(kind)),
-                           STR_ARG(value_str(api_version)));
+                           "no matches for kind \"%.*s\" in version \"%.*s\"",
+                           STR_ARG(value_str(kind)), STR_ARG(value_str(api_version)));
     return ERR_OK;
 }
 
@@ -279,7 +286,8 @@ static enum err check_holds(struct check *c, const struct shape *shape, struct v
         return ERR_OK;
     if (at.size)
         path_push(c, text_str(&at));
-    return place_error(c->document, text_str(&c->path), ERR_VALUE, c->message, "expected %s", text_c(&expected));
+    return place_error(c->document, text_str(&c->path), ERR_VALUE, c->message, "expected %s",
+                       text_c(&expected));
 }
 
 static enum err wrong_type(struct check *c, struct value v, const char *expected)
@@ -309,8 +317,8 @@ static enum err wrong_type(struct check *c, struct value v, const char *expected
         text_add(&found, S("a mapping"));
         break;
     }
-    return place_error(c->document, text_str(&c->path), ERR_TYPE, c->message, "expected %s, found %s", expected,
-                       text_c(&found));
+    return place_error(c->document, text_str(&c->path), ERR_TYPE, c->message,
+                       "expected %s, found %s", expected, text_c(&found));
 }
 
 bool shape_field_at(const struct shape *shape, size_t i, struct shape_field *ret_field)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of step kinds and what several of them share: references, expectations of refusals, matchers.
+ * The table of step kinds and what several of them share: references, expectations of refusals,
+ * matchers.
  */
 #include "sim/base/base.h"
 
@@ -10,8 +11,9 @@
 #include "cluster/api/status.h"
 
 const struct step_kind *const step_kinds[] = {
-    &step_apply, &step_create, &step_update, &step_patch, &step_delete, &step_scale, &step_evict,   &step_drain,  &step_assert,
-    &step_error, &step_count,  &step_wait,   &step_sleep, &step_say,    &step_request, &step_inject, &step_heal,
+    &step_apply, &step_create, &step_update,  &step_patch,  &step_delete, &step_scale,
+    &step_evict, &step_drain,  &step_assert,  &step_error,  &step_count,  &step_wait,
+    &step_sleep, &step_say,    &step_request, &step_inject, &step_heal,
 };
 const size_t step_kind_count = ARRAY_COUNT(step_kinds);
 
@@ -28,15 +30,16 @@ static bool operation_row(size_t i, struct shape_field *ret_field)
 {
     if (i >= step_kind_count)
         return false;
-    *ret_field = (struct shape_field){step_kinds[i]->name, step_kinds[i]->shape, false, step_kinds[i]->help};
+    *ret_field =
+        (struct shape_field){step_kinds[i]->name, step_kinds[i]->shape, false, step_kinds[i]->help};
     return true;
 }
 const struct shape step_operation_shape = {.kind = SHAPE_ONE_OF, .row = operation_row};
 
 static bool is_known_kind(struct value v, struct text *expected, struct text *at)
 {
-    text_printf(expected, "a known kind; no matches for kind \"%.*s\" in version \"%.*s\"", STR_ARG(VALUE_STR(v, kind)),
-                STR_ARG(VALUE_STR(v, apiVersion)));
+    text_printf(expected, "a known kind; no matches for kind \"%.*s\" in version \"%.*s\"",
+                STR_ARG(VALUE_STR(v, kind)), STR_ARG(VALUE_STR(v, apiVersion)));
     text_add(at, S("kind"));
     return resource_find_kind(VALUE_STR(v, apiVersion), VALUE_STR(v, kind)) != NULL;
 }
@@ -64,7 +67,8 @@ static bool has_one_bound(struct value v, struct text *expected, struct text *at
 {
     (void)at;
     bool has_equals = value_is_present(value_get_key(v, S("equals")));
-    bool has_range = value_is_present(value_get_key(v, S("atLeast"))) || value_is_present(value_get_key(v, S("atMost")));
+    bool has_range = value_is_present(value_get_key(v, S("atLeast"))) ||
+                     value_is_present(value_get_key(v, S("atMost")));
     text_add(expected, S("either equals, or atLeast and/or atMost"));
     return has_equals != has_range && is_known_kind(v, expected, at);
 }
@@ -80,8 +84,10 @@ static const struct shape_field count_fields[] = {
     {"atMost", &shape_count, false, "so many or fewer"},
     {"timeout", &shape_duration, false, "30s when absent"},
 };
-const struct shape count_shape = {
-    .kind = SHAPE_OBJECT, .fields = count_fields, .field_count = ARRAY_COUNT(count_fields), .holds = has_one_bound};
+const struct shape count_shape = {.kind = SHAPE_OBJECT,
+                                  .fields = count_fields,
+                                  .field_count = ARRAY_COUNT(count_fields),
+                                  .holds = has_one_bound};
 
 struct value arguments_namespace(struct value arguments)
 {
@@ -100,7 +106,7 @@ const struct object_key *reference_key(struct value ref, struct text *message)
     if (r->is_namespaced) {
         namespace = value_str_in(VALUE_GET(ref, namespace), small);
         if (namespace.size == 0)
-            namespace = S("default");
+        namespace = S("default");
     }
     return object_key_of(r->storage, namespace, VALUE_STR(ref, name));
 }
@@ -120,7 +126,8 @@ static void status_text(const struct user_result *result, struct text *out)
         text_printf(out, "Error from server: %.*s", STR_ARG(what));
 }
 
-enum outcome result_judge(struct value expect, const struct user_result *result, struct str what, struct text *message)
+enum outcome result_judge(struct value expect, const struct user_result *result, struct str what,
+                          struct text *message)
 {
     bool is_good = result->code >= 200 && result->code < 300;
     int64_t code = VALUE_INT(expect, -1, code);
@@ -161,16 +168,19 @@ enum outcome result_judge(struct value expect, const struct user_result *result,
 
 void matcher_of_resource(struct value resource, struct value jq, struct matcher *ret)
 {
-    const struct resource *r = resource_find_kind(VALUE_STR(resource, apiVersion), VALUE_STR(resource, kind));
+    const struct resource *r =
+        resource_find_kind(VALUE_STR(resource, apiVersion), VALUE_STR(resource, kind));
     CHECK(r);
     *ret = (struct matcher){.resource = r};
     if (value_is_present(object_name(resource)))
         ret->name = value_keep(object_name(resource));
     if (r->is_namespaced) {
         struct value namespace = object_namespace(resource);
-        ret->namespace = value_is_present(namespace) ? value_keep(namespace) : value_string(S("default"));
+        ret->namespace =
+            value_is_present(namespace) ? value_keep(namespace) : value_string(S("default"));
     }
-    /* The version asked for may not be the one that is stored: what picks the row is no part of the comparison. */
+    /* The version asked for may not be the one that is stored: what picks the row is no part of the
+     * comparison. */
     struct value partial = value_set(value_keep(resource), ATOM_apiVersion, VALUE_ABSENT);
     ret->partial = value_set(partial, ATOM_kind, VALUE_ABSENT);
     if (value_is_present(jq))
@@ -179,7 +189,8 @@ void matcher_of_resource(struct value resource, struct value jq, struct matcher 
 
 void matcher_of_kind(struct value arguments, struct matcher *ret)
 {
-    const struct resource *r = resource_find_kind(VALUE_STR(arguments, apiVersion), VALUE_STR(arguments, kind));
+    const struct resource *r =
+        resource_find_kind(VALUE_STR(arguments, apiVersion), VALUE_STR(arguments, kind));
     CHECK(r);
     *ret = (struct matcher){.resource = r};
     struct value namespace = arguments_namespace(arguments), jq = value_get_key(arguments, S("jq"));
@@ -196,7 +207,8 @@ void count_bounds(struct value arguments, int64_t *ret_least, int64_t *ret_most)
 {
     int64_t equals = value_as_integer(value_get_key(arguments, S("equals")), -1);
     *ret_least = equals >= 0 ? equals : value_as_integer(value_get_key(arguments, S("atLeast")), 0);
-    *ret_most = equals >= 0 ? equals : value_as_integer(value_get_key(arguments, S("atMost")), INT64_MAX);
+    *ret_most =
+        equals >= 0 ? equals : value_as_integer(value_get_key(arguments, S("atMost")), INT64_MAX);
 }
 
 void count_text(int64_t least, int64_t most, struct text *out)

@@ -20,8 +20,9 @@ extern const size_t step_kind_count;
 const struct step_kind *step_kind_find(struct str name); /* or NULL */
 extern const struct shape step_operation_shape;          /* an item of try, catch, finally */
 
-extern const struct step_kind step_apply, step_create, step_update, step_patch, step_delete, step_scale, step_evict,
-    step_drain, step_assert, step_error, step_count, step_wait, step_sleep, step_say, step_request, step_inject, step_heal;
+extern const struct step_kind step_apply, step_create, step_update, step_patch, step_delete,
+    step_scale, step_evict, step_drain, step_assert, step_error, step_count, step_wait, step_sleep,
+    step_say, step_request, step_inject, step_heal;
 
 /* ---- shared by the kinds ---- */
 
@@ -31,15 +32,18 @@ extern const struct shape count_shape;
 
 /* "default" unless the arguments say another. Borrowed. */
 struct value arguments_namespace(struct value arguments);
-const struct object_key *reference_key(struct value ref, struct text *message); /* owned; NULL with a message */
+const struct object_key *reference_key(struct value ref,
+                                       struct text *message); /* owned; NULL with a message */
 /* Compares a result with `expect` (absent: it must have been done). */
-enum outcome result_judge(struct value expect, const struct user_result *result, struct str what, struct text *message);
+enum outcome result_judge(struct value expect, const struct user_result *result, struct str what,
+                          struct text *message);
 /* A matcher from {resource} or {apiVersion, kind, selector, namespace} and jq. */
 void matcher_of_resource(struct value resource, struct value jq, struct matcher *ret);
 void matcher_of_kind(struct value arguments, struct matcher *ret);
 void count_bounds(struct value arguments, int64_t *ret_least, int64_t *ret_most);
 void count_text(int64_t least, int64_t most, struct text *out); /* "exactly 3", "at least 1" */
 /* Writes through the user: each object of file or resource in turn. */
-enum outcome write_objects(struct run *r, enum user_verb verb, struct value arguments, struct text *message);
+enum outcome write_objects(struct run *r, enum user_verb verb, struct value arguments,
+                           struct text *message);
 
 #endif

@@ -8,7 +8,8 @@
 
 #include "sim/base/vec.h"
 
-void timeline_last_lines(const struct sim *sim, struct str name, size_t most, struct str indent, struct text *out)
+void timeline_last_lines(const struct sim *sim, struct str name, size_t most, struct str indent,
+                         struct text *out)
 {
     AUTO(text) struct text lines = {0};
     VEC(struct str) found = {0};

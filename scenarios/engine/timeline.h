@@ -8,6 +8,7 @@
 #include "sim/sim.h"
 
 /* The last lines that contain `name`, at most `most`, oldest first, each after `indent`. */
-void timeline_last_lines(const struct sim *sim, struct str name, size_t most, struct str indent, struct text *out);
+void timeline_last_lines(const struct sim *sim, struct str name, size_t most, struct str indent,
+                         struct text *out);
 
 #endif

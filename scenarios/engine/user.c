@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The user's process. Each action is a small state machine over requests, as kubectl's commands are:
+ * The user's process. Each action is a small state machine over requests, as kubectl's commands
+ * are:
  *
- *   apply         GET; 404: POST with the last-applied annotation; else a three-way PATCH, again from the GET after a
- *                 conflict (five times); server-side: one PATCH of the whole object
- *   create, update, patch, delete, scale, evict   one request
- *   drain         GET node, PATCH unschedulable, LIST its pods, POST evictions; a 429 is tried again after 5 s; ends
- *                 when none of the pods is left
+ *   apply         GET; 404: POST with the last-applied annotation; else a three-way PATCH, again
+ * from the GET after a conflict (five times); server-side: one PATCH of the whole object create,
+ * update, patch, delete, scale, evict   one request drain         GET node, PATCH unschedulable,
+ * LIST its pods, POST evictions; a 429 is tried again after 5 s; ends when none of the pods is left
  *
  * Results are kept for the length of the run: the harness asks for them by id.
  *
- * Source: kubernetes.io/docs/reference/kubectl/, kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/
+ * Source: kubernetes.io/docs/reference/kubectl/,
+ * kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/
  */
 #include "sim/base/base.h"
 
@@ -31,8 +32,10 @@ static void *user_start(struct step *step, const void *config);
 static void user_input(void *state, struct step *step, const struct input *input);
 static void user_release(void *state);
 static void begin_waiting(struct user *u, struct step *step);
-static void on_apply_got(struct user *u, struct step *step, struct job *j, const struct response *r);
-static void on_apply_written(struct user *u, struct step *step, struct job *j, const struct response *r);
+static void on_apply_got(struct user *u, struct step *step, struct job *j,
+                         const struct response *r);
+static void on_apply_written(struct user *u, struct step *step, struct job *j,
+                             const struct response *r);
 static void on_written(struct user *u, struct step *step, struct job *j, const struct response *r);
 static struct value with_last_applied(struct value own_object);
 static void action_release(struct message *m);
@@ -40,11 +43,14 @@ static uint64_t action_digest(const struct message *m);
 
 const struct process_type user_process = {
     .kind = "user", .start = user_start, .input = user_input, .release = user_release};
-const struct message_type user_action_message = {
-    .name = "user_action", .kind = MESSAGE_COMMAND_FIRST, .release = action_release, .digest = action_digest};
+const struct message_type user_action_message = {.name = "user_action",
+                                                 .kind = MESSAGE_COMMAND_FIRST,
+                                                 .release = action_release,
+                                                 .digest = action_digest};
 
-static const char *const verb_texts[USER_VERB_COUNT] = {"apply", "create", "replace", "patch",  "delete",
-                                                        "scale", "evict",  "drain",   "cordon", "uncordon"};
+static const char *const verb_texts[USER_VERB_COUNT] = {"apply",  "create",  "replace", "patch",
+                                                        "delete", "scale",   "evict",   "drain",
+                                                        "cordon", "uncordon"};
 
 const char *user_verb_text(enum user_verb verb)
 {
@@ -64,8 +70,8 @@ struct user_action *user_action_new(enum user_verb verb, const struct object_key
     return a;
 }
 
-struct user_action *user_action_for(enum user_verb verb, const struct resource *resource, struct str default_namespace,
-                                    struct value own_object)
+struct user_action *user_action_for(enum user_verb verb, const struct resource *resource,
+                                    struct str default_namespace, struct value own_object)
 {
     struct str name = value_str(object_name(own_object));
     struct str namespace = S("");
@@ -73,7 +79,7 @@ struct user_action *user_action_for(enum user_verb verb, const struct resource *
     if (resource->is_namespaced) {
         namespace = value_str_in(object_namespace(own_object), small);
         if (namespace.size == 0)
-            namespace = default_namespace;
+        namespace = default_namespace;
     }
     struct user_action *a =
         user_action_new(verb, name.size ? object_key_of(resource->storage, namespace, name) : NULL);
@@ -99,7 +105,8 @@ static void action_release(struct message *m)
 static uint64_t action_digest(const struct message *m)
 {
     const struct user_action *a = (const void *)m; /* its first member */
-    return hash_pair(hash_pair(a->verb, a->key ? a->key->hash : 0), hash_pair(value_hash(a->object), (uint64_t)a->replicas));
+    return hash_pair(hash_pair(a->verb, a->key ? a->key->hash : 0),
+                     hash_pair(value_hash(a->object), (uint64_t)a->replicas));
 }
 
 void user_post(struct sim *sim, process_id user, struct user_action *own_action)
@@ -116,7 +123,8 @@ static void *user_start(struct step *step, const void *config)
     const struct user_config *c = config;
     struct user *u = mem_new(struct user);
     const struct credential *credential = credential_certificate(S("kubernetes-admin"), groups, 1);
-    u->client = client_new(&(struct client_options){.server = c->server, .credential = credential, .user_agent = "kubectl"});
+    u->client = client_new(&(struct client_options){
+        .server = c->server, .credential = credential, .user_agent = "kubectl"});
     credential_unref(credential);
     (void)step;
     return u;
@@ -176,7 +184,8 @@ static void on_response(void *owner, struct step *step, const struct response *r
     begin_waiting(j->user, step);
 }
 
-void job_send(struct user *u, struct step *step, struct job *j, struct request *own_request, job_fn next)
+void job_send(struct user *u, struct step *step, struct job *j, struct request *own_request,
+              job_fn next)
 {
     j->next = next;
     if (value_is_present(j->action->field_manager))
@@ -207,8 +216,8 @@ void job_end(struct step *step, struct job *j, int code, struct value body, cons
     if (is_good)
         step_trace(step, "kubectl", text_str(&name), "%s", done);
     else
-        step_trace(step, "kubectl", text_str(&name), "%s refused: %d %.*s", user_verb_text(a->verb), code,
-                   STR_ARG(value_str(VALUE_GET(body, message))));
+        step_trace(step, "kubectl", text_str(&name), "%s refused: %d %.*s", user_verb_text(a->verb),
+                   code, STR_ARG(value_str(VALUE_GET(body, message))));
 }
 
 static struct request *object_request(enum verb verb, const struct job *j, struct value own_body)
@@ -261,7 +270,8 @@ void job_begin(struct user *u, struct step *step, struct job *j)
         break;
     case USER_CORDON:
     case USER_UNCORDON:
-        r = object_request(VERB_PATCH, j, value_pack("{spec: {unschedulable: %b}}", a->verb == USER_CORDON));
+        r = object_request(VERB_PATCH, j,
+                           value_pack("{spec: {unschedulable: %b}}", a->verb == USER_CORDON));
         r->patch_type = PATCH_STRATEGIC;
         break;
     case USER_DRAIN:
@@ -275,8 +285,16 @@ void job_begin(struct user *u, struct step *step, struct job *j)
 
 static void on_written(struct user *u, struct step *step, struct job *j, const struct response *r)
 {
-    static const char *const done[USER_VERB_COUNT] = {"serverside-applied", "created", "replaced", "patched",  "deleted",
-                                                      "scaled",             "evicted", "drained",  "cordoned", "uncordoned"};
+    static const char *const done[USER_VERB_COUNT] = {"serverside-applied",
+                                                      "created",
+                                                      "replaced",
+                                                      "patched",
+                                                      "deleted",
+                                                      "scaled",
+                                                      "evicted",
+                                                      "drained",
+                                                      "cordoned",
+                                                      "uncordoned"};
     (void)u;
     job_end(step, j, r->code, r->body, done[j->action->verb]);
 }
@@ -315,9 +333,11 @@ static void on_apply_got(struct user *u, struct step *step, struct job *j, const
     job_send(u, step, j, request, on_apply_written);
 }
 
-static void on_apply_written(struct user *u, struct step *step, struct job *j, const struct response *r)
+static void on_apply_written(struct user *u, struct step *step, struct job *j,
+                             const struct response *r)
 {
-    if (r->code == 409 && j->retries < CONFLICT_RETRIES_MAX && str_equal(response_reason(r), S("Conflict"))) {
+    if (r->code == 409 && j->retries < CONFLICT_RETRIES_MAX &&
+        str_equal(response_reason(r), S("Conflict"))) {
         j->retries++;
         job_send(u, step, j, object_request(VERB_GET, j, VALUE_ABSENT), on_apply_got);
         return;
@@ -325,11 +345,13 @@ static void on_apply_written(struct user *u, struct step *step, struct job *j, c
     job_end(step, j, r->code, r->body, j->result.done);
 }
 
-/* The annotation holds the object as it was applied, without the annotation, as one line of JSON with sorted keys. */
+/* The annotation holds the object as it was applied, without the annotation, as one line of JSON
+ * with sorted keys. */
 static struct value with_last_applied(struct value own_object)
 {
     struct value annotations = VALUE_GET(own_object, metadata, annotations);
-    struct value cleaned = value_kind(annotations) == VALUE_OBJECT ? value_keep(annotations) : value_object();
+    struct value cleaned =
+        value_kind(annotations) == VALUE_OBJECT ? value_keep(annotations) : value_object();
     cleaned = value_set_key(cleaned, S(LAST_APPLIED), VALUE_ABSENT);
     own_object = VALUE_SET(own_object, cleaned, metadata, annotations);
     AUTO(text) struct text json = {0};

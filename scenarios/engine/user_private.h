@@ -27,7 +27,7 @@ struct job {
     job_fn next;
     int retries;
     VEC(struct drained_pod) pods; /* uids dropped with the job */
-    size_t at; /* the pod whose request is in flight */
+    size_t at;                    /* the pod whose request is in flight */
 };
 
 struct user {
@@ -37,7 +37,8 @@ struct user {
 };
 
 void job_begin(struct user *u, struct step *step, struct job *j);
-void job_send(struct user *u, struct step *step, struct job *j, struct request *own_request, job_fn next);
+void job_send(struct user *u, struct step *step, struct job *j, struct request *own_request,
+              job_fn next);
 void job_end(struct step *step, struct job *j, int code, struct value body, const char *done);
 void job_free(struct job *j);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The commands of the program. Each gets its own arguments, argv[0] being its name, and gives the exit status.
+ * The commands of the program. Each gets its own arguments, argv[0] being its name, and gives the
+ * exit status.
  */
 #ifndef TUI_COMMANDS_COMMANDS_H
 #define TUI_COMMANDS_COMMANDS_H

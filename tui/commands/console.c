@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The terminal's view of a run. Lines of the timeline that concern only the cluster's own upkeep (its store, leases,
- * system objects) are left out unless everything is asked for; of the rest a step shows at most LINES_MAX.
+ * The terminal's view of a run. Lines of the timeline that concern only the cluster's own upkeep
+ * (its store, leases, system objects) are left out unless everything is asked for; of the rest a
+ * step shows at most LINES_MAX.
  */
 #include "sim/base/base.h"
 
@@ -64,15 +65,16 @@ static bool on_progress(void *owner, const struct run *run)
 {
     struct console *c = owner;
     int64_t now = edge_wall_us();
-    if (!c->is_terminal || now - c->began_us < PROGRESS_AFTER_US || now - c->shown_us < PROGRESS_EVERY_US)
+    if (!c->is_terminal || now - c->began_us < PROGRESS_AFTER_US ||
+        now - c->shown_us < PROGRESS_EVERY_US)
         return true;
     c->shown_us = now;
     AUTO(text) struct text at = {0};
     print_instant(sim_now(run->sim), &at);
     struct pod_counts pods = run_pods(run);
     clear_progress(c);
-    printf("  %s%s, %" PRIu64 " events, %zu of %zu pods run%s", colour(c, DIM), text_c(&at), sim_event_count(run->sim),
-           pods.running, pods.total, colour(c, PLAIN));
+    printf("  %s%s, %" PRIu64 " events, %zu of %zu pods run%s", colour(c, DIM), text_c(&at),
+           sim_event_count(run->sim), pods.running, pods.total, colour(c, PLAIN));
     fflush(stdout);
     c->has_progress_line = true;
     return true;
@@ -81,8 +83,8 @@ static bool on_progress(void *owner, const struct run *run)
 static void end_lines(struct console *c)
 {
     if (c->left_out)
-        printf("      %s... and %zu lines more (--verbose or --trace FILE)%s\n", colour(c, DIM), c->left_out,
-               colour(c, PLAIN));
+        printf("      %s... and %zu lines more (--verbose or --trace FILE)%s\n", colour(c, DIM),
+               c->left_out, colour(c, PLAIN));
     c->lines = c->left_out = 0;
 }
 
@@ -96,8 +98,8 @@ static void on_step_begun(void *owner, const struct run *run, size_t step)
     clear_progress(c);
     end_lines(c);
     c->has_begun_steps = true;
-    printf("\n  %s%s%s  %s%s%s\n", colour(c, BOLD), text_c(&name), colour(c, PLAIN), colour(c, DIM), text_c(&at),
-           colour(c, PLAIN));
+    printf("\n  %s%s%s  %s%s%s\n", colour(c, BOLD), text_c(&name), colour(c, PLAIN), colour(c, DIM),
+           text_c(&at), colour(c, PLAIN));
 }
 
 static void on_step_ended(void *owner, const struct run *run, size_t step)
@@ -111,8 +113,8 @@ static void on_step_ended(void *owner, const struct run *run, size_t step)
     print_instant(s->ended, &at);
     clear_progress(c);
     end_lines(c);
-    printf("  %s%s%s %s %s(%s)%s\n", colour(c, passed ? GREEN : RED), passed ? "✓" : "✗", colour(c, PLAIN), text_c(&name),
-           colour(c, DIM), text_c(&at), colour(c, PLAIN));
+    printf("  %s%s%s %s %s(%s)%s\n", colour(c, passed ? GREEN : RED), passed ? "✓" : "✗",
+           colour(c, PLAIN), text_c(&name), colour(c, DIM), text_c(&at), colour(c, PLAIN));
 }
 
 static void on_said(void *owner, const struct run *run, struct str text)
@@ -135,15 +137,17 @@ void console_options(struct console *c, struct run_options *options)
 void console_begin(struct console *c, const struct run *r)
 {
     struct str description = value_str(value_get_key(r->scenario->spec, S("description")));
-    printf("%s%s%s%s%.*s %s(seed %" PRIu64 ")%s\n", colour(c, BOLD), r->scenario->name, colour(c, PLAIN),
-           description.size ? ": " : "", STR_ARG(description), colour(c, DIM), r->seed, colour(c, PLAIN));
+    printf("%s%s%s%s%.*s %s(seed %" PRIu64 ")%s\n", colour(c, BOLD), r->scenario->name,
+           colour(c, PLAIN), description.size ? ": " : "", STR_ARG(description), colour(c, DIM),
+           r->seed, colour(c, PLAIN));
 }
 
 /* Upkeep of the cluster itself. */
 static bool is_upkeep(struct str line)
 {
-    static const char *const words[] = {" etcd",       "kube-system",      "system:",        "kube-public",
-                                        "kube-node-lease", " apiserver",   " kube-apiserver", "flowschema"};
+    static const char *const words[] = {
+        " etcd",           "kube-system", "system:",         "kube-public",
+        "kube-node-lease", " apiserver",  " kube-apiserver", "flowschema"};
     for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
         if (str_contains(line, str_from(words[i])))
             return true;
@@ -175,13 +179,13 @@ void console_result(const struct run *r, const struct measures *m, struct text *
 {
     bool passed = r->outcome == OUTCOME_PASSED, has_colour = edge_wants_colour();
     struct pod_counts pods = run_pods(r);
-    text_printf(out, "%s%s%s %s: ", has_colour ? (passed ? GREEN : RED) : "", passed ? "PASS" : "FAIL",
-                has_colour ? PLAIN : "", r->scenario->name);
+    text_printf(out, "%s%s%s %s: ", has_colour ? (passed ? GREEN : RED) : "",
+                passed ? "PASS" : "FAIL", has_colour ? PLAIN : "", r->scenario->name);
     report_seconds(sim_now(r->sim).ns, out);
     text_add(out, S("s of virtual time in "));
     report_seconds(m->wall_us * 1000, out);
-    text_printf(out, "s, %" PRIu64 " events, %" PRIu64 " writes, %zu of %zu pods run", sim_event_count(r->sim),
-                view_change_count(r->view), pods.running, pods.total);
+    text_printf(out, "s, %" PRIu64 " events, %" PRIu64 " writes, %zu of %zu pods run",
+                sim_event_count(r->sim), view_change_count(r->view), pods.running, pods.total);
     if (pods.unscheduled)
         text_printf(out, " (%zu unscheduled)", pods.unscheduled);
     text_printf(out, ", trace %016" PRIx64 "\n", sim_trace_hash(r->sim));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a person sees of a run on the terminal while it goes on: steps, narration, the timeline in plain words, progress.
+ * What a person sees of a run on the terminal while it goes on: steps, narration, the timeline in
+ * plain words, progress.
  */
 #ifndef TUI_COMMANDS_CONSOLE_H
 #define TUI_COMMANDS_CONSOLE_H

@@ -2,8 +2,8 @@
  *
  * `wavetank run`: scenarios one after another, each in a simulation of its own.
  *
- * Standard output has the report for people, or with `--output json` one object a scenario and nothing else; what is
- * wrong with the input goes to standard error.
+ * Standard output has the report for people, or with `--output json` one object a scenario and
+ * nothing else; what is wrong with the input goes to standard error.
  */
 #include "sim/base/base.h"
 
@@ -37,7 +37,8 @@ struct recording { /* of one */
 
 static int parse(struct arguments *a, int argc, char **argv);
 static enum outcome run_one(struct session *s, const char *file, int *ret_status);
-static int write_outputs(const struct session *s, const struct run *r, struct recording *rec, const struct measures *m);
+static int write_outputs(const struct session *s, const struct run *r, struct recording *rec,
+                         const struct measures *m);
 static void finish(struct session *s, int *status);
 
 static const char help[] =
@@ -56,11 +57,13 @@ static const char help[] =
     "  --objects FILE    all objects at the end as one JSON List\n"
     "  --junit FILE      results as JUnit XML\n"
     "  --report FILE     a page of HTML\n"
-    "  --load N P        no scenario: the Nodes of file N and the Pods of file P; runs until every pod runs or is found\n"
+    "  --load N P        no scenario: the Nodes of file N and the Pods of file P; runs until every "
+    "pod runs or is found\n"
     "                    unschedulable\n"
     "  -h, --help        this text\n"
     "\n"
-    "Exit status: 0 all held, 1 an expectation or invariant failed, 2 bad input, 3 the environment lacks something.\n";
+    "Exit status: 0 all held, 1 an expectation or invariant failed, 2 bad input, 3 the environment "
+    "lacks something.\n";
 
 int command_run(int argc, char **argv)
 {
@@ -94,8 +97,9 @@ static int bad(const char *what)
 
 static int set_option(struct arguments *a, const char *name, const char *value)
 {
-    static const char *const names[] = {"--seed",    "--until",   "--output", "--quiet",  "--verbose", "--trace",
-                                        "--changes", "--objects", "--junit",  "--report", "--load"};
+    static const char *const names[] = {"--seed",    "--until",  "--output",  "--quiet",
+                                        "--verbose", "--trace",  "--changes", "--objects",
+                                        "--junit",   "--report", "--load"};
     const struct {
         const char *name;
         const char **target;
@@ -128,8 +132,8 @@ static int set_option(struct arguments *a, const char *name, const char *value)
         a->is_json = strcmp(value, "json") == 0;
     } else {
         const char *near = nearest_word(str_from(name), names, ARRAY_COUNT(names));
-        text_printf(&why, "unknown option %s%s%s%s; wavetank run -h lists them", name, near ? "; did you mean " : "",
-                    near ? near : "", near ? "?" : "");
+        text_printf(&why, "unknown option %s%s%s%s; wavetank run -h lists them", name,
+                    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         return bad(text_c(&why));
     }
     return -1;
@@ -164,8 +168,8 @@ static int parse(struct arguments *a, int argc, char **argv)
             char *equals = strchr(word, '=');
             if (equals)
                 *equals = 0;
-            static const char *const known[] = {"--seed", "--until", "--output", "--trace", "--changes", "--objects",
-                                                "--junit", "--report"};
+            static const char *const known[] = {"--seed",    "--until",   "--output", "--trace",
+                                                "--changes", "--objects", "--junit",  "--report"};
             bool takes_value = false;
             for (size_t k = 0; k < ARRAY_COUNT(known); k++)
                 takes_value |= strcmp(word, known[k]) == 0;
@@ -204,7 +208,8 @@ static void keep_change(void *owner, const struct view_change *change)
     report_change(change, &rec->changes);
 }
 
-static enum outcome execute(struct session *s, struct run *r, struct recording *rec, const struct documents *pods)
+static enum outcome execute(struct session *s, struct run *r, struct recording *rec,
+                            const struct documents *pods)
 {
     const struct arguments *a = &s->arguments;
     if (a->trace || a->report)
@@ -225,8 +230,8 @@ static enum outcome run_one(struct session *s, const char *file, int *ret_status
     struct documents pods = {0};
     struct recording rec = {0};
     int64_t wall = edge_wall_us(), cpu = edge_cpu_us();
-    struct scenario *scenario =
-        a->load_nodes ? load_scenario(str_from(a->load_nodes), &message) : scenario_load(str_from(file), &message);
+    struct scenario *scenario = a->load_nodes ? load_scenario(str_from(a->load_nodes), &message)
+                                              : scenario_load(str_from(file), &message);
     bool loaded = scenario != NULL;
     if (loaded && a->load_pods && documents_load(str_from(a->load_pods), &pods, &message))
         loaded = false;
@@ -267,7 +272,8 @@ static enum outcome run_one(struct session *s, const char *file, int *ret_status
     return o;
 }
 
-static int write_outputs(const struct session *s, const struct run *r, struct recording *rec, const struct measures *m)
+static int write_outputs(const struct session *s, const struct run *r, struct recording *rec,
+                         const struct measures *m)
 {
     const struct arguments *a = &s->arguments;
     struct errmsg message;
@@ -300,14 +306,15 @@ static void finish(struct session *s, int *status)
 {
     struct errmsg message;
     if (s->arguments.files.count > 1 && !s->arguments.is_json) {
-        printf("\n%zu scenarios, %zu passed, %zu failed\n", s->arguments.files.count, s->tests - s->failed,
-               s->arguments.files.count - (s->tests - s->failed));
+        printf("\n%zu scenarios, %zu passed, %zu failed\n", s->arguments.files.count,
+               s->tests - s->failed, s->arguments.files.count - (s->tests - s->failed));
         for (size_t i = 0; i < s->summary.count && !s->arguments.is_quiet; i++)
             fputs(text_c(&s->summary.items[i]), stdout);
     }
     if (s->arguments.junit) {
         AUTO(text) struct text page = {0};
-        text_add(&page, S("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"wavetank\">\n"));
+        text_add(&page,
+                 S("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"wavetank\">\n"));
         text_add(&page, text_str(&s->junit));
         text_add(&page, S("</testsuites>\n"));
         if (edge_write_file(s->arguments.junit, text_str(&page), &message)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ioChaos: what happens to the disk of single components: slow syncs, a full disk, syncs that make nothing durable, a
- * torn record at power loss.
+ * ioChaos: what happens to the disk of single components: slow syncs, a full disk, syncs that make
+ * nothing durable, a torn record at power loss.
  */
 #include "sim/base/base.h"
 
@@ -17,7 +17,8 @@ static bool has_settings(struct value v, struct text *expected, struct text *at)
 {
     (void)at;
     struct value action = VALUE_GET(v, action);
-    text_add(expected, value_is(action, "latency") ? S("\"delay\" with the action latency") : S("\"fault\" with the action fault"));
+    text_add(expected, value_is(action, "latency") ? S("\"delay\" with the action latency")
+                                                   : S("\"fault\" with the action fault"));
     if (value_is(action, "latency"))
         return value_is_present(value_get_key(v, S("delay")));
     return !value_is(action, "fault") || value_is_present(value_get_key(v, S("fault")));
@@ -28,8 +29,10 @@ static const struct shape_field fields[] = {
     {"components", &shape_strings, true, "etcd-0, ..."},
     {"delay", &shape_duration, false, "with latency: how long each sync takes"},
 };
-static const struct shape shape = {
-    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields), .holds = has_settings};
+static const struct shape shape = {.kind = SHAPE_OBJECT,
+                                   .fields = fields,
+                                   .field_count = ARRAY_COUNT(fields),
+                                   .holds = has_settings};
 
 static void set_all(struct run *r, const struct active_fault *f, const struct disk_fault *fault)
 {
@@ -39,7 +42,8 @@ static void set_all(struct run *r, const struct active_fault *f, const struct di
     }
 }
 
-static bool inject(struct run *r, struct active_fault *f, struct value arguments, struct text *message)
+static bool inject(struct run *r, struct active_fault *f, struct value arguments,
+                   struct text *message)
 {
     struct value action = VALUE_GET(arguments, action);
     struct value kind = value_is(action, "fault") ? value_get_key(arguments, S("fault")) : action;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * networkChaos: what happens between machines. `selector` and `target` name the two sides; an empty side is everything.
- * Direction `to` means traffic from the selector to the target, `from` the way back, `both` (the default) both.
+ * networkChaos: what happens between machines. `selector` and `target` name the two sides; an empty
+ * side is everything. Direction `to` means traffic from the selector to the target, `from` the way
+ * back, `both` (the default) both.
  */
 #include "sim/base/base.h"
 
@@ -9,7 +10,8 @@
 #include "sim/base/mem.h"
 #include "sim/fault.h"
 
-static const char *const actions[] = {"partition", "delay", "loss", "duplicate", "reorder", "bandwidth", NULL};
+static const char *const actions[] = {"partition", "delay",     "loss", "duplicate",
+                                      "reorder",   "bandwidth", NULL};
 static const char *const directions[] = {"to", "from", "both", NULL};
 static const struct shape action_shape = {.kind = SHAPE_ENUM, .choices = actions};
 static const struct shape direction_shape = {.kind = SHAPE_ENUM, .choices = directions};
@@ -18,7 +20,8 @@ static const struct shape_field side_fields[] = {
     {"zones", &shape_strings, false, "all machines of these zones"},
     {"components", &shape_strings, false, "single components"},
 };
-static const struct shape side_shape = {.kind = SHAPE_OBJECT, .fields = side_fields, .field_count = ARRAY_COUNT(side_fields)};
+static const struct shape side_shape = {
+    .kind = SHAPE_OBJECT, .fields = side_fields, .field_count = ARRAY_COUNT(side_fields)};
 static const struct shape_field delay_fields[] = {
     {"latency", &shape_duration, true, "added one way"},
     {"jitter", &shape_duration, false, "added, uniform"},
@@ -32,10 +35,12 @@ static bool is_percent(struct value v, struct text *expected, struct text *at)
     return value_as_integer(v, -1) >= 0 && value_as_integer(v, -1) <= 100;
 }
 static const struct shape percent_value_shape = {.kind = SHAPE_INTEGER, .holds = is_percent};
-static const struct shape_field percent_fields[] = {{"percent", &percent_value_shape, true, "of what is sent"}};
+static const struct shape_field percent_fields[] = {
+    {"percent", &percent_value_shape, true, "of what is sent"}};
 static const struct shape percent_shape = {
     .kind = SHAPE_OBJECT, .fields = percent_fields, .field_count = ARRAY_COUNT(percent_fields)};
-static const struct shape_field bandwidth_fields[] = {{"bytesPerSecond", &shape_count, true, "shared by all that is meant"}};
+static const struct shape_field bandwidth_fields[] = {
+    {"bytesPerSecond", &shape_count, true, "shared by all that is meant"}};
 static const struct shape bandwidth_shape = {
     .kind = SHAPE_OBJECT, .fields = bandwidth_fields, .field_count = ARRAY_COUNT(bandwidth_fields)};
 
@@ -58,8 +63,10 @@ static const struct shape_field fields[] = {
     {"reorder", &percent_shape, false, "{percent} of datagrams"},
     {"bandwidth", &bandwidth_shape, false, "{bytesPerSecond}"},
 };
-static const struct shape shape = {
-    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields), .holds = has_settings};
+static const struct shape shape = {.kind = SHAPE_OBJECT,
+                                   .fields = fields,
+                                   .field_count = ARRAY_COUNT(fields),
+                                   .holds = has_settings};
 
 struct side {
     VEC(host_id) hosts;
@@ -83,7 +90,8 @@ static bool read_side(struct run *r, struct value v, struct side *side, struct t
                 vec_push(&side->hosts, cluster_host_id(r->cluster, j));
         }
         if (side->hosts.count == before) {
-            text_printf(message, "no machine is in zone \"%.*s\"", STR_ARG(value_str(value_at(zones, i))));
+            text_printf(message, "no machine is in zone \"%.*s\"",
+                        STR_ARG(value_str(value_at(zones, i))));
             return false;
         }
     }
@@ -98,21 +106,25 @@ static bool read_side(struct run *r, struct value v, struct side *side, struct t
 
 static struct fault_set set_of(const struct side *s)
 {
-    return (struct fault_set){s->hosts.items, s->hosts.count, s->processes.items, s->processes.count};
+    return (struct fault_set){s->hosts.items, s->hosts.count, s->processes.items,
+                              s->processes.count};
 }
 
 static uint32_t percent_of(struct value arguments, struct str action)
 {
-    return (uint32_t)value_as_integer(value_get_key(value_get_key(arguments, action), S("percent")), 0);
+    return (uint32_t)value_as_integer(value_get_key(value_get_key(arguments, action), S("percent")),
+                                      0);
 }
 
-static bool inject(struct run *r, struct active_fault *f, struct value arguments, struct text *message)
+static bool inject(struct run *r, struct active_fault *f, struct value arguments,
+                   struct text *message)
 {
     struct side selector = {0}, target = {0};
     bool found = read_side(r, VALUE_GET(arguments, selector), &selector, message) &&
                  read_side(r, value_get_key(arguments, S("target")), &target, message);
     if (found) {
-        struct value direction = value_get_key(arguments, S("direction")), action = VALUE_GET(arguments, action);
+        struct value direction = value_get_key(arguments, S("direction")),
+                     action = VALUE_GET(arguments, action);
         struct value delay = value_get_key(arguments, S("delay"));
         bool is_from = value_is(direction, "from");
         struct network_rule rule = {
@@ -126,10 +138,14 @@ static bool inject(struct run *r, struct active_fault *f, struct value arguments
             rule.jitter = value_duration(delay, S("jitter"), (struct duration){0});
         }
         rule.loss_percent = value_is(action, "loss") ? percent_of(arguments, S("loss")) : 0;
-        rule.duplicate_percent = value_is(action, "duplicate") ? percent_of(arguments, S("duplicate")) : 0;
-        rule.reorder_percent = value_is(action, "reorder") ? percent_of(arguments, S("reorder")) : 0;
-        struct value bandwidth = value_get_key(value_get_key(arguments, S("bandwidth")), S("bytesPerSecond"));
-        rule.bytes_per_second = value_is(action, "bandwidth") ? (uint64_t)value_as_integer(bandwidth, 0) : 0;
+        rule.duplicate_percent =
+            value_is(action, "duplicate") ? percent_of(arguments, S("duplicate")) : 0;
+        rule.reorder_percent =
+            value_is(action, "reorder") ? percent_of(arguments, S("reorder")) : 0;
+        struct value bandwidth =
+            value_get_key(value_get_key(arguments, S("bandwidth")), S("bytesPerSecond"));
+        rule.bytes_per_second =
+            value_is(action, "bandwidth") ? (uint64_t)value_as_integer(bandwidth, 0) : 0;
         vec_push(&f->handles, sim_network_rule_add(r->sim, &rule));
     }
     vec_release(&selector.hosts);
@@ -148,7 +164,8 @@ static void heal(struct run *r, struct active_fault *f)
 const struct fault_kind fault_network = {
     .name = "networkChaos",
     .help = "between machines: partition, delay, loss, duplicate, reorder, bandwidth",
-    .example = "networkChaos: {action: partition, selector: {zones: [zone-a]}, target: {zones: [zone-b]}}",
+    .example =
+        "networkChaos: {action: partition, selector: {zones: [zone-a]}, target: {zones: [zone-b]}}",
     .shape = &shape,
     .inject = inject,
     .heal = heal,

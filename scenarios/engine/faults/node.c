@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * nodeChaos: what happens to whole machines. Power that goes is silence: no connection is closed, what was not synced is
- * lost; peers learn of it by their time-outs.
+ * nodeChaos: what happens to whole machines. Power that goes is silence: no connection is closed,
+ * what was not synced is lost; peers learn of it by their time-outs.
  */
 #include "sim/base/base.h"
 
@@ -13,12 +13,15 @@
 static const char *const actions[] = {"power-off", "reboot", "pause", "disk-full", NULL};
 static const struct shape action_shape = {.kind = SHAPE_ENUM, .choices = actions};
 static const struct shape_field fields[] = {
-    {"action", &action_shape, true, "power-off, reboot (30 s), pause (the machine stands still) or disk-full"},
+    {"action", &action_shape, true,
+     "power-off, reboot (30 s), pause (the machine stands still) or disk-full"},
     {"nodes", &shape_strings, true, "machines: nodes, or hosts of the control plane"},
 };
-static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+static const struct shape shape = {
+    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
-static bool inject(struct run *r, struct active_fault *f, struct value arguments, struct text *message)
+static bool inject(struct run *r, struct active_fault *f, struct value arguments,
+                   struct text *message)
 {
     struct value action = VALUE_GET(arguments, action);
     if (!fault_hosts(r, value_get_key(arguments, S("nodes")), f, message))

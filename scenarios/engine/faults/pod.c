@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * podChaos: pod-kill deletes pods without grace, as Chaos Mesh does through the API; pod-failure makes their programs
- * answer nothing until it is healed; container-kill kills containers where they run, so that the kubelet starts them
- * again. Which pods: the selector's, thinned out by the mode with random numbers of the run's seed and the fault's name.
+ * podChaos: pod-kill deletes pods without grace, as Chaos Mesh does through the API; pod-failure
+ * makes their programs answer nothing until it is healed; container-kill kills containers where
+ * they run, so that the kubelet starts them again. Which pods: the selector's, thinned out by the
+ * mode with random numbers of the run's seed and the fault's name.
  */
 #include "sim/base/base.h"
 
@@ -15,7 +16,8 @@
 #define EXIT_SIGKILL 137
 
 static const char *const actions[] = {"pod-kill", "pod-failure", "container-kill", NULL};
-static const char *const modes[] = {"one", "all", "fixed", "fixed-percent", "random-max-percent", NULL};
+static const char *const modes[] = {"one", "all", "fixed", "fixed-percent", "random-max-percent",
+                                    NULL};
 static const struct shape action_shape = {.kind = SHAPE_ENUM, .choices = actions};
 static const struct shape mode_shape = {.kind = SHAPE_ENUM, .choices = modes};
 static const struct shape pods_shape = {.kind = SHAPE_MAP, .item = &shape_strings};
@@ -58,8 +60,10 @@ static bool list_has(struct value list, struct str name)
 
 static bool is_selected(struct value selector, const struct object_key *key, struct value pod)
 {
-    struct value namespaces = value_get_key(selector, S("namespaces")), nodes = value_get_key(selector, S("nodes"));
-    struct value labels = value_get_key(selector, S("labelSelectors")), named = VALUE_GET(selector, pods);
+    struct value namespaces = value_get_key(selector, S("namespaces")),
+                 nodes = value_get_key(selector, S("nodes"));
+    struct value labels = value_get_key(selector, S("labelSelectors")),
+                 named = VALUE_GET(selector, pods);
     if (value_is_present(named) && !list_has(value_get_key(named, key->namespace), key->name))
         return false;
     if (!value_is_present(named)) {
@@ -92,7 +96,8 @@ static size_t how_many(const struct run *r, const struct active_fault *f, size_t
 }
 
 /* Moves one of the candidates after another to the chosen, in random order. */
-static struct value choose(const struct run *r, const struct active_fault *f, struct value own_candidates)
+static struct value choose(const struct run *r, const struct active_fault *f,
+                           struct value own_candidates)
 {
     struct value chosen = value_array();
     size_t wanted = how_many(r, f, value_count(own_candidates));
@@ -106,15 +111,17 @@ static struct value choose(const struct run *r, const struct active_fault *f, st
     return chosen;
 }
 
-static void tell_runtime(struct run *r, struct value pod, enum runtime_fault_kind kind, struct value container, int64_t number)
+static void tell_runtime(struct run *r, struct value pod, enum runtime_fault_kind kind,
+                         struct value container, int64_t number)
 {
     AUTO(text) struct text name = {0};
     process_id runtime;
     text_printf(&name, "containerd@%.*s", STR_ARG(value_str(value_get_key(pod, S("node")))));
-    if (!sim_find_process(r->sim, text_str(&name), &runtime) || !sim_process_is_running(r->sim, runtime))
+    if (!sim_find_process(r->sim, text_str(&name), &runtime) ||
+        !sim_process_is_running(r->sim, runtime))
         return;
-    struct runtime_fault *fault = runtime_fault_new(kind, VALUE_STR(pod, namespace), VALUE_STR(pod, name),
-                                                    value_str(container), number);
+    struct runtime_fault *fault = runtime_fault_new(
+        kind, VALUE_STR(pod, namespace), VALUE_STR(pod, name), value_str(container), number);
     sim_command(r->sim, runtime, &fault->message);
 }
 
@@ -123,8 +130,9 @@ static void act(struct run *r, struct active_fault *f, struct value pod)
     struct value action = VALUE_GET(f->arguments, action);
     struct value containers = value_get_key(f->arguments, S("containerNames"));
     if (value_is(action, "pod-kill")) {
-        struct user_action *a = user_action_new(USER_DELETE, object_key_of(resource_get(RESOURCE_pods),
-                                                                          VALUE_STR(pod, namespace), VALUE_STR(pod, name)));
+        struct user_action *a = user_action_new(
+            USER_DELETE, object_key_of(resource_get(RESOURCE_pods), VALUE_STR(pod, namespace),
+                                       VALUE_STR(pod, name)));
         a->grace_seconds = 0;
         a->id = ++r->last_action;
         user_post(r->sim, r->user, a);
@@ -136,13 +144,16 @@ static void act(struct run *r, struct active_fault *f, struct value pod)
         tell_runtime(r, pod, RUNTIME_FAULT_KILL_CONTAINER, value_at(containers, i), EXIT_SIGKILL);
 }
 
-static bool inject(struct run *r, struct active_fault *f, struct value arguments, struct text *message)
+static bool inject(struct run *r, struct active_fault *f, struct value arguments,
+                   struct text *message)
 {
     struct value candidates = value_array();
-    for (struct view_cursor c = view_first(r->view, resource_get(RESOURCE_pods), S("")); c.key; view_next(&c)) {
+    for (struct view_cursor c = view_first(r->view, resource_get(RESOURCE_pods), S("")); c.key;
+         view_next(&c)) {
         if (is_selected(VALUE_GET(arguments, selector), c.key, c.object))
-            candidates = value_append(candidates, value_pack("{namespace: %S, name: %S, node: %S}", c.key->namespace,
-                                                             c.key->name, VALUE_STR(c.object, spec, nodeName)));
+            candidates = value_append(candidates, value_pack("{namespace: %S, name: %S, node: %S}",
+                                                             c.key->namespace, c.key->name,
+                                                             VALUE_STR(c.object, spec, nodeName)));
     }
     if (value_count(candidates) == 0) {
         value_drop(candidates);
@@ -157,7 +168,8 @@ static bool inject(struct run *r, struct active_fault *f, struct value arguments
 
 static void heal(struct run *r, struct active_fault *f)
 {
-    for (size_t i = 0; i < value_count(f->pods) && VALUE_IS(f->arguments, "pod-failure", action); i++)
+    for (size_t i = 0; i < value_count(f->pods) && VALUE_IS(f->arguments, "pod-failure", action);
+         i++)
         tell_runtime(r, value_at(f->pods, i), RUNTIME_FAULT_PROGRAM_HANG, VALUE_ABSENT, 0);
 }
 

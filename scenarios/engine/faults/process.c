@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * processChaos: what happens to single components. A killed process closes its connections at once and is started again
- * by its supervisor; a stopped one stays down until the fault is healed.
+ * processChaos: what happens to single components. A killed process closes its connections at once
+ * and is started again by its supervisor; a stopped one stays down until the fault is healed.
  */
 #include "sim/base/base.h"
 
@@ -11,12 +11,16 @@
 static const char *const actions[] = {"kill", "stop", "pause", "hang", NULL};
 static const struct shape action_shape = {.kind = SHAPE_ENUM, .choices = actions};
 static const struct shape_field fields[] = {
-    {"action", &action_shape, true, "kill (is started again), stop (stays down), pause (SIGSTOP) or hang (answers nothing)"},
-    {"components", &shape_strings, true, "etcd-0, kube-apiserver-1, kube-scheduler-0, kubelet@node-1, ..."},
+    {"action", &action_shape, true,
+     "kill (is started again), stop (stays down), pause (SIGSTOP) or hang (answers nothing)"},
+    {"components", &shape_strings, true,
+     "etcd-0, kube-apiserver-1, kube-scheduler-0, kubelet@node-1, ..."},
 };
-static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+static const struct shape shape = {
+    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
-static bool inject(struct run *r, struct active_fault *f, struct value arguments, struct text *message)
+static bool inject(struct run *r, struct active_fault *f, struct value arguments,
+                   struct text *message)
 {
     struct value action = VALUE_GET(arguments, action);
     if (!fault_processes(r, value_get_key(arguments, S("components")), f, message))

@@ -14,9 +14,12 @@ static bool names_something(struct value v, struct text *expected, struct text *
     (void)at;
     struct value drift = value_get_key(v, S("drift"));
     int64_t ppm = value_as_integer(drift, 0);
-    text_printf(expected, "timeOffset and/or drift (-%d to %d ppm), and components or nodes", DRIFT_MAX_PPM, DRIFT_MAX_PPM);
-    bool has_effect = value_is_present(value_get_key(v, S("timeOffset"))) || value_is_present(drift);
-    bool has_target = value_is_present(value_get_key(v, S("components"))) || value_is_present(value_get_key(v, S("nodes")));
+    text_printf(expected, "timeOffset and/or drift (-%d to %d ppm), and components or nodes",
+                DRIFT_MAX_PPM, DRIFT_MAX_PPM);
+    bool has_effect =
+        value_is_present(value_get_key(v, S("timeOffset"))) || value_is_present(drift);
+    bool has_target = value_is_present(value_get_key(v, S("components"))) ||
+                      value_is_present(value_get_key(v, S("nodes")));
     return has_effect && has_target && ppm >= -DRIFT_MAX_PPM && ppm <= DRIFT_MAX_PPM;
 }
 static const struct shape_field fields[] = {
@@ -25,10 +28,13 @@ static const struct shape_field fields[] = {
     {"components", &shape_strings, false, "whose machines are meant"},
     {"nodes", &shape_strings, false, "machines by name"},
 };
-static const struct shape shape = {
-    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields), .holds = names_something};
+static const struct shape shape = {.kind = SHAPE_OBJECT,
+                                   .fields = fields,
+                                   .field_count = ARRAY_COUNT(fields),
+                                   .holds = names_something};
 
-static bool inject(struct run *r, struct active_fault *f, struct value arguments, struct text *message)
+static bool inject(struct run *r, struct active_fault *f, struct value arguments,
+                   struct text *message)
 {
     struct value components = value_get_key(arguments, S("components"));
     if (!fault_hosts(r, value_get_key(arguments, S("nodes")), f, message))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Invariants of the store, judged from the ghost state of its members and from the order of what is committed.
+ * Invariants of the store, judged from the ghost state of its members and from the order of what is
+ * committed.
  */
 #include "sim/base/base.h"
 
@@ -25,8 +26,9 @@ struct recent {
     struct value value;
 };
 struct agreement {
-    struct recent recent[RECENT_MAX];         /* by revision modulo RECENT_MAX */
-    int64_t seen[CLUSTER_MEMBERS_MAX], newest; /* each member's revision up to which it was compared */
+    struct recent recent[RECENT_MAX]; /* by revision modulo RECENT_MAX */
+    int64_t seen[CLUSTER_MEMBERS_MAX],
+        newest; /* each member's revision up to which it was compared */
 };
 
 static void *agreement_new(struct run *r)
@@ -52,7 +54,8 @@ static void agreement_changed(struct verdict *v, void *memory, const struct view
     (void)v;
     object_key_unref(slot->key);
     value_drop(slot->value);
-    *slot = (struct recent){change->revision, object_key_ref(change->key), value_keep(change->after)};
+    *slot =
+        (struct recent){change->revision, object_key_ref(change->key), value_keep(change->after)};
     a->newest = change->revision;
 }
 
@@ -62,9 +65,11 @@ static void agreement_looked(struct verdict *v, void *memory)
     for (size_t i = 0; i < cluster_component_count(v->run->cluster, COMPONENT_ETCD); i++) {
         const struct etcd_member *m = member_of(v->run, i);
         int64_t revision = m ? etcd_member_revision(m) : 0;
-        if (revision < a->seen[i]) /* it came back from its disk: what it applies again was compared */
+        if (revision <
+            a->seen[i]) /* it came back from its disk: what it applies again was compared */
             continue;
-        int64_t from = a->seen[i] + 1 > revision - RECENT_MAX ? a->seen[i] + 1 : revision - RECENT_MAX + 1;
+        int64_t from =
+            a->seen[i] + 1 > revision - RECENT_MAX ? a->seen[i] + 1 : revision - RECENT_MAX + 1;
         for (int64_t n = from; n <= revision; n++) {
             const struct recent *c = &a->recent[n % RECENT_MAX];
             if (c->revision != n)
@@ -75,7 +80,9 @@ static void agreement_looked(struct verdict *v, void *memory)
             bool is_gone = !value_is_present(c->value) && (!kv || !value_is_present(kv->value));
             if (is_gone || found > n || (found == n && value_equal(kv->value, c->value)))
                 continue;
-            text_printf(v->violation, "etcd-%zu at revision %" PRId64 " has another value of %.*s than was committed at %" PRId64,
+            text_printf(v->violation,
+                        "etcd-%zu at revision %" PRId64
+                        " has another value of %.*s than was committed at %" PRId64,
                         i, revision, STR_ARG(c->key->name), n);
             return;
         }
@@ -111,8 +118,8 @@ static void durability_ended(struct verdict *v, void *memory)
                 (*v->checked)++;
                 if (kv && kv->mod_revision >= c.revision)
                     continue;
-                text_printf(v->violation, "etcd-%zu has lost %.*s %.*s of revision %" PRId64, i, STR_ARG(r->qualified),
-                            STR_ARG(c.key->name), c.revision);
+                text_printf(v->violation, "etcd-%zu has lost %.*s %.*s of revision %" PRId64, i,
+                            STR_ARG(r->qualified), STR_ARG(c.key->name), c.revision);
                 return;
             }
         }
@@ -145,7 +152,8 @@ static void revision_changed(struct verdict *v, void *memory, const struct view_
     /* The keys that hung on a lease go with one write. */
     bool is_same_write = change->revision == last->revision && !value_is_present(change->after);
     if (last->revision && change->revision != last->revision + 1 && !is_same_write)
-        text_printf(v->violation, "revision %" PRId64 " follows %" PRId64, change->revision, last->revision);
+        text_printf(v->violation, "revision %" PRId64 " follows %" PRId64, change->revision,
+                    last->revision);
     last->revision = change->revision;
 }
 
@@ -166,10 +174,11 @@ static void version_changed(struct verdict *v, void *memory, const struct view_c
     (*v->checked)++;
     bool is_new = !value_is_present(change->before);
     if (is_new && (change->version != 1 || change->create_revision != change->revision))
-        text_printf(v->violation, "a new key has version %" PRId64 " and create revision %" PRId64, change->version,
-                    change->create_revision);
+        text_printf(v->violation, "a new key has version %" PRId64 " and create revision %" PRId64,
+                    change->version, change->create_revision);
     else if (!is_new && change->version != change->before_version + 1)
-        text_printf(v->violation, "version %" PRId64 " follows %" PRId64, change->version, change->before_version);
+        text_printf(v->violation, "version %" PRId64 " follows %" PRId64, change->version,
+                    change->before_version);
 }
 
 const struct invariant invariant_version_rules = {

@@ -46,7 +46,8 @@ const struct invariant invariant_uid_unique = {
     .memory_free = hash_set_free,
 };
 
-static void resource_version_changed(struct verdict *v, void *memory, const struct view_change *change)
+static void resource_version_changed(struct verdict *v, void *memory,
+                                     const struct view_change *change)
 {
     (void)memory;
     if (!value_is_present(change->after))
@@ -54,9 +55,11 @@ static void resource_version_changed(struct verdict *v, void *memory, const stru
     (*v->checked)++;
     int64_t now = object_version(change->after);
     if (now != change->revision)
-        text_printf(v->violation, "resourceVersion %" PRId64 " at revision %" PRId64, now, change->revision);
+        text_printf(v->violation, "resourceVersion %" PRId64 " at revision %" PRId64, now,
+                    change->revision);
     else if (is_update(change) && now <= object_version(change->before))
-        text_printf(v->violation, "resourceVersion %" PRId64 " follows %" PRId64, now, object_version(change->before));
+        text_printf(v->violation, "resourceVersion %" PRId64 " follows %" PRId64, now,
+                    object_version(change->before));
 }
 
 const struct invariant invariant_version_increases = {
@@ -115,7 +118,8 @@ static void gone_changed(struct verdict *v, void *memory, const struct view_chan
         return;
     struct value finalizers = VALUE_GET(change->before, metadata, finalizers);
     (*v->checked)++;
-    /* The write that takes the last finalizer away deletes at once: one may be left in what was stored. */
+    /* The write that takes the last finalizer away deletes at once: one may be left in what was
+     * stored. */
     if (value_count(finalizers) > 1)
         text_printf(v->violation, "it is gone with %zu finalizers", value_count(finalizers));
 }
@@ -131,8 +135,9 @@ const struct invariant invariant_gone_when_free = {
 
 static bool counts_generations(const struct view_change *change)
 {
-    static const enum resource_known kinds[] = {RESOURCE_deployments, RESOURCE_replicasets, RESOURCE_statefulsets,
-                                                RESOURCE_daemonsets,  RESOURCE_cronjobs,    RESOURCE_poddisruptionbudgets};
+    static const enum resource_known kinds[] = {
+        RESOURCE_deployments, RESOURCE_replicasets, RESOURCE_statefulsets,
+        RESOURCE_daemonsets,  RESOURCE_cronjobs,    RESOURCE_poddisruptionbudgets};
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         if (is_of(change, kinds[i]))
             return true;
@@ -153,15 +158,19 @@ static void generation_changed(struct verdict *v, void *memory, const struct vie
     if (is < was)
         text_printf(v->violation, "generation went from %" PRId64 " to %" PRId64, was, is);
     else if (!is_same && is != was + 1)
-        text_printf(v->violation, "the spec changed, generation went from %" PRId64 " to %" PRId64, was, is);
+        text_printf(v->violation, "the spec changed, generation went from %" PRId64 " to %" PRId64,
+                    was, is);
     else if (is_same && is != was && !begins_deletion)
-        text_printf(v->violation, "the spec did not change, generation went from %" PRId64 " to %" PRId64, was, is);
+        text_printf(v->violation,
+                    "the spec did not change, generation went from %" PRId64 " to %" PRId64, was,
+                    is);
 }
 
 const struct invariant invariant_generation_follows_spec = {
     .id = "I43",
     .name = "generation-follows-spec",
-    .help = "generation grows by one with each change of the spec, and only then (or as a deletion begins)",
+    .help = "generation grows by one with each change of the spec, and only then (or as a deletion "
+            "begins)",
     .changed = generation_changed,
 };
 
@@ -213,7 +222,8 @@ static void selector_changed(struct verdict *v, void *memory, const struct view_
     if (!is_update(change) || !is_workload)
         return;
     (*v->checked)++;
-    if (!value_equal(VALUE_GET(change->before, spec, selector), VALUE_GET(change->after, spec, selector)))
+    if (!value_equal(VALUE_GET(change->before, spec, selector),
+                     VALUE_GET(change->after, spec, selector)))
         text_add(v->violation, S("its selector changed"));
 }
 
@@ -230,7 +240,8 @@ static void owner_changed(struct verdict *v, void *memory, const struct view_cha
 {
     (void)memory;
     struct value owners = VALUE_GET(change->after, metadata, ownerReferences);
-    if (value_count(owners) == 0 || value_is_same(owners, VALUE_GET(change->before, metadata, ownerReferences)))
+    if (value_count(owners) == 0 ||
+        value_is_same(owners, VALUE_GET(change->before, metadata, ownerReferences)))
         return;
     size_t controllers = 0;
     for (size_t i = 0; i < value_count(owners); i++)

@@ -61,8 +61,8 @@ static struct holder *holder_of(struct holders *h, struct value address)
     return holder;
 }
 
-static void address_changed(struct verdict *v, struct holders *h, const struct view_change *change, struct value was,
-                            struct value is)
+static void address_changed(struct verdict *v, struct holders *h, const struct view_change *change,
+                            struct value was, struct value is)
 {
     if (value_equal(was, is))
         return;
@@ -109,7 +109,8 @@ const struct invariant invariant_cluster_ip_unique = {
 static struct value pod_ip(struct value pod)
 {
     struct value phase = VALUE_GET(pod, status, phase);
-    bool has_own = !value_is(phase, "Succeeded") && !value_is(phase, "Failed") && !VALUE_BOOL_AT(pod, spec, hostNetwork);
+    bool has_own = !value_is(phase, "Succeeded") && !value_is(phase, "Failed") &&
+                   !VALUE_BOOL_AT(pod, spec, hostNetwork);
     return has_own ? VALUE_GET(pod, status, podIP) : VALUE_ABSENT;
 }
 
@@ -130,7 +131,8 @@ const struct invariant invariant_pod_ip_unique = {
 
 /* ---- I102, I104 ---- */
 
-static void slice_namespace_changed(struct verdict *v, void *memory, const struct view_change *change)
+static void slice_namespace_changed(struct verdict *v, void *memory,
+                                    const struct view_change *change)
 {
     (void)memory;
     if (!is_of(change, RESOURCE_endpointslices) || !value_is_present(change->after))
@@ -142,8 +144,8 @@ static void slice_namespace_changed(struct verdict *v, void *memory, const struc
             continue;
         (*v->checked)++;
         if (!str_equal(VALUE_STR(target, namespace), change->key->namespace))
-            text_printf(v->violation, "it names pod %.*s/%.*s", STR_ARG(VALUE_STR(target, namespace)),
-                        STR_ARG(VALUE_STR(target, name)));
+            text_printf(v->violation, "it names pod %.*s/%.*s",
+                        STR_ARG(VALUE_STR(target, namespace)), STR_ARG(VALUE_STR(target, name)));
     }
 }
 

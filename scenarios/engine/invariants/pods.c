@@ -24,10 +24,12 @@ static void phase_changed(struct verdict *v, void *memory, const struct view_cha
     (void)memory;
     if (!is_of(change, RESOURCE_pods) || !is_update(change) || !has_ended(change->before))
         return;
-    struct value before = VALUE_GET(change->before, status, phase), after = VALUE_GET(change->after, status, phase);
+    struct value before = VALUE_GET(change->before, status, phase),
+                 after = VALUE_GET(change->after, status, phase);
     (*v->checked)++;
     if (!value_equal(before, after))
-        text_printf(v->violation, "phase went from %.*s to %.*s", STR_ARG(value_str(before)), STR_ARG(value_str(after)));
+        text_printf(v->violation, "phase went from %.*s to %.*s", STR_ARG(value_str(before)),
+                    STR_ARG(value_str(after)));
 }
 
 const struct invariant invariant_phase_absorbing = {
@@ -40,7 +42,8 @@ const struct invariant invariant_phase_absorbing = {
 static void ready_changed(struct verdict *v, void *memory, const struct view_change *change)
 {
     (void)memory;
-    if (!is_of(change, RESOURCE_pods) || !value_is_present(change->after) || !has_ended(change->after))
+    if (!is_of(change, RESOURCE_pods) || !value_is_present(change->after) ||
+        !has_ended(change->after))
         return;
     (*v->checked)++;
     if (condition_is_true(VALUE_GET(change->after, status, conditions), "Ready"))
@@ -86,8 +89,8 @@ static void binding_changed(struct verdict *v, void *memory, const struct view_c
         return;
     (*v->checked)++;
     if (!value_equal(before, VALUE_GET(change->after, spec, nodeName)))
-        text_printf(v->violation, "it was bound to %.*s and then to %.*s", STR_ARG(value_str(before)),
-                    STR_ARG(VALUE_STR(change->after, spec, nodeName)));
+        text_printf(v->violation, "it was bound to %.*s and then to %.*s",
+                    STR_ARG(value_str(before)), STR_ARG(VALUE_STR(change->after, spec, nodeName)));
 }
 
 const struct invariant invariant_bind_once = {
@@ -125,7 +128,8 @@ static bool is_placed(struct value pod)
     return value_is_present(pod) && VALUE_STR(pod, spec, nodeName).size > 0 && !has_ended(pod);
 }
 
-static struct load *load_add(struct loads *l, const struct object_key *node, struct value pod, int64_t sign)
+static struct load *load_add(struct loads *l, const struct object_key *node, struct value pod,
+                             int64_t sign)
 {
     struct value spec = VALUE_GET(pod, spec);
     if (node->id >= l->count) {
@@ -140,20 +144,23 @@ static struct load *load_add(struct loads *l, const struct object_key *node, str
     return load;
 }
 
-static void commit_judge(struct verdict *v, const struct load *load, struct value node, struct str name)
+static void commit_judge(struct verdict *v, const struct load *load, struct value node,
+                         struct str name)
 {
     struct value allocatable = VALUE_GET(node, status, allocatable);
     int64_t cpu = quantity_milli(value_get_key(allocatable, S("cpu")));
     int64_t memory = quantity_value(value_get_key(allocatable, S("memory")));
     int64_t pods = quantity_value(value_get_key(allocatable, S("pods")));
     if (load->cpu_milli > cpu)
-        text_printf(v->violation, "node %.*s has %" PRId64 "m of cpu, its pods request %" PRId64 "m", STR_ARG(name), cpu,
-                    load->cpu_milli);
+        text_printf(v->violation,
+                    "node %.*s has %" PRId64 "m of cpu, its pods request %" PRId64 "m",
+                    STR_ARG(name), cpu, load->cpu_milli);
     else if (load->memory_bytes > memory)
-        text_printf(v->violation, "node %.*s has %" PRId64 " bytes, its pods request %" PRId64, STR_ARG(name), memory,
-                    load->memory_bytes);
+        text_printf(v->violation, "node %.*s has %" PRId64 " bytes, its pods request %" PRId64,
+                    STR_ARG(name), memory, load->memory_bytes);
     else if (load->pods > pods)
-        text_printf(v->violation, "node %.*s takes %" PRId64 " pods and has %" PRId64, STR_ARG(name), pods, load->pods);
+        text_printf(v->violation, "node %.*s takes %" PRId64 " pods and has %" PRId64,
+                    STR_ARG(name), pods, load->pods);
 }
 
 static void commit_changed(struct verdict *v, void *memory, const struct view_change *change)
@@ -173,7 +180,8 @@ static void commit_changed(struct verdict *v, void *memory, const struct view_ch
     if (is) {
         const struct load *load = load_add(memory, node, change->after, 1);
         struct value object = view_get(v->run->view, node);
-        /* Judged as the scheduler binds: a pod created with a nodeName is the kubelet's to refuse. */
+        /* Judged as the scheduler binds: a pod created with a nodeName is the kubelet's to refuse.
+         */
         bool is_binding = value_is_present(change->before) && !was;
         if (is_binding && value_is_present(object)) {
             (*v->checked)++;
@@ -199,13 +207,15 @@ static bool begins_eviction_by_taint(const struct view_change *change)
     if (!is_of(change, RESOURCE_pods) || !is_update(change) || object_is_deleting(change->before) ||
         !object_is_deleting(change->after))
         return false;
-    struct value target = condition_find(VALUE_GET(change->after, status, conditions), "DisruptionTarget");
+    struct value target =
+        condition_find(VALUE_GET(change->after, status, conditions), "DisruptionTarget");
     return VALUE_IS(target, "DeletionByTaintManager", reason);
 }
 
 static struct value node_of(const struct verdict *v, struct value pod)
 {
-    return view_get_named(v->run->view, resource_get(RESOURCE_nodes), S(""), VALUE_STR(pod, spec, nodeName));
+    return view_get_named(v->run->view, resource_get(RESOURCE_nodes), S(""),
+                          VALUE_STR(pod, spec, nodeName));
 }
 
 static bool tolerates(struct value toleration, struct value taint)
@@ -255,7 +265,8 @@ static void early_changed(struct verdict *v, void *memory, const struct view_cha
         int64_t seconds = endurance(change->after, taint);
         bool is_timed = time_parse(VALUE_GET(taint, timeAdded), &added);
         /* timeAdded has whole seconds. */
-        is_due |= seconds == 0 || !is_timed || (seconds > 0 && now + 1000000000 >= added.unix_ns + seconds * 1000000000);
+        is_due |= seconds == 0 || !is_timed ||
+                  (seconds > 0 && now + 1000000000 >= added.unix_ns + seconds * 1000000000);
     }
     if (has_taint && !is_due)
         text_add(v->violation, S("it was evicted before its tolerationSeconds were over"));
@@ -302,8 +313,10 @@ static void dark_changed(struct verdict *v, void *memory, const struct view_chan
     if (!begins_eviction_by_taint(change))
         return;
     (*v->checked)++;
-    if (d->since.ns != INSTANT_NEVER.ns && instant_before(instant_add(d->since, duration_s(10)), change->at))
-        text_add(v->violation, S("it was evicted although no node is Ready: evictions must have stopped"));
+    if (d->since.ns != INSTANT_NEVER.ns &&
+        instant_before(instant_add(d->since, duration_s(10)), change->at))
+        text_add(v->violation,
+                 S("it was evicted although no node is Ready: evictions must have stopped"));
 }
 
 const struct invariant invariant_no_eviction_when_all_dead = {

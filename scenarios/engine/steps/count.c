@@ -27,7 +27,8 @@ static void explain(const struct run *r, const struct bounds *b, struct text *me
     matcher_text(m, message);
     text_printf(message, " within the time-out, found %zu", tally_count(b->tally));
     size_t shown = 0;
-    for (struct view_cursor c = view_first(r->view, m->resource, value_str(m->namespace)); c.key && shown < 5; view_next(&c)) {
+    for (struct view_cursor c = view_first(r->view, m->resource, value_str(m->namespace));
+         c.key && shown < 5; view_next(&c)) {
         struct matcher looser = *m;
         looser.filter = NULL;
         if (!matcher_holds(&looser, c.key, c.object) || matcher_holds(m, c.key, c.object))
@@ -55,7 +56,8 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
 const struct step_kind step_count = {
     .name = "count",
     .help = "the number of matching objects becomes as said, within the time-out",
-    .example = "count: {apiVersion: v1, kind: Pod, selector: app=web, jq: '.status.phase == \"Running\"', equals: 3}",
+    .example = "count: {apiVersion: v1, kind: Pod, selector: app=web, jq: '.status.phase == "
+               "\"Running\"', equals: 3}",
     .shape = &count_shape,
     .run = run_step,
 };

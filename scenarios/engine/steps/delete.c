@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Step `delete`: deletes an object and goes on as soon as the API server has accepted it; `wait` with `for: delete`
- * waits until it is gone.
+ * Step `delete`: deletes an object and goes on as soon as the API server has accepted it; `wait`
+ * with `for: delete` waits until it is gone.
  */
 #include "sim/base/base.h"
 
@@ -12,11 +12,13 @@ static const struct shape propagation_shape = {.kind = SHAPE_ENUM, .choices = pr
 static const struct shape_field fields[] = {
     {"ref", &reference_shape, true, "the object"},
     {"gracePeriodSeconds", &shape_count, false, "instead of the object's own; 0 forces it"},
-    {"propagationPolicy", &propagation_shape, false, "what becomes of its dependents; Background when absent"},
+    {"propagationPolicy", &propagation_shape, false,
+     "what becomes of its dependents; Background when absent"},
     {"expect", &expect_shape, false, "it must be refused, so"},
     {"timeout", &shape_duration, false, "30s when absent"},
 };
-static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+static const struct shape shape = {
+    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
@@ -32,7 +34,9 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
                      : value_is(policy, "Orphan")   ? PROPAGATION_ORPHAN
                                                     : PROPAGATION_BACKGROUND;
     const struct user_result *result = run_action(r, a, run_deadline(r, arguments), message);
-    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what), message) : OUTCOME_FAILED;
+    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what),
+                                 message)
+                  : OUTCOME_FAILED;
 }
 
 const struct step_kind step_delete = {

@@ -12,12 +12,14 @@ static const struct shape_field fields[] = {
     {"expect", &expect_shape, false, "it must be refused, so"},
     {"timeout", &shape_duration, false, "30s when absent"},
 };
-static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+static const struct shape shape = {
+    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
     struct str node = value_str(value_get_key(arguments, S("node")));
-    struct user_action *a = user_action_new(USER_DRAIN, object_key_of(resource_get(RESOURCE_nodes), S(""), node));
+    struct user_action *a =
+        user_action_new(USER_DRAIN, object_key_of(resource_get(RESOURCE_nodes), S(""), node));
     a->is_forced = value_as_bool(value_get_key(arguments, S("force")));
     const struct user_result *result = run_action(r, a, run_deadline(r, arguments), message);
     if (!result)

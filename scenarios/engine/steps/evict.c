@@ -11,7 +11,8 @@ static const struct shape_field fields[] = {
     {"expect", &expect_shape, false, "it must be refused, so"},
     {"timeout", &shape_duration, false, "30s when absent"},
 };
-static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+static const struct shape shape = {
+    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
@@ -22,7 +23,9 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
     text_printf(&what, "eviction of pod %.*s/%.*s", STR_ARG(key->namespace), STR_ARG(key->name));
     const struct user_result *result =
         run_action(r, user_action_new(USER_EVICT, key), run_deadline(r, arguments), message);
-    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what), message) : OUTCOME_FAILED;
+    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what),
+                                 message)
+                  : OUTCOME_FAILED;
 }
 
 const struct step_kind step_evict = {

@@ -7,8 +7,10 @@
 #include "scenarios/engine/faults.h"
 #include "scenarios/engine/steps.h"
 
-static const struct shape_field fields[] = {{"name", &shape_string, true, "of the fault, as inject gave it"}};
-static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+static const struct shape_field fields[] = {
+    {"name", &shape_string, true, "of the fault, as inject gave it"}};
+static const struct shape shape = {
+    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {

@@ -15,7 +15,8 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
 const struct step_kind step_inject = {
     .name = "inject",
     .help = "a fault begins; it stays until healed or for its duration",
-    .example = "inject: {name: power, nodeChaos: {action: power-off, nodes: [node-1]}, duration: 10m}",
+    .example =
+        "inject: {name: power, nodeChaos: {action: power-off, nodes: [node-1]}, duration: 10m}",
     .shape = &inject_shape,
     .run = run_step,
 };

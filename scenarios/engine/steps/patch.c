@@ -15,7 +15,8 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
 const struct step_kind step_patch = {
     .name = "patch",
     .help = "patches one object with the part of it that is given (JSON merge patch)",
-    .example = "patch: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 2}}}",
+    .example = "patch: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, "
+               "spec: {replicas: 2}}}",
     .shape = &write_shape,
     .run = run_step,
 };

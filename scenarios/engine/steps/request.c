@@ -28,7 +28,8 @@ static bool is_source(struct value v, struct text *expected, struct text *at)
         if (!is_known || value_kind(value_member_at(v, i)) != VALUE_STRING)
             return false;
     }
-    return value_is_present(value_get_key(v, S("pod"))) != value_is_present(value_get_key(v, S("node")));
+    return value_is_present(value_get_key(v, S("pod"))) !=
+           value_is_present(value_get_key(v, S("node")));
 }
 static const struct shape from_shape = {.kind = SHAPE_ANY, .holds = is_source};
 static const struct shape_field expect_fields[] = {
@@ -44,7 +45,8 @@ static const struct shape_field fields[] = {
     {"expect", &answer_shape, false, "what must be answered; status 200 when absent"},
     {"timeout", &shape_duration, false, "30s when absent"},
 };
-static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+static const struct shape shape = {
+    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
@@ -57,7 +59,8 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
 const struct step_kind step_request = {
     .name = "request",
     .help = "sends an HTTP request and judges the answer",
-    .example = "request: {from: {pod: client}, to: \"http://web.default/\", expect: {status: 200}, timeout: 5s}",
+    .example = "request: {from: {pod: client}, to: \"http://web.default/\", expect: {status: 200}, "
+               "timeout: 5s}",
     .shape = &shape,
     .run = run_step,
 };

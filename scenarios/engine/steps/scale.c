@@ -12,7 +12,8 @@ static const struct shape_field fields[] = {
     {"expect", &expect_shape, false, "it must be refused, so"},
     {"timeout", &shape_duration, false, "30s when absent"},
 };
-static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+static const struct shape shape = {
+    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
@@ -24,7 +25,9 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
     struct user_action *a = user_action_new(USER_SCALE, key);
     a->replicas = value_as_integer(value_get_key(arguments, S("replicas")), 0);
     const struct user_result *result = run_action(r, a, run_deadline(r, arguments), message);
-    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what), message) : OUTCOME_FAILED;
+    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what),
+                                 message)
+                  : OUTCOME_FAILED;
 }
 
 const struct step_kind step_scale = {

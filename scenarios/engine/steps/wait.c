@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Step `wait`: kubectl wait. `for` is `delete`, `create`, `condition=TYPE[=STATUS]` (status True when absent, compared
- * without regard to case) or `jsonpath={.path}=VALUE` (without a value: the path is there).
+ * Step `wait`: kubectl wait. `for` is `delete`, `create`, `condition=TYPE[=STATUS]` (status True
+ * when absent, compared without regard to case) or `jsonpath={.path}=VALUE` (without a value: the
+ * path is there).
  *
  * DEVIATION: of JSONPath only plain paths with `.key` and `[index]` are understood.
  *
@@ -19,7 +20,8 @@ static const struct shape_field fields[] = {
     {"for", &for_shape, true, "delete, create, condition=TYPE[=STATUS] or jsonpath={.path}=VALUE"},
     {"timeout", &shape_duration, false, "30s when absent"},
 };
-static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
+static const struct shape shape = {
+    .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
 struct wait {
     const struct run *run;
@@ -134,8 +136,8 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
     struct wait w = {r, key, value_str(what)};
     bool came = run_until(r, has_come, &w, run_deadline(r, arguments));
     if (!came) {
-        text_printf(message, "timed out waiting for %.*s on %.*s/%.*s", STR_ARG(w.what), STR_ARG(key->resource->qualified),
-                    STR_ARG(key->name));
+        text_printf(message, "timed out waiting for %.*s on %.*s/%.*s", STR_ARG(w.what),
+                    STR_ARG(key->resource->qualified), STR_ARG(key->name));
         run_explain(r, key->name, message);
     }
     object_key_unref(key);
@@ -145,7 +147,8 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
 const struct step_kind step_wait = {
     .name = "wait",
     .help = "waits for a condition, a value or the deletion of one object, as kubectl wait does",
-    .example = "wait: {ref: {apiVersion: apps/v1, kind: Deployment, name: web}, for: condition=Available, timeout: 2m}",
+    .example = "wait: {ref: {apiVersion: apps/v1, kind: Deployment, name: web}, for: "
+               "condition=Available, timeout: 2m}",
     .shape = &shape,
     .run = run_step,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What apply, create, update and patch share: the objects of a file (all its documents) or of `resource`, one after
- * another, each judged by `expect`. The first that is not as expected ends the step; with `expect` every object must be
- * refused as said.
+ * What apply, create, update and patch share: the objects of a file (all its documents) or of
+ * `resource`, one after another, each judged by `expect`. The first that is not as expected ends
+ * the step; with `expect` every object must be refused as said.
  */
 #include "sim/base/base.h"
 
@@ -11,7 +11,8 @@
 #include "scenarios/engine/steps/write.h"
 
 static const struct shape_field write_fields[] = {
-    {"file", &shape_string, false, "manifests, found from the scenario's folder; several documents are written in turn"},
+    {"file", &shape_string, false,
+     "manifests, found from the scenario's folder; several documents are written in turn"},
     {"resource", &shape_any, false, "the object itself"},
     {"namespace", &shape_string, false, "of objects that name none; default when absent"},
     {"serverSide", &shape_bool, false, "server-side apply"},
@@ -35,18 +36,19 @@ const struct shape write_shape = {.kind = SHAPE_OBJECT,
                                   .field_count = ARRAY_COUNT(write_fields),
                                   .holds = has_one_source};
 
-static enum outcome write_object(struct run *r, enum user_verb verb, struct value arguments, struct value object,
-                                 struct text *message)
+static enum outcome write_object(struct run *r, enum user_verb verb, struct value arguments,
+                                 struct value object, struct text *message)
 {
     struct str api_version = VALUE_STR(object, apiVersion), kind = VALUE_STR(object, kind);
     const struct resource *resource = resource_find_kind(api_version, kind);
     if (!resource) {
-        text_printf(message, "no matches for kind \"%.*s\" in version \"%.*s\"", STR_ARG(kind), STR_ARG(api_version));
+        text_printf(message, "no matches for kind \"%.*s\" in version \"%.*s\"", STR_ARG(kind),
+                    STR_ARG(api_version));
         return OUTCOME_FAILED;
     }
     struct str namespace = value_str(arguments_namespace(arguments));
-    struct user_action *a =
-        user_action_for(verb, resource, namespace.size ? namespace : S("default"), value_keep(object));
+    struct user_action *a = user_action_for(
+        verb, resource, namespace.size ? namespace : S("default"), value_keep(object));
     bool is_generated = value_is_present(VALUE_GET(object, metadata, generateName));
     if (!a->key && (verb != USER_CREATE || !is_generated)) {
         message_unref(&a->message);
@@ -58,25 +60,29 @@ static enum outcome write_object(struct run *r, enum user_verb verb, struct valu
     a->is_forced = value_as_bool(value_get_key(arguments, S("force")));
     a->field_manager = value_keep(manager);
     AUTO(text) struct text what = {0};
-    text_printf(&what, "%.*s/%.*s", STR_ARG(resource->qualified), STR_ARG(VALUE_STR(object, metadata, name)));
+    text_printf(&what, "%.*s/%.*s", STR_ARG(resource->qualified),
+                STR_ARG(VALUE_STR(object, metadata, name)));
     const struct user_result *result = run_action(r, a, run_deadline(r, arguments), message);
     if (!result)
         return OUTCOME_FAILED;
     return result_judge(value_get_key(arguments, S("expect")), result, text_str(&what), message);
 }
 
-enum outcome write_objects(struct run *r, enum user_verb verb, struct value arguments, struct text *message)
+enum outcome write_objects(struct run *r, enum user_verb verb, struct value arguments,
+                           struct text *message)
 {
     struct value resource = value_get_key(arguments, S("resource"));
     if (value_is_present(resource))
         return write_object(r, verb, arguments, resource, message);
-    const struct manifest *m = scenario_manifest(r->scenario, value_str(value_get_key(arguments, S("file"))));
+    const struct manifest *m =
+        scenario_manifest(r->scenario, value_str(value_get_key(arguments, S("file"))));
     for (size_t i = 0; i < m->documents.count; i++) {
         struct value root = m->documents.items[i].root;
         struct value items = VALUE_GET(root, items);
         bool is_list = VALUE_IS(root, "List", kind);
         for (size_t j = 0; j < (is_list ? value_count(items) : 1); j++) {
-            enum outcome o = write_object(r, verb, arguments, is_list ? value_at(items, j) : root, message);
+            enum outcome o =
+                write_object(r, verb, arguments, is_list ? value_at(items, j) : root, message);
             if (o == OUTCOME_FAILED)
                 return o;
         }

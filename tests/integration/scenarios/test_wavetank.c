@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The installed C interface on a whole cluster: bring up, apply, wait, look, fault, heal; and equal runs for equal seeds.
+ * The installed C interface on a whole cluster: bring up, apply, wait, look, fault, heal; and equal
+ * runs for equal seeds.
  */
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
@@ -18,10 +19,12 @@ static const char deployment[] = "apiVersion: apps/v1\n"
                                  "  template:\n"
                                  "    metadata: {labels: {app: web}}\n"
                                  "    spec: {containers: [{name: web, image: \"nginx:1.25\"}]}\n";
-static const char ready[] = "assert: {timeout: 60s, resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, "
+static const char ready[] = "assert: {timeout: 60s, resource: {apiVersion: apps/v1, kind: "
+                            "Deployment, metadata: {name: web}, "
                             "status: {readyReplicas: 2}}}";
 
-/* A Deployment becomes ready, is seen as JSON, and an expectation that does not hold says what is missing. */
+/* A Deployment becomes ready, is seen as JSON, and an expectation that does not hold says what is
+ * missing. */
 static void test_deployment(void)
 {
     char error[2048];
@@ -35,11 +38,12 @@ static void test_deployment(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(json);
     CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"readyReplicas\":2"));
     CU_ASSERT_PTR_NULL(wavetank_get(w, "apps/v1", "Deployment", "default", "absent"));
-    CU_ASSERT_EQUAL(wavetank_do(w,
-                                "assert: {timeout: 1s, resource: {apiVersion: apps/v1, kind: Deployment, "
-                                "metadata: {name: web}, status: {readyReplicas: 3}}}",
-                                error, sizeof(error)),
-                    WAVETANK_FAILED);
+    CU_ASSERT_EQUAL(
+        wavetank_do(w,
+                    "assert: {timeout: 1s, resource: {apiVersion: apps/v1, kind: Deployment, "
+                    "metadata: {name: web}, status: {readyReplicas: 3}}}",
+                    error, sizeof(error)),
+        WAVETANK_FAILED);
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "- status.readyReplicas: 3"));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "+ status.readyReplicas: 2"));
     CU_ASSERT_EQUAL(wavetank_violation_count(w), 0);
@@ -54,23 +58,27 @@ static void test_fault(void)
     struct wavetank *w = wavetank_new("{nodes: [{count: 2}]}", 1, error, sizeof(error));
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
 
-    CU_ASSERT_EQUAL(wavetank_inject(w, "{name: p, nodeChaos: {action: power-off, nodes: [node-1]}}", error, sizeof(error)),
+    CU_ASSERT_EQUAL(wavetank_inject(w, "{name: p, nodeChaos: {action: power-off, nodes: [node-1]}}",
+                                    error, sizeof(error)),
                     WAVETANK_OK);
     int64_t began = wavetank_now_ns(w);
-    int unknown = wavetank_do(w,
-                              "assert: {timeout: 70s, resource: {apiVersion: v1, kind: Node, metadata: {name: node-1}}, "
-                              "jq: '.status.conditions | any(.type == \"Ready\" and .status == \"Unknown\")'}",
-                              error, sizeof(error));
+    int unknown = wavetank_do(
+        w,
+        "assert: {timeout: 70s, resource: {apiVersion: v1, kind: Node, metadata: {name: node-1}}, "
+        "jq: '.status.conditions | any(.type == \"Ready\" and .status == \"Unknown\")'}",
+        error, sizeof(error));
     int64_t seconds = (wavetank_now_ns(w) - began) / 1000000000;
 
     CU_ASSERT_EQUAL(unknown, WAVETANK_OK);
     CU_ASSERT(seconds >= 40 && seconds <= 56);
     CU_ASSERT_EQUAL(wavetank_heal(w, "p", error, sizeof(error)), WAVETANK_OK);
-    CU_ASSERT_EQUAL(wavetank_do(w,
-                                "assert: {timeout: 60s, resource: {apiVersion: v1, kind: Node, metadata: {name: node-1}}, "
-                                "jq: '.status.conditions | any(.type == \"Ready\" and .status == \"True\")'}",
-                                error, sizeof(error)),
-                    WAVETANK_OK);
+    CU_ASSERT_EQUAL(
+        wavetank_do(w,
+                    "assert: {timeout: 60s, resource: {apiVersion: v1, kind: Node, metadata: "
+                    "{name: node-1}}, "
+                    "jq: '.status.conditions | any(.type == \"Ready\" and .status == \"True\")'}",
+                    error, sizeof(error)),
+        WAVETANK_OK);
     CU_ASSERT_EQUAL(wavetank_heal(w, "p", error, sizeof(error)), WAVETANK_FAILED);
     wavetank_free(w);
 }
@@ -116,7 +124,8 @@ int main(void)
                                   {"determinism", test_determinism},
                                   {"bad input", test_bad_input},
                                   CU_TEST_INFO_NULL};
-    static CU_SuiteInfo suites[] = {{"wavetank", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    static CU_SuiteInfo suites[] = {{"wavetank", NULL, NULL, NULL, NULL, tests},
+                                    CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 1;
     CU_basic_set_mode(CU_BRM_NORMAL);

@@ -39,7 +39,9 @@ static const struct {
 static void test_partial(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(partials); i++) {
-        AUTO(value) struct value partial = parse(partials[i].partial), actual = parse(partials[i].actual);
+        AUTO(value)
+        struct value partial = parse(partials[i].partial),
+                     actual = parse(partials[i].actual);
         AUTO(text) struct text difference = {0};
         partial_difference(partial, actual, &difference);
         CU_ASSERT_EQUAL(partial_matches(partial, actual), partials[i].matches);
@@ -49,13 +51,16 @@ static void test_partial(void)
 
 static void test_difference(void)
 {
-    AUTO(value) struct value partial = parse("{\"status\": {\"readyReplicas\": 3, \"replicas\": 3}}");
-    AUTO(value) struct value actual = parse("{\"status\": {\"readyReplicas\": 2, \"replicas\": 3}}");
+    AUTO(value)
+    struct value partial = parse("{\"status\": {\"readyReplicas\": 3, \"replicas\": 3}}");
+    AUTO(value)
+    struct value actual = parse("{\"status\": {\"readyReplicas\": 2, \"replicas\": 3}}");
     AUTO(text) struct text difference = {0};
 
     partial_difference(partial, actual, &difference);
 
-    CU_ASSERT_STRING_EQUAL(text_c(&difference), "- status.readyReplicas: 3\n+ status.readyReplicas: 2\n");
+    CU_ASSERT_STRING_EQUAL(text_c(&difference),
+                           "- status.readyReplicas: 3\n+ status.readyReplicas: 2\n");
 }
 
 static const struct {
@@ -76,10 +81,13 @@ static const struct {
     {".absent", false, false},
 };
 
-/* The short way and libjq agree: each expression is asked as it is and wrapped, which only libjq understands. */
+/* The short way and libjq agree: each expression is asked as it is and wrapped, which only libjq
+ * understands. */
 static void test_jq(void)
 {
-    AUTO(value) struct value v = parse("{\"status\": {\"phase\": \"Running\", \"n\": 3, \"ready\": true, \"list\": [\"a\", \"b\"]}}");
+    AUTO(value)
+    struct value v = parse("{\"status\": {\"phase\": \"Running\", \"n\": 3, \"ready\": true, "
+                           "\"list\": [\"a\", \"b\"]}}");
     for (size_t i = 0; i < ARRAY_COUNT(expressions); i++) {
         AUTO(text) struct text wrapped = {0};
         text_printf(&wrapped, "(%s) | .", expressions[i].expression);
@@ -98,21 +106,29 @@ static void test_jq(void)
     CU_ASSERT(why.size > 0);
 }
 
-static void change(struct view *view, int64_t revision, const char *name, const char *before, const char *after)
+static void change(struct view *view, int64_t revision, const char *name, const char *before,
+                   const char *after)
 {
-    const struct object_key *key = object_key_of(resource_get(RESOURCE_pods), S("default"), str_from(name));
-    AUTO(value) struct value was = before ? parse(before) : VALUE_ABSENT, is = after ? parse(after) : VALUE_ABSENT;
-    view_apply(view, &(struct view_change){.revision = revision, .key = key, .before = was, .after = is, .by = S("test")});
+    const struct object_key *key =
+        object_key_of(resource_get(RESOURCE_pods), S("default"), str_from(name));
+    AUTO(value)
+    struct value was = before ? parse(before) : VALUE_ABSENT,
+                 is = after ? parse(after) : VALUE_ABSENT;
+    view_apply(view,
+               &(struct view_change){
+                   .revision = revision, .key = key, .before = was, .after = is, .by = S("test")});
     object_key_unref(key);
 }
 
 /* A tally follows additions, changes both ways and deletions, and sees what was there before it. */
 static void test_tally(void)
 {
-    static const char running[] = "{\"status\": {\"phase\": \"Running\"}}", pending[] = "{\"status\": {\"phase\": \"Pending\"}}";
+    static const char running[] = "{\"status\": {\"phase\": \"Running\"}}",
+                      pending[] = "{\"status\": {\"phase\": \"Pending\"}}";
     struct view *view = view_new();
     change(view, 1, "a", NULL, running);
-    struct matcher m = {.resource = resource_get(RESOURCE_pods), .namespace = value_string(S("default"))};
+    struct matcher m = {.resource = resource_get(RESOURCE_pods),
+                        .namespace = value_string(S("default"))};
     m.filter = jq_filter_new(S(".status.phase == \"Running\""), NULL);
     struct tally *t = tally_new(view, &m);
 
@@ -134,26 +150,39 @@ static void test_tally(void)
 static const struct {
     const char *original, *modified, *current, *patch;
 } patches[] = {
-    {"null", "{\"spec\": {\"replicas\": 3}}", "{\"spec\": {\"replicas\": 2}}", "{\"spec\":{\"replicas\":3}}"},
-    {"null", "{\"spec\": {\"replicas\": 3}}", "{\"spec\": {\"replicas\": 3, \"paused\": true}}", "{}"},
-    {"{\"spec\": {\"paused\": true}}", "{\"spec\": {\"replicas\": 3}}", "{\"spec\": {\"replicas\": 3, \"paused\": true}}",
-     "{\"spec\":{\"paused\":null}}"},
-    {"null", "{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"a\", \"image\": \"n:2\"}]}}}}",
-     "{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"a\", \"image\": \"n:1\"}, {\"name\": \"s\", \"image\": \"x\"}]}}}}",
-     "{\"spec\":{\"template\":{\"spec\":{\"$setElementOrder/containers\":[{\"name\":\"a\"}],\"containers\":[{\"image\":\"n:2\",\"name\":\"a\"}]}}}}"},
-    {"{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"a\"}, {\"name\": \"b\"}]}}}}",
+    {"null", "{\"spec\": {\"replicas\": 3}}", "{\"spec\": {\"replicas\": 2}}",
+     "{\"spec\":{\"replicas\":3}}"},
+    {"null", "{\"spec\": {\"replicas\": 3}}", "{\"spec\": {\"replicas\": 3, \"paused\": true}}",
+     "{}"},
+    {"{\"spec\": {\"paused\": true}}", "{\"spec\": {\"replicas\": 3}}",
+     "{\"spec\": {\"replicas\": 3, \"paused\": true}}", "{\"spec\":{\"paused\":null}}"},
+    {"null",
+     "{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"a\", \"image\": "
+     "\"n:2\"}]}}}}",
+     "{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"a\", \"image\": "
+     "\"n:1\"}, {\"name\": \"s\", \"image\": \"x\"}]}}}}",
+     "{\"spec\":{\"template\":{\"spec\":{\"$setElementOrder/"
+     "containers\":[{\"name\":\"a\"}],\"containers\":[{\"image\":\"n:2\",\"name\":\"a\"}]}}}}"},
+    {"{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"a\"}, {\"name\": "
+     "\"b\"}]}}}}",
      "{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"a\"}]}}}}",
-     "{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"a\"}, {\"name\": \"b\"}]}}}}",
-     "{\"spec\":{\"template\":{\"spec\":{\"$setElementOrder/containers\":[{\"name\":\"a\"}],\"containers\":[{\"$patch\":\"delete\",\"name\":\"b\"}]}}}}"},
+     "{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"a\"}, {\"name\": "
+     "\"b\"}]}}}}",
+     "{\"spec\":{\"template\":{\"spec\":{\"$setElementOrder/"
+     "containers\":[{\"name\":\"a\"}],\"containers\":[{\"$patch\":\"delete\",\"name\":\"b\"}]}}}}"},
 };
 
 /* What kubectl apply sends for a Deployment. */
 static void test_apply_patch(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(patches); i++) {
-        AUTO(value) struct value original = parse(patches[i].original), modified = parse(patches[i].modified);
+        AUTO(value)
+        struct value original = parse(patches[i].original),
+                     modified = parse(patches[i].modified);
         AUTO(value) struct value current = parse(patches[i].current);
-        AUTO(value) struct value patch = apply_patch(resource_get(RESOURCE_deployments)->type, original, modified, current);
+        AUTO(value)
+        struct value patch =
+            apply_patch(resource_get(RESOURCE_deployments)->type, original, modified, current);
         AUTO(text) struct text json = {0};
         json_write(patch, &json);
         CU_ASSERT_STRING_EQUAL(text_c(&json), patches[i].patch);
@@ -162,8 +191,9 @@ static void test_apply_patch(void)
 
 int main(void)
 {
-    static CU_TestInfo tests[] = {{"partial", test_partial},         {"difference", test_difference}, {"jq", test_jq},
-                                  {"tally", test_tally},             {"apply patch", test_apply_patch}, CU_TEST_INFO_NULL};
+    static CU_TestInfo tests[] = {
+        {"partial", test_partial}, {"difference", test_difference},   {"jq", test_jq},
+        {"tally", test_tally},     {"apply patch", test_apply_patch}, CU_TEST_INFO_NULL};
     static CU_SuiteInfo suites[] = {{"match", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 1;
