@@ -30,12 +30,11 @@
 
 static void collect_grants(struct apiserver *s, struct user *u);
 static bool subject_is(struct value subject, const struct user *u, struct str binding_namespace);
-static const char *intern(struct authorizer *a, struct str text);
 
 void authorizer_init(struct apiserver *s)
 {
     struct str masters = S("system:masters");
-    s->authorizer.own = user_make(s, S("system:apiserver"), &masters, 1, S(""));
+    s->authorizer.own = user_make(S("system:apiserver"), &masters, 1, S(""));
 }
 
 void authorizer_release(struct apiserver *s)
@@ -43,15 +42,19 @@ void authorizer_release(struct apiserver *s)
     user_unref(s->authorizer.own);
     mem_free(s->authorizer.node_decided);
     mem_free(s->authorizer.node_allowed);
-    for (size_t i = 0; i < s->authorizer.names.count; i++)
-        mem_free(s->authorizer.names.items[i]);
-    vec_release(&s->authorizer.names);
 }
 
 /* ---- who ---- */
 
-struct user *user_make(struct apiserver *s, struct str name, const struct str *groups,
-                       size_t group_count, struct str uid)
+/* Who wrote is read in the changes log when this server may be long gone. The table of keys has one
+ * copy of each text; the reference is kept for good, under a row that has no stored objects. */
+static struct str name_for_ever(struct str name)
+{
+    return object_key_of(resource_get(RESOURCE_selfsubjectreviews), S(""), name)->name;
+}
+
+struct user *user_make(struct str name, const struct str *groups, size_t group_count,
+                       struct str uid)
 {
     struct user *u = mem_new(struct user);
     u->references = 1;
@@ -69,7 +72,7 @@ struct user *user_make(struct apiserver *s, struct str name, const struct str *g
     struct str node = S("system:node:");
     if (str_starts_with(name, node) && user_is_in(u, S("system:nodes")))
         u->node = u->name + node.size;
-    u->by = intern(&s->authorizer, name);
+    u->by = name_for_ever(name);
     return u;
 }
 
@@ -78,7 +81,7 @@ static struct user *user_of_token(struct apiserver *s, struct str token)
     for (size_t i = 0; i < s->flags.token_count; i++) {
         const struct apiserver_token *t = &s->flags.tokens[i];
         if (str_equal(t->token, token))
-            return user_make(s, t->user, t->groups, t->group_count, t->uid);
+            return user_make(t->user, t->groups, t->group_count, t->uid);
     }
     if (!str_starts_with(token, S(TOKEN_PREFIX)))
         return NULL;
@@ -97,7 +100,7 @@ static struct user *user_of_token(struct apiserver *s, struct str token)
                         STR_ARG(name));
             text_printf(&group, "system:serviceaccounts:%.*s", STR_ARG(namespace));
             struct str groups[] = {S("system:serviceaccounts"), text_str(&group)};
-            return user_make(s, text_str(&user), groups, ARRAY_COUNT(groups), S(""));
+            return user_make(text_str(&user), groups, ARRAY_COUNT(groups), S(""));
         }
     }
     return NULL;
@@ -106,9 +109,9 @@ static struct user *user_of_token(struct apiserver *s, struct str token)
 struct user *authenticate(struct apiserver *s, const struct credential *credential)
 {
     if (!credential || credential->kind == CREDENTIAL_ANONYMOUS)
-        return user_make(s, S("system:anonymous"), NULL, 0, S(""));
+        return user_make(S("system:anonymous"), NULL, 0, S(""));
     if (credential->kind == CREDENTIAL_CERTIFICATE)
-        return user_make(s, credential->user, credential->groups, credential->group_count, S(""));
+        return user_make(credential->user, credential->groups, credential->group_count, S(""));
     return user_of_token(s, credential->token);
 }
 
@@ -154,24 +157,6 @@ bool user_is_in(const struct user *u, struct str group)
         if (str_equal(str_from(u->groups[i]), group))
             return true;
     return false;
-}
-
-static const char *intern(struct authorizer *a, struct str text)
-{
-    size_t low = 0, high = a->names.count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = str_compare(text, str_from(a->names.items[middle]));
-        if (order == 0)
-            return a->names.items[middle];
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    char *copy = mem_copy_string(text);
-    vec_insert(&a->names, low, copy);
-    return copy;
 }
 
 /* ---- whether ---- */

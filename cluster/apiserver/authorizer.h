@@ -30,13 +30,12 @@ struct user {
     struct str uid; /* of a row of the token table; empty else */
     bool is_master; /* in system:masters */
     const char *node; /* "system:node:<this>" in system:nodes; NULL: no node */
-    const char *by;   /* interned for the process: who wrote, in the changes log */
+    struct str by; /* the name, for ever: the changes log outlives this server */
     uint64_t generation; /* of the RBAC objects that the grants are from */
     VEC(struct grant) grants;
     uint8_t *decided, *allowed; /* bit per verb; by resource index * SUBRESOURCE_COUNT + subresource */
 };
 struct authorizer {
-    VEC(char *) names; /* interned texts for `by` */
     struct user *own;  /* system:apiserver */
     uint8_t *node_decided, *node_allowed; /* as in struct user, of all nodes: node_may_any */
 };
@@ -49,7 +48,7 @@ struct attributes {
 void authorizer_init(struct apiserver *s);
 void authorizer_release(struct apiserver *s);
 struct user *authenticate(struct apiserver *s, const struct credential *credential); /* owned; NULL: a bad token */
-struct user *user_make(struct apiserver *s, struct str name, const struct str *groups, size_t group_count, struct str uid);
+struct user *user_make(struct str name, const struct str *groups, size_t group_count, struct str uid);
 struct user *user_ref(struct user *u);
 void user_unref(struct user *u);
 static inline struct str user_name(const struct user *u) { return (struct str){u->name, u->name_size}; }

@@ -196,7 +196,7 @@ static bool impersonate(struct call *c, struct step *step)
         call_refuse(c, step, status_forbidden(c->request->resource, S(""), text_str(&why)));
         return false;
     }
-    struct user *other = user_make(c->server, wanted, NULL, 0, S(""));
+    struct user *other = user_make(wanted, NULL, 0, S(""));
     user_unref(c->user);
     c->user = other;
     return true;
@@ -302,9 +302,10 @@ void call_refuse(struct call *c, struct step *step, struct value own_status)
         }
         struct str reason = VALUE_STR(own_status, reason);
         struct str message = VALUE_STR(own_status, message);
-        step_trace(step, "kube-apiserver", text_str(&subject), "%s by %s refused: %d %.*s: %.*s",
-                   verb_text(c->request->verb), c->user ? c->user->by : "nobody", code,
-                   STR_ARG(reason), STR_ARG(message));
+        struct str by = c->user ? c->user->by : S("nobody");
+        step_trace(step, "kube-apiserver", text_str(&subject), "%s by %.*s refused: %d %.*s: %.*s",
+                   verb_text(c->request->verb), STR_ARG(by), code, STR_ARG(reason),
+                   STR_ARG(message));
     }
     call_finish(c, step, code, own_status);
 }
@@ -400,7 +401,7 @@ void call_etcd(struct call *c, struct step *step, struct etcd_request *own_reque
 {
     CHECK(c->etcd_operation == 0);
     c->etcd_then = then;
-    own_request->by = str_from(c->user->by);
+    own_request->by = c->user->by;
     c->etcd_operation = etcd_link_send(c->server, step, own_request, on_etcd_answer, c);
 }
 

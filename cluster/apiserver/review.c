@@ -124,7 +124,7 @@ static struct user *reviewed_user(struct call *c)
     for (size_t i = 0; i < count; i++)
         list[i] = (struct str){mem_copy_string(value_str(value_at(groups, i))),
                                value_str(value_at(groups, i)).size};
-    struct user *u = user_make(c->server, VALUE_STR(spec, user), list, count, S(""));
+    struct user *u = user_make(VALUE_STR(spec, user), list, count, S(""));
     for (size_t i = 0; i < count; i++)
         mem_free((void *)(uintptr_t)list[i].bytes);
     mem_free(list);
