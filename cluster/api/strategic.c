@@ -124,6 +124,11 @@ static struct value merge_field(const struct field_schema *f, struct value own, 
     const struct type_schema *nested = f ? schema_type_of(f) : NULL;
     bool is_merged_list =
         f != NULL && f->container == SCHEMA_LIST && (f->flags & SCHEMA_PATCH_MERGE);
+    /* What is no list is taken over as it is, for the decoder to refuse. */
+    if (value_kind(part) != VALUE_ARRAY && value_kind(part) != VALUE_NONE)
+        is_merged_list = false;
+    if (value_kind(old) != VALUE_ARRAY && value_kind(old) != VALUE_NONE)
+        is_merged_list = false;
     if (is_merged_list) {
         struct value doomed = directive_for(patch, DIRECTIVE_DELETE, name);
         struct value order = directive_for(patch, DIRECTIVE_ORDER, name);
