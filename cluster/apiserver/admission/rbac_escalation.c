@@ -12,7 +12,7 @@
  * rule of the user's. What is not covered is listed per resource with its verbs.
  *
  * Source:
- * kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
+ * kubernetes.io/docs/reference/access-authn-authz/rbac/
  */
 #include "cluster/apiserver/admission.h"
 
