@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Life of the CRI's messages and configurations. Everything a message owns is freed with its last reference;
- * a configuration that the runtime keeps outlives the message that brought it.
+ * Life of the CRI's messages and configurations. Everything a message owns is freed with its last
+ * reference; a configuration that the runtime keeps outlives the message that brought it.
  */
 #include "sim/base/base.h"
 
@@ -64,7 +64,8 @@ void cri_pairs_release(struct cri_pairs *p)
 
 /* ---- configurations ---- */
 
-struct cri_sandbox_config *cri_sandbox_config_new(struct str namespace, struct str name, struct str uid, uint32_t attempt)
+struct cri_sandbox_config *cri_sandbox_config_new(struct str namespace, struct str name,
+                                                  struct str uid, uint32_t attempt)
 {
     struct cri_sandbox_config *c = mem_new(struct cri_sandbox_config);
     c->references = 1;
@@ -162,12 +163,13 @@ void cri_container_config_add_command(struct cri_container_config *c, struct str
 
 void cri_container_config_add_argument(struct cri_container_config *c, struct str word)
 {
-    c->arguments = mem_resize(c->arguments, char *, c->argument_count, (size_t)c->argument_count + 1);
+    c->arguments =
+        mem_resize(c->arguments, char *, c->argument_count, (size_t)c->argument_count + 1);
     c->arguments[c->argument_count++] = mem_copy_string(word);
 }
 
-void cri_container_config_add_mount(struct cri_container_config *c, struct str container_path, struct str host_path,
-                                    struct str sub_path, bool is_read_only)
+void cri_container_config_add_mount(struct cri_container_config *c, struct str container_path,
+                                    struct str host_path, struct str sub_path, bool is_read_only)
 {
     c->mounts = mem_resize(c->mounts, struct cri_mount, c->mount_count, (size_t)c->mount_count + 1);
     c->mounts[c->mount_count++] =
@@ -256,8 +258,10 @@ static uint64_t request_digest(const struct message *m)
     return hash_pair(hash_pair(r->id, r->verb), hash_pair(r->sandbox, r->container));
 }
 
-const struct message_type cri_request_message = {
-    .name = "cri-request", .kind = RUNTIME_MESSAGE_REQUEST, .release = request_release, .digest = request_digest};
+const struct message_type cri_request_message = {.name = "cri-request",
+                                                 .kind = RUNTIME_MESSAGE_REQUEST,
+                                                 .release = request_release,
+                                                 .digest = request_digest};
 
 struct cri_request *cri_request_new(enum cri_verb verb, uint64_t id)
 {
@@ -294,11 +298,14 @@ static void response_release(struct message *m)
 static uint64_t response_digest(const struct message *m)
 {
     const struct cri_response *r = (const struct cri_response *)(const void *)m;
-    return hash_pair(hash_pair(r->id, r->code), hash_pair(r->container, (uint64_t)(int64_t)r->exit_code));
+    return hash_pair(hash_pair(r->id, r->code),
+                     hash_pair(r->container, (uint64_t)(int64_t)r->exit_code));
 }
 
-const struct message_type cri_response_message = {
-    .name = "cri-response", .kind = RUNTIME_MESSAGE_RESPONSE, .release = response_release, .digest = response_digest};
+const struct message_type cri_response_message = {.name = "cri-response",
+                                                  .kind = RUNTIME_MESSAGE_RESPONSE,
+                                                  .release = response_release,
+                                                  .digest = response_digest};
 
 struct cri_response *cri_response_new(const struct cri_request *request)
 {
@@ -321,11 +328,14 @@ static void event_release(struct message *m)
 static uint64_t event_digest(const struct message *m)
 {
     const struct cri_event *e = (const struct cri_event *)(const void *)m;
-    return hash_pair(hash_pair(e->type, e->status.container), (uint64_t)(int64_t)e->status.exit_code);
+    return hash_pair(hash_pair(e->type, e->status.container),
+                     (uint64_t)(int64_t)e->status.exit_code);
 }
 
-const struct message_type cri_event_message = {
-    .name = "cri-event", .kind = RUNTIME_MESSAGE_EVENT, .release = event_release, .digest = event_digest};
+const struct message_type cri_event_message = {.name = "cri-event",
+                                               .kind = RUNTIME_MESSAGE_EVENT,
+                                               .release = event_release,
+                                               .digest = event_digest};
 
 struct cri_event *cri_event_new(enum cri_event_type type)
 {
@@ -350,11 +360,13 @@ static uint64_t fault_digest(const struct message *m)
     return hash_pair(f->kind, (uint64_t)f->number);
 }
 
-const struct message_type runtime_fault_message = {
-    .name = "runtime-fault", .kind = RUNTIME_MESSAGE_FAULT, .release = fault_release, .digest = fault_digest};
+const struct message_type runtime_fault_message = {.name = "runtime-fault",
+                                                   .kind = RUNTIME_MESSAGE_FAULT,
+                                                   .release = fault_release,
+                                                   .digest = fault_digest};
 
-struct runtime_fault *runtime_fault_new(enum runtime_fault_kind kind, struct str namespace, struct str pod, struct str container,
-                                        int64_t number)
+struct runtime_fault *runtime_fault_new(enum runtime_fault_kind kind, struct str namespace,
+                                        struct str pod, struct str container, int64_t number)
 {
     struct runtime_fault *f = mem_new(struct runtime_fault);
     message_init(&f->message, &runtime_fault_message, 64);

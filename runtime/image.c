@@ -2,14 +2,16 @@
  *
  * Image references, and a registry that knows a few dozen images by name.
  *
- * Grammar (distribution/reference): [domain/]path[:tag][@digest]; the first component is a domain only when it has
- * a dot or a colon or is "localhost". Path components are lower-case letters and digits, separated by one dot, one or
- * two underscores, or dashes. A tag is a word character followed by up to 127 of [A-Za-z0-9_.-].
- * Docker Hub's defaults: domain docker.io, official images live under library/, tag latest.
+ * Grammar (distribution/reference): [domain/]path[:tag][@digest]; the first component is a domain
+ * only when it has a dot or a colon or is "localhost". Path components are lower-case letters and
+ * digits, separated by one dot, one or two underscores, or dashes. A tag is a word character
+ * followed by up to 127 of [A-Za-z0-9_.-]. Docker Hub's defaults: domain docker.io, official images
+ * live under library/, tag latest.
  *
- * Every name is thought to exist, with the default model, but those that say of themselves that they do not: a
- * repository or tag with "does-not-exist", "doesnotexist", "nonexistent" or "no-such" in it, and domains that end
- * in ".invalid" (RFC 2606). So mistakes can be made on purpose, and no table of the world's images is needed.
+ * Every name is thought to exist, with the default model, but those that say of themselves that
+ * they do not: a repository or tag with "does-not-exist", "doesnotexist", "nonexistent" or
+ * "no-such" in it, and domains that end in ".invalid" (RFC 2606). So mistakes can be made on
+ * purpose, and no table of the world's images is needed.
  */
 #include "sim/base/base.h"
 
@@ -42,7 +44,16 @@ static const struct image_model models[] = {
     {"library/mariadb", KIB_OF_MIB(120), PROGRAM_SERVER, {3306}, 5000, 120, 8, 1500, 0, true},
     {"library/postgres", KIB_OF_MIB(150), PROGRAM_SERVER, {5432}, 2500, 50, 4, 300, 0, true},
     {"library/mongo", KIB_OF_MIB(270), PROGRAM_SERVER, {27017}, 3000, 160, 8, 600, 0, true},
-    {"library/rabbitmq", KIB_OF_MIB(95), PROGRAM_SERVER, {5672, 15672}, 9000, 130, 15, 3000, 0, true},
+    {"library/rabbitmq",
+     KIB_OF_MIB(95),
+     PROGRAM_SERVER,
+     {5672, 15672},
+     9000,
+     130,
+     15,
+     3000,
+     0,
+     true},
     {"library/wordpress", KIB_OF_MIB(230), PROGRAM_SERVER, {80}, 800, 40, 3, 60, 0, true},
     {"library/tomcat", KIB_OF_MIB(180), PROGRAM_SERVER, {8080}, 3000, 180, 5, 800, 143, true},
     {"library/node", KIB_OF_MIB(380), PROGRAM_SHELL, {0}, 0, 40, 1, 0, 0, true},
@@ -54,12 +65,22 @@ static const struct image_model models[] = {
     {"e2e-test-images/agnhost", KIB_OF_MIB(46), PROGRAM_ECHO, {80, 8080}, 20, 8, 1, 0, 0, true},
     {"hpa-example", KIB_OF_MIB(140), PROGRAM_SERVER, {80}, 300, 12, 1, 60, 0, true},
     {"echoserver", KIB_OF_MIB(43), PROGRAM_ECHO, {8080}, 50, 5, 1, 20, 0, true},
-    {"coredns/coredns", KIB_OF_MIB(18), PROGRAM_SERVER, {53, 8080, 8181, 9153}, 300, 15, 2, 5000, 0, false},
+    {"coredns/coredns",
+     KIB_OF_MIB(18),
+     PROGRAM_SERVER,
+     {53, 8080, 8181, 9153},
+     300,
+     15,
+     2,
+     5000,
+     0,
+     false},
     {"coredns", KIB_OF_MIB(18), PROGRAM_SERVER, {53, 8080, 8181, 9153}, 300, 15, 2, 5000, 0, false},
     {"kube-proxy", KIB_OF_MIB(30), PROGRAM_SERVER, {10249, 10256}, 500, 15, 1, 0, 0, false},
     {"metrics-server", KIB_OF_MIB(19), PROGRAM_SERVER, {10250}, 2000, 18, 3, 0, 0, false},
 };
-static const struct image_model default_model = {"", KIB_OF_MIB(25), PROGRAM_DEFAULT, {0}, 20, 8, 1, 10, 0, true};
+static const struct image_model default_model = {
+    "", KIB_OF_MIB(25), PROGRAM_DEFAULT, {0}, 20, 8, 1, 10, 0, true};
 
 /* ---- references ---- */
 
@@ -73,7 +94,8 @@ static bool is_word(char c)
     return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-/* One path component: alphanumerics with single dots, one or two underscores, or any dashes between them. */
+/* One path component: alphanumerics with single dots, one or two underscores, or any dashes between
+ * them. */
 static bool component_is_valid(struct str s)
 {
     if (s.size == 0 || !is_lower_or_digit(s.bytes[0]) || !is_lower_or_digit(s.bytes[s.size - 1]))
@@ -165,7 +187,8 @@ bool image_reference_parse(struct str s, struct image_reference *ret)
     size_t slash = str_find(s, '/');
     if (slash < s.size) {
         struct str head = str_slice(s, 0, slash);
-        if (str_contains(head, S(".")) || str_contains(head, S(":")) || str_equal(head, S("localhost"))) {
+        if (str_contains(head, S(".")) || str_contains(head, S(":")) ||
+            str_equal(head, S("localhost"))) {
             if (!domain_is_valid(head))
                 return false;
             ret->domain = str_equal(head, S("index.docker.io")) ? S("docker.io") : head;
@@ -186,7 +209,8 @@ bool image_reference_parse(struct str s, struct image_reference *ret)
 
 void image_reference_text(const struct image_reference *r, struct text *out)
 {
-    text_printf(out, "%.*s/%s%.*s", STR_ARG(r->domain), r->is_official ? "library/" : "", STR_ARG(r->path));
+    text_printf(out, "%.*s/%s%.*s", STR_ARG(r->domain), r->is_official ? "library/" : "",
+                STR_ARG(r->path));
     if (r->tag.size > 0)
         text_printf(out, ":%.*s", STR_ARG(r->tag));
     else if (r->digest.size == 0)
@@ -228,7 +252,8 @@ const struct image_model *image_model_of(struct str normalised)
         struct str name = str_from(models[i].repository);
         if (!str_ends_with(repository, name))
             continue;
-        if (repository.size == name.size || repository.bytes[repository.size - name.size - 1] == '/')
+        if (repository.size == name.size ||
+            repository.bytes[repository.size - name.size - 1] == '/')
             return &models[i];
     }
     return &default_model;
@@ -252,25 +277,32 @@ enum registry_answer registry_look_up(struct str normalised)
     return REGISTRY_OK;
 }
 
-void registry_error_text(struct str normalised, enum registry_answer answer, bool is_down, struct text *out)
+void registry_error_text(struct str normalised, enum registry_answer answer, bool is_down,
+                         struct text *out)
 {
     struct str repository = repository_of(normalised);
     struct str domain = str_slice(repository, 0, str_find(repository, '/'));
     struct str host = str_equal(domain, S("docker.io")) ? S("registry-1.docker.io") : domain;
     struct str path = str_slice(repository, domain.size + 1, repository.size);
-    struct str tag = repository.size < normalised.size ? str_slice(normalised, repository.size + 1, normalised.size)
-                                                       : S("latest");
-    text_printf(out, "failed to pull and unpack image \"%.*s\": failed to resolve reference \"%.*s\": ",
+    struct str tag = repository.size < normalised.size
+                         ? str_slice(normalised, repository.size + 1, normalised.size)
+                         : S("latest");
+    text_printf(out,
+                "failed to pull and unpack image \"%.*s\": failed to resolve reference \"%.*s\": ",
                 STR_ARG(normalised), STR_ARG(normalised));
     if (is_down)
-        text_printf(out, "failed to do request: Head \"https://%.*s/v2/%.*s/manifests/%.*s\": dial tcp: i/o timeout",
+        text_printf(out,
+                    "failed to do request: Head \"https://%.*s/v2/%.*s/manifests/%.*s\": dial tcp: "
+                    "i/o timeout",
                     STR_ARG(host), STR_ARG(path), STR_ARG(tag));
     else if (answer == REGISTRY_NO_HOST)
         text_printf(out,
-                    "failed to do request: Head \"https://%.*s/v2/%.*s/manifests/%.*s\": dial tcp: lookup %.*s: no such host",
+                    "failed to do request: Head \"https://%.*s/v2/%.*s/manifests/%.*s\": dial tcp: "
+                    "lookup %.*s: no such host",
                     STR_ARG(host), STR_ARG(path), STR_ARG(tag), STR_ARG(host));
     else if (answer == REGISTRY_NO_REPOSITORY)
-        text_add(out, S("pull access denied, repository does not exist or may require authorization: server message: "
+        text_add(out, S("pull access denied, repository does not exist or may require "
+                        "authorization: server message: "
                         "insufficient_scope: authorization failed"));
     else
         text_printf(out, "%.*s: not found", STR_ARG(normalised));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The NFS server's process: answers which paths it exports. A path below an export can be mounted too.
+ * The NFS server's process: answers which paths it exports. A path below an export can be mounted
+ * too.
  */
 #include "sim/base/base.h"
 
@@ -23,8 +24,10 @@ static uint64_t mount_digest(const struct message *m)
     return hash_pair(hash_bytes(str_from(n->path)), n->is_exported);
 }
 
-const struct message_type nfs_mount_message = {
-    .name = "nfs-mount", .kind = RUNTIME_MESSAGE_NFS_MOUNT, .release = mount_release, .digest = mount_digest};
+const struct message_type nfs_mount_message = {.name = "nfs-mount",
+                                               .kind = RUNTIME_MESSAGE_NFS_MOUNT,
+                                               .release = mount_release,
+                                               .digest = mount_digest};
 
 struct nfs_mount *nfs_mount_new(struct str path)
 {
@@ -39,7 +42,9 @@ address_id nfs_address(struct sim *sim, struct str host)
     char buffer[300];
     int size = snprintf(buffer, sizeof(buffer), "%.*s:2049", STR_ARG(host));
     CHECK(size > 0);
-    return sim_address(sim, (struct str){buffer, (size_t)size < sizeof(buffer) ? (size_t)size : sizeof(buffer) - 1});
+    return sim_address(
+        sim,
+        (struct str){buffer, (size_t)size < sizeof(buffer) ? (size_t)size : sizeof(buffer) - 1});
 }
 
 struct nfs_server {
@@ -67,7 +72,8 @@ static void input(void *state, struct step *step, const struct input *in)
     answer->is_answer = true;
     for (size_t i = 0; i < s->config->export_count; i++) {
         struct str export = str_from(s->config->exports[i]);
-        bool below = str_starts_with(path, export) && (path.size == export.size || path.bytes[export.size] == '/');
+        bool below = str_starts_with(path, export) &&
+                     (path.size == export.size || path.bytes[export.size] == '/');
         answer->is_exported = answer->is_exported || below;
     }
     step_send(step, in->stream, &answer->message);
@@ -78,4 +84,5 @@ static void release(void *state)
     mem_free(state);
 }
 
-const struct process_type nfs_process = {.kind = "nfs", .start = start, .input = input, .release = release};
+const struct process_type nfs_process = {
+    .kind = "nfs", .start = start, .input = input, .release = release};

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kubelet's own look at a pod before it runs: the scheduler may have been stale, or the pod was bound by hand.
+ * The kubelet's own look at a pod before it runs: the scheduler may have been stale, or the pod was
+ * bound by hand.
  *
- * The node selector and required node affinity on names and labels, then room: pods, cpu, memory against allocatable, counting
- * the pods of this node that are not finished. A refused pod is Failed with the reason, and its controller makes another.
+ * The node selector and required node affinity on names and labels, then room: pods, cpu, memory
+ * against allocatable, counting the pods of this node that are not finished. A refused pod is
+ * Failed with the reason, and its controller makes another.
  *
  * Upstream: lifecycle/predicate.go. [doc:assign-pod-node]
  */
@@ -15,7 +17,8 @@ static bool matches_selector(const struct pod_worker *w, struct value labels)
 {
     struct value selector = VALUE_GET(w->pod, spec, nodeSelector);
     for (size_t i = 0; i < value_count(selector); i++) {
-        if (!value_equal(value_get_key(labels, value_key_at(selector, i)), value_member_at(selector, i)))
+        if (!value_equal(value_get_key(labels, value_key_at(selector, i)),
+                         value_member_at(selector, i)))
             return false;
     }
     return true;
@@ -28,13 +31,17 @@ static bool fits(struct pod_worker *w, const char *resource, int64_t capacity, s
     int64_t used = 0, wanted = is_pods ? 1 : is_cpu ? w->cpu_milli : w->memory_bytes;
     for (size_t i = 0; i < k->workers.count; i++) {
         const struct pod_worker *other = k->workers.items[i];
-        if (other == w || !other->is_admitted || other->stage == WORKER_TERMINATED || other->was_terminal)
+        if (other == w || !other->is_admitted || other->stage == WORKER_TERMINATED ||
+            other->was_terminal)
             continue;
         used += is_pods ? 1 : is_cpu ? other->cpu_milli : other->memory_bytes;
     }
     if (wanted == 0 || used + wanted <= capacity)
         return true;
-    text_printf(message, "Node didn't have enough resource: %s, requested: %" PRId64 ", used: %" PRId64 ", capacity: %" PRId64, resource, wanted, used, capacity);
+    text_printf(message,
+                "Node didn't have enough resource: %s, requested: %" PRId64 ", used: %" PRId64
+                ", capacity: %" PRId64,
+                resource, wanted, used, capacity);
     return false;
 }
 
@@ -44,7 +51,9 @@ const char *admission_refuses(struct pod_worker *w, struct text *ret_message)
     const struct kubelet_config *c = k->config;
     struct value node = informer_get_named(k->node, S(""), k->node_name);
     if (value_is_present(node) && !matches_selector(w, object_labels(node))) {
-        text_add(ret_message, S("Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"));
+        text_add(
+            ret_message,
+            S("Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"));
         return "NodeAffinity";
     }
     if (!fits(w, "pods", k->flags.max_pods, ret_message))

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One container of a pod: image, creation, start, hooks, end, and how long until it is started again.
+ * One container of a pod: image, creation, start, hooks, end, and how long until it is started
+ * again.
  *
- * The chain of a start is ImageStatus -> PullImage (one at a time on the node) -> CreateContainer -> StartContainer ->
- * postStart. Each link is a call to the runtime whose answer begins the next; an answer that says no sets the waiting
- * reason and an instant before which nothing is tried again.
+ * The chain of a start is ImageStatus -> PullImage (one at a time on the node) -> CreateContainer
+ * -> StartContainer -> postStart. Each link is a call to the runtime whose answer begins the next;
+ * an answer that says no sets the waiting reason and an instant before which nothing is tried
+ * again.
  *
- * Back-off between restarts: 10 s, 20, 40, ... up to 300 s, forgotten when the container ran for 10 minutes
- * (2 x the maximum). The first restart is immediate: the back-off counts from the second end. Pulls: the same
- * sequence of their own. [doc:pod-lifecycle#restart-policy]
+ * Back-off between restarts: 10 s, 20, 40, ... up to 300 s, forgotten when the container ran for 10
+ * minutes (2 x the maximum). The first restart is immediate: the back-off counts from the second
+ * end. Pulls: the same sequence of their own. [doc:pod-lifecycle#restart-policy]
  *
- * Upstream: kuberuntime_manager.go (computePodActions, doBackOff), image_manager.go, kuberuntime_container.go.
+ * Upstream: kuberuntime_manager.go (computePodActions, doBackOff), image_manager.go,
+ * kuberuntime_container.go.
  */
 #include "sim/base/base.h"
 
@@ -51,7 +54,8 @@ static void set_waiting(struct pod_container *c, const char *reason, struct str 
 }
 
 /* The start has failed: try again at `after`. */
-static void put_off(struct pod_worker *w, size_t i, const char *reason, struct str message, struct duration after)
+static void put_off(struct pod_worker *w, size_t i, const char *reason, struct str message,
+                    struct duration after)
 {
     struct pod_container *c = &w->containers[i];
     c->step = c->has_run ? CONTAINER_ENDED : CONTAINER_WAITING;
@@ -75,21 +79,24 @@ static void become_running(struct pod_worker *w, size_t i)
     probers_start(w, i);
 }
 
-static void on_post_start(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+static void on_post_start(struct kubelet *k, struct pod_worker *w, size_t i,
+                          const struct cri_response *r)
 {
     struct pod_container *c = &w->containers[i];
     if (c->step == CONTAINER_RUNNING && !c->hook_done) {
         if (r->code == CRI_OK && r->exit_code == 0) {
             become_running(w, i);
         } else {
-            kubelet_container_event(k, w, i, "Warning", "FailedPostStartHook", "PostStartHook failed");
+            kubelet_container_event(k, w, i, "Warning", "FailedPostStartHook",
+                                    "PostStartHook failed");
             container_stop(w, i, -1, "FailedPostStartHook");
         }
     }
     worker_sync(w);
 }
 
-/* postStart by exec or sleep; true when one is in flight. DEVIATION: an httpGet hook is taken as done. */
+/* postStart by exec or sleep; true when one is in flight. DEVIATION: an httpGet hook is taken as
+ * done. */
 static bool run_post_start(struct pod_worker *w, size_t i)
 {
     struct kubelet *k = w->kubelet;
@@ -110,7 +117,8 @@ static bool run_post_start(struct pod_worker *w, size_t i)
     return true;
 }
 
-static void on_started(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+static void on_started(struct kubelet *k, struct pod_worker *w, size_t i,
+                       const struct cri_response *r)
 {
     struct pod_container *c = &w->containers[i];
     char small[VALUE_SMALL_SIZE];
@@ -118,7 +126,8 @@ static void on_started(struct kubelet *k, struct pod_worker *w, size_t i, const 
     if (r->code != CRI_OK) {
         kubelet_container_event(k, w, i, "Warning", "Failed", "Error: %s", r->error);
         c->has_run = true;
-        c->ended = (struct termination){c->container, 128, "StartError", k->step->wall, k->step->wall};
+        c->ended =
+            (struct termination){c->container, 128, "StartError", k->step->wall, k->step->wall};
         c->step = CONTAINER_ENDED;
         w->status_stale = true;
         c->start_failures++;
@@ -148,7 +157,8 @@ static void on_started(struct kubelet *k, struct pod_worker *w, size_t i, const 
     worker_sync(w);
 }
 
-static void on_created(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+static void on_created(struct kubelet *k, struct pod_worker *w, size_t i,
+                       const struct cri_response *r)
 {
     struct pod_container *c = &w->containers[i];
     if (r->code != CRI_OK) {
@@ -187,7 +197,8 @@ static void create(struct pod_worker *w, size_t i)
     if (!config) {
         if (reason)
             kubelet_container_event(k, w, i, "Warning", "Failed", "Error: %s", text_c(&message));
-        put_off(w, i, reason ? reason : c->waiting_reason, text_str(&message), reason ? SYNC_RETRY_BACKOFF : duration_ms(20));
+        put_off(w, i, reason ? reason : c->waiting_reason, text_str(&message),
+                reason ? SYNC_RETRY_BACKOFF : duration_ms(20));
         return;
     }
     struct cri_request *r = kubelet_request(k, CRI_CREATE_CONTAINER);
@@ -203,7 +214,8 @@ static struct str image_of(const struct pod_worker *w, size_t i, char small[VALU
     return value_str_in(VALUE_GET(worker_container_spec(w, i), image), small);
 }
 
-static void on_pulled(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+static void on_pulled(struct kubelet *k, struct pod_worker *w, size_t i,
+                      const struct cri_response *r)
 {
     struct pod_container *c = &w->containers[i];
     char small[VALUE_SMALL_SIZE];
@@ -215,7 +227,8 @@ static void on_pulled(struct kubelet *k, struct pod_worker *w, size_t i, const s
         text_add(&error, str_from(r->error));
         c->pull_failures++;
         kubelet_trace(k, w, "cannot pull image %.*s: %s", STR_ARG(image), r->error);
-        kubelet_container_event(k, w, i, "Warning", "Failed", "Failed to pull image \"%.*s\": %s", STR_ARG(image), text_c(&error));
+        kubelet_container_event(k, w, i, "Warning", "Failed", "Failed to pull image \"%.*s\": %s",
+                                STR_ARG(image), text_c(&error));
         kubelet_container_event(k, w, i, "Warning", "Failed", "Error: ErrImagePull");
         mem_free(c->pull_error);
         c->pull_error = mem_copy_string(text_str(&error));
@@ -227,11 +240,16 @@ static void on_pulled(struct kubelet *k, struct pod_worker *w, size_t i, const s
         return;
     }
     AUTO(text) struct text took = {0};
-    struct duration elapsed = duration_ms((instant_since(k->step->now, c->pull_began).ns + 500000) / 1000000);
+    struct duration elapsed =
+        duration_ms((instant_since(k->step->now, c->pull_began).ns + 500000) / 1000000);
     text_add_duration(&took, elapsed);
-    kubelet_trace(k, w, "pulled image %.*s (%" PRId64 " MiB) in %s", STR_ARG(image), r->size_bytes >> 20, text_c(&took));
-    kubelet_container_event(k, w, i, "Normal", "Pulled", "Successfully pulled image \"%.*s\" in %s (%s including waiting). Image size: %" PRId64 " bytes.",
-                            STR_ARG(image), text_c(&took), text_c(&took), r->size_bytes);
+    kubelet_trace(k, w, "pulled image %.*s (%" PRId64 " MiB) in %s", STR_ARG(image),
+                  r->size_bytes >> 20, text_c(&took));
+    kubelet_container_event(
+        k, w, i, "Normal", "Pulled",
+        "Successfully pulled image \"%.*s\" in %s (%s including waiting). Image size: %" PRId64
+        " bytes.",
+        STR_ARG(image), text_c(&took), text_c(&took), r->size_bytes);
     c->image_present = true;
     create(w, i);
     kubelet_pull_done(k);
@@ -255,11 +273,13 @@ static void pull(struct pod_worker *w, size_t i)
     CHECK(ok);
     r->text = mem_copy_string(text_str(&reference));
     text_release(&reference);
-    kubelet_container_event(k, w, i, "Normal", "Pulling", "Pulling image \"%.*s\"", STR_ARG(image_of(w, i, small)));
+    kubelet_container_event(k, w, i, "Normal", "Pulling", "Pulling image \"%.*s\"",
+                            STR_ARG(image_of(w, i, small)));
     kubelet_cri(k, w, i, r, on_pulled);
 }
 
-static void on_image_status(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+static void on_image_status(struct kubelet *k, struct pod_worker *w, size_t i,
+                            const struct cri_response *r)
 {
     struct pod_container *c = &w->containers[i];
     char small[VALUE_SMALL_SIZE];
@@ -267,12 +287,15 @@ static void on_image_status(struct kubelet *k, struct pod_worker *w, size_t i, c
     struct value spec = worker_container_spec(w, i);
     if (r->is_present) {
         c->image_present = true;
-        kubelet_container_event(k, w, i, "Normal", "Pulled", "Container image \"%.*s\" already present on machine and can be accessed by the pod",
-                                STR_ARG(image));
+        kubelet_container_event(
+            k, w, i, "Normal", "Pulled",
+            "Container image \"%.*s\" already present on machine and can be accessed by the pod",
+            STR_ARG(image));
         create(w, i);
     } else if (VALUE_IS(spec, "Never", imagePullPolicy)) {
         AUTO(text) struct text message = {0};
-        text_printf(&message, "Container image \"%.*s\" is not present with pull policy of Never", STR_ARG(image));
+        text_printf(&message, "Container image \"%.*s\" is not present with pull policy of Never",
+                    STR_ARG(image));
         kubelet_container_event(k, w, i, "Warning", "ErrImageNeverPull", "%s", text_c(&message));
         kubelet_container_event(k, w, i, "Warning", "Failed", "Error: ErrImageNeverPull");
         put_off(w, i, "ErrImageNeverPull", text_str(&message), SYNC_RETRY_BACKOFF);
@@ -290,8 +313,10 @@ static bool refuse_name(struct pod_worker *w, size_t i, struct text *reference)
     if (image_normalise(image, reference))
         return false;
     AUTO(text) struct text message = {0};
-    text_printf(&message, "Failed to apply default image tag \"%.*s\": couldn't parse image name \"%.*s\": invalid reference format", STR_ARG(image),
-                STR_ARG(image));
+    text_printf(&message,
+                "Failed to apply default image tag \"%.*s\": couldn't parse image name \"%.*s\": "
+                "invalid reference format",
+                STR_ARG(image), STR_ARG(image));
     kubelet_container_event(k, w, i, "Warning", "InspectFailed", "%s", text_c(&message));
     kubelet_container_event(k, w, i, "Warning", "Failed", "Error: InvalidImageName");
     put_off(w, i, "InvalidImageName", text_str(&message), SYNC_RETRY_BACKOFF);
@@ -313,11 +338,13 @@ static bool is_held_back(struct pod_worker *w, size_t i)
     if (pull_failed && c->pull_error) {
         AUTO(text) struct text message = {0};
         struct str image = image_of(w, i, small);
-        text_printf(&message, "Back-off pulling image \"%.*s\": ErrImagePull: %s", STR_ARG(image), c->pull_error);
+        text_printf(&message, "Back-off pulling image \"%.*s\": ErrImagePull: %s", STR_ARG(image),
+                    c->pull_error);
         if (w->status_in_flight)
             return true; /* let ErrImagePull be seen first */
         set_waiting(c, "ImagePullBackOff", text_str(&message));
-        kubelet_container_event(k, w, i, "Normal", "BackOff", "Back-off pulling image \"%.*s\"", STR_ARG(image));
+        kubelet_container_event(k, w, i, "Normal", "BackOff", "Back-off pulling image \"%.*s\"",
+                                STR_ARG(image));
         kubelet_container_event(k, w, i, "Warning", "Failed", "Error: ImagePullBackOff");
         worker_status_changed(w);
     }
@@ -334,11 +361,16 @@ static void crash_loop(struct pod_worker *w, size_t i, struct duration backoff)
     AUTO(text) struct text message = {0};
     AUTO(text) struct text length = {0};
     text_add_duration(&length, backoff);
-    text_printf(&pod, "%.*s_%.*s(%.*s)", STR_ARG(w->key->name), STR_ARG(w->key->namespace), STR_ARG(value_str(w->uid)));
-    text_printf(&message, "back-off %s restarting failed container=%.*s pod=%s", text_c(&length), STR_ARG(name), text_c(&pod));
+    text_printf(&pod, "%.*s_%.*s(%.*s)", STR_ARG(w->key->name), STR_ARG(w->key->namespace),
+                STR_ARG(value_str(w->uid)));
+    text_printf(&message, "back-off %s restarting failed container=%.*s pod=%s", text_c(&length),
+                STR_ARG(name), text_c(&pod));
     set_waiting(c, "CrashLoopBackOff", text_str(&message));
-    kubelet_trace(k, w, "container %.*s is restarted in %s (back-off)", STR_ARG(name), text_c(&length));
-    kubelet_container_event(k, w, i, "Warning", "BackOff", "Back-off restarting failed container %.*s in pod %s", STR_ARG(name), text_c(&pod));
+    kubelet_trace(k, w, "container %.*s is restarted in %s (back-off)", STR_ARG(name),
+                  text_c(&length));
+    kubelet_container_event(k, w, i, "Warning", "BackOff",
+                            "Back-off restarting failed container %.*s in pod %s", STR_ARG(name),
+                            text_c(&pod));
 }
 
 bool container_advance(struct pod_worker *w, size_t i)
@@ -365,7 +397,8 @@ bool container_advance(struct pod_worker *w, size_t i)
 
 /* ---- end ---- */
 
-static void on_stopped(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+static void on_stopped(struct kubelet *k, struct pod_worker *w, size_t i,
+                       const struct cri_response *r)
 {
     (void)k;
     (void)i;
@@ -381,7 +414,8 @@ static void send_stop(struct pod_worker *w, size_t i, int64_t grace_seconds)
     kubelet_cri(w->kubelet, w, i, r, on_stopped);
 }
 
-static void on_pre_stop(struct kubelet *k, struct pod_worker *w, size_t i, const struct cri_response *r)
+static void on_pre_stop(struct kubelet *k, struct pod_worker *w, size_t i,
+                        const struct cri_response *r)
 {
     struct pod_container *c = &w->containers[i];
     if (c->step != CONTAINER_STOPPING) {
@@ -432,7 +466,8 @@ void container_stop(struct pod_worker *w, size_t i, int64_t grace_seconds, const
     probers_stop(w, i);
     if (why) {
         kubelet_container_event(k, w, i, "Normal", "Killing", "%s", why);
-        kubelet_trace(k, w, "container %.*s: SIGTERM sent, %" PRId64 " s grace", STR_ARG(worker_container_name(w, i, small)), grace_seconds);
+        kubelet_trace(k, w, "container %.*s: SIGTERM sent, %" PRId64 " s grace",
+                      STR_ARG(worker_container_name(w, i, small)), grace_seconds);
     }
     if (!is_first || !run_pre_stop(w, i, grace_seconds))
         send_stop(w, i, grace_seconds);
@@ -480,7 +515,8 @@ void container_ended(struct pod_worker *w, size_t i, const struct cri_container_
     }
     probers_stop(w, i);
     take_end(c, s);
-    kubelet_trace(k, w, "container %.*s ended: exit code %d, %s", STR_ARG(worker_container_name(w, i, small)), s->exit_code, s->reason);
+    kubelet_trace(k, w, "container %.*s ended: exit code %d, %s",
+                  STR_ARG(worker_container_name(w, i, small)), s->exit_code, s->reason);
     set_waiting(c, NULL, S(""));
     plan_restart(w, i);
     worker_status_changed(w);

@@ -2,17 +2,19 @@
  *
  * The kubelet's process: takes the inputs apart and hands them on.
  *
- * Start. The kubelet connects to the runtime of its host and to the API server, asks the runtime what it is and what runs
- * already, registers its Node, lists the pods bound to it (field selector spec.nodeName) and its Node. Pods are
- * worked on once both lists are in: sandboxes whose pod is gone are killed, the others adopted.
+ * Start. The kubelet connects to the runtime of its host and to the API server, asks the runtime
+ * what it is and what runs already, registers its Node, lists the pods bound to it (field selector
+ * spec.nodeName) and its Node. Pods are worked on once both lists are in: sandboxes whose pod is
+ * gone are killed, the others adopted.
  *
- * What survives a restart is what the runtime knows (containers, with their configurations) and what the API server
- * knows (statuses). Everything here is volatile: back-offs, probe results, workers.
+ * What survives a restart is what the runtime knows (containers, with their configurations) and
+ * what the API server knows (statuses). Everything here is volatile: back-offs, probe results,
+ * workers.
  *
- * DEVIATION: changes of containers come by the runtime's event stream at once (evented PLEG), not by a relist each
- * second; states are seen up to a second earlier than with the default PLEG.
- * DEVIATION: ConfigMaps and Secrets are watched one by one, as the real kubelet does, but for as long as the kubelet
- * lives, not only while a pod uses them.
+ * DEVIATION: changes of containers come by the runtime's event stream at once (evented PLEG), not
+ * by a relist each second; states are seen up to a second earlier than with the default PLEG.
+ * DEVIATION: ConfigMaps and Secrets are watched one by one, as the real kubelet does, but for as
+ * long as the kubelet lives, not only while a pod uses them.
  */
 #include "sim/base/base.h"
 
@@ -39,7 +41,9 @@ static bool flag_name_equal(struct str given, struct str name)
             continue;
         if (k >= name.size)
             return false;
-        char lower = name.bytes[k] >= 'A' && name.bytes[k] <= 'Z' ? (char)(name.bytes[k] - 'A' + 'a') : name.bytes[k];
+        char lower = name.bytes[k] >= 'A' && name.bytes[k] <= 'Z'
+                         ? (char)(name.bytes[k] - 'A' + 'a')
+                         : name.bytes[k];
         char given_lower = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
         if (lower != given_lower)
             return false;
@@ -48,7 +52,8 @@ static bool flag_name_equal(struct str given, struct str name)
     return k == name.size;
 }
 
-enum err kubelet_flags_set(struct kubelet_flags *f, struct str name, struct str value, struct errmsg *message)
+enum err kubelet_flags_set(struct kubelet_flags *f, struct str name, struct str value,
+                           struct errmsg *message)
 {
     int64_t number = 0;
     struct duration d = {0};
@@ -57,11 +62,13 @@ enum err kubelet_flags_set(struct kubelet_flags *f, struct str name, struct str 
     else if (duration_parse(value, &d) && !str_to_int64(value, &number))
         number = d.ns;
     else if (!str_to_int64(value, &number))
-        return errmsg_set(message, ERR_VALUE, "kubelet: %.*s: \"%.*s\" is neither a number nor a duration", STR_ARG(name), STR_ARG(value));
-#define KUBELET_FLAG(field, text, default_value, help)                                                                           \
-    if (flag_name_equal(name, S(text))) {                                                                                        \
-        f->field = number;                                                                                                       \
-        return ERR_OK;                                                                                                           \
+        return errmsg_set(message, ERR_VALUE,
+                          "kubelet: %.*s: \"%.*s\" is neither a number nor a duration",
+                          STR_ARG(name), STR_ARG(value));
+#define KUBELET_FLAG(field, text, default_value, help)                                             \
+    if (flag_name_equal(name, S(text))) {                                                          \
+        f->field = number;                                                                         \
+        return ERR_OK;                                                                             \
     }
 #include "cluster/kubelet/flags.def"
 #undef KUBELET_FLAG
@@ -75,7 +82,8 @@ struct cri_request *kubelet_request(struct kubelet *k, enum cri_verb verb)
     return cri_request_new(verb, ++k->last_call);
 }
 
-static void call(struct kubelet *k, struct pod_worker *w, size_t container, struct cri_request *r, cri_fn done, bool counts)
+static void call(struct kubelet *k, struct pod_worker *w, size_t container, struct cri_request *r,
+                 cri_fn done, bool counts)
 {
     struct cri_call c = {r->id, done, w ? w->number : 0, (uint32_t)container, counts};
     vec_push(&k->calls, c);
@@ -84,12 +92,14 @@ static void call(struct kubelet *k, struct pod_worker *w, size_t container, stru
     step_send(k->step, k->runtime, &r->message);
 }
 
-void kubelet_cri(struct kubelet *k, struct pod_worker *w, size_t container, struct cri_request *own_request, cri_fn done)
+void kubelet_cri(struct kubelet *k, struct pod_worker *w, size_t container,
+                 struct cri_request *own_request, cri_fn done)
 {
     call(k, w, container, own_request, done, w != NULL);
 }
 
-void kubelet_cri_free(struct kubelet *k, struct pod_worker *w, size_t container, struct cri_request *own_request, cri_fn done)
+void kubelet_cri_free(struct kubelet *k, struct pod_worker *w, size_t container,
+                      struct cri_request *own_request, cri_fn done)
 {
     call(k, w, container, own_request, done, false);
 }
@@ -114,10 +124,12 @@ static void handle_response(struct kubelet *k, const struct cri_response *r)
 
 struct str worker_subject(struct kubelet *k, const struct pod_worker *w)
 {
-    return arena_printf(k->step->scratch, "%.*s/%.*s", STR_ARG(w->key->namespace), STR_ARG(w->key->name));
+    return arena_printf(k->step->scratch, "%.*s/%.*s", STR_ARG(w->key->namespace),
+                        STR_ARG(w->key->name));
 }
 
-void kubelet_event(struct kubelet *k, const struct pod_worker *w, const char *type, const char *reason, const char *format, ...)
+void kubelet_event(struct kubelet *k, const struct pod_worker *w, const char *type,
+                   const char *reason, const char *format, ...)
 {
     struct text t = {0};
     va_list arguments;
@@ -128,8 +140,8 @@ void kubelet_event(struct kubelet *k, const struct pod_worker *w, const char *ty
     text_release(&t);
 }
 
-void kubelet_container_event(struct kubelet *k, const struct pod_worker *w, size_t container, const char *type, const char *reason,
-                             const char *format, ...)
+void kubelet_container_event(struct kubelet *k, const struct pod_worker *w, size_t container,
+                             const char *type, const char *reason, const char *format, ...)
 {
     struct text t = {0}, path = {0};
     char small[VALUE_SMALL_SIZE];
@@ -138,15 +150,18 @@ void kubelet_container_event(struct kubelet *k, const struct pod_worker *w, size
     text_vprintf(&t, format, arguments);
     va_end(arguments);
     struct str name = worker_container_name(w, container, small);
-    text_printf(&path, "spec.%s{%.*s}", container < w->init_count ? "initContainers" : "containers", STR_ARG(name));
-    recorder_event_at(k->recorder, k->step, w->pod, text_str(&path), type, reason, "%.*s", STR_ARG(text_str(&t)));
+    text_printf(&path, "spec.%s{%.*s}", container < w->init_count ? "initContainers" : "containers",
+                STR_ARG(name));
+    recorder_event_at(k->recorder, k->step, w->pod, text_str(&path), type, reason, "%.*s",
+                      STR_ARG(text_str(&t)));
     text_release(&t);
     text_release(&path);
 }
 
 /* ---- ConfigMaps and Secrets ---- */
 
-static void object_changed(void *owner, struct step *step, const struct object_key *key, struct value before, struct value after)
+static void object_changed(void *owner, struct step *step, const struct object_key *key,
+                           struct value before, struct value after)
 {
     struct watched_object *o = owner;
     (void)step;
@@ -158,7 +173,8 @@ static void object_changed(void *owner, struct step *step, const struct object_k
             continue;
         if (!w->mounts_ready) {
             worker_wake_at(w, o->kubelet->step->now);
-        } else if (w->refresh_at.ns == INT64_MAX && value_count(VALUE_GET(w->pod, spec, volumes)) > 0) {
+        } else if (w->refresh_at.ns == INT64_MAX &&
+                   value_count(VALUE_GET(w->pod, spec, volumes)) > 0) {
             /* The pod's next periodic sync: its beat began with its start. */
             int64_t period = o->kubelet->flags.sync_frequency;
             int64_t n = instant_since(o->kubelet->step->now, w->mount_began).ns / period + 1;
@@ -168,22 +184,25 @@ static void object_changed(void *owner, struct step *step, const struct object_k
     }
 }
 
-enum object_state kubelet_object(struct kubelet *k, enum resource_known resource, struct str namespace, struct str name,
-                                 struct value *ret_value)
+enum object_state kubelet_object(struct kubelet *k, enum resource_known resource,
+                                 struct str namespace, struct str name, struct value *ret_value)
 {
     struct watched_object *found = NULL;
     for (size_t i = 0; i < k->objects.count && !found; i++) {
         struct watched_object *o = k->objects.items[i];
-        if (o->resource == resource && str_equal(str_from(o->namespace), namespace) && str_equal(str_from(o->name), name))
+        if (o->resource == resource && str_equal(str_from(o->namespace), namespace) &&
+            str_equal(str_from(o->name), name))
             found = o;
     }
     if (!found) {
         found = mem_new(struct watched_object);
-        *found = (struct watched_object){resource, mem_copy_string(namespace), mem_copy_string(name), NULL, k};
+        *found = (struct watched_object){resource, mem_copy_string(namespace),
+                                         mem_copy_string(name), NULL, k};
         struct str selector = arena_printf(k->step->scratch, "metadata.name=%.*s", STR_ARG(name));
-        found->informer = informer_new(k->client, &(struct informer_options){.resource = resource_get(resource),
-                                                                             .namespace = str_from(found->namespace),
-                                                                             .field_selector = selector});
+        found->informer = informer_new(
+            k->client, &(struct informer_options){.resource = resource_get(resource),
+                                                  .namespace = str_from(found->namespace),
+                                                  .field_selector = selector});
         informer_handle(found->informer, object_changed, found);
         vec_push(&k->objects, found);
         informer_start(found->informer, k->step);
@@ -207,7 +226,8 @@ struct pod_worker *kubelet_worker(struct kubelet *k, uint32_t number)
         else
             high = middle;
     }
-    return low < k->workers.count && k->workers.items[low]->number == number ? k->workers.items[low] : NULL;
+    return low < k->workers.count && k->workers.items[low]->number == number ? k->workers.items[low]
+                                                                             : NULL;
 }
 
 /* The newest worker of a name: an older one of another uid may still be terminating. */
@@ -237,10 +257,12 @@ void kubelet_worker_forget(struct kubelet *k, struct pod_worker *w)
 
 static bool may_work(const struct kubelet *k)
 {
-    return k->runtime_has_listed && informer_has_synced(k->pods) && informer_has_synced(k->services);
+    return k->runtime_has_listed && informer_has_synced(k->pods) &&
+           informer_has_synced(k->services);
 }
 
-static void pod_changed(void *owner, struct step *step, const struct object_key *key, struct value before, struct value after)
+static void pod_changed(void *owner, struct step *step, const struct object_key *key,
+                        struct value before, struct value after)
 {
     struct kubelet *k = owner;
     (void)step;
@@ -274,7 +296,8 @@ void kubelet_pull_done(struct kubelet *k)
         struct pod_worker *w = k->workers.items[i];
         if (w->waits_for_pull) {
             w->waits_for_pull = false;
-            worker_wake_at(w, k->step->now); /* the next that needs a pull makes the others wait again */
+            worker_wake_at(
+                w, k->step->now); /* the next that needs a pull makes the others wait again */
         }
     }
 }
@@ -284,7 +307,8 @@ static void kill_orphans(struct kubelet *k)
 {
     for (size_t i = 0; i < k->found.count; i++) {
         struct cri_sandbox_status *s = &k->found.items[i];
-        step_trace(k->step, "kubelet", arena_printf(k->step->scratch, "%s/%s", s->config->namespace, s->config->name),
+        step_trace(k->step, "kubelet",
+                   arena_printf(k->step->scratch, "%s/%s", s->config->namespace, s->config->name),
                    "runs here but is not in the API any more: sandbox and containers killed");
         struct cri_request *stop = kubelet_request(k, CRI_STOP_POD_SANDBOX);
         stop->sandbox = s->sandbox;
@@ -314,7 +338,8 @@ static void begin_work(struct kubelet *k)
 
 /* ---- the runtime's side ---- */
 
-static void on_containers(struct kubelet *k, struct pod_worker *w, size_t container, const struct cri_response *r)
+static void on_containers(struct kubelet *k, struct pod_worker *w, size_t container,
+                          const struct cri_response *r)
 {
     (void)w;
     (void)container;
@@ -328,7 +353,8 @@ static void on_containers(struct kubelet *k, struct pod_worker *w, size_t contai
     begin_work(k);
 }
 
-static void on_sandboxes(struct kubelet *k, struct pod_worker *w, size_t container, const struct cri_response *r)
+static void on_sandboxes(struct kubelet *k, struct pod_worker *w, size_t container,
+                         const struct cri_response *r)
 {
     (void)w;
     (void)container;
@@ -339,7 +365,8 @@ static void on_sandboxes(struct kubelet *k, struct pod_worker *w, size_t contain
     }
 }
 
-static void on_runtime_status(struct kubelet *k, struct pod_worker *w, size_t container, const struct cri_response *r)
+static void on_runtime_status(struct kubelet *k, struct pod_worker *w, size_t container,
+                              const struct cri_response *r)
 {
     (void)w;
     (void)container;
@@ -367,7 +394,8 @@ static void on_runtime_connected(struct kubelet *k)
     kubelet_cri(k, NULL, 0, kubelet_request(k, CRI_LIST_CONTAINERS), on_containers);
 }
 
-/* The runtime is gone: its containers are too. The kubelet starts from nothing, as after its own restart. */
+/* The runtime is gone: its containers are too. The kubelet starts from nothing, as after its own
+ * restart. */
 static void on_runtime_closed(struct kubelet *k)
 {
     bool was_up = k->runtime_is_up;
@@ -376,11 +404,13 @@ static void on_runtime_closed(struct kubelet *k)
     if (k->runtime_lost_at.ns == INT64_MAX)
         k->runtime_lost_at = k->step->now;
     if (was_up) {
-        step_trace(k->step, "kubelet", k->node_name, "lost the container runtime: begins again when it is back");
+        step_trace(k->step, "kubelet", k->node_name,
+                   "lost the container runtime: begins again when it is back");
         step_exit(k->step, 1);
         return;
     }
-    (void)step_timer_set(k->step, instant_add(k->step->now, duration_s(1)), kubelet_tag(TAG_RUNTIME, 0));
+    (void)step_timer_set(k->step, instant_add(k->step->now, duration_s(1)),
+                         kubelet_tag(TAG_RUNTIME, 0));
 }
 
 static void handle_event(struct kubelet *k, const struct cri_event *e)
@@ -406,7 +436,8 @@ static void handle_event(struct kubelet *k, const struct cri_event *e)
 
 /* ---- the process ---- */
 
-static void node_changed(void *owner, struct step *step, const struct object_key *key, struct value before, struct value after)
+static void node_changed(void *owner, struct step *step, const struct object_key *key,
+                         struct value before, struct value after)
 {
     (void)step;
     (void)key;
@@ -414,7 +445,8 @@ static void node_changed(void *owner, struct step *step, const struct object_key
     node_object_changed(owner, after);
 }
 
-static void services_changed(void *owner, struct step *step, const struct object_key *key, struct value before, struct value after)
+static void services_changed(void *owner, struct step *step, const struct object_key *key,
+                             struct value before, struct value after)
 {
     struct kubelet *k = owner;
     (void)step;
@@ -428,8 +460,9 @@ static void make_clients(struct kubelet *k)
 {
     struct str user = arena_printf(k->step->scratch, "system:node:%s", k->config->node);
     struct str group = S("system:nodes");
-    const struct credential *credential =
-        k->config->credential ? credential_ref(k->config->credential) : credential_certificate(user, &group, 1);
+    const struct credential *credential = k->config->credential
+                                              ? credential_ref(k->config->credential)
+                                              : credential_certificate(user, &group, 1);
     k->client = client_new(&(struct client_options){.server = k->config->server,
                                                     .credential = credential,
                                                     .user_agent = "kubelet",
@@ -440,9 +473,14 @@ static void make_clients(struct kubelet *k)
     k->recorder = recorder_new(k->client, S("kubelet"), k->node_name);
     struct str on_node = arena_printf(k->step->scratch, "spec.nodeName=%s", k->config->node);
     struct str this_node = arena_printf(k->step->scratch, "metadata.name=%s", k->config->node);
-    k->pods = informer_new(k->client, &(struct informer_options){.resource = resource_get(RESOURCE_pods), .field_selector = on_node});
-    k->node = informer_new(k->client, &(struct informer_options){.resource = resource_get(RESOURCE_nodes), .field_selector = this_node});
-    k->services = informer_new(k->client, &(struct informer_options){.resource = resource_get(RESOURCE_services)});
+    k->pods =
+        informer_new(k->client, &(struct informer_options){.resource = resource_get(RESOURCE_pods),
+                                                           .field_selector = on_node});
+    k->node =
+        informer_new(k->client, &(struct informer_options){.resource = resource_get(RESOURCE_nodes),
+                                                           .field_selector = this_node});
+    k->services = informer_new(
+        k->client, &(struct informer_options){.resource = resource_get(RESOURCE_services)});
     informer_handle(k->pods, pod_changed, k);
     informer_handle(k->node, node_changed, k);
     informer_handle(k->services, services_changed, k);
@@ -575,12 +613,13 @@ static void dump(const void *state, struct text *out)
 {
     static const char *const stages[] = {"syncing", "terminating", "terminated"};
     const struct kubelet *k = state;
-    text_printf(out, "kubelet %s: %s, runtime %s, %zu pods\n", k->config->node, k->is_ready ? "ready" : "not ready",
-                k->runtime_is_up ? "up" : "down", k->workers.count);
+    text_printf(out, "kubelet %s: %s, runtime %s, %zu pods\n", k->config->node,
+                k->is_ready ? "ready" : "not ready", k->runtime_is_up ? "up" : "down",
+                k->workers.count);
     for (size_t i = 0; i < k->workers.count; i++) {
         const struct pod_worker *w = k->workers.items[i];
-        text_printf(out, "  %.*s/%.*s: %s, sandbox %u, calls %d\n", STR_ARG(w->key->namespace), STR_ARG(w->key->name), stages[w->stage],
-                    w->sandbox, w->calls);
+        text_printf(out, "  %.*s/%.*s: %s, sandbox %u, calls %d\n", STR_ARG(w->key->namespace),
+                    STR_ARG(w->key->name), stages[w->stage], w->sandbox, w->calls);
     }
 }
 

@@ -2,16 +2,19 @@
  *
  * The Node object: registration, lease, status.
  *
- * "There are two forms of heartbeats: updates to the .status of a Node, and Lease objects within the kube-node-lease
- * namespace." The lease (40 s) is renewed every quarter of it; the status is computed every 10 s and posted when it
- * has changed or 5 minutes have gone by. [doc:nodes#node-heartbeats]
+ * "There are two forms of heartbeats: updates to the .status of a Node, and Lease objects within
+ * the kube-node-lease namespace." The lease (40 s) is renewed every quarter of it; the status is
+ * computed every 10 s and posted when it has changed or 5 minutes have gone by.
+ * [doc:nodes#node-heartbeats]
  *
- * Registration creates the Node, tainted not-ready by admission; when one of that name exists, its labels are mended.
- * A Node whose recorded boot id is another than the host's has been rebooted: event Rebooted.
+ * Registration creates the Node, tainted not-ready by admission; when one of that name exists, its
+ * labels are mended. A Node whose recorded boot id is another than the host's has been rebooted:
+ * event Rebooted.
  *
- * DEVIATION: the real kubelet reads its Node from the API server's cache before each computation of the status; here
- * it looks at its own informer, so an idle node costs one lease write in 10 s.
- * DEVIATION: the status is written by an update at the resourceVersion last seen instead of a strategic merge patch.
+ * DEVIATION: the real kubelet reads its Node from the API server's cache before each computation of
+ * the status; here it looks at its own informer, so an idle node costs one lease write in 10 s.
+ * DEVIATION: the status is written by an update at the resourceVersion last seen instead of a
+ * strategic merge patch.
  */
 #include "sim/base/base.h"
 
@@ -27,7 +30,8 @@ static void post_status(struct kubelet *k, struct value node);
 /* There is one beat: the next computation of the status. */
 static void status_beat(struct kubelet *k, struct instant at)
 {
-    k->status_timer = step_timer_move(k->step, k->status_timer, at, kubelet_tag(TAG_NODE_STATUS, 0));
+    k->status_timer =
+        step_timer_move(k->step, k->status_timer, at, kubelet_tag(TAG_NODE_STATUS, 0));
 }
 
 /* ---- building the object ---- */
@@ -54,10 +58,12 @@ static struct value node_labels(const struct kubelet *k)
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         bool is_old_alias = str_starts_with(str_from(rows[i].key), S("failure-domain"));
         if (rows[i].value && !is_old_alias)
-            labels = value_set_key(labels, str_from(rows[i].key), value_string(str_from(rows[i].value)));
+            labels =
+                value_set_key(labels, str_from(rows[i].key), value_string(str_from(rows[i].value)));
     }
     for (size_t i = 0; i < c->label_count; i++)
-        labels = value_set_key(labels, str_from(c->labels[i].key), value_string(str_from(c->labels[i].value)));
+        labels = value_set_key(labels, str_from(c->labels[i].key),
+                               value_string(str_from(c->labels[i].value)));
     return labels;
 }
 
@@ -65,7 +71,8 @@ static struct value resources(const struct kubelet *k, int64_t cpu_milli, int64_
 {
     struct value r = value_object();
     r = value_set_key(r, S("cpu"), quantity_of_milli(cpu_milli));
-    r = value_set_key(r, S("ephemeral-storage"), quantity_of_binary(k->config->ephemeral_storage_bytes));
+    r = value_set_key(r, S("ephemeral-storage"),
+                      quantity_of_binary(k->config->ephemeral_storage_bytes));
     r = value_set_key(r, S("hugepages-1Gi"), value_string(S("0")));
     r = value_set_key(r, S("hugepages-2Mi"), value_string(S("0")));
     r = value_set_key(r, S("memory"), quantity_of_binary(memory_bytes));
@@ -75,17 +82,21 @@ static struct value resources(const struct kubelet *k, int64_t cpu_milli, int64_
 static struct value uuid_of(uint64_t a, uint64_t b)
 {
     uint64_t x = hash_pair(a, b), y = hash_mix(x);
-    return value_printf("%08x-%04x-4%03x-%04x-%012" PRIx64, (unsigned)(x >> 32), (unsigned)(x >> 16 & 0xffff), (unsigned)(x & 0xfff),
+    return value_printf("%08x-%04x-4%03x-%04x-%012" PRIx64, (unsigned)(x >> 32),
+                        (unsigned)(x >> 16 & 0xffff), (unsigned)(x & 0xfff),
                         (unsigned)(0x8000 | (y >> 50)), y & 0xffffffffffff);
 }
 
 static struct value node_info(const struct kubelet *k)
 {
     uint64_t machine = hash_bytes(k->node_name);
-    return value_pack("{architecture: amd64, bootID: %v, containerRuntimeVersion: \"containerd://2.1.4\", kernelVersion: \"6.1.0-18-amd64\", "
-                      "kubeProxyVersion: \"\", kubeletVersion: \"" KUBELET_VERSION "\", machineID: %v, operatingSystem: linux, "
+    return value_pack("{architecture: amd64, bootID: %v, containerRuntimeVersion: "
+                      "\"containerd://2.1.4\", kernelVersion: \"6.1.0-18-amd64\", "
+                      "kubeProxyVersion: \"\", kubeletVersion: \"" KUBELET_VERSION
+                      "\", machineID: %v, operatingSystem: linux, "
                       "osImage: \"Debian GNU/Linux 12 (bookworm)\", systemUUID: %v}",
-                      uuid_of(k->boot, machine), value_printf("%016" PRIx64 "%016" PRIx64, machine, hash_mix(machine)),
+                      uuid_of(k->boot, machine),
+                      value_printf("%016" PRIx64 "%016" PRIx64, machine, hash_mix(machine)),
                       uuid_of(machine, 7));
 }
 
@@ -102,22 +113,27 @@ static struct value addresses(const struct kubelet *k)
 
 /* ---- conditions ---- */
 
-static struct value condition(struct kubelet *k, struct value before, const char *type, bool is_true, const char *reason, const char *message)
+static struct value condition(struct kubelet *k, struct value before, const char *type,
+                              bool is_true, const char *reason, const char *message)
 {
     struct value old = condition_find(before, type);
     struct value now = time_value(k->step->wall);
     bool same = value_is_present(old) && VALUE_IS(old, is_true ? "True" : "False", status);
     struct value since = same ? value_keep(VALUE_GET(old, lastTransitionTime)) : value_keep(now);
-    return value_pack("{lastHeartbeatTime: %v, lastTransitionTime: %v, message: %s, reason: %s, status: %s, type: %s}", now, since, message,
-                      reason, is_true ? "True" : "False", type);
+    return value_pack("{lastHeartbeatTime: %v, lastTransitionTime: %v, message: %s, reason: %s, "
+                      "status: %s, type: %s}",
+                      now, since, message, reason, is_true ? "True" : "False", type);
 }
 
 static const char *why_not_ready(const struct kubelet *k)
 {
     if (!k->runtime_is_up)
-        return k->runtime_lost_at.ns != INT64_MAX ? "container runtime is down" : "container runtime status check may not have completed yet";
+        return k->runtime_lost_at.ns != INT64_MAX
+                   ? "container runtime is down"
+                   : "container runtime status check may not have completed yet";
     if (!k->network_is_ready)
-        return "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns "
+        return "container runtime network not ready: NetworkReady=false "
+               "reason:NetworkPluginNotReady message:Network plugin returns "
                "error: cni plugin not initialized";
     return NULL;
 }
@@ -127,18 +143,25 @@ struct value node_conditions(struct kubelet *k, struct value before)
     const char *why = why_not_ready(k);
     bool memory = k->memory_pressure;
     struct value list = value_array();
-    list = value_append(list, condition(k, before, "MemoryPressure", memory,
-                                        memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
-                                        memory ? "kubelet has insufficient memory available" : "kubelet has sufficient memory available"));
-    list = value_append(list, condition(k, before, "DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"));
-    list = value_append(list, condition(k, before, "PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"));
-    list = value_append(list, condition(k, before, "Ready", why == NULL, why ? "KubeletNotReady" : "KubeletReady",
+    list = value_append(
+        list, condition(k, before, "MemoryPressure", memory,
+                        memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
+                        memory ? "kubelet has insufficient memory available"
+                               : "kubelet has sufficient memory available"));
+    list =
+        value_append(list, condition(k, before, "DiskPressure", false, "KubeletHasNoDiskPressure",
+                                     "kubelet has no disk pressure"));
+    list = value_append(list, condition(k, before, "PIDPressure", false, "KubeletHasSufficientPID",
+                                        "kubelet has sufficient PID available"));
+    list = value_append(list, condition(k, before, "Ready", why == NULL,
+                                        why ? "KubeletNotReady" : "KubeletReady",
                                         why ? why : "kubelet is posting ready status"));
-    for (size_t i = 0; i < value_count(before); i++) { /* conditions of others: NetworkUnavailable */
+    for (size_t i = 0; i < value_count(before);
+         i++) { /* conditions of others: NetworkUnavailable */
         struct value c = value_at(before, i);
         struct str type = VALUE_STR(c, type);
-        bool own = str_equal(type, S("MemoryPressure")) || str_equal(type, S("DiskPressure")) || str_equal(type, S("PIDPressure")) ||
-                   str_equal(type, S("Ready"));
+        bool own = str_equal(type, S("MemoryPressure")) || str_equal(type, S("DiskPressure")) ||
+                   str_equal(type, S("PIDPressure")) || str_equal(type, S("Ready"));
         if (!own)
             list = value_append(list, value_keep(c));
     }
@@ -148,10 +171,12 @@ struct value node_conditions(struct kubelet *k, struct value before)
 struct value node_status(struct kubelet *k, struct value conditions)
 {
     const struct kubelet_config *c = k->config;
-    return value_pack("{addresses: %v, allocatable: %v, capacity: %v, conditions: %v, daemonEndpoints: {kubeletEndpoint: {Port: 10250}}, "
+    return value_pack("{addresses: %v, allocatable: %v, capacity: %v, conditions: %v, "
+                      "daemonEndpoints: {kubeletEndpoint: {Port: 10250}}, "
                       "nodeInfo: %v}",
                       addresses(k),
-                      resources(k, c->cpu_milli - c->system_reserved_cpu_milli, c->memory_bytes - c->system_reserved_memory_bytes),
+                      resources(k, c->cpu_milli - c->system_reserved_cpu_milli,
+                                c->memory_bytes - c->system_reserved_memory_bytes),
                       resources(k, c->cpu_milli, c->memory_bytes), conditions, node_info(k));
 }
 
@@ -160,8 +185,9 @@ struct value node_status(struct kubelet *k, struct value conditions)
 /* The kubelet names its node by name in the place of the uid, as it does before it knows it. */
 static void node_event(struct kubelet *k, const char *type, const char *reason, const char *message)
 {
-    AUTO(value) struct value about =
-        value_pack("{apiVersion: v1, kind: Node, metadata: {name: %s, uid: %s}}", k->config->node, k->config->node);
+    AUTO(value)
+    struct value about = value_pack("{apiVersion: v1, kind: Node, metadata: {name: %s, uid: %s}}",
+                                    k->config->node, k->config->node);
     recorder_event(k->recorder, k->step, about, type, reason, "%s", message);
 }
 
@@ -207,7 +233,8 @@ static struct value new_node(struct kubelet *k)
     }
     struct value spec = value_object();
     if (k->config->pod_cidr)
-        spec = value_pack("{podCIDR: %s, podCIDRs: [%s]}", k->config->pod_cidr, k->config->pod_cidr);
+        spec =
+            value_pack("{podCIDR: %s, podCIDRs: [%s]}", k->config->pod_cidr, k->config->pod_cidr);
     if (k->config->provider_id)
         spec = value_set(spec, ATOM_providerID, value_string(str_from(k->config->provider_id)));
     if (value_is_present(taints))
@@ -215,8 +242,10 @@ static struct value new_node(struct kubelet *k)
     value_drop(k->conditions);
     k->conditions = node_conditions(k, none);
     return value_pack("{apiVersion: v1, kind: Node, metadata: {name: %s, labels: %v, annotations: "
-                      "{\"volumes.kubernetes.io/controller-managed-attach-detach\": \"true\"}}, spec: %v, status: %v}",
-                      k->config->node, node_labels(k), spec, node_status(k, value_keep(k->conditions)));
+                      "{\"volumes.kubernetes.io/controller-managed-attach-detach\": \"true\"}}, "
+                      "spec: %v, status: %v}",
+                      k->config->node, node_labels(k), spec,
+                      node_status(k, value_keep(k->conditions)));
 }
 
 static void registered(struct kubelet *k, struct value node)
@@ -229,7 +258,8 @@ static void registered(struct kubelet *k, struct value node)
         k->started_event = true;
         node_event(k, "Normal", "Starting", "Starting kubelet.");
         condition_events(k, VALUE_ABSENT, k->conditions);
-        node_event(k, "Normal", "NodeAllocatableEnforced", "Updated Node Allocatable limit across pods");
+        node_event(k, "Normal", "NodeAllocatableEnforced",
+                   "Updated Node Allocatable limit across pods");
     }
     informer_start(k->node, k->step);
     informer_start(k->services, k->step);
@@ -249,7 +279,8 @@ static void on_registered(void *owner, struct step *step, const struct response 
         step_trace(k->step, "kubelet", k->node_name, "registered node");
         registered(k, r->body);
     } else if (r->code == 409) {
-        const struct object_key *key = object_key_of(resource_get(RESOURCE_nodes), S(""), k->node_name);
+        const struct object_key *key =
+            object_key_of(resource_get(RESOURCE_nodes), S(""), k->node_name);
         (void)client_send(k->client, k->step, request_for_key(VERB_GET, key), on_existing, k, 0);
         object_key_unref(key);
     } else {
@@ -271,9 +302,11 @@ static void on_existing(void *owner, struct step *step, const struct response *r
     }
     AUTO(value) struct value info = node_info(k);
     struct str before = VALUE_STR(r->body, status, nodeInfo, bootID);
-    if (before.size > 0 && !value_equal(VALUE_GET(r->body, status, nodeInfo, bootID), VALUE_GET(info, bootID))) {
+    if (before.size > 0 &&
+        !value_equal(VALUE_GET(r->body, status, nodeInfo, bootID), VALUE_GET(info, bootID))) {
         AUTO(text) struct text message = {0};
-        text_printf(&message, "Node %s has been rebooted, boot id: %.*s", k->config->node, STR_ARG(VALUE_STR(info, bootID)));
+        text_printf(&message, "Node %s has been rebooted, boot id: %.*s", k->config->node,
+                    STR_ARG(VALUE_STR(info, bootID)));
         node_event(k, "Warning", "Rebooted", text_c(&message));
     }
     value_drop(k->conditions);
@@ -287,7 +320,9 @@ void node_register(struct kubelet *k)
     if (k->registered || k->registering)
         return;
     k->registering = true;
-    (void)client_send(k->client, k->step, client_create_request(resource_get(RESOURCE_nodes), new_node(k)), on_registered, k, 0);
+    (void)client_send(k->client, k->step,
+                      client_create_request(resource_get(RESOURCE_nodes), new_node(k)),
+                      on_registered, k, 0);
 }
 
 void node_start(struct kubelet *k)
@@ -313,7 +348,9 @@ static void on_lease(void *owner, struct step *step, const struct response *r, u
     }
     k->lease_failures++;
     step_trace(k->step, "kubelet", k->node_name, "node lease renewal failed: %s",
-               r->code == 0 ? "no answer from the API server" : r->code == 409 ? "it was changed by somebody else" : "refused");
+               r->code == 0     ? "no answer from the API server"
+               : r->code == 409 ? "it was changed by somebody else"
+                                : "refused");
     if (r->code == 409 || r->code == 404) {
         value_drop(k->lease);
         k->lease = VALUE_ABSENT;
@@ -336,12 +373,16 @@ static void on_lease_read(void *owner, struct step *step, const struct response 
         send_lease(k);
     } else if (r->code == 404 && k->registered) {
         struct value lease = value_pack(
-            "{apiVersion: \"coordination.k8s.io/v1\", kind: Lease, metadata: {name: %s, namespace: \"kube-node-lease\", ownerReferences: "
-            "[{apiVersion: v1, kind: Node, name: %s, uid: %v}]}, spec: {holderIdentity: %s, leaseDurationSeconds: %D, renewTime: %v}}",
-            k->config->node, k->config->node, value_keep(object_uid(k->node_object)), k->config->node, k->flags.node_lease_duration_seconds,
-            micro_time_value(k->step->wall));
+            "{apiVersion: \"coordination.k8s.io/v1\", kind: Lease, metadata: {name: %s, namespace: "
+            "\"kube-node-lease\", ownerReferences: "
+            "[{apiVersion: v1, kind: Node, name: %s, uid: %v}]}, spec: {holderIdentity: %s, "
+            "leaseDurationSeconds: %D, renewTime: %v}}",
+            k->config->node, k->config->node, value_keep(object_uid(k->node_object)),
+            k->config->node, k->flags.node_lease_duration_seconds, micro_time_value(k->step->wall));
         k->lease_in_flight = true;
-        (void)client_send(k->client, k->step, client_create_request(resource_get(RESOURCE_leases), lease), on_lease, k, 0);
+        (void)client_send(k->client, k->step,
+                          client_create_request(resource_get(RESOURCE_leases), lease), on_lease, k,
+                          0);
     }
 }
 
@@ -352,25 +393,32 @@ static void send_lease(struct kubelet *k)
     k->lease_in_flight = true;
     k->lease_renewed_at = k->step->now;
     if (!k->lease_known) {
-        const struct object_key *key = object_key_of(resource_get(RESOURCE_leases), S("kube-node-lease"), k->node_name);
+        const struct object_key *key =
+            object_key_of(resource_get(RESOURCE_leases), S("kube-node-lease"), k->node_name);
         (void)client_send(k->client, k->step, request_for_key(VERB_GET, key), on_lease_read, k, 0);
         object_key_unref(key);
     } else {
-        struct value lease = VALUE_SET(value_keep(k->lease), micro_time_value(k->step->wall), spec, renewTime);
-        (void)client_send(k->client, k->step, client_update_request(resource_get(RESOURCE_leases), lease, SUBRESOURCE_NONE), on_lease, k, 0);
+        struct value lease =
+            VALUE_SET(value_keep(k->lease), micro_time_value(k->step->wall), spec, renewTime);
+        (void)client_send(
+            k->client, k->step,
+            client_update_request(resource_get(RESOURCE_leases), lease, SUBRESOURCE_NONE), on_lease,
+            k, 0);
     }
     struct duration period = duration_s(k->flags.node_lease_duration_seconds / 4);
-    k->lease_timer = step_timer_move(k->step, k->lease_timer, instant_add(k->step->now, period), kubelet_tag(TAG_LEASE, 0));
+    k->lease_timer = step_timer_move(k->step, k->lease_timer, instant_add(k->step->now, period),
+                                     kubelet_tag(TAG_LEASE, 0));
 }
 
 void node_lease_tick(struct kubelet *k)
 {
     struct duration period = duration_s(k->flags.node_lease_duration_seconds / 4);
     if (instant_since(k->step->now, k->lease_renewed_at).ns < period.ns)
-        return; /* an extra renewal has moved the beat */
+        return;               /* an extra renewal has moved the beat */
     if (k->lease_in_flight) { /* no answer yet: the next beat tries again */
         k->lease_renewed_at = k->step->now;
-        k->lease_timer = step_timer_move(k->step, k->lease_timer, instant_add(k->step->now, period), kubelet_tag(TAG_LEASE, 0));
+        k->lease_timer = step_timer_move(k->step, k->lease_timer, instant_add(k->step->now, period),
+                                         kubelet_tag(TAG_LEASE, 0));
         return;
     }
     send_lease(k);
@@ -406,7 +454,8 @@ static void post_status(struct kubelet *k, struct value node)
     condition_events(k, k->conditions, conditions);
     bool is_ready = condition_is_true(conditions, "Ready");
     if (is_ready != k->is_ready)
-        step_trace(k->step, "kubelet", k->node_name, "node is %s: %s", is_ready ? "ready" : "not ready",
+        step_trace(k->step, "kubelet", k->node_name, "node is %s: %s",
+                   is_ready ? "ready" : "not ready",
                    is_ready ? "runtime and network are up" : why_not_ready(k));
     k->is_ready = is_ready;
     value_drop(k->conditions);
@@ -415,10 +464,13 @@ static void post_status(struct kubelet *k, struct value node)
     struct value merged = VALUE_GET(node, status);
     merged = value_kind(merged) == VALUE_OBJECT ? value_keep(merged) : value_object();
     for (size_t i = 0; i < value_count(status); i++)
-        merged = value_set(merged, value_key_atom_at(status, i), value_keep(value_member_at(status, i)));
+        merged =
+            value_set(merged, value_key_atom_at(status, i), value_keep(value_member_at(status, i)));
     struct value next = value_set(value_keep(node), ATOM_status, merged);
     k->status_in_flight = true;
-    (void)client_send(k->client, k->step, client_update_request(resource_get(RESOURCE_nodes), next, SUBRESOURCE_STATUS), on_status, k, 0);
+    (void)client_send(k->client, k->step,
+                      client_update_request(resource_get(RESOURCE_nodes), next, SUBRESOURCE_STATUS),
+                      on_status, k, 0);
 }
 
 /* Same conditions but for their times. */
@@ -444,7 +496,9 @@ static bool conditions_changed(struct kubelet *k, struct value before)
 static struct value newest_node(const struct kubelet *k)
 {
     struct value seen = informer_get_named(k->node, S(""), k->node_name);
-    return value_is_present(seen) && object_version(seen) > object_version(k->node_object) ? seen : k->node_object;
+    return value_is_present(seen) && object_version(seen) > object_version(k->node_object)
+               ? seen
+               : k->node_object;
 }
 
 void node_status_changed(struct kubelet *k)
@@ -454,13 +508,15 @@ void node_status_changed(struct kubelet *k)
     struct value node = newest_node(k);
     struct str boot = VALUE_STR(node, status, nodeInfo, bootID);
     AUTO(value) struct value info = node_info(k);
-    bool is_due = instant_since(k->step->now, k->status_posted_at).ns >= k->flags.node_status_report_frequency;
-    if (is_due || conditions_changed(k, VALUE_GET(node, status, conditions)) || !str_equal(boot, VALUE_STR(info, bootID)))
+    bool is_due = instant_since(k->step->now, k->status_posted_at).ns >=
+                  k->flags.node_status_report_frequency;
+    if (is_due || conditions_changed(k, VALUE_GET(node, status, conditions)) ||
+        !str_equal(boot, VALUE_STR(info, bootID)))
         post_status(k, node);
 }
 
-/* One beat at a time: computing without posting is invisible, so the beat sleeps until a post is due.
- * Changes in between call node_status_changed. */
+/* One beat at a time: computing without posting is invisible, so the beat sleeps until a post is
+ * due. Changes in between call node_status_changed. */
 void node_status_tick(struct kubelet *k)
 {
     if (!k->registered) {
@@ -468,15 +524,18 @@ void node_status_tick(struct kubelet *k)
         return;
     }
     node_status_changed(k);
-    struct instant next = instant_add(k->status_posted_at.ns ? k->status_posted_at : k->step->now, duration_ns(k->flags.node_status_report_frequency));
+    struct instant next = instant_add(k->status_posted_at.ns ? k->status_posted_at : k->step->now,
+                                      duration_ns(k->flags.node_status_report_frequency));
     if (!k->is_ready || next.ns <= k->step->now.ns)
         next = instant_add(k->step->now, duration_ns(k->flags.node_status_update_frequency));
-    k->status_timer = step_timer_move(k->step, k->status_timer, next, kubelet_tag(TAG_NODE_STATUS, 0));
+    k->status_timer =
+        step_timer_move(k->step, k->status_timer, next, kubelet_tag(TAG_NODE_STATUS, 0));
 }
 
 void node_object_changed(struct kubelet *k, struct value node)
 {
-    if (!value_is_present(node)) { /* deleted by somebody: the real kubelet does not come back by itself until restarted */
+    if (!value_is_present(node)) { /* deleted by somebody: the real kubelet does not come back by
+                                      itself until restarted */
         return;
     }
     struct str cidr = VALUE_STR(node, spec, podCIDR);
@@ -486,6 +545,7 @@ void node_object_changed(struct kubelet *k, struct value node)
         kubelet_cri(k, NULL, 0, r, NULL);
         k->cidr_sent = k->network_is_ready = true;
     }
-    if (object_version(node) > object_version(k->node_object) && conditions_changed(k, VALUE_GET(node, status, conditions)))
+    if (object_version(node) > object_version(k->node_object) &&
+        conditions_changed(k, VALUE_GET(node, status, conditions)))
         node_status_changed(k);
 }

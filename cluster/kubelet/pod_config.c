@@ -2,9 +2,10 @@
  *
  * From a pod's spec to what the runtime is told: sandbox, container, environment, mounts.
  *
- * Environment, weakest first: service variables of the namespace (when enableServiceLinks, and always those of the
- * `kubernetes` Service), envFrom in order, env in order; $(NAME) in values, command and args refers to what was
- * defined before. A missing ConfigMap, Secret or key that is not optional: CreateContainerConfigError.
+ * Environment, weakest first: service variables of the namespace (when enableServiceLinks, and
+ * always those of the `kubernetes` Service), envFrom in order, env in order; $(NAME) in values,
+ * command and args refers to what was defined before. A missing ConfigMap, Secret or key that is
+ * not optional: CreateContainerConfigError.
  * [doc:configmap#using-configmaps-as-environment-variables]
  *
  * Upstream: kubelet_pods.go (makeEnvironmentVariables), envvars.go, expand.go.
@@ -30,7 +31,8 @@ struct building {
 static void add_map(struct value map, struct text *out)
 {
     for (size_t i = 0; i < value_count(map); i++)
-        text_printf(out, "%s%.*s=\"%.*s\"", i ? "\n" : "", STR_ARG(value_key_at(map, i)), STR_ARG(value_str(value_member_at(map, i))));
+        text_printf(out, "%s%.*s=\"%.*s\"", i ? "\n" : "", STR_ARG(value_key_at(map, i)),
+                    STR_ARG(value_str(value_member_at(map, i))));
 }
 
 /* metadata.labels['key'] */
@@ -65,7 +67,8 @@ bool pod_field(const struct pod_worker *w, struct str path, struct text *out)
     else if (str_equal(path, S("spec.serviceAccountName")))
         text_add(out, VALUE_STR(pod, spec, serviceAccountName));
     else if (str_equal(path, S("status.hostIP")) || str_equal(path, S("status.hostIPs")))
-        text_add(out, str_from(w->kubelet->config->internal_ip ? w->kubelet->config->internal_ip : ""));
+        text_add(out,
+                 str_from(w->kubelet->config->internal_ip ? w->kubelet->config->internal_ip : ""));
     else if (str_equal(path, S("status.podIP")) || str_equal(path, S("status.podIPs"))) {
         if (w->ip != 0)
             traffic_ip_text(w->ip, out);
@@ -76,11 +79,13 @@ bool pod_field(const struct pod_worker *w, struct str path, struct text *out)
     return true;
 }
 
-bool pod_resource_field(const struct pod_worker *w, struct value container, struct str resource, struct value divisor, struct text *out)
+bool pod_resource_field(const struct pod_worker *w, struct value container, struct str resource,
+                        struct value divisor, struct text *out)
 {
     struct str kind = str_starts_with(resource, S("limits.")) ? S("limits") : S("requests");
     struct str name = str_slice(resource, kind.size + 1, resource.size);
-    struct value quantity = value_get_key(value_get_key(VALUE_GET(container, resources), kind), name);
+    struct value quantity =
+        value_get_key(value_get_key(VALUE_GET(container, resources), kind), name);
     bool is_cpu = str_equal(name, S("cpu"));
     int64_t amount = is_cpu ? quantity_milli(quantity) : quantity_value(quantity);
     if (amount == 0 && str_equal(kind, S("limits"))) /* no limit: what the node can give */
@@ -102,7 +107,8 @@ static void service_name_text(struct str name, struct text *out)
     }
 }
 
-static void add_variable(struct cri_pairs *pairs, struct str prefix, const char *suffix, struct str value)
+static void add_variable(struct cri_pairs *pairs, struct str prefix, const char *suffix,
+                         struct str value)
 {
     AUTO(text) struct text name = {0};
     text_printf(&name, "%.*s%s", STR_ARG(prefix), suffix);
@@ -152,9 +158,11 @@ static void service_variables(struct value service, struct cri_pairs *pairs)
 static struct cri_environment *service_environment(struct pod_worker *w)
 {
     struct kubelet *k = w->kubelet;
-    bool links = value_kind(VALUE_GET(w->pod, spec, enableServiceLinks)) != VALUE_BOOL || VALUE_BOOL_AT(w->pod, spec, enableServiceLinks);
+    bool links = value_kind(VALUE_GET(w->pod, spec, enableServiceLinks)) != VALUE_BOOL ||
+                 VALUE_BOOL_AT(w->pod, spec, enableServiceLinks);
     AUTO(text) struct text key = {0};
-    text_printf(&key, "%.*s/%d/%" PRId64, STR_ARG(w->key->namespace), links, k->environment_version);
+    text_printf(&key, "%.*s/%d/%" PRId64, STR_ARG(w->key->namespace), links,
+                k->environment_version);
     if (k->environment && str_equal(str_from(k->environment_namespace), text_str(&key)))
         return cri_environment_ref(k->environment);
     cri_environment_unref(k->environment);
@@ -165,7 +173,8 @@ static struct cri_environment *service_environment(struct pod_worker *w)
     if (value_is_present(master))
         service_variables(master, &k->environment->variables);
     if (links) {
-        for (struct informer_cursor c = informer_first(k->services, w->key->namespace); c.key; informer_next(&c))
+        for (struct informer_cursor c = informer_first(k->services, w->key->namespace); c.key;
+             informer_next(&c))
             service_variables(c.object, &k->environment->variables);
     }
     return cri_environment_ref(k->environment);
@@ -174,7 +183,8 @@ static struct cri_environment *service_environment(struct pod_worker *w)
 static const char *lookup(const struct cri_container_config *config, struct str name)
 {
     const char *value = cri_pairs_get(&config->variables, name);
-    return value || !config->environment ? value : cri_pairs_get(&config->environment->variables, name);
+    return value || !config->environment ? value
+                                         : cri_pairs_get(&config->environment->variables, name);
 }
 
 /* $(NAME) becomes the value when it is known; $$ is a dollar. */
@@ -188,11 +198,14 @@ static void expand(const struct cri_container_config *config, struct str s, stru
             i++;
         } else {
             size_t end = str_find(str_slice(s, i, s.size), ')') + i;
-            const char *value = s.bytes[i + 1] == '(' && end < s.size ? lookup(config, str_slice(s, i + 2, end)) : NULL;
+            const char *value = s.bytes[i + 1] == '(' && end < s.size
+                                    ? lookup(config, str_slice(s, i + 2, end))
+                                    : NULL;
             if (value)
                 text_add(out, str_from(value));
             else
-                text_add(out, str_slice(s, i, end < s.size && s.bytes[i + 1] == '(' ? end + 1 : i + 1));
+                text_add(out,
+                         str_slice(s, i, end < s.size && s.bytes[i + 1] == '(' ? end + 1 : i + 1));
             i = end < s.size && s.bytes[i + 1] == '(' ? end : i;
         }
     }
@@ -209,18 +222,21 @@ static void refuse(struct building *b, const char *format, ...)
     b->reason = "CreateContainerConfigError";
 }
 
-/* The object named; absent when it is optional and missing, or when `b` has been refused or waits. */
+/* The object named; absent when it is optional and missing, or when `b` has been refused or waits.
+ */
 static struct value need(struct building *b, enum resource_known resource, struct value reference)
 {
     struct value object = VALUE_ABSENT;
     struct str name = VALUE_STR(reference, name);
-    switch (kubelet_object(b->worker->kubelet, resource, b->worker->key->namespace, name, &object)) {
+    switch (
+        kubelet_object(b->worker->kubelet, resource, b->worker->key->namespace, name, &object)) {
     case OBJECT_FETCHING:
         b->is_waiting = true;
         break;
     case OBJECT_MISSING:
         if (!VALUE_BOOL_AT(reference, optional))
-            refuse(b, "%s \"%.*s\" not found", resource == RESOURCE_secrets ? "secret" : "configmap", STR_ARG(name));
+            refuse(b, "%s \"%.*s\" not found",
+                   resource == RESOURCE_secrets ? "secret" : "configmap", STR_ARG(name));
         break;
     case OBJECT_PRESENT:
         break;
@@ -228,7 +244,8 @@ static struct value need(struct building *b, enum resource_known resource, struc
     return object;
 }
 
-static void add_from_key(struct building *b, struct str name, enum resource_known resource, struct value reference)
+static void add_from_key(struct building *b, struct str name, enum resource_known resource,
+                         struct value reference)
 {
     struct value object = need(b, resource, reference);
     if (!value_is_present(object))
@@ -237,7 +254,8 @@ static void add_from_key(struct building *b, struct str name, enum resource_know
     struct value found = value_get_key(VALUE_GET(object, data), key);
     if (!value_is_present(found)) {
         if (!VALUE_BOOL_AT(reference, optional))
-            refuse(b, "couldn't find key %.*s in %s %.*s/%.*s", STR_ARG(key), resource == RESOURCE_secrets ? "Secret" : "ConfigMap",
+            refuse(b, "couldn't find key %.*s in %s %.*s/%.*s", STR_ARG(key),
+                   resource == RESOURCE_secrets ? "Secret" : "ConfigMap",
                    STR_ARG(b->worker->key->namespace), STR_ARG(VALUE_STR(reference, name)));
         return;
     }
@@ -265,8 +283,9 @@ static void add_env(struct building *b, struct value variable)
         (void)pod_field(b->worker, VALUE_STR(from, fieldRef, fieldPath), &out);
         cri_pairs_set(&b->config->variables, name, text_str(&out));
     } else if (value_is_present(VALUE_GET(from, resourceFieldRef))) {
-        (void)pod_resource_field(b->worker, b->container, VALUE_STR(from, resourceFieldRef, resource), VALUE_GET(from, resourceFieldRef, divisor),
-                                 &out);
+        (void)pod_resource_field(b->worker, b->container,
+                                 VALUE_STR(from, resourceFieldRef, resource),
+                                 VALUE_GET(from, resourceFieldRef, divisor), &out);
         cri_pairs_set(&b->config->variables, name, text_str(&out));
     }
 }
@@ -274,12 +293,15 @@ static void add_env(struct building *b, struct value variable)
 static void add_env_from(struct building *b, struct value source)
 {
     bool secret = value_is_present(VALUE_GET(source, secretRef));
-    struct value object = need(b, secret ? RESOURCE_secrets : RESOURCE_configmaps, secret ? VALUE_GET(source, secretRef) : VALUE_GET(source, configMapRef));
+    struct value object =
+        need(b, secret ? RESOURCE_secrets : RESOURCE_configmaps,
+             secret ? VALUE_GET(source, secretRef) : VALUE_GET(source, configMapRef));
     struct value data = VALUE_GET(object, data);
     for (size_t i = 0; i < value_count(data); i++) {
         AUTO(text) struct text name = {0};
         AUTO(text) struct text plain = {0};
-        text_printf(&name, "%.*s%.*s", STR_ARG(VALUE_STR(source, prefix)), STR_ARG(value_key_at(data, i)));
+        text_printf(&name, "%.*s%.*s", STR_ARG(VALUE_STR(source, prefix)),
+                    STR_ARG(value_key_at(data, i)));
         if (secret)
             kubelet_decode_base64(value_str(value_member_at(data, i)), &plain);
         else
@@ -292,7 +314,8 @@ static void add_env_from(struct building *b, struct value source)
 
 static void add_mounts(struct building *b)
 {
-    struct value mounts = VALUE_GET(b->container, volumeMounts), volumes = VALUE_GET(b->worker->pod, spec, volumes);
+    struct value mounts = VALUE_GET(b->container, volumeMounts),
+                 volumes = VALUE_GET(b->worker->pod, spec, volumes);
     for (size_t i = 0; i < value_count(mounts); i++) {
         struct value m = value_at(mounts, i);
         for (size_t v = 0; v < value_count(volumes); v++) {
@@ -306,20 +329,27 @@ static void add_mounts(struct building *b)
                 expand(b->config, VALUE_STR(m, subPathExpr), &sub_path);
             else
                 text_add(&sub_path, VALUE_STR(m, subPath));
-            bool read_only = VALUE_BOOL_AT(m, readOnly) || value_is_present(VALUE_GET(volume, configMap)) ||
-                             value_is_present(VALUE_GET(volume, secret)) || value_is_present(VALUE_GET(volume, projected));
-            cri_container_config_add_mount(b->config, VALUE_STR(m, mountPath), text_str(&path), text_str(&sub_path), read_only);
+            bool read_only = VALUE_BOOL_AT(m, readOnly) ||
+                             value_is_present(VALUE_GET(volume, configMap)) ||
+                             value_is_present(VALUE_GET(volume, secret)) ||
+                             value_is_present(VALUE_GET(volume, projected));
+            cri_container_config_add_mount(b->config, VALUE_STR(m, mountPath), text_str(&path),
+                                           text_str(&sub_path), read_only);
         }
     }
 }
 
 static void add_words(struct building *b)
 {
-    struct value command = VALUE_GET(b->container, command), arguments = VALUE_GET(b->container, args);
+    struct value command = VALUE_GET(b->container, command),
+                 arguments = VALUE_GET(b->container, args);
     for (size_t i = 0; i < value_count(command) + value_count(arguments); i++) {
         AUTO(text) struct text word = {0};
         bool is_command = i < value_count(command);
-        expand(b->config, value_str(is_command ? value_at(command, i) : value_at(arguments, i - value_count(command))), &word);
+        expand(b->config,
+               value_str(is_command ? value_at(command, i)
+                                    : value_at(arguments, i - value_count(command))),
+               &word);
         if (is_command)
             cri_container_config_add_command(b->config, text_str(&word));
         else
@@ -327,7 +357,8 @@ static void add_words(struct building *b)
     }
 }
 
-struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i, const char **ret_reason, struct text *ret_message)
+struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i,
+                                                  const char **ret_reason, struct text *ret_message)
 {
     struct value c = worker_container_spec(w, i);
     struct building b = {.worker = w, .container = c, .message = ret_message};
@@ -344,9 +375,12 @@ struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i
     add_words(&b);
     add_mounts(&b);
     for (size_t n = 0; n < value_count(ports); n++)
-        cri_container_config_add_port(b.config, (uint16_t)VALUE_INT(value_at(ports, n), 0, containerPort));
-    b.config->cpu_limit_milli = quantity_milli(value_get_key(VALUE_GET(c, resources, limits), S("cpu")));
-    b.config->memory_limit_bytes = quantity_value(value_get_key(VALUE_GET(c, resources, limits), S("memory")));
+        cri_container_config_add_port(b.config,
+                                      (uint16_t)VALUE_INT(value_at(ports, n), 0, containerPort));
+    b.config->cpu_limit_milli =
+        quantity_milli(value_get_key(VALUE_GET(c, resources, limits), S("cpu")));
+    b.config->memory_limit_bytes =
+        quantity_value(value_get_key(VALUE_GET(c, resources, limits), S("memory")));
     if (VALUE_STR(c, workingDir).size > 0)
         b.config->working_directory = mem_copy_string(VALUE_STR(c, workingDir));
     if (!b.reason && !b.is_waiting)
@@ -358,7 +392,8 @@ struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i
 
 struct cri_sandbox_config *pod_sandbox_config(struct pod_worker *w)
 {
-    struct cri_sandbox_config *s = cri_sandbox_config_new(w->key->namespace, w->key->name, value_str(w->uid), w->sandbox_attempt);
+    struct cri_sandbox_config *s = cri_sandbox_config_new(w->key->namespace, w->key->name,
+                                                          value_str(w->uid), w->sandbox_attempt);
     s->host_network = VALUE_BOOL_AT(w->pod, spec, hostNetwork);
     struct str hostname = VALUE_STR(w->pod, spec, hostname);
     if (s->host_network)
@@ -368,7 +403,8 @@ struct cri_sandbox_config *pod_sandbox_config(struct pod_worker *w)
     struct value annotations = VALUE_GET(w->pod, metadata, annotations);
     for (size_t i = 0; i < value_count(annotations); i++) {
         if (str_starts_with(value_key_at(annotations, i), S("wavetank.dev/")))
-            cri_pairs_add(&s->annotations, value_key_at(annotations, i), value_str(value_member_at(annotations, i)));
+            cri_pairs_add(&s->annotations, value_key_at(annotations, i),
+                          value_str(value_member_at(annotations, i)));
     }
     return s;
 }

@@ -2,12 +2,14 @@
  *
  * From what a worker knows to the pod's status: phase, conditions, container statuses.
  *
- * The phase is a function of the containers and of the deletion, nothing else; once Succeeded or Failed it stays.
- * Conditions come in the order of 1.36: PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled, then
- * what others own (readiness gates, DisruptionTarget). A condition keeps its lastTransitionTime while its status is the
- * same. A pod whose phase is terminal is never Ready. [doc:pod-lifecycle#pod-conditions]
+ * The phase is a function of the containers and of the deletion, nothing else; once Succeeded or
+ * Failed it stays. Conditions come in the order of 1.36: PodReadyToStartContainers, Initialized,
+ * Ready, ContainersReady, PodScheduled, then what others own (readiness gates, DisruptionTarget). A
+ * condition keeps its lastTransitionTime while its status is the same. A pod whose phase is
+ * terminal is never Ready. [doc:pod-lifecycle#pod-conditions]
  *
- * Upstream: kubelet_pods.go (getPhase, convertStatusToAPIStatus), status/generate.go, status_manager.go.
+ * Upstream: kubelet_pods.go (getPhase, convertStatusToAPIStatus), status/generate.go,
+ * status_manager.go.
  */
 #include "sim/base/base.h"
 
@@ -27,7 +29,8 @@ static struct str ended_phase(const struct pod_worker *w)
         if (c->kind == CONTAINER_SIDECAR || (c->kind == CONTAINER_INIT && c->completed))
             continue;
         any_main = any_main || c->kind == CONTAINER_MAIN;
-        all_succeeded = all_succeeded && c->step == CONTAINER_ENDED && c->ended.reason && c->ended.exit_code == 0;
+        all_succeeded = all_succeeded && c->step == CONTAINER_ENDED && c->ended.reason &&
+                        c->ended.exit_code == 0;
     }
     return all_succeeded && any_main ? S("Succeeded") : S("Failed");
 }
@@ -65,8 +68,10 @@ static struct value container_id(const struct pod_worker *w, uint32_t container)
 
 static struct value terminated(const struct pod_worker *w, const struct termination *t)
 {
-    return value_pack("{terminated: {containerID: %v, exitCode: %d, finishedAt: %v, reason: %s, startedAt: %v}}", container_id(w, t->container),
-                      t->exit_code, time_value(t->finished), t->reason, time_value(t->started));
+    return value_pack(
+        "{terminated: {containerID: %v, exitCode: %d, finishedAt: %v, reason: %s, startedAt: %v}}",
+        container_id(w, t->container), t->exit_code, time_value(t->finished), t->reason,
+        time_value(t->started));
 }
 
 static struct value waiting(const char *reason, const char *message)
@@ -94,12 +99,17 @@ static bool is_over(const struct pod_worker *w)
 static struct value state_of(const struct pod_worker *w, size_t i, struct value *ret_last)
 {
     const struct pod_container *c = &w->containers[i];
-    const char *idle = i >= w->init_count ? (has_uncompleted_init(w) ? "PodInitializing" : "ContainerCreating") : "PodInitializing";
-    bool restarts = c->step != CONTAINER_RUNNING && c->ended.reason && !is_over(w) && worker_restarts(w, c, c->ended.exit_code);
-    *ret_last = c->last.reason && !(restarts && c->waiting_reason) ? terminated(w, &c->last) : value_object();
+    const char *idle = i >= w->init_count
+                           ? (has_uncompleted_init(w) ? "PodInitializing" : "ContainerCreating")
+                           : "PodInitializing";
+    bool restarts = c->step != CONTAINER_RUNNING && c->ended.reason && !is_over(w) &&
+                    worker_restarts(w, c, c->ended.exit_code);
+    *ret_last = c->last.reason && !(restarts && c->waiting_reason) ? terminated(w, &c->last)
+                                                                   : value_object();
     if (c->step == CONTAINER_RUNNING || c->step == CONTAINER_STOPPING)
         return value_pack("{running: {startedAt: %v}}", time_value(c->started));
-    if (restarts && c->waiting_reason) { /* waits for its restart: the end has become the last state */
+    if (restarts &&
+        c->waiting_reason) { /* waits for its restart: the end has become the last state */
         value_drop(*ret_last);
         *ret_last = terminated(w, &c->ended);
         return waiting(c->waiting_reason, c->waiting_message);
@@ -115,7 +125,9 @@ static struct value mounts_of(struct value spec)
     struct value mounts = VALUE_GET(spec, volumeMounts), list = VALUE_ABSENT;
     for (size_t i = 0; i < value_count(mounts); i++) {
         struct value m = value_at(mounts, i);
-        struct value out = value_pack("{mountPath: %v, name: %v}", value_keep(VALUE_GET(m, mountPath)), value_keep(VALUE_GET(m, name)));
+        struct value out =
+            value_pack("{mountPath: %v, name: %v}", value_keep(VALUE_GET(m, mountPath)),
+                       value_keep(VALUE_GET(m, name)));
         if (VALUE_BOOL_AT(m, readOnly)) {
             out = value_set(out, ATOM_readOnly, value_bool(true));
             out = value_set(out, ATOM_recursiveReadOnly, value_string(S("Disabled")));
@@ -135,7 +147,8 @@ static struct value container_status(const struct pod_worker *w, size_t i)
     AUTO(text) struct text image_id = {0};
     bool known = c->container != 0 && image_normalise(image, &reference);
     if (known) {
-        struct str repository = str_slice(text_str(&reference), 0, str_find(text_str(&reference), '@'));
+        struct str repository =
+            str_slice(text_str(&reference), 0, str_find(text_str(&reference), '@'));
         for (size_t n = repository.size; n > 0 && repository.bytes[n - 1] != '/'; n--) {
             if (repository.bytes[n - 1] == ':')
                 repository = str_slice(repository, 0, n - 1);
@@ -144,14 +157,21 @@ static struct value container_status(const struct pod_worker *w, size_t i)
         image_digest_text(text_str(&reference), &image_id);
     }
     bool running = c->step == CONTAINER_RUNNING || c->step == CONTAINER_STOPPING;
-    bool ready = c->kind == CONTAINER_INIT ? c->completed : running && c->is_ready && c->step == CONTAINER_RUNNING;
-    if (c->kind != CONTAINER_INIT && c->step == CONTAINER_STOPPING && w->stage == WORKER_TERMINATING)
+    bool ready = c->kind == CONTAINER_INIT ? c->completed
+                                           : running && c->is_ready && c->step == CONTAINER_RUNNING;
+    if (c->kind != CONTAINER_INIT && c->step == CONTAINER_STOPPING &&
+        w->stage == WORKER_TERMINATING)
         ready = c->is_ready;
-    struct value status = value_pack("{image: %S, imageID: %S, lastState: %v, name: %v, ready: %b, resources: %v, restartCount: %d, started: %b, state: %v}",
-                                     known ? text_str(&reference) : image, text_str(&image_id), last, value_keep(VALUE_GET(spec, name)), ready,
-                                     known ? value_keep(VALUE_GET(spec, resources)) : VALUE_ABSENT, (int)c->attempt, running && c->is_started, state);
+    struct value status = value_pack("{image: %S, imageID: %S, lastState: %v, name: %v, ready: %b, "
+                                     "resources: %v, restartCount: %d, started: %b, state: %v}",
+                                     known ? text_str(&reference) : image, text_str(&image_id),
+                                     last, value_keep(VALUE_GET(spec, name)), ready,
+                                     known ? value_keep(VALUE_GET(spec, resources)) : VALUE_ABSENT,
+                                     (int)c->attempt, running && c->is_started, state);
     if (c->container != 0 && (c->has_run || running))
-        status = value_set(status, ATOM_containerID, container_id(w, running || !c->ended.reason ? c->container : c->ended.container));
+        status = value_set(
+            status, ATOM_containerID,
+            container_id(w, running || !c->ended.reason ? c->container : c->ended.container));
     struct value requests = VALUE_GET(spec, resources, requests);
     if (known && value_count(requests) > 0)
         status = value_set(status, ATOM_allocatedResources, value_keep(requests));
@@ -169,14 +189,17 @@ static struct value statuses(const struct pod_worker *w, size_t from, size_t to)
 
 /* ---- conditions ---- */
 
-static struct value condition(const struct pod_worker *w, const char *type, bool is_true, const char *reason, const char *message)
+static struct value condition(const struct pod_worker *w, const char *type, bool is_true,
+                              const char *reason, const char *message)
 {
     struct value old = condition_find(VALUE_GET(w->pod, status, conditions), type);
     const char *status = is_true ? "True" : "False";
     bool same = VALUE_IS(old, status, status);
-    struct value since = same ? value_keep(VALUE_GET(old, lastTransitionTime)) : time_value(w->kubelet->step->wall);
-    struct value c = value_pack("{lastProbeTime: %v, lastTransitionTime: %v, observedGeneration: %D, status: %s, type: %s}", value_null(), since,
-                                object_generation(w->pod), status, type);
+    struct value since =
+        same ? value_keep(VALUE_GET(old, lastTransitionTime)) : time_value(w->kubelet->step->wall);
+    struct value c = value_pack(
+        "{lastProbeTime: %v, lastTransitionTime: %v, observedGeneration: %D, status: %s, type: %s}",
+        value_null(), since, object_generation(w->pod), status, type);
     if (reason)
         c = value_set(c, ATOM_reason, value_string(str_from(reason)));
     if (message && message[0])
@@ -191,11 +214,15 @@ static bool unready(const struct pod_worker *w, bool init, struct text *out)
     size_t count = 0;
     for (size_t i = 0; i < w->container_count; i++) {
         const struct pod_container *c = &w->containers[i];
-        bool bad = init ? i < w->init_count && (c->kind == CONTAINER_INIT ? !c->completed : !c->is_started && !c->has_run)
-                        : c->kind != CONTAINER_INIT && !(c->is_ready && (c->step == CONTAINER_RUNNING || c->step == CONTAINER_STOPPING));
+        bool bad =
+            init ? i < w->init_count &&
+                       (c->kind == CONTAINER_INIT ? !c->completed : !c->is_started && !c->has_run)
+                 : c->kind != CONTAINER_INIT && !(c->is_ready && (c->step == CONTAINER_RUNNING ||
+                                                                  c->step == CONTAINER_STOPPING));
         char small[VALUE_SMALL_SIZE];
         if (bad)
-            text_printf(out, "%s%.*s", count++ ? " " : "", STR_ARG(worker_container_name(w, i, small)));
+            text_printf(out, "%s%.*s", count++ ? " " : "",
+                        STR_ARG(worker_container_name(w, i, small)));
     }
     text_add_byte(out, ']');
     return count > 0;
@@ -204,7 +231,8 @@ static bool unready(const struct pod_worker *w, bool init, struct text *out)
 /* A readiness gate that is not True. */
 static bool gate_closed(const struct pod_worker *w, struct text *out)
 {
-    struct value gates = VALUE_GET(w->pod, spec, readinessGates), conditions = VALUE_GET(w->pod, status, conditions);
+    struct value gates = VALUE_GET(w->pod, spec, readinessGates),
+                 conditions = VALUE_GET(w->pod, status, conditions);
     for (size_t i = 0; i < value_count(gates); i++) {
         struct str type = VALUE_STR(value_at(gates, i), conditionType);
         bool found = false, is_true = false;
@@ -215,9 +243,12 @@ static bool gate_closed(const struct pod_worker *w, struct text *out)
             }
         }
         if (!found)
-            text_printf(out, "corresponding condition of pod readiness gate \"%.*s\" does not exist.", STR_ARG(type));
+            text_printf(out,
+                        "corresponding condition of pod readiness gate \"%.*s\" does not exist.",
+                        STR_ARG(type));
         else if (!is_true)
-            text_printf(out, "the status of pod readiness gate \"%.*s\" is not \"True\", but False", STR_ARG(type));
+            text_printf(out, "the status of pod readiness gate \"%.*s\" is not \"True\", but False",
+                        STR_ARG(type));
         if (!is_true)
             return true;
     }
@@ -226,8 +257,9 @@ static bool gate_closed(const struct pod_worker *w, struct text *out)
 
 static bool is_own_condition(struct str type)
 {
-    return str_equal(type, S("PodReadyToStartContainers")) || str_equal(type, S("Initialized")) || str_equal(type, S("Ready")) ||
-           str_equal(type, S("ContainersReady")) || str_equal(type, S("PodScheduled"));
+    return str_equal(type, S("PodReadyToStartContainers")) || str_equal(type, S("Initialized")) ||
+           str_equal(type, S("Ready")) || str_equal(type, S("ContainersReady")) ||
+           str_equal(type, S("PodScheduled"));
 }
 
 static struct value conditions_of(const struct pod_worker *w, struct str phase)
@@ -236,18 +268,31 @@ static struct value conditions_of(const struct pod_worker *w, struct str phase)
     AUTO(text) struct text not_ready = {0};
     AUTO(text) struct text gate = {0};
     bool succeeded = str_equal(phase, S("Succeeded")), failed = str_equal(phase, S("Failed"));
-    bool init_waits = unready(w, true, &incomplete), bad = unready(w, false, &not_ready), closed = gate_closed(w, &gate);
+    bool init_waits = unready(w, true, &incomplete), bad = unready(w, false, &not_ready),
+         closed = gate_closed(w, &gate);
     const char *end = succeeded ? "PodCompleted" : failed ? "PodFailed" : NULL;
     struct value list = value_array();
-    list = value_append(list, condition(w, "PodReadyToStartContainers", w->sandbox_is_up, NULL, NULL));
+    list =
+        value_append(list, condition(w, "PodReadyToStartContainers", w->sandbox_is_up, NULL, NULL));
     if (succeeded)
         list = value_append(list, condition(w, "Initialized", true, "PodCompleted", NULL));
     else
-        list = value_append(list, condition(w, "Initialized", !init_waits, init_waits ? "ContainersNotInitialized" : NULL, init_waits ? text_c(&incomplete) : NULL));
+        list = value_append(list, condition(w, "Initialized", !init_waits,
+                                            init_waits ? "ContainersNotInitialized" : NULL,
+                                            init_waits ? text_c(&incomplete) : NULL));
     bool containers_ready = !end && !bad, is_ready = containers_ready && !closed;
-    list = value_append(list, condition(w, "Ready", is_ready, end ? end : bad ? "ContainersNotReady" : closed ? "ReadinessGatesNotReady" : NULL,
-                                        end ? NULL : bad ? text_c(&not_ready) : text_c(&gate)));
-    list = value_append(list, condition(w, "ContainersReady", containers_ready, end ? end : bad ? "ContainersNotReady" : NULL,
+    list = value_append(list, condition(w, "Ready", is_ready,
+                                        end      ? end
+                                        : bad    ? "ContainersNotReady"
+                                        : closed ? "ReadinessGatesNotReady"
+                                                 : NULL,
+                                        end   ? NULL
+                                        : bad ? text_c(&not_ready)
+                                              : text_c(&gate)));
+    list = value_append(list, condition(w, "ContainersReady", containers_ready,
+                                        end   ? end
+                                        : bad ? "ContainersNotReady"
+                                              : NULL,
                                         end || !bad ? NULL : text_c(&not_ready)));
     list = value_append(list, condition(w, "PodScheduled", true, NULL, NULL));
     struct value before = VALUE_GET(w->pod, status, conditions);
@@ -296,7 +341,9 @@ struct value pod_status(const struct pod_worker *w)
     struct value status = value_kind(before) == VALUE_OBJECT ? value_keep(before) : value_object();
     struct str phase = pod_phase(w);
     status = value_set(status, ATOM_phase, value_string(phase));
-    status = value_set(status, ATOM_observedGeneration, object_generation(w->pod) > 0 ? value_integer(object_generation(w->pod)) : VALUE_ABSENT);
+    status = value_set(status, ATOM_observedGeneration,
+                       object_generation(w->pod) > 0 ? value_integer(object_generation(w->pod))
+                                                     : VALUE_ABSENT);
     status = value_set(status, ATOM_startTime, time_value(w->start_time));
     if (!value_is_present(VALUE_GET(before, qosClass)))
         status = value_set(status, ATOM_qosClass, value_string(podspec_qos_class(worker_spec(w))));
@@ -310,7 +357,8 @@ struct value pod_status(const struct pod_worker *w)
     status = add_addresses(w, status);
     if (w->init_count > 0)
         status = value_set(status, ATOM_initContainerStatuses, statuses(w, 0, w->init_count));
-    status = value_set(status, ATOM_containerStatuses, statuses(w, w->init_count, w->container_count));
+    status =
+        value_set(status, ATOM_containerStatuses, statuses(w, w->init_count, w->container_count));
     status = value_set(status, ATOM_conditions, conditions_of(w, phase));
     return value_share(status, before);
 }

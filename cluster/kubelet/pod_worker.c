@@ -2,16 +2,18 @@
  *
  * One pod on this node, from the moment it is seen to its last trace: the pod worker.
  *
- *   syncing      admitted; volumes, sandbox, init containers in order, then the others; restarts; status
- *   terminating  deletion, eviction or deadline: hooks, SIGTERM, grace, SIGKILL; main containers at once, sidecars after
- *   terminated   nothing runs: final status; a pod that is being deleted is then deleted with grace 0
+ *   syncing      admitted; volumes, sandbox, init containers in order, then the others; restarts;
+ * status terminating  deletion, eviction or deadline: hooks, SIGTERM, grace, SIGKILL; main
+ * containers at once, sidecars after terminated   nothing runs: final status; a pod that is being
+ * deleted is then deleted with grace 0
  *
- * worker_sync is the loop, level-driven: it looks at what is and begins the next thing; each answer, event and timer
- * calls it again. A stage never goes back, and a pod whose phase is Succeeded or Failed never starts anything.
- * [doc:pod-lifecycle#pod-phase]
+ * worker_sync is the loop, level-driven: it looks at what is and begins the next thing; each
+ * answer, event and timer calls it again. A stage never goes back, and a pod whose phase is
+ * Succeeded or Failed never starts anything. [doc:pod-lifecycle#pod-phase]
  *
- * An object of the same name with another uid waits until the older one's containers are gone (the real kubelet keeps
- * workers by uid, but static names of volumes and hosts make it wait just as well for a StatefulSet's pod).
+ * An object of the same name with another uid waits until the older one's containers are gone (the
+ * real kubelet keeps workers by uid, but static names of volumes and hosts make it wait just as
+ * well for a StatefulSet's pod).
  *
  * Upstream: pod_workers.go, SyncPod, SyncTerminatingPod, SyncTerminatedPod in kubelet.go.
  */
@@ -33,7 +35,8 @@ static void sync_terminated(struct pod_worker *w);
 struct value worker_container_spec(const struct pod_worker *w, size_t i)
 {
     struct value spec = worker_spec(w);
-    return i < w->init_count ? value_at(VALUE_GET(spec, initContainers), i) : value_at(VALUE_GET(spec, containers), i - w->init_count);
+    return i < w->init_count ? value_at(VALUE_GET(spec, initContainers), i)
+                             : value_at(VALUE_GET(spec, containers), i - w->init_count);
 }
 
 struct str worker_container_name(const struct pod_worker *w, size_t i, char small[VALUE_SMALL_SIZE])
@@ -58,12 +61,15 @@ struct pod_worker *worker_new(struct kubelet *k, const struct object_key *key, s
     w->containers = mem_array(struct pod_container, w->container_count);
     for (uint16_t i = 0; i < w->container_count; i++) {
         struct value c = worker_container_spec(w, i);
-        w->containers[i].kind = i >= w->init_count ? CONTAINER_MAIN : container_is_sidecar(c) ? CONTAINER_SIDECAR : CONTAINER_INIT;
+        w->containers[i].kind = i >= w->init_count        ? CONTAINER_MAIN
+                                : container_is_sidecar(c) ? CONTAINER_SIDECAR
+                                                          : CONTAINER_INIT;
         w->containers[i].hash = container_spec_hash(c);
     }
     w->cpu_milli = podspec_request_milli(worker_spec(w), S("cpu"));
     w->memory_bytes = podspec_request_value(worker_spec(w), S("memory"));
-    w->was_terminal = VALUE_IS(pod, "Succeeded", status, phase) || VALUE_IS(pod, "Failed", status, phase);
+    w->was_terminal =
+        VALUE_IS(pod, "Succeeded", status, phase) || VALUE_IS(pod, "Failed", status, phase);
     return w;
 }
 
@@ -120,7 +126,8 @@ static void check_definitions(struct pod_worker *w)
         c->start_failures = c->pull_failures = 0;
         if (c->step == CONTAINER_RUNNING) {
             AUTO(text) struct text why = {0};
-            text_printf(&why, "Container %.*s definition changed, will be restarted", STR_ARG(VALUE_STR(spec, name)));
+            text_printf(&why, "Container %.*s definition changed, will be restarted",
+                        STR_ARG(VALUE_STR(spec, name)));
             container_stop(w, i, -1, text_c(&why));
         }
     }
@@ -131,18 +138,21 @@ void worker_update(struct pod_worker *w, struct value pod)
     if (object_version(pod) <= object_version(w->pod) && w->calls == 0 && !w->status_dirty)
         return; /* the echo of our own write */
     bool was_deleting = object_is_deleting(w->pod);
-    /* Somebody else wrote the status (the node controller, while this node was cut off): ours is the truth. */
+    /* Somebody else wrote the status (the node controller, while this node was cut off): ours is
+     * the truth. */
     bool status_same = value_is_same(VALUE_GET(w->pod, status), VALUE_GET(pod, status));
     bool spec_same = value_is_same(VALUE_GET(w->pod, spec), VALUE_GET(pod, spec));
     int64_t old_grace = VALUE_INT(w->pod, -1, metadata, deletionGracePeriodSeconds);
     adopt_object(w, pod);
     if (w->stage == WORKER_SYNCING && !spec_same)
         check_definitions(w);
-    bool shorter = was_deleting && VALUE_INT(w->pod, -1, metadata, deletionGracePeriodSeconds) < old_grace;
+    bool shorter =
+        was_deleting && VALUE_INT(w->pod, -1, metadata, deletionGracePeriodSeconds) < old_grace;
     if (shorter && w->stage == WORKER_TERMINATING)
         worker_kill(w, VALUE_INT(w->pod, 0, metadata, deletionGracePeriodSeconds));
     w->status_news = w->status_news || !spec_same || !status_same;
-    if (!spec_same || !status_same || object_is_deleting(w->pod) != was_deleting || w->status_dirty || w->stage != WORKER_SYNCING)
+    if (!spec_same || !status_same || object_is_deleting(w->pod) != was_deleting ||
+        w->status_dirty || w->stage != WORKER_SYNCING)
         worker_sync(w);
 }
 
@@ -185,10 +195,12 @@ void worker_adopt(struct pod_worker *w)
     }
 }
 
-/* The rest of a container's history, from the status that the API has (after a kubelet restart or a reboot). */
+/* The rest of a container's history, from the status that the API has (after a kubelet restart or a
+ * reboot). */
 static void restore_history(struct pod_worker *w)
 {
-    struct value lists[2] = {VALUE_GET(w->pod, status, initContainerStatuses), VALUE_GET(w->pod, status, containerStatuses)};
+    struct value lists[2] = {VALUE_GET(w->pod, status, initContainerStatuses),
+                             VALUE_GET(w->pod, status, containerStatuses)};
     for (size_t i = 0; i < w->container_count; i++) {
         struct pod_container *c = &w->containers[i];
         struct value list = lists[i < w->init_count ? 0 : 1];
@@ -221,7 +233,8 @@ static bool status_differs(const struct pod_worker *w, struct value next)
     return !value_equal(VALUE_GET(w->pod, status), next);
 }
 
-static void on_status_written(void *owner, struct step *step, const struct response *r, uint64_t tag)
+static void on_status_written(void *owner, struct step *step, const struct response *r,
+                              uint64_t tag)
 {
     struct kubelet *k = owner;
     (void)step;
@@ -238,7 +251,8 @@ static void on_status_written(void *owner, struct step *step, const struct respo
             worker_kill(w, 1);
     } else { /* a conflict: the watch brings the newer object; else the API server was away */
         w->status_dirty = true;
-        worker_wake_at(w, instant_add(k->step->now, r->code == 409 ? duration_ms(10) : duration_s(1)));
+        worker_wake_at(w,
+                       instant_add(k->step->now, r->code == 409 ? duration_ms(10) : duration_s(1)));
         return;
     }
     worker_sync(w);
@@ -258,11 +272,13 @@ static void send_status(struct pod_worker *w)
         value_drop(status);
         return;
     }
-    /* One sync does it all, as the real kubelet's does: nothing is written between sandbox and containers. */
+    /* One sync does it all, as the real kubelet's does: nothing is written between sandbox and
+     * containers. */
     w->status_in_flight = true;
     struct value next = value_set(value_keep(w->pod), ATOM_status, status);
-    (void)client_send(k->client, k->step, client_update_request(resource_get(RESOURCE_pods), next, SUBRESOURCE_STATUS), on_status_written,
-                      k, w->number);
+    (void)client_send(k->client, k->step,
+                      client_update_request(resource_get(RESOURCE_pods), next, SUBRESOURCE_STATUS),
+                      on_status_written, k, w->number);
 }
 
 void worker_status_changed(struct pod_worker *w)
@@ -316,12 +332,14 @@ bool worker_restarts(const struct pod_worker *w, const struct pod_container *c, 
 
 /* ---- syncing ---- */
 
-static void on_sandbox(struct kubelet *k, struct pod_worker *w, size_t container, const struct cri_response *r)
+static void on_sandbox(struct kubelet *k, struct pod_worker *w, size_t container,
+                       const struct cri_response *r)
 {
     (void)container;
     w->sandbox_pending = false;
     if (r->code != CRI_OK) {
-        kubelet_event(k, w, "Warning", "FailedCreatePodSandBox", "Failed to create pod sandbox: %s", r->error);
+        kubelet_event(k, w, "Warning", "FailedCreatePodSandBox", "Failed to create pod sandbox: %s",
+                      r->error);
         worker_wake_at(w, instant_add(k->step->now, SYNC_RETRY_BACKOFF));
         return;
     }
@@ -351,7 +369,8 @@ static bool has_finished(const struct pod_worker *w)
 {
     for (size_t i = 0; i < w->init_count; i++) {
         const struct pod_container *c = &w->containers[i];
-        if (c->kind == CONTAINER_INIT && c->step == CONTAINER_ENDED && !c->completed && !worker_restarts(w, c, c->ended.exit_code))
+        if (c->kind == CONTAINER_INIT && c->step == CONTAINER_ENDED && !c->completed &&
+            !worker_restarts(w, c, c->ended.exit_code))
             return true;
     }
     for (size_t i = w->init_count; i < w->container_count; i++) {
@@ -384,11 +403,14 @@ static bool check_deadline(struct pod_worker *w)
         return false;
     int64_t elapsed = w->kubelet->step->wall.unix_ns - w->start_time.unix_ns;
     if (elapsed < deadline * 1000000000) {
-        worker_wake_at(w, instant_add(w->kubelet->step->now, duration_ns(deadline * 1000000000 - elapsed)));
+        worker_wake_at(
+            w, instant_add(w->kubelet->step->now, duration_ns(deadline * 1000000000 - elapsed)));
         return false;
     }
-    worker_fail(w, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
-    kubelet_event(w->kubelet, w, "Normal", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+    worker_fail(w, "DeadlineExceeded",
+                "Pod was active on the node longer than the specified deadline");
+    kubelet_event(w->kubelet, w, "Normal", "DeadlineExceeded",
+                  "Pod was active on the node longer than the specified deadline");
     return true;
 }
 
@@ -479,12 +501,14 @@ static void sync_pod(struct pod_worker *w)
 void worker_sync(struct pod_worker *w)
 {
     struct kubelet *k = w->kubelet;
-    if (!k->runtime_has_listed || !informer_has_synced(k->pods) || !informer_has_synced(k->services))
+    if (!k->runtime_has_listed || !informer_has_synced(k->pods) ||
+        !informer_has_synced(k->services))
         return;
     if (w->stage == WORKER_SYNCING && waits_for_predecessor(w))
         return;
     if (w->stage == WORKER_SYNCING && object_is_deleting(w->pod)) {
-        kubelet_trace(k, w, "is to be deleted: ends with %" PRId64 " s grace", VALUE_INT(w->pod, 0, metadata, deletionGracePeriodSeconds));
+        kubelet_trace(k, w, "is to be deleted: ends with %" PRId64 " s grace",
+                      VALUE_INT(w->pod, 0, metadata, deletionGracePeriodSeconds));
         w->deadline_seen = true;
         restore_history(w);
         worker_kill(w, VALUE_INT(w->pod, 0, metadata, deletionGracePeriodSeconds));
@@ -523,10 +547,12 @@ static bool stop_kind(struct pod_worker *w, bool sidecars)
         if (c->step == CONTAINER_RUNNING) {
             char small[VALUE_SMALL_SIZE];
             AUTO(text) struct text why = {0};
-            text_printf(&why, "Stopping container %.*s", STR_ARG(worker_container_name(w, i, small)));
+            text_printf(&why, "Stopping container %.*s",
+                        STR_ARG(worker_container_name(w, i, small)));
             container_stop(w, i, grace_left(w), text_c(&why));
         }
-        if (c->step == CONTAINER_STOPPING || c->step == CONTAINER_STARTING || c->step == CONTAINER_RUNNING) {
+        if (c->step == CONTAINER_STOPPING || c->step == CONTAINER_STARTING ||
+            c->step == CONTAINER_RUNNING) {
             any = true;
             if (sidecars)
                 return true; /* one after the other, from the last */
@@ -535,7 +561,8 @@ static bool stop_kind(struct pod_worker *w, bool sidecars)
     return any;
 }
 
-static void on_sandbox_stopped(struct kubelet *k, struct pod_worker *w, size_t container, const struct cri_response *r)
+static void on_sandbox_stopped(struct kubelet *k, struct pod_worker *w, size_t container,
+                               const struct cri_response *r)
 {
     (void)k;
     (void)container;
@@ -588,10 +615,14 @@ static void remove_traces(struct pod_worker *w)
     }
     bool has_files = false;
     for (size_t i = 0; i < value_count(VALUE_GET(worker_spec(w), volumes)); i++)
-        has_files = has_files || !str_starts_with(VALUE_STR(value_at(VALUE_GET(worker_spec(w), volumes), i), name), S("kube-api-access-"));
+        has_files =
+            has_files ||
+            !str_starts_with(VALUE_STR(value_at(VALUE_GET(worker_spec(w), volumes), i), name),
+                             S("kube-api-access-"));
     if (has_files && k->runtime != 0) {
         struct cri_request *r = kubelet_request(k, CRI_REMOVE_VOLUMES);
-        struct str path = arena_printf(k->step->scratch, "/var/lib/kubelet/pods/%.*s", STR_ARG(value_str(w->uid)));
+        struct str path = arena_printf(k->step->scratch, "/var/lib/kubelet/pods/%.*s",
+                                       STR_ARG(value_str(w->uid)));
         r->text = mem_copy_string(path);
         kubelet_cri_free(k, NULL, 0, r, NULL);
     }

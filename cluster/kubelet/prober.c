@@ -2,17 +2,20 @@
  *
  * Probes: startup, readiness, liveness; http, tcp, grpc and exec.
  *
- * The first probe comes when the container runs and the initial delay is over, then one every period. A result counts when
- * it came successThreshold or failureThreshold times in a row. Readiness starts as failure, liveness as success;
- * until the startup probe has succeeded the two others wait. A liveness or startup failure kills the container
- * (restartPolicy then decides). [doc:pod-lifecycle#container-probes]
+ * The first probe comes when the container runs and the initial delay is over, then one every
+ * period. A result counts when it came successThreshold or failureThreshold times in a row.
+ * Readiness starts as failure, liveness as success; until the startup probe has succeeded the two
+ * others wait. A liveness or startup failure kills the container (restartPolicy then decides).
+ * [doc:pod-lifecycle#container-probes]
  *
- * Lazy but exact. A probe that succeeds again and again changes nothing anybody can see. So once a result is steady
- * (success, counted often enough, and the runtime says that its outcome cannot change by itself) the prober sleeps,
- * and the runtime sends one event when something happens in the pod; the prober then goes on with the first probe of its
- * old beat that is not before that instant. Failures are never slept over: each one is an event of its own.
- * With the flag eagerProbes (ours) nobody sleeps; a test compares the two, event for event.
- * Exact up to the jitter of the host's loopback (5 us): what is not sent draws none, so later answers differ by that.
+ * Lazy but exact. A probe that succeeds again and again changes nothing anybody can see. So once a
+ * result is steady (success, counted often enough, and the runtime says that its outcome cannot
+ * change by itself) the prober sleeps, and the runtime sends one event when something happens in
+ * the pod; the prober then goes on with the first probe of its old beat that is not before that
+ * instant. Failures are never slept over: each one is an event of its own. With the flag
+ * eagerProbes (ours) nobody sleeps; a test compares the two, event for event. Exact up to the
+ * jitter of the host's loopback (5 us): what is not sent draws none, so later answers differ by
+ * that.
  *
  * Upstream: prober/worker.go, prober/prober_manager.go.
  */
@@ -36,7 +39,9 @@ struct prober {
 static struct value probe_spec(const struct pod_worker *w, const struct prober *p)
 {
     struct value c = worker_container_spec(w, p->container);
-    return p->type == PROBE_STARTUP ? VALUE_GET(c, startupProbe) : p->type == PROBE_READINESS ? VALUE_GET(c, readinessProbe) : VALUE_GET(c, livenessProbe);
+    return p->type == PROBE_STARTUP     ? VALUE_GET(c, startupProbe)
+           : p->type == PROBE_READINESS ? VALUE_GET(c, readinessProbe)
+                                        : VALUE_GET(c, livenessProbe);
 }
 
 static struct duration period_of(const struct pod_worker *w, const struct prober *p)
@@ -70,15 +75,19 @@ static void start_one(struct pod_worker *w, size_t i, enum probe_type type)
                          .worker = w->number,
                          .container = (uint16_t)i,
                          .type = type,
-                         .result = type == PROBE_LIVENESS ? PROBE_SUCCESS : type == PROBE_READINESS ? PROBE_FAILURE : PROBE_UNKNOWN,
+                         .result = type == PROBE_LIVENESS    ? PROBE_SUCCESS
+                                   : type == PROBE_READINESS ? PROBE_FAILURE
+                                                             : PROBE_UNKNOWN,
                          .runtime_container = c->container};
     struct value spec = probe_spec(w, p);
     if (type == PROBE_READINESS && c->is_ready)
         p->result = PROBE_SUCCESS; /* adopted after a restart of the kubelet */
     p->first = instant_add(k->step->now, duration_s(VALUE_INT(spec, 0, initialDelaySeconds)));
-    if (c->started.unix_ns < k->began.unix_ns) { /* after a restart of the kubelet: not all at once */
+    if (c->started.unix_ns <
+        k->began.unix_ns) { /* after a restart of the kubelet: not all at once */
         uint64_t period = (uint64_t)period_of(w, p).ns;
-        p->first = instant_add(k->step->now, duration_ns((int64_t)step_random_below(k->step, PURPOSE_PROBES, period)));
+        p->first = instant_add(
+            k->step->now, duration_ns((int64_t)step_random_below(k->step, PURPOSE_PROBES, period)));
     }
     vec_push(&k->probers, p);
     c->probers[type] = p;
@@ -91,7 +100,8 @@ void probers_start(struct pod_worker *w, size_t i)
     struct value spec = worker_container_spec(w, i);
     if (c->kind == CONTAINER_INIT)
         return;
-    if (value_is_present(VALUE_GET(spec, startupProbe)) && !c->is_started && !c->probers[PROBE_STARTUP])
+    if (value_is_present(VALUE_GET(spec, startupProbe)) && !c->is_started &&
+        !c->probers[PROBE_STARTUP])
         start_one(w, i, PROBE_STARTUP);
     if (!c->is_started)
         return;
@@ -130,7 +140,8 @@ static const char *type_text(enum probe_type type)
 }
 
 /* The first probe of the beat that is not before `at`. */
-static struct instant beat_from(const struct pod_worker *w, const struct prober *p, struct instant at)
+static struct instant beat_from(const struct pod_worker *w, const struct prober *p,
+                                struct instant at)
 {
     int64_t period = period_of(w, p).ns;
     if (at.ns <= p->first.ns)
@@ -153,7 +164,8 @@ static void turned(struct pod_worker *w, struct prober *p, uint32_t failures)
         if (success)
             kubelet_trace(k, w, "container %.*s is ready", STR_ARG(name));
         else
-            kubelet_trace(k, w, "readiness probe of container %.*s failed %u times: not ready", STR_ARG(name), failures);
+            kubelet_trace(k, w, "readiness probe of container %.*s failed %u times: not ready",
+                          STR_ARG(name), failures);
     } else if (success && p->type == PROBE_STARTUP) {
         c->is_started = true;
         c->is_ready = !value_is_present(VALUE_GET(worker_container_spec(w, i), readinessProbe));
@@ -162,8 +174,10 @@ static void turned(struct pod_worker *w, struct prober *p, uint32_t failures)
         probers_start(w, i);
     } else if (!success) {
         AUTO(text) struct text why = {0};
-        text_printf(&why, "Container %.*s failed %s probe, will be restarted", STR_ARG(name), p->type == PROBE_STARTUP ? "startup" : "liveness");
-        kubelet_trace(k, w, "%s probe of container %.*s failed %u times", p->type == PROBE_STARTUP ? "startup" : "liveness", STR_ARG(name), failures);
+        text_printf(&why, "Container %.*s failed %s probe, will be restarted", STR_ARG(name),
+                    p->type == PROBE_STARTUP ? "startup" : "liveness");
+        kubelet_trace(k, w, "%s probe of container %.*s failed %u times",
+                      p->type == PROBE_STARTUP ? "startup" : "liveness", STR_ARG(name), failures);
         int64_t grace = VALUE_INT(probe_spec(w, p), -1, terminationGracePeriodSeconds);
         container_stop(w, i, grace, text_c(&why));
     }
@@ -171,7 +185,8 @@ static void turned(struct pod_worker *w, struct prober *p, uint32_t failures)
     worker_sync(w);
 }
 
-static void on_probe(struct kubelet *k, struct pod_worker *w, size_t id, const struct cri_response *r)
+static void on_probe(struct kubelet *k, struct pod_worker *w, size_t id,
+                     const struct cri_response *r)
 {
     struct prober *p = find_prober(k, (uint32_t)id);
     if (!p || !w || p->worker != w->number)
@@ -183,13 +198,16 @@ static void on_probe(struct kubelet *k, struct pod_worker *w, size_t id, const s
     const char *output = r->code != CRI_OK ? r->error : r->output;
     p->successes = success ? p->successes + 1 : 0;
     p->failures = success ? 0 : p->failures + 1;
-    int64_t wanted = success ? VALUE_INT(spec, 1, successThreshold) : VALUE_INT(spec, 3, failureThreshold);
+    int64_t wanted =
+        success ? VALUE_INT(spec, 1, successThreshold) : VALUE_INT(spec, 3, failureThreshold);
     uint32_t in_a_row = success ? p->successes : p->failures;
     if (!success)
-        kubelet_container_event(k, w, p->container, "Warning", "Unhealthy", "%s probe failed: %s", type_text(p->type), output ? output : "");
+        kubelet_container_event(k, w, p->container, "Warning", "Unhealthy", "%s probe failed: %s",
+                                type_text(p->type), output ? output : "");
     enum probe_result result = success ? PROBE_SUCCESS : PROBE_FAILURE;
     bool counted = in_a_row >= wanted;
-    bool steady = success && counted && p->result == PROBE_SUCCESS && r->is_steady && !p->wake_again && k->flags.eager_probes == 0;
+    bool steady = success && counted && p->result == PROBE_SUCCESS && r->is_steady &&
+                  !p->wake_again && k->flags.eager_probes == 0;
     bool turns = counted && p->result != result;
     p->wake_again = false;
     if (counted)
@@ -200,7 +218,8 @@ static void on_probe(struct kubelet *k, struct pod_worker *w, size_t id, const s
         arm(k, p, beat_from(w, p, (struct instant){p->next.ns + 1}));
     if (turns)
         turned(w, p, in_a_row);
-    else if (!success && counted && p->type != PROBE_READINESS && w->containers[p->container].step == CONTAINER_RUNNING)
+    else if (!success && counted && p->type != PROBE_READINESS &&
+             w->containers[p->container].step == CONTAINER_RUNNING)
         turned(w, p, in_a_row);
 }
 
@@ -212,8 +231,10 @@ void prober_timer(struct kubelet *k, uint32_t id)
         return;
     struct value spec = probe_spec(w, p);
     struct value command = VALUE_GET(spec, exec, command);
-    struct value http = VALUE_GET(spec, httpGet), tcp = VALUE_GET(spec, tcpSocket), grpc = VALUE_GET(spec, grpc);
-    struct cri_request *r = kubelet_request(k, value_is_present(VALUE_GET(spec, exec)) ? CRI_EXEC_SYNC : CRI_PROBE);
+    struct value http = VALUE_GET(spec, httpGet), tcp = VALUE_GET(spec, tcpSocket),
+                 grpc = VALUE_GET(spec, grpc);
+    struct cri_request *r =
+        kubelet_request(k, value_is_present(VALUE_GET(spec, exec)) ? CRI_EXEC_SYNC : CRI_PROBE);
     r->container = p->runtime_container;
     r->timeout = duration_s(VALUE_INT(spec, 1, timeoutSeconds));
     r->wants_change = k->flags.eager_probes == 0;
@@ -221,10 +242,13 @@ void prober_timer(struct kubelet *k, uint32_t id)
         cri_request_add_word(r, value_str(value_at(command, i)));
     struct value target = value_is_present(http) ? http : value_is_present(tcp) ? tcp : grpc;
     struct value port = VALUE_GET(target, port);
-    r->probe_kind = value_is_present(http) ? CRI_PROBE_HTTP : value_is_present(tcp) ? CRI_PROBE_TCP : CRI_PROBE_GRPC;
+    r->probe_kind = value_is_present(http)  ? CRI_PROBE_HTTP
+                    : value_is_present(tcp) ? CRI_PROBE_TCP
+                                            : CRI_PROBE_GRPC;
     r->port = (uint16_t)value_as_integer(port, 0);
     struct value ports = VALUE_GET(worker_container_spec(w, p->container), ports);
-    for (size_t i = 0; value_kind(port) == VALUE_STRING && i < value_count(ports); i++) { /* a named port */
+    for (size_t i = 0; value_kind(port) == VALUE_STRING && i < value_count(ports);
+         i++) { /* a named port */
         if (value_equal(VALUE_GET(value_at(ports, i), name), port))
             r->port = (uint16_t)VALUE_INT(value_at(ports, i), 0, containerPort);
     }

@@ -2,15 +2,17 @@
  *
  * Volumes of a pod: everything must be mounted before its sandbox is made.
  *
- * configMap, secret, downwardAPI and projected volumes are written into the node's file tree from the objects, at the
- * mount and again at the first sync after a change. emptyDir and hostPath are folders. An nfs volume asks its server.
- * A service account's projected volume needs the namespace's kube-root-ca.crt; its files are made by the runtime.
- * DEVIATION: a PersistentVolumeClaim or CSI volume cannot be mounted: there is no storage model in this version.
+ * configMap, secret, downwardAPI and projected volumes are written into the node's file tree from
+ * the objects, at the mount and again at the first sync after a change. emptyDir and hostPath are
+ * folders. An nfs volume asks its server. A service account's projected volume needs the
+ * namespace's kube-root-ca.crt; its files are made by the runtime. DEVIATION: a
+ * PersistentVolumeClaim or CSI volume cannot be mounted: there is no storage model in this version.
  *
- * What fails is tried again after 500 ms, doubled up to 2 min 2 s, each time with an event; a pod that has waited for
- * 2 min 3 s says which volumes are unmounted, and again after each such time.
+ * What fails is tried again after 500 ms, doubled up to 2 min 2 s, each time with an event; a pod
+ * that has waited for 2 min 3 s says which volumes are unmounted, and again after each such time.
  *
- * Upstream: volumemanager/, nestedpendingoperations (exponential back-off), configmap.go, secret.go, projected.go, nfs.go.
+ * Upstream: volumemanager/, nestedpendingoperations (exponential back-off), configmap.go,
+ * secret.go, projected.go, nfs.go.
  */
 #include "sim/base/base.h"
 
@@ -32,8 +34,9 @@ static const char *plugin_of(struct value volume)
     static const struct {
         const char *field, *plugin;
     } rows[] = {
-        {"configMap", "kubernetes.io~configmap"},     {"secret", "kubernetes.io~secret"}, {"emptyDir", "kubernetes.io~empty-dir"},
-        {"projected", "kubernetes.io~projected"},     {"downwardAPI", "kubernetes.io~downward-api"}, {"nfs", "kubernetes.io~nfs"},
+        {"configMap", "kubernetes.io~configmap"},       {"secret", "kubernetes.io~secret"},
+        {"emptyDir", "kubernetes.io~empty-dir"},        {"projected", "kubernetes.io~projected"},
+        {"downwardAPI", "kubernetes.io~downward-api"},  {"nfs", "kubernetes.io~nfs"},
         {"persistentVolumeClaim", "kubernetes.io~csi"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -49,8 +52,8 @@ void volume_path(const struct pod_worker *w, struct value volume, struct text *o
     if (host_path.size > 0)
         text_add(out, host_path);
     else
-        text_printf(out, "/var/lib/kubelet/pods/%.*s/volumes/%s/%.*s", STR_ARG(value_str(w->uid)), plugin_of(volume),
-                    STR_ARG(VALUE_STR(volume, name)));
+        text_printf(out, "/var/lib/kubelet/pods/%.*s/volumes/%s/%.*s", STR_ARG(value_str(w->uid)),
+                    plugin_of(volume), STR_ARG(VALUE_STR(volume, name)));
 }
 
 void kubelet_decode_base64(struct str s, struct text *out)
@@ -59,7 +62,12 @@ void kubelet_decode_base64(struct str s, struct text *out)
     int count = 0;
     for (size_t i = 0; i < s.size; i++) {
         char c = s.bytes[i];
-        int digit = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
+        int digit = c >= 'A' && c <= 'Z'   ? c - 'A'
+                    : c >= 'a' && c <= 'z' ? c - 'a' + 26
+                    : c >= '0' && c <= '9' ? c - '0' + 52
+                    : c == '+'             ? 62
+                    : c == '/'             ? 63
+                                           : -1;
         if (digit < 0)
             return;
         bits = bits << 6 | (uint32_t)digit;
@@ -91,7 +99,8 @@ static void filling_fails(struct filling *f, const char *format, ...)
     f->result = MOUNT_FAILED;
 }
 
-static void add_file(struct filling *f, enum resource_known resource, struct str path, struct value content)
+static void add_file(struct filling *f, enum resource_known resource, struct str path,
+                     struct value content)
 {
     AUTO(text) struct text plain = {0};
     if (resource == RESOURCE_secrets)
@@ -104,7 +113,9 @@ static void add_file(struct filling *f, enum resource_known resource, struct str
 /* All keys, or the items with their paths. */
 static void fill_from_object(struct filling *f, enum resource_known resource, struct value source)
 {
-    struct str name = value_is_present(VALUE_GET(source, secretName)) ? VALUE_STR(source, secretName) : VALUE_STR(source, name);
+    struct str name = value_is_present(VALUE_GET(source, secretName))
+                          ? VALUE_STR(source, secretName)
+                          : VALUE_STR(source, name);
     struct value object = VALUE_ABSENT, items = VALUE_GET(source, items);
     const struct object_key *key = f->worker->key;
     switch (kubelet_object(f->worker->kubelet, resource, key->namespace, name, &object)) {
@@ -113,7 +124,8 @@ static void fill_from_object(struct filling *f, enum resource_known resource, st
         return;
     case OBJECT_MISSING:
         if (!VALUE_BOOL_AT(source, optional))
-            filling_fails(f, "%s \"%.*s\" not found", resource == RESOURCE_secrets ? "secret" : "configmap", STR_ARG(name));
+            filling_fails(f, "%s \"%.*s\" not found",
+                          resource == RESOURCE_secrets ? "secret" : "configmap", STR_ARG(name));
         return;
     case OBJECT_PRESENT:
         break;
@@ -127,7 +139,9 @@ static void fill_from_object(struct filling *f, enum resource_known resource, st
         if (value_is_present(content))
             add_file(f, resource, VALUE_STR(item, path), content);
         else if (!VALUE_BOOL_AT(source, optional))
-            filling_fails(f, "references non-existent %s key: %.*s", resource == RESOURCE_secrets ? "secret" : "config", STR_ARG(VALUE_STR(item, key)));
+            filling_fails(f, "references non-existent %s key: %.*s",
+                          resource == RESOURCE_secrets ? "secret" : "config",
+                          STR_ARG(VALUE_STR(item, key)));
     }
 }
 
@@ -139,10 +153,14 @@ static void fill_downward(struct filling *f, struct value items)
         if (value_is_present(VALUE_GET(item, fieldRef))) {
             (void)pod_field(f->worker, VALUE_STR(item, fieldRef, fieldPath), &content);
         } else {
-            struct value containers = VALUE_GET(f->worker->pod, spec, containers), reference = VALUE_GET(item, resourceFieldRef);
+            struct value containers = VALUE_GET(f->worker->pod, spec, containers),
+                         reference = VALUE_GET(item, resourceFieldRef);
             for (size_t c = 0; c < value_count(containers); c++) {
-                if (value_equal(VALUE_GET(value_at(containers, c), name), VALUE_GET(reference, containerName)))
-                    (void)pod_resource_field(f->worker, value_at(containers, c), VALUE_STR(reference, resource), VALUE_GET(reference, divisor), &content);
+                if (value_equal(VALUE_GET(value_at(containers, c), name),
+                                VALUE_GET(reference, containerName)))
+                    (void)pod_resource_field(f->worker, value_at(containers, c),
+                                             VALUE_STR(reference, resource),
+                                             VALUE_GET(reference, divisor), &content);
             }
         }
         cri_pairs_set(f->files, VALUE_STR(item, path), text_str(&content));
@@ -172,11 +190,16 @@ static void on_root_ca(void *owner, struct step *step, const struct response *r,
     (void)step;
     struct root_ca *root = k->roots.items[tag];
     root->in_flight = false;
-    root->state = response_ok(r) ? OBJECT_PRESENT : r->code == 404 ? OBJECT_MISSING : OBJECT_FETCHING;
+    root->state = response_ok(r)   ? OBJECT_PRESENT
+                  : r->code == 404 ? OBJECT_MISSING
+                                   : OBJECT_FETCHING;
     for (size_t i = 0; i < k->workers.count; i++) {
         struct pod_worker *w = k->workers.items[i];
         if (!w->mounts_ready && str_equal(w->key->namespace, str_from(root->namespace)))
-            worker_wake_at(w, w->mount_retry_at.ns > k->step->now.ns && root->state == OBJECT_MISSING ? w->mount_retry_at : k->step->now);
+            worker_wake_at(w,
+                           w->mount_retry_at.ns > k->step->now.ns && root->state == OBJECT_MISSING
+                               ? w->mount_retry_at
+                               : k->step->now);
     }
 }
 
@@ -195,7 +218,8 @@ static enum object_state root_ca(struct kubelet *k, struct str namespace)
     if (state != OBJECT_PRESENT && !root->in_flight) {
         root->in_flight = true;
         root->state = OBJECT_FETCHING; /* what is answered now counts once */
-        const struct object_key *key = object_key_of(resource_get(RESOURCE_configmaps), namespace, S("kube-root-ca.crt"));
+        const struct object_key *key =
+            object_key_of(resource_get(RESOURCE_configmaps), namespace, S("kube-root-ca.crt"));
         (void)client_send(k->client, k->step, request_for_key(VERB_GET, key), on_root_ca, k, i);
         object_key_unref(key);
     }
@@ -208,7 +232,8 @@ static struct nfs_server *find_nfs(struct kubelet *k, struct value volume)
 {
     struct str server = VALUE_STR(volume, nfs, server), path = VALUE_STR(volume, nfs, path);
     for (size_t i = 0; i < k->nfs.count; i++) {
-        if (str_equal(str_from(k->nfs.items[i]->server), server) && str_equal(str_from(k->nfs.items[i]->path), path))
+        if (str_equal(str_from(k->nfs.items[i]->server), server) &&
+            str_equal(str_from(k->nfs.items[i]->path), path))
             return k->nfs.items[i];
     }
     struct nfs_server *n = mem_new(struct nfs_server);
@@ -218,7 +243,8 @@ static struct nfs_server *find_nfs(struct kubelet *k, struct value volume)
     return n;
 }
 
-/* Asks the servers of all nfs volumes; false while an answer is awaited. A host that no name is known for needs none. */
+/* Asks the servers of all nfs volumes; false while an answer is awaited. A host that no name is
+ * known for needs none. */
 static bool ask_nfs(struct pod_worker *w)
 {
     struct kubelet *k = w->kubelet;
@@ -227,7 +253,8 @@ static bool ask_nfs(struct pod_worker *w)
     for (size_t i = 0; i < value_count(volumes); i++) {
         struct value v = value_at(volumes, i);
         host_id host = 0;
-        if (!value_is_present(VALUE_GET(v, nfs)) || !sim_find_host(k->step->sim, VALUE_STR(v, nfs, server), &host))
+        if (!value_is_present(VALUE_GET(v, nfs)) ||
+            !sim_find_host(k->step->sim, VALUE_STR(v, nfs, server), &host))
             continue;
         struct nfs_server *n = find_nfs(k, v);
         if (!n->has_answered && n->stream == 0) {
@@ -252,12 +279,16 @@ static enum mount_result mount_nfs(struct pod_worker *w, struct value volume, st
         return MOUNT_OK;
     AUTO(text) struct text target = {0};
     volume_path(w, volume, &target);
-    text_printf(error, "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t nfs %s:%s %s\nOutput: mount.nfs: ",
+    text_printf(error,
+                "mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t nfs "
+                "%s:%s %s\nOutput: mount.nfs: ",
                 n->server, n->path, text_c(&target));
     if (!known)
         text_printf(error, "Failed to resolve server %s: Name or service not known\n", n->server);
     else if (str_equal(str_from(n->error), S("mounting")))
-        text_printf(error, "mounting %s:%s failed, reason given by server: No such file or directory\n", n->server, n->path);
+        text_printf(error,
+                    "mounting %s:%s failed, reason given by server: No such file or directory\n",
+                    n->server, n->path);
     else
         text_printf(error, "%s\n", n->error);
     return MOUNT_FAILED;
@@ -280,7 +311,9 @@ bool volumes_input(struct kubelet *k, const struct input *in)
         if (in->kind == INPUT_CLOSED) {
             n->stream = 0;
             n->has_answered = true;
-            n->error = in->reason == CLOSE_REFUSED ? "Connection refused" : in->reason == CLOSE_TIMEOUT ? "Connection timed out" : "Connection reset by peer";
+            n->error = in->reason == CLOSE_REFUSED   ? "Connection refused"
+                       : in->reason == CLOSE_TIMEOUT ? "Connection timed out"
+                                                     : "Connection reset by peer";
             wake_waiting(k);
         } else if (in->kind == INPUT_MESSAGE && in->message->type == &nfs_mount_message) {
             const struct nfs_mount *answer = CONTAINER_OF(in->message, struct nfs_mount, message);
@@ -312,7 +345,8 @@ void volumes_release(struct kubelet *k)
 
 /* ---- mounting ---- */
 
-static void write_volume(struct pod_worker *w, struct value volume, struct cri_pairs *files, bool is_empty_dir)
+static void write_volume(struct pod_worker *w, struct value volume, struct cri_pairs *files,
+                         bool is_empty_dir)
 {
     struct kubelet *k = w->kubelet;
     struct cri_request *r = kubelet_request(k, CRI_WRITE_VOLUME);
@@ -329,7 +363,8 @@ static void write_volume(struct pod_worker *w, struct value volume, struct cri_p
 
 static bool is_service_account(struct value volume)
 {
-    return str_starts_with(VALUE_STR(volume, name), S("kube-api-access-")) && value_is_present(VALUE_GET(volume, projected));
+    return str_starts_with(VALUE_STR(volume, name), S("kube-api-access-")) &&
+           value_is_present(VALUE_GET(volume, projected));
 }
 
 static enum mount_result mount_one(struct pod_worker *w, struct value volume, struct text *error)
@@ -340,9 +375,12 @@ static enum mount_result mount_one(struct pod_worker *w, struct value volume, st
         enum object_state state = root_ca(w->kubelet, w->key->namespace);
         if (state == OBJECT_MISSING)
             text_add(error, S("configmap \"kube-root-ca.crt\" not found"));
-        return state == OBJECT_PRESENT ? MOUNT_OK : state == OBJECT_MISSING ? MOUNT_FAILED : MOUNT_PENDING;
+        return state == OBJECT_PRESENT   ? MOUNT_OK
+               : state == OBJECT_MISSING ? MOUNT_FAILED
+                                         : MOUNT_PENDING;
     }
-    if (value_is_present(VALUE_GET(volume, hostPath)) || value_is_present(VALUE_GET(volume, emptyDir)))
+    if (value_is_present(VALUE_GET(volume, hostPath)) ||
+        value_is_present(VALUE_GET(volume, emptyDir)))
         return MOUNT_OK; /* made when something is written */
     if (value_is_present(VALUE_GET(volume, nfs)))
         return mount_nfs(w, volume, error);
@@ -355,7 +393,9 @@ static enum mount_result mount_one(struct pod_worker *w, struct value volume, st
     else if (value_is_present(VALUE_GET(volume, projected)))
         fill_projected(&f, VALUE_GET(volume, projected, sources));
     else if (value_is_present(VALUE_GET(volume, persistentVolumeClaim)))
-        filling_fails(&f, "rpc error: code = Unimplemented desc = no storage model: persistentvolumeclaim \"%.*s\" cannot be mounted",
+        filling_fails(&f,
+                      "rpc error: code = Unimplemented desc = no storage model: "
+                      "persistentvolumeclaim \"%.*s\" cannot be mounted",
                       STR_ARG(VALUE_STR(volume, persistentVolumeClaim, claimName)));
     else if (!value_is_present(VALUE_GET(volume, image)))
         filling_fails(&f, "no volume plugin matched");
@@ -372,7 +412,8 @@ static void waited_too_long(struct pod_worker *w, const struct text *unmounted)
         return;
     w->mount_began = k->step->now;
     kubelet_event(k, w, "Warning", "FailedMount",
-                  "Unable to attach or mount volumes: unmounted volumes=[%s], unattached volumes=[], failed to process volumes=[]: context deadline exceeded",
+                  "Unable to attach or mount volumes: unmounted volumes=[%s], unattached "
+                  "volumes=[], failed to process volumes=[]: context deadline exceeded",
                   text_c(unmounted));
 }
 
@@ -415,12 +456,15 @@ bool volumes_mount(struct pod_worker *w)
         enum mount_result result = mount_one(w, v, &error);
         if (result == MOUNT_FAILED) {
             trace_failure(w, VALUE_STR(v, name), text_str(&error));
-            kubelet_event(k, w, "Warning", "FailedMount", "MountVolume.SetUp failed for volume \"%.*s\" : %s", STR_ARG(VALUE_STR(v, name)), text_c(&error));
+            kubelet_event(k, w, "Warning", "FailedMount",
+                          "MountVolume.SetUp failed for volume \"%.*s\" : %s",
+                          STR_ARG(VALUE_STR(v, name)), text_c(&error));
         }
         failed = failed || result == MOUNT_FAILED;
         pending = pending || result == MOUNT_PENDING;
         if (result != MOUNT_OK)
-            text_printf(&unmounted, "%s%.*s", unmounted.size ? " " : "", STR_ARG(VALUE_STR(v, name)));
+            text_printf(&unmounted, "%s%.*s", unmounted.size ? " " : "",
+                        STR_ARG(VALUE_STR(v, name)));
     }
     w->mounts_ready = !failed && !pending;
     if (w->mounts_ready)
@@ -443,8 +487,10 @@ void volumes_refresh(struct pod_worker *w)
     for (size_t i = 0; i < value_count(volumes); i++) {
         struct value v = value_at(volumes, i);
         AUTO(text) struct text error = {0};
-        bool has_content = value_is_present(VALUE_GET(v, configMap)) || value_is_present(VALUE_GET(v, secret)) ||
-                           value_is_present(VALUE_GET(v, downwardAPI)) || value_is_present(VALUE_GET(v, projected));
+        bool has_content = value_is_present(VALUE_GET(v, configMap)) ||
+                           value_is_present(VALUE_GET(v, secret)) ||
+                           value_is_present(VALUE_GET(v, downwardAPI)) ||
+                           value_is_present(VALUE_GET(v, projected));
         if (has_content && !is_service_account(v))
             (void)mount_one(w, v, &error);
     }

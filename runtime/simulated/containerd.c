@@ -2,16 +2,19 @@
  *
  * The container runtime of a node: verbs of the CRI over streams, containers in virtual time.
  *
- * A verb that takes time becomes an `operation`, which keeps the request and ends by a timer (or, for StopContainer,
- * when the container ends). Statuses and lists are answered at once. After each start and end of a container every open
- * stream hears an event (the container event stream that the kubelet's evented PLEG listens to).
+ * A verb that takes time becomes an `operation`, which keeps the request and ends by a timer (or,
+ * for StopContainer, when the container ends). Statuses and lists are answered at once. After each
+ * start and end of a container every open stream hears an event (the container event stream that
+ * the kubelet's evented PLEG listens to).
  *
- * What survives. Containers are state of this process: a kubelet may come and go. The end of the process stands for the
- * end of the host: containers are gone, the boot id is another, pulled images are read back from the disk.
- * DEVIATION: a restart of containerd alone would leave containers running (their shims); here it is a reboot.
+ * What survives. Containers are state of this process: a kubelet may come and go. The end of the
+ * process stands for the end of the host: containers are gone, the boot id is another, pulled
+ * images are read back from the disk. DEVIATION: a restart of containerd alone would leave
+ * containers running (their shims); here it is a reboot.
  *
- * Invariants: at most one operation per container changes its state at a time, since the kubelet waits for each
- * answer; an operation names its container by number, so that removal under it is harmless.
+ * Invariants: at most one operation per container changes its state at a time, since the kubelet
+ * waits for each answer; an operation names its container by number, so that removal under it is
+ * harmless.
  */
 #include "sim/base/base.h"
 
@@ -140,7 +143,8 @@ static void set_cidr(struct runtime_node *n, struct str cidr)
     struct str address = str_cut(cidr, '/', &bits_text);
     uint32_t base = 0;
     int64_t bits = 0;
-    if (!traffic_ip_parse(address, &base) || !str_to_int64(bits_text, &bits) || bits < 8 || bits > 30)
+    if (!traffic_ip_parse(address, &base) || !str_to_int64(bits_text, &bits) || bits < 8 ||
+        bits > 30)
         return;
     n->cidr_base = base;
     n->cidr_size = UINT32_C(1) << (32 - bits);
@@ -178,12 +182,16 @@ static void log_timestamp(struct runtime_node *n, struct text *out)
     int64_t days = seconds / 86400, rest = seconds % 86400;
     /* Civil date of a day number (days since 1970-01-01), by eras of 400 years. */
     int64_t z = days + 719468, era = z / 146097, day_of_era = z % 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t shifted = (5 * day_of_year + 2) / 153, month = shifted < 10 ? shifted + 3 : shifted - 9;
-    text_printf(out, "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64 ":%02" PRId64 ".%09" PRId64 "Z",
-                year_of_era + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) / 5 + 1, rest / 3600,
-                rest / 60 % 60, rest % 60, ns % 1000000000);
+    text_printf(out,
+                "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64 ":%02" PRId64
+                ".%09" PRId64 "Z",
+                year_of_era + era * 400 + (month <= 2), month,
+                day_of_year - (153 * shifted + 2) / 5 + 1, rest / 3600, rest / 60 % 60, rest % 60,
+                ns % 1000000000);
 }
 
 void container_log_add(struct runtime_node *n, struct container *c, struct str bytes, bool is_error)
@@ -196,7 +204,8 @@ void container_log_add(struct runtime_node *n, struct container *c, struct str b
         if (end == bytes.size)
             break;
         log_timestamp(n, &c->log->text);
-        text_printf(&c->log->text, " %s F %.*s\n", is_error ? "stderr" : "stdout", STR_ARG(text_str(&c->log->partial)));
+        text_printf(&c->log->text, " %s F %.*s\n", is_error ? "stderr" : "stdout",
+                    STR_ARG(text_str(&c->log->partial)));
         text_clear(&c->log->partial);
         bytes = str_slice(bytes, end + 1, bytes.size);
     }
@@ -233,7 +242,8 @@ static struct cri_container_status status_of(const struct container *c)
                                          .state = c->state,
                                          .exit_code = c->exit_code,
                                          .reason = c->reason,
-                                         .text = c->text ? mem_copy_string(str_from(c->text)) : NULL,
+                                         .text =
+                                             c->text ? mem_copy_string(str_from(c->text)) : NULL,
                                          .created = c->created,
                                          .started = c->started,
                                          .finished = c->finished,
@@ -263,7 +273,8 @@ static void answer(struct runtime_node *n, stream_id stream, struct cri_response
     step_send(n->step, stream, &own_response->message);
 }
 
-static void fail(struct cri_response *r, enum cri_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+static void fail(struct cri_response *r, enum cri_code code, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 static void fail(struct cri_response *r, enum cri_code code, const char *format, ...)
 {
     struct text t = {0};
@@ -301,8 +312,8 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* What is due next: the end of the program, SIGKILL, the script's next instruction, and, when a prober sleeps on it, the
- * instant at which the server begins to answer. */
+/* What is due next: the end of the program, SIGKILL, the script's next instruction, and, when a
+ * prober sleeps on it, the instant at which the server begins to answer. */
 void container_arm(struct runtime_node *n, struct container *c)
 {
     if (c->state != CRI_CONTAINER_RUNNING)
@@ -316,7 +327,8 @@ void container_arm(struct runtime_node *n, struct container *c)
     if (c->wants_change && c->ready_at.ns > now)
         at = earlier(at, c->ready_at.ns);
     if (at != NEVER)
-        c->timer = step_timer_move(n->step, c->timer, (struct instant){at}, tag_of(TAG_CONTAINER, c->id));
+        c->timer =
+            step_timer_move(n->step, c->timer, (struct instant){at}, tag_of(TAG_CONTAINER, c->id));
     else
         step_timer_cancel(n->step, c->timer);
 }
@@ -404,7 +416,8 @@ static void container_start(struct runtime_node *n, struct container *c, struct 
 /* Grace 0 and less: SIGKILL at once. */
 static void container_stop(struct runtime_node *n, struct container *c, struct duration grace)
 {
-    struct instant kill = instant_add(n->step->now, grace.ns > 0 ? grace : duration_ms(TIMING_KILL_MS));
+    struct instant kill =
+        instant_add(n->step->now, grace.ns > 0 ? grace : duration_ms(TIMING_KILL_MS));
     if (kill.ns < c->kill_at.ns)
         c->kill_at = kill;
     container_arm(n, c);
@@ -416,8 +429,8 @@ static void container_stop(struct runtime_node *n, struct container *c, struct d
 
 /* ---- operations ---- */
 
-static struct operation *operation_new(struct runtime_node *n, stream_id stream, struct cri_request *r, int64_t base_ms,
-                                       int64_t spread_ms)
+static struct operation *operation_new(struct runtime_node *n, stream_id stream,
+                                       struct cri_request *r, int64_t base_ms, int64_t spread_ms)
 {
     struct operation *o = mem_new(struct operation);
     o->id = ++n->last_operation;
@@ -430,8 +443,10 @@ static struct operation *operation_new(struct runtime_node *n, stream_id stream,
     if (base_ms >= 0) {
         int64_t ns = base_ms * 1000000;
         if (spread_ms > 0)
-            ns += (int64_t)step_random_below(n->step, PURPOSE_TIMING, (uint64_t)spread_ms * 1000000);
-        (void)step_timer_set(n->step, instant_add(n->step->now, duration_ns(ns)), tag_of(TAG_OPERATION, o->id));
+            ns +=
+                (int64_t)step_random_below(n->step, PURPOSE_TIMING, (uint64_t)spread_ms * 1000000);
+        (void)step_timer_set(n->step, instant_add(n->step->now, duration_ns(ns)),
+                             tag_of(TAG_OPERATION, o->id));
     }
     return o;
 }
@@ -486,10 +501,12 @@ static void finish_run_sandbox(struct runtime_node *n, struct operation *o)
     if (!s->config->host_network && !ip_take(n, &s->ip)) {
         if (n->cidr_size == 0)
             fail(o->response, CRI_UNKNOWN,
-                 "rpc error: code = Unknown desc = failed to setup network for sandbox: no network config found in /etc/cni/net.d");
+                 "rpc error: code = Unknown desc = failed to setup network for sandbox: no network "
+                 "config found in /etc/cni/net.d");
         else
             fail(o->response, CRI_UNKNOWN,
-                 "rpc error: code = Unknown desc = failed to setup network for sandbox: plugin type=\"ptp\" failed (add): failed "
+                 "rpc error: code = Unknown desc = failed to setup network for sandbox: plugin "
+                 "type=\"ptp\" failed (add): failed "
                  "to allocate for range 0: no IP addresses available in range set");
         for (size_t i = 0; i < n->sandboxes.count; i++) {
             if (n->sandboxes.items[i] == s)
@@ -518,7 +535,8 @@ static void exec_continue(struct runtime_node *n, struct operation *o)
         r->id = ++n->last_request;
         r->source_ip = c->sandbox->ip;
         r->reply_to = n->pods;
-        struct traffic_response *none = traffic_response_new(r->id, r->ip ? TRAFFIC_UNREACHABLE : TRAFFIC_NO_NAME);
+        struct traffic_response *none =
+            traffic_response_new(r->id, r->ip ? TRAFFIC_UNREACHABLE : TRAFFIC_NO_NAME);
         message_unref(&r->message);
         shell_answer(o->shell, none);
         message_unref(&none->message);
@@ -535,8 +553,8 @@ static void exec_continue(struct runtime_node *n, struct operation *o)
     if (o->deadline.ns <= n->step->now.ns) {
         struct text timeout = {0};
         text_add_duration(&timeout, o->request->timeout);
-        fail(o->response, CRI_DEADLINE_EXCEEDED, "command timed out: \"%s\" timed out after %s", o->request->words[0],
-             text_c(&timeout));
+        fail(o->response, CRI_DEADLINE_EXCEEDED, "command timed out: \"%s\" timed out after %s",
+             o->request->words[0], text_c(&timeout));
         text_release(&timeout);
         operation_end(n, o);
         return;
@@ -549,7 +567,8 @@ static void exec_continue(struct runtime_node *n, struct operation *o)
 /* A command that no shell model knows: it succeeds when the program of the container answers. */
 static void exec_unknown(struct runtime_node *n, struct operation *o, struct container *c)
 {
-    bool is_up = program_is_ready(n, c) && (c->listens_at.ns == NEVER || c->listens_at.ns <= n->step->now.ns);
+    bool is_up = program_is_ready(n, c) &&
+                 (c->listens_at.ns == NEVER || c->listens_at.ns <= n->step->now.ns);
     o->response->exit_code = is_up ? 0 : 1;
     o->response->is_steady = true;
     if (o->request->wants_change) {
@@ -574,7 +593,8 @@ static void finish_exec(struct runtime_node *n, struct operation *o)
     if (o->request->timeout.ns > 0)
         o->deadline = instant_add(n->step->now, o->request->timeout);
     struct str name = str_from(o->request->words[0]);
-    bool is_shell = c->model->has_shell && (str_ends_with(name, S("sh")) && o->request->word_count >= 3);
+    bool is_shell =
+        c->model->has_shell && (str_ends_with(name, S("sh")) && o->request->word_count >= 3);
     struct shell_host host;
     o->view = (struct container_view){n, c, &o->output};
     container_shell_host(&o->view, &host);
@@ -607,7 +627,9 @@ static void finish_pull(struct runtime_node *n, struct operation *o)
     if (result != REGISTRY_OK || n->registry_is_down) {
         AUTO(text) struct text error = {0};
         registry_error_text(reference, result, n->registry_is_down, &error);
-        fail(o->response, result == REGISTRY_NO_TAG && !n->registry_is_down ? CRI_NOT_FOUND : CRI_UNKNOWN, "%s", text_c(&error));
+        fail(o->response,
+             result == REGISTRY_NO_TAG && !n->registry_is_down ? CRI_NOT_FOUND : CRI_UNKNOWN, "%s",
+             text_c(&error));
         return;
     }
     image_add(n, reference, true);
@@ -691,7 +713,8 @@ static void verb_run_sandbox(struct runtime_node *n, stream_id stream, struct cr
     s->config = cri_sandbox_config_ref(r->sandbox_config);
     s->created = n->step->wall;
     vec_push(&n->sandboxes, s);
-    struct operation *o = operation_new(n, stream, r, TIMING_SANDBOX_RUN_MS, TIMING_SANDBOX_RUN_SPREAD_MS);
+    struct operation *o =
+        operation_new(n, stream, r, TIMING_SANDBOX_RUN_MS, TIMING_SANDBOX_RUN_SPREAD_MS);
     o->response->sandbox = s->id;
 }
 
@@ -714,7 +737,8 @@ static void verb_create_container(struct runtime_node *n, stream_id stream, stru
     c->model = image_model_of(text_str(&image));
     c->ends_at = c->kill_at = c->listens_at = INSTANT_NEVER;
     vec_push(&n->containers, c);
-    struct operation *o = operation_new(n, stream, r, TIMING_CONTAINER_CREATE_MS, TIMING_CONTAINER_CREATE_SPREAD_MS);
+    struct operation *o =
+        operation_new(n, stream, r, TIMING_CONTAINER_CREATE_MS, TIMING_CONTAINER_CREATE_SPREAD_MS);
     o->response->container = c->id;
 }
 
@@ -749,7 +773,8 @@ static void verb_pull(struct runtime_node *n, stream_id stream, struct cri_reque
     int64_t resolve = TIMING_PULL_RESOLVE_MS;
     if (!image_is_present(n, reference)) {
         int64_t bytes = image_size_bytes(reference);
-        resolve += bytes / (n->pull_bytes_per_s / 1000) + bytes / (TIMING_UNPACK_BYTES_PER_S / 1000);
+        resolve +=
+            bytes / (n->pull_bytes_per_s / 1000) + bytes / (TIMING_UNPACK_BYTES_PER_S / 1000);
     }
     (void)operation_new(n, stream, r, resolve, TIMING_PULL_RESOLVE_SPREAD_MS);
 }
@@ -759,17 +784,24 @@ static void list_sandboxes(struct runtime_node *n, struct cri_response *a)
     a->sandboxes = mem_array(struct cri_sandbox_status, n->sandboxes.count + 1);
     for (size_t i = 0; i < n->sandboxes.count; i++) {
         const struct sandbox *s = n->sandboxes.items[i];
-        a->sandboxes[a->sandbox_count++] = (struct cri_sandbox_status){
-            .sandbox = s->id, .is_ready = s->is_ready, .ip = s->ip, .created = s->created, .config = cri_sandbox_config_ref(s->config)};
+        a->sandboxes[a->sandbox_count++] =
+            (struct cri_sandbox_status){.sandbox = s->id,
+                                        .is_ready = s->is_ready,
+                                        .ip = s->ip,
+                                        .created = s->created,
+                                        .config = cri_sandbox_config_ref(s->config)};
     }
 }
 
-static void list_containers(struct runtime_node *n, const struct cri_request *r, struct cri_response *a)
+static void list_containers(struct runtime_node *n, const struct cri_request *r,
+                            struct cri_response *a)
 {
     a->containers = mem_array(struct cri_container_status, n->containers.count + 1);
     for (size_t i = 0; i < n->containers.count; i++) {
         const struct container *c = n->containers.items[i];
-        bool wanted = r->verb == CRI_CONTAINER_STATUS ? c->id == r->container : r->sandbox == 0 || c->sandbox->id == r->sandbox;
+        bool wanted = r->verb == CRI_CONTAINER_STATUS
+                          ? c->id == r->container
+                          : r->sandbox == 0 || c->sandbox->id == r->sandbox;
         if (wanted)
             a->containers[a->container_count++] = status_of(c);
     }
@@ -789,7 +821,8 @@ static void verb_stats(struct runtime_node *n, const struct cri_request *r, stru
     a->memory_available_bytes = n->config->memory_bytes - a->memory_bytes;
 }
 
-static void probe_answer(struct runtime_node *n, struct container *c, const struct cri_request *r, struct cri_response *a)
+static void probe_answer(struct runtime_node *n, struct container *c, const struct cri_request *r,
+                         struct cri_response *a)
 {
     AUTO(text) struct text body = {0};
     AUTO(text) struct text out = {0};
@@ -803,21 +836,28 @@ static void probe_answer(struct runtime_node *n, struct container *c, const stru
     traffic_ip_text(c->sandbox->ip, &ip);
     if (!target) {
         if (r->probe_kind == CRI_PROBE_HTTP)
-            text_printf(&out, "Get \"http://%s:%d%s\": ", text_c(&ip), r->port, r->text ? r->text : "/");
+            text_printf(&out, "Get \"http://%s:%d%s\": ", text_c(&ip), r->port,
+                        r->text ? r->text : "/");
         text_printf(&out, "dial tcp %s:%d: connect: connection refused", text_c(&ip), r->port);
         if (r->probe_kind == CRI_PROBE_GRPC) {
             text_clear(&out);
-            text_printf(&out, "timeout: failed to connect service \"%s:%d\" within 1s: context deadline exceeded", text_c(&ip), r->port);
+            text_printf(
+                &out,
+                "timeout: failed to connect service \"%s:%d\" within 1s: context deadline exceeded",
+                text_c(&ip), r->port);
         }
     } else if (r->probe_kind == CRI_PROBE_TCP) {
-        a->is_success = program_is_ready(n, target) || target->is_hung; /* the kernel accepts for a hung program */
+        a->is_success = program_is_ready(n, target) ||
+                        target->is_hung; /* the kernel accepts for a hung program */
         if (!a->is_success)
             text_printf(&out, "dial tcp %s:%d: connect: connection refused", text_c(&ip), r->port);
     } else {
         a->exit_code = program_http(n, target, r->port, str_from(r->text ? r->text : "/"), &body);
         a->is_success = a->exit_code >= 200 && a->exit_code < 400;
         if (a->exit_code == 0)
-            text_printf(&out, "Get \"http://%s:%d%s\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            text_printf(&out,
+                        "Get \"http://%s:%d%s\": context deadline exceeded (Client.Timeout "
+                        "exceeded while awaiting headers)",
                         text_c(&ip), r->port, r->text ? r->text : "/");
         else if (!a->is_success && r->probe_kind == CRI_PROBE_GRPC)
             text_add(&out, S("service unhealthy (responded with \"NOT_SERVING\")"));
@@ -847,8 +887,9 @@ static void verb_image(struct runtime_node *n, const struct cri_request *r, stru
     if (r->verb == CRI_LIST_IMAGES) {
         a->images = mem_array(struct cri_image, n->images.count + 1);
         for (size_t i = 0; i < n->images.count; i++)
-            a->images[a->image_count++] = (struct cri_image){mem_copy_string(str_from(n->images.items[i].reference)),
-                                                             n->images.items[i].size_bytes};
+            a->images[a->image_count++] =
+                (struct cri_image){mem_copy_string(str_from(n->images.items[i].reference)),
+                                   n->images.items[i].size_bytes};
         return;
     }
     struct str reference = str_from(r->text);
@@ -960,7 +1001,8 @@ static void handle_request(struct runtime_node *n, stream_id stream, struct cri_
     else if (r->verb == CRI_CREATE_CONTAINER)
         verb_create_container(n, stream, r);
     else if (r->verb == CRI_START_CONTAINER)
-        (void)operation_new(n, stream, r, TIMING_CONTAINER_START_MS, TIMING_CONTAINER_START_SPREAD_MS);
+        (void)operation_new(n, stream, r, TIMING_CONTAINER_START_MS,
+                            TIMING_CONTAINER_START_SPREAD_MS);
     else if (r->verb == CRI_STOP_CONTAINER)
         verb_stop_container(n, stream, r);
     else if (r->verb == CRI_EXEC_SYNC)
@@ -976,7 +1018,8 @@ static void handle_request(struct runtime_node *n, stream_id stream, struct cri_
 
 /* ---- traffic ---- */
 
-static struct traffic_response *handle_traffic(struct runtime_node *n, const struct traffic_request *r)
+static struct traffic_response *handle_traffic(struct runtime_node *n,
+                                               const struct traffic_request *r)
 {
     AUTO(text) struct text body = {0};
     bool found = false;
@@ -988,7 +1031,8 @@ static struct traffic_response *handle_traffic(struct runtime_node *n, const str
         if (r->kind != TRAFFIC_HTTP)
             return traffic_response_new(r->id, TRAFFIC_OK);
         int status = program_http(n, c, r->port, str_from(r->path ? r->path : "/"), &body);
-        struct traffic_response *a = traffic_response_new(r->id, status == 0 ? TRAFFIC_TIMEOUT : TRAFFIC_OK);
+        struct traffic_response *a =
+            traffic_response_new(r->id, status == 0 ? TRAFFIC_TIMEOUT : TRAFFIC_OK);
         a->status = status;
         a->body = mem_copy_string(text_str(&body));
         a->from_ip = r->ip;
@@ -1018,7 +1062,8 @@ static bool fault_names(const struct runtime_fault *f, const struct container *c
            (!f->container || str_equal(str_from(f->container), str_from(c->config->name)));
 }
 
-static void fault_container(struct runtime_node *n, const struct runtime_fault *f, struct container *c)
+static void fault_container(struct runtime_node *n, const struct runtime_fault *f,
+                            struct container *c)
 {
     if (f->kind == RUNTIME_FAULT_KILL_CONTAINER) {
         container_end(n, c, (int)f->number, NULL);
@@ -1049,14 +1094,16 @@ static void handle_fault(struct runtime_node *n, const struct runtime_fault *f)
     if (f->kind == RUNTIME_FAULT_HANG) {
         n->is_hung = f->number != 0;
         for (size_t i = 0; !n->is_hung && i < n->held.count; i++) {
-            handle_request(n, n->held_streams.items[i], CONTAINER_OF(n->held.items[i], struct cri_request, message));
+            handle_request(n, n->held_streams.items[i],
+                           CONTAINER_OF(n->held.items[i], struct cri_request, message));
             message_unref(n->held.items[i]);
         }
         if (!n->is_hung) {
             vec_clear(&n->held);
             vec_clear(&n->held_streams);
             for (size_t i = 0; i < n->operations.count; i++)
-                (void)step_timer_set(n->step, n->step->now, tag_of(TAG_OPERATION, n->operations.items[i]->id));
+                (void)step_timer_set(n->step, n->step->now,
+                                     tag_of(TAG_OPERATION, n->operations.items[i]->id));
         }
     }
     for (size_t i = 0; f->pod && i < n->containers.count; i++) {
@@ -1068,9 +1115,9 @@ static void handle_fault(struct runtime_node *n, const struct runtime_fault *f)
 
 /* ---- the process ---- */
 
-/* host-local IPAM keeps the last address it gave on the disk and goes on behind it after a reboot, so that a pod of
- * before and a pod of after do not share one.
- * DEVIATION: only the number of boots is kept, and each boot begins elsewhere in the range: no write per pod. */
+/* host-local IPAM keeps the last address it gave on the disk and goes on behind it after a reboot,
+ * so that a pod of before and a pod of after do not share one. DEVIATION: only the number of boots
+ * is kept, and each boot begins elsewhere in the range: no write per pod. */
 static void count_boot(struct runtime_node *n)
 {
     file_id file = step_file(n->step, S("containerd/boots"));
@@ -1093,7 +1140,8 @@ static void *start(struct step *step, const void *config)
     n->boot = step_random(step, PURPOSE_BOOT);
     n->socket = cri_address(step->sim, node);
     n->pods = traffic_address(step->sim, node);
-    n->pull_bytes_per_s = n->config->pull_bytes_per_s ? n->config->pull_bytes_per_s : TIMING_PULL_BYTES_PER_S;
+    n->pull_bytes_per_s =
+        n->config->pull_bytes_per_s ? n->config->pull_bytes_per_s : TIMING_PULL_BYTES_PER_S;
     n->image_file = step_file(step, S("containerd/images"));
     images_read(n);
     if (n->config->pod_cidr)
@@ -1194,12 +1242,13 @@ static void dump(const void *state, struct text *out)
 {
     static const char *const states[] = {"created", "running", "exited", "unknown"};
     const struct runtime_node *n = state;
-    text_printf(out, "containerd: %zu sandboxes, %zu containers, %zu images\n", n->sandboxes.count, n->containers.count,
-                n->images.count);
+    text_printf(out, "containerd: %zu sandboxes, %zu containers, %zu images\n", n->sandboxes.count,
+                n->containers.count, n->images.count);
     for (size_t i = 0; i < n->containers.count; i++) {
         const struct container *c = n->containers.items[i];
-        text_printf(out, "  %s/%s %s: %s, exit code %d, attempt %u\n", c->sandbox->config->namespace, c->sandbox->config->name,
-                    c->config->name, states[c->state], c->exit_code, c->config->attempt);
+        text_printf(out, "  %s/%s %s: %s, exit code %d, attempt %u\n",
+                    c->sandbox->config->namespace, c->sandbox->config->name, c->config->name,
+                    states[c->state], c->exit_code, c->config->attempt);
     }
 }
 

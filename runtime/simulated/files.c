@@ -2,16 +2,16 @@
  *
  * The file trees of a node: volumes by host path, and what a container sees of them.
  *
- * A path in a container is looked up in the mount with the longest matching container path; outside of every
- * mount, in the container's own layer (what it wrote), then among the few facts of the image. A subPath mount
- * binds a file or folder of the volume; what the kubelet later writes into the volume replaces files one by one, so a
- * subPath of a ConfigMap shows the content of the container's creation only in the real system.
- * DEVIATION: a subPath mount sees later writes of the kubelet; few programs read a mounted file twice.
+ * A path in a container is looked up in the mount with the longest matching container path; outside
+ * of every mount, in the container's own layer (what it wrote), then among the few facts of the
+ * image. A subPath mount binds a file or folder of the volume; what the kubelet later writes into
+ * the volume replaces files one by one, so a subPath of a ConfigMap shows the content of the
+ * container's creation only in the real system. DEVIATION: a subPath mount sees later writes of the
+ * kubelet; few programs read a mounted file twice.
  *
- * A service account's folder is computed when it is read: the namespace is the pod's, ca.crt and token are
- * placeholders of a stable form.
- * DEVIATION: the token in a container's file is not one the API server would accept; pods of the simulation are
- * program models and do not call the API.
+ * A service account's folder is computed when it is read: the namespace is the pod's, ca.crt and
+ * token are placeholders of a stable form. DEVIATION: the token in a container's file is not one
+ * the API server would accept; pods of the simulation are program models and do not call the API.
  */
 #include "sim/base/base.h"
 
@@ -68,7 +68,8 @@ void runtime_volume_write(struct volume *v, const struct cri_pairs *files, bool 
     if (!is_empty_dir)
         volume_clear(v);
     for (uint32_t i = 0; i < files->count; i++) {
-        struct node_file f = {mem_copy_string(str_from(files->items[i].key)), mem_copy_string(str_from(files->items[i].value))};
+        struct node_file f = {mem_copy_string(str_from(files->items[i].key)),
+                              mem_copy_string(str_from(files->items[i].value))};
         vec_push(&v->files, f);
     }
 }
@@ -77,7 +78,8 @@ void runtime_volumes_remove(struct runtime_node *n, struct str below)
 {
     for (size_t i = 0; i < n->volumes.count;) {
         struct str path = str_from(n->volumes.items[i]->host_path);
-        if (str_starts_with(path, below) && (path.size == below.size || path.bytes[below.size] == '/')) {
+        if (str_starts_with(path, below) &&
+            (path.size == below.size || path.bytes[below.size] == '/')) {
             volume_free(n->volumes.items[i]);
             vec_remove(&n->volumes, i);
         } else {
@@ -94,7 +96,7 @@ void container_files_release(struct container *c)
 
 /* ---- what a container sees ---- */
 
-struct place { /* where a path of a container leads */
+struct place {                     /* where a path of a container leads */
     const struct cri_mount *mount; /* NULL: the container's own layer */
     struct volume *volume;         /* may be NULL: nothing there yet */
     struct str path;               /* below the volume, without leading slash */
@@ -110,7 +112,8 @@ static struct str without_slashes(struct str s)
 }
 
 /* `joined` holds the path when a subPath goes in front of it. */
-static struct place place_of(struct runtime_node *n, struct container *c, struct str path, struct text *joined)
+static struct place place_of(struct runtime_node *n, struct container *c, struct str path,
+                             struct text *joined)
 {
     path = without_slashes(path);
     const struct cri_mount *best = NULL;
@@ -118,7 +121,8 @@ static struct place place_of(struct runtime_node *n, struct container *c, struct
     for (uint16_t i = 0; i < c->config->mount_count; i++) {
         const struct cri_mount *m = &c->config->mounts[i];
         struct str at = without_slashes(str_from(m->container_path));
-        if (str_starts_with(path, at) && (path.size == at.size || path.bytes[at.size] == '/') && (!best || at.size > best_size)) {
+        if (str_starts_with(path, at) && (path.size == at.size || path.bytes[at.size] == '/') &&
+            (!best || at.size > best_size)) {
             best = m;
             best_size = at.size;
         }
@@ -140,7 +144,8 @@ static const char *image_file(const struct container *c, struct str path)
     static const struct {
         const char *path, *content;
     } any[] = {
-        {"etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nID=debian\n"},
+        {"etc/os-release",
+         "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nID=debian\n"},
         {"etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"},
         {"etc/group", "root:x:0:\n"},
         {"proc/1/comm", "main\n"},
@@ -149,10 +154,12 @@ static const char *image_file(const struct container *c, struct str path)
         const char *path, *content;
     } nginx[] = {
         {"usr/share/nginx/html/index.html",
-         "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n</head>\n<body>\n<h1>Welcome to nginx!</h1>\n</body>\n</html>\n"},
+         "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to "
+         "nginx!</title>\n</head>\n<body>\n<h1>Welcome to nginx!</h1>\n</body>\n</html>\n"},
         {"usr/share/nginx/html/50x.html", "<h1>An error occurred.</h1>\n"},
         {"etc/nginx/conf.d/default.conf",
-         "server {\n    listen       80;\n    server_name  localhost;\n    location / {\n        root   /usr/share/nginx/html;\n"
+         "server {\n    listen       80;\n    server_name  localhost;\n    location / {\n        "
+         "root   /usr/share/nginx/html;\n"
          "        index  index.html index.htm;\n    }\n}\n"},
         {"etc/nginx/nginx.conf", "events { }\nhttp { include /etc/nginx/conf.d/*.conf; }\n"},
     };
@@ -174,7 +181,8 @@ static bool service_account_file(const struct container *c, struct str path, str
     else if (str_equal(path, S("ca.crt")))
         text_add(out, S("-----BEGIN CERTIFICATE-----\nMIIBsimulated\n-----END CERTIFICATE-----\n"));
     else if (str_equal(path, S("token")))
-        text_printf(out, "eyJhbGciOiJSUzI1NiJ9.%016" PRIx64 ".simulated", hash_bytes(str_from(c->sandbox->config->uid)));
+        text_printf(out, "eyJhbGciOiJSUzI1NiJ9.%016" PRIx64 ".simulated",
+                    hash_bytes(str_from(c->sandbox->config->uid)));
     else
         return false;
     return true;
@@ -182,10 +190,12 @@ static bool service_account_file(const struct container *c, struct str path, str
 
 static bool is_service_account(const struct place *p)
 {
-    return p->mount && !p->volume && str_contains(str_from(p->mount->host_path), S(SERVICE_ACCOUNT_VOLUME));
+    return p->mount && !p->volume &&
+           str_contains(str_from(p->mount->host_path), S(SERVICE_ACCOUNT_VOLUME));
 }
 
-bool container_file_read(struct runtime_node *n, struct container *c, struct str path, struct text *out)
+bool container_file_read(struct runtime_node *n, struct container *c, struct str path,
+                         struct text *out)
 {
     AUTO(text) struct text joined = {0};
     struct place p = place_of(n, c, path, &joined);
@@ -218,8 +228,9 @@ bool container_file_read(struct runtime_node *n, struct container *c, struct str
 
 static bool is_folder_of_image(struct str path)
 {
-    static const char *const folders[] = {"",    "tmp", "var", "etc", "usr",  "bin",     "dev",     "home",    "root",
-                                          "run", "opt", "srv", "mnt", "data", "var/log", "var/run", "var/tmp", "usr/share"};
+    static const char *const folders[] = {
+        "",    "tmp", "var", "etc", "usr",  "bin",     "dev",     "home",    "root",
+        "run", "opt", "srv", "mnt", "data", "var/log", "var/run", "var/tmp", "usr/share"};
     for (size_t i = 0; i < ARRAY_COUNT(folders); i++) {
         if (str_equal(path, str_from(folders[i])))
             return true;
@@ -246,7 +257,8 @@ enum file_kind container_file_kind(struct runtime_node *n, struct container *c, 
     return FILE_NONE;
 }
 
-const char *container_file_write(struct runtime_node *n, struct container *c, struct str path, struct str content, bool append)
+const char *container_file_write(struct runtime_node *n, struct container *c, struct str path,
+                                 struct str content, bool append)
 {
     if (str_equal(path, S("/dev/null")) || str_starts_with(path, S("/proc/")))
         return NULL;
@@ -313,7 +325,8 @@ static void list_add(struct text *out, struct str name)
         text_printf(out, "%.*s\n", STR_ARG(name));
 }
 
-void container_file_list(struct runtime_node *n, struct container *c, struct str path, struct text *out)
+void container_file_list(struct runtime_node *n, struct container *c, struct str path,
+                         struct text *out)
 {
     AUTO(text) struct text joined = {0};
     struct place p = place_of(n, c, path, &joined);

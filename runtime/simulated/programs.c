@@ -2,15 +2,17 @@
  *
  * Program models: what runs in a container, as pure steps in virtual time.
  *
- * A model is data (runtime/image.c) plus a few rules here: a server listens `start_ms` after its start and answers
- * HTTP; nginx serves the files it sees, with `listen`, `root`, `index` and `autoindex` of its configuration; a
- * script runs in the shell; the default model listens on the ports the container declares and stays up.
+ * A model is data (runtime/image.c) plus a few rules here: a server listens `start_ms` after its
+ * start and answers HTTP; nginx serves the files it sees, with `listen`, `root`, `index` and
+ * `autoindex` of its configuration; a script runs in the shell; the default model listens on the
+ * ports the container declares and stays up.
  *
- * Signals. A process with a handler ends `stop_ms` after SIGTERM with `stop_code`; PID 1 without a handler
- * ignores SIGTERM (the kernel drops signals without handler for it), so scripts and plain tools run on until
- * SIGKILL (exit code 137).
+ * Signals. A process with a handler ends `stop_ms` after SIGTERM with `stop_code`; PID 1 without a
+ * handler ignores SIGTERM (the kernel drops signals without handler for it), so scripts and plain
+ * tools run on until SIGKILL (exit code 137).
  *
- * The profile is annotations of the pod, for one container (key.<container>) or all; docs/program-models.md.
+ * The profile is annotations of the pod, for one container (key.<container>) or all;
+ * docs/program-models.md.
  */
 #include "sim/base/base.h"
 
@@ -35,7 +37,8 @@ const char *program_profile(const struct container *c, const char *key)
             return own;
     }
     size = snprintf(name, sizeof(name), PROFILE_PREFIX "%s", key);
-    return size > 0 && (size_t)size < sizeof(name) ? cri_pairs_get(annotations, str_from(name)) : NULL;
+    return size > 0 && (size_t)size < sizeof(name) ? cri_pairs_get(annotations, str_from(name))
+                                                   : NULL;
 }
 
 static bool profile_duration(const struct container *c, const char *key, struct duration *ret)
@@ -57,8 +60,12 @@ static bool profile_bytes(const struct container *c, const char *key, int64_t *r
     if (!text)
         return false;
     struct str s = str_from(text);
-    int shift = str_ends_with(s, S("Ki")) ? 10 : str_ends_with(s, S("Mi")) ? 20 : str_ends_with(s, S("Gi")) ? 30 : 0;
-    if (!str_to_int64(shift ? str_slice(s, 0, s.size - 2) : s, ret) || *ret < 0 || *ret > INT64_MAX >> 31)
+    int shift = str_ends_with(s, S("Ki"))   ? 10
+                : str_ends_with(s, S("Mi")) ? 20
+                : str_ends_with(s, S("Gi")) ? 30
+                                            : 0;
+    if (!str_to_int64(shift ? str_slice(s, 0, s.size - 2) : s, ret) || *ret < 0 ||
+        *ret > INT64_MAX >> 31)
         return false;
     *ret <<= shift;
     return true;
@@ -127,7 +134,8 @@ static void host_environment(void *owner, struct text *out)
     text_add(out, S("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"));
     text_printf(out, "HOSTNAME=%s\n", host_variable(owner, S("HOSTNAME")));
     for (uint32_t i = 0; i < config->variables.count; i++)
-        text_printf(out, "%s=%s\n", config->variables.items[i].key, config->variables.items[i].value);
+        text_printf(out, "%s=%s\n", config->variables.items[i].key,
+                    config->variables.items[i].value);
     for (uint32_t i = 0; config->environment && i < config->environment->variables.count; i++) {
         const struct cri_pair *pair = &config->environment->variables.items[i];
         if (!cri_pairs_get(&config->variables, str_from(pair->key)))
@@ -170,7 +178,8 @@ static struct str base_name(struct str path)
     return path;
 }
 
-/* The words that are run: command, then arguments; for images with an entry point that takes a command, the arguments. */
+/* The words that are run: command, then arguments; for images with an entry point that takes a
+ * command, the arguments. */
 static size_t command_line(const struct container *c, char **words, size_t max)
 {
     size_t count = 0;
@@ -189,7 +198,8 @@ static size_t command_line(const struct container *c, char **words, size_t max)
 
 static bool is_shell(struct str name)
 {
-    return str_equal(name, S("sh")) || str_equal(name, S("bash")) || str_equal(name, S("ash")) || str_equal(name, S("dash"));
+    return str_equal(name, S("sh")) || str_equal(name, S("bash")) || str_equal(name, S("ash")) ||
+           str_equal(name, S("dash"));
 }
 
 static void start_script(struct runtime_node *n, struct container *c, char **words, size_t count)
@@ -241,7 +251,8 @@ static void apply_profile(struct runtime_node *n, struct container *c)
         if (c->ends_at.ns == INT64_MAX && c->program != PROGRAM_SCRIPT)
             c->ends_at = n->step->now;
     }
-    c->ready_at = profile_duration(c, "ready-after", &d) ? instant_add(n->step->now, d) : n->step->now;
+    c->ready_at =
+        profile_duration(c, "ready-after", &d) ? instant_add(n->step->now, d) : n->step->now;
     (void)profile_bytes(c, "memory", &c->memory_bytes);
     if (profile_number(c, "cpu-milli", &number) && number >= 0)
         c->cpu_milli = number;
@@ -264,9 +275,12 @@ char *program_start(struct runtime_node *n, struct container *c)
             AUTO(text) struct text error = {0};
             bool has_path = str_find(str_from(words[0]), '/') < strlen(words[0]);
             text_printf(&error,
-                        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create "
-                        "failed: unable to start container process: error during container init: exec: \"%s\": %s",
-                        words[0], has_path ? "stat " : "executable file not found in $PATH: unknown");
+                        "failed to create containerd task: failed to create shim task: OCI runtime "
+                        "create failed: runc create "
+                        "failed: unable to start container process: error during container init: "
+                        "exec: \"%s\": %s",
+                        words[0],
+                        has_path ? "stat " : "executable file not found in $PATH: unknown");
             if (has_path)
                 text_printf(&error, "%s: no such file or directory: unknown", words[0]);
             return mem_copy_string(text_str(&error));
@@ -297,7 +311,8 @@ static void send_request(struct runtime_node *n, struct container *c)
         step_send_datagram(n->step, n->config->network, &r->message);
         return;
     }
-    struct traffic_response *answer = traffic_response_new(r->id, r->ip ? TRAFFIC_UNREACHABLE : TRAFFIC_NO_NAME);
+    struct traffic_response *answer =
+        traffic_response_new(r->id, r->ip ? TRAFFIC_UNREACHABLE : TRAFFIC_NO_NAME);
     message_unref(&r->message);
     c->request_id = 0;
     shell_answer(c->shell, answer);
@@ -357,7 +372,8 @@ void program_terminate(struct runtime_node *n, struct container *c)
             program_step(n, c);
         return;
     } else if (c->program == PROGRAM_SHELL || c->model->stop_ms == 0) {
-        if (c->program == PROGRAM_ECHO) { /* a Go program without handler, but as PID 1: Go's runtime has one */
+        if (c->program ==
+            PROGRAM_ECHO) { /* a Go program without handler, but as PID 1: Go's runtime has one */
             c->ends_at = instant_add(n->step->now, duration_ms(2));
             c->end_code = 2;
         }
@@ -383,7 +399,8 @@ bool program_listens(const struct runtime_node *n, const struct container *c, ui
     if (c->state != CRI_CONTAINER_RUNNING || c->listens_at.ns > n->step->now.ns)
         return false;
     for (uint16_t i = 0; i < c->config->port_count; i++) {
-        if (c->config->ports[i] == port && (c->program == PROGRAM_DEFAULT || c->program == PROGRAM_ECHO))
+        if (c->config->ports[i] == port &&
+            (c->program == PROGRAM_DEFAULT || c->program == PROGRAM_ECHO))
             return true;
     }
     for (size_t i = 0; i < ARRAY_COUNT(c->model->ports); i++) {
@@ -408,8 +425,11 @@ static struct str nginx_directive(struct str configuration, const char *directiv
     struct str name = str_from(directive);
     for (size_t i = 0; i + name.size < configuration.size; i++) {
         struct str rest = str_slice(configuration, i, configuration.size);
-        bool at_word = i == 0 || configuration.bytes[i - 1] == ' ' || configuration.bytes[i - 1] == '\n' || configuration.bytes[i - 1] == '\t' || configuration.bytes[i - 1] == '{';
-        if (!at_word || !str_starts_with(rest, name) || (rest.bytes[name.size] != ' ' && rest.bytes[name.size] != '\t'))
+        bool at_word = i == 0 || configuration.bytes[i - 1] == ' ' ||
+                       configuration.bytes[i - 1] == '\n' || configuration.bytes[i - 1] == '\t' ||
+                       configuration.bytes[i - 1] == '{';
+        if (!at_word || !str_starts_with(rest, name) ||
+            (rest.bytes[name.size] != ' ' && rest.bytes[name.size] != '\t'))
             continue;
         struct str value = str_trim(str_slice(rest, name.size, str_find(rest, ';')));
         return str_slice(value, 0, str_find(value, ' '));
@@ -417,23 +437,28 @@ static struct str nginx_directive(struct str configuration, const char *directiv
     return (struct str){"", 0};
 }
 
-static int nginx_http(struct runtime_node *n, struct container *c, struct str path, struct text *body)
+static int nginx_http(struct runtime_node *n, struct container *c, struct str path,
+                      struct text *body)
 {
     AUTO(text) struct text configuration = {0};
     AUTO(text) struct text file = {0};
     (void)container_file_read(n, c, S("/etc/nginx/conf.d/default.conf"), &configuration);
     struct str root = nginx_directive(text_str(&configuration), "root");
     path = str_slice(path, 0, str_find(path, '?'));
-    text_printf(&file, "%.*s%.*s", STR_ARG(root.size ? root : S("/usr/share/nginx/html")), STR_ARG(path));
+    text_printf(&file, "%.*s%.*s", STR_ARG(root.size ? root : S("/usr/share/nginx/html")),
+                STR_ARG(path));
     enum file_kind kind = container_file_kind(n, c, text_str(&file));
     if (kind == FILE_DIRECTORY) {
         AUTO(text) struct text index = {0};
-        text_printf(&index, "%s%sindex.html", text_c(&file), str_ends_with(text_str(&file), S("/")) ? "" : "/");
+        text_printf(&index, "%s%sindex.html", text_c(&file),
+                    str_ends_with(text_str(&file), S("/")) ? "" : "/");
         if (container_file_read(n, c, text_str(&index), body))
             return 200;
         if (str_equal(nginx_directive(text_str(&configuration), "autoindex"), S("on"))) {
-            text_printf(body, "<html><head><title>Index of %.*s</title></head><body><h1>Index of %.*s</h1><pre>\n", STR_ARG(path),
-                        STR_ARG(path));
+            text_printf(body,
+                        "<html><head><title>Index of %.*s</title></head><body><h1>Index of "
+                        "%.*s</h1><pre>\n",
+                        STR_ARG(path), STR_ARG(path));
             container_file_list(n, c, text_str(&file), body);
             text_add(body, S("</pre></body></html>\n"));
             return 200;
@@ -443,12 +468,15 @@ static int nginx_http(struct runtime_node *n, struct container *c, struct str pa
     }
     if (kind == FILE_REGULAR && container_file_read(n, c, text_str(&file), body))
         return 200;
-    text_add(body, S("<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not "
-                     "Found</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"));
+    text_add(
+        body,
+        S("<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not "
+          "Found</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"));
     return 404;
 }
 
-int program_http(struct runtime_node *n, struct container *c, uint16_t port, struct str path, struct text *body)
+int program_http(struct runtime_node *n, struct container *c, uint16_t port, struct str path,
+                 struct text *body)
 {
     int64_t status = 0;
     CHECK(program_listens(n, c, port));

@@ -2,14 +2,15 @@
  *
  * The shell's machine: runs instructions until the script ends or has to wait.
  *
- * Virtual time. Each command costs a little (SHELL_BUILTIN_NS, SHELL_TOOL_NS: fork and exec of a tool); the cost is
- * gathered and paid as a pause when it reaches SHELL_QUANTUM_NS, so that a busy loop takes time instead of hanging the
- * simulation, and quick scripts are one step. A background command (&) is a shell of its own over the same code, run
- * by its parent; a pipeline runs its commands one after the other, each with the whole output of the one before.
- * DEVIATION: a pipeline's first command must end before the next begins; `tail -f x | grep y` shows nothing.
+ * Virtual time. Each command costs a little (SHELL_BUILTIN_NS, SHELL_TOOL_NS: fork and exec of a
+ * tool); the cost is gathered and paid as a pause when it reaches SHELL_QUANTUM_NS, so that a busy
+ * loop takes time instead of hanging the simulation, and quick scripts are one step. A background
+ * command (&) is a shell of its own over the same code, run by its parent; a pipeline runs its
+ * commands one after the other, each with the whole output of the one before. DEVIATION: a
+ * pipeline's first command must end before the next begins; `tail -f x | grep y` shows nothing.
  *
- * Signals: SIGTERM reaches PID 1 only. Without a trap it is ignored; with one, the trap runs when the command in the
- * foreground has ended, or at once while the shell is in `wait`.
+ * Signals: SIGTERM reaches PID 1 only. Without a trap it is ignored; with one, the trap runs when
+ * the command in the foreground has ended, or at once while the shell is in `wait`.
  */
 #include "sim/base/base.h"
 
@@ -143,7 +144,8 @@ void shell_write_error(struct shell *s, const char *format, ...)
     bool to_output = false, to_nowhere = false;
     for (size_t i = 0; i < s->sinks.count; i++) {
         to_output = to_output || s->sinks.items[i].is_append;
-        to_nowhere = to_nowhere || (s->sinks.items[i].kind == SINK_LOG && s->sinks.items[i].text.size > 0);
+        to_nowhere =
+            to_nowhere || (s->sinks.items[i].kind == SINK_LOG && s->sinks.items[i].text.size > 0);
     }
     if (to_output)
         shell_write(s, text_str(&t));
@@ -197,7 +199,8 @@ struct str shell_path(struct shell *s, struct str path, struct text *buffer)
 {
     text_clear(buffer);
     if (!str_starts_with(path, S("/")))
-        text_printf(buffer, "%s%s", text_c(&s->directory), str_ends_with(text_str(&s->directory), S("/")) ? "" : "/");
+        text_printf(buffer, "%s%s", text_c(&s->directory),
+                    str_ends_with(text_str(&s->directory), S("/")) ? "" : "/");
     if (str_starts_with(path, S("./")))
         path = str_slice(path, 2, path.size);
     text_add(buffer, path);
@@ -247,7 +250,8 @@ static int64_t arithmetic_primary(struct arithmetic *a)
     }
     a->at += c == '$' ? 1 : 0;
     size_t from = a->at;
-    while (a->at < a->text.size && ((a->text.bytes[a->at] >= '0' && a->text.bytes[a->at] <= '9') || a->text.bytes[a->at] == '_' ||
+    while (a->at < a->text.size && ((a->text.bytes[a->at] >= '0' && a->text.bytes[a->at] <= '9') ||
+                                    a->text.bytes[a->at] == '_' ||
                                     (a->text.bytes[a->at] >= 'a' && a->text.bytes[a->at] <= 'z') ||
                                     (a->text.bytes[a->at] >= 'A' && a->text.bytes[a->at] <= 'Z')))
         a->at++;
@@ -264,8 +268,9 @@ static int64_t arithmetic_primary(struct arithmetic *a)
     return n;
 }
 
-static const char *const operators[][5] = {
-    {"||", NULL}, {"&&", NULL}, {"==", "!=", NULL}, {"<=", ">=", "<", ">", NULL}, {"+", "-", NULL}, {"*", "/", "%", NULL}};
+static const char *const operators[][5] = {{"||", NULL},       {"&&", NULL},
+                                           {"==", "!=", NULL}, {"<=", ">=", "<", ">", NULL},
+                                           {"+", "-", NULL},   {"*", "/", "%", NULL}};
 
 static int64_t arithmetic_apply(struct arithmetic *a, const char *o, int64_t x, int64_t y)
 {
@@ -449,7 +454,8 @@ static bool assignment_name(const struct shell_word *w, struct str *ret_name)
         return false;
     for (size_t i = 0; i < equal; i++) {
         char c = text.bytes[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (i > 0 && c >= '0' && c <= '9');
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+                  (i > 0 && c >= '0' && c <= '9');
         if (!ok)
             return false;
     }
@@ -472,7 +478,8 @@ static void sink_pop(struct shell *s)
     (void)vec_pop(&s->sinks);
 }
 
-/* False when a file cannot be opened; sinks are pushed either way, as many as redirections that have one. */
+/* False when a file cannot be opened; sinks are pushed either way, as many as redirections that
+ * have one. */
 static bool redirect(struct shell *s, const struct shell_command *c)
 {
     bool ok = true;
@@ -494,7 +501,8 @@ static bool redirect(struct shell *s, const struct shell_command *c)
         }
         bool to_file = r->kind == REDIRECT_WRITE || r->kind == REDIRECT_APPEND;
         if (to_file) {
-            const char *error = s->host.write(s->host.owner, text_str(&path), S(""), r->kind == REDIRECT_APPEND);
+            const char *error =
+                s->host.write(s->host.owner, text_str(&path), S(""), r->kind == REDIRECT_APPEND);
             if (error) {
                 shell_write_error(s, "sh: can't create %s: %s\n", text_c(&word), error);
                 ok = false;
@@ -618,7 +626,8 @@ static bool run_command(struct shell *s, struct instant now, uint32_t index)
             bool has_capture = false;
             for (size_t i = 0; i < first; i++) {
                 for (size_t k = 0; k < c->words.items[i].parts.count; k++)
-                    has_capture = has_capture || c->words.items[i].parts.items[k].kind == PART_CAPTURE;
+                    has_capture =
+                        has_capture || c->words.items[i].parts.items[k].kind == PART_CAPTURE;
             }
             s->status = has_capture ? s->status : 0;
         } else {
@@ -651,7 +660,8 @@ static void fork_child(struct shell *s)
     child->at = s->at;
     child->is_child = true;
     for (uint32_t i = 0; i < s->variables.count; i++)
-        cri_pairs_add(&child->variables, str_from(s->variables.items[i].key), str_from(s->variables.items[i].value));
+        cri_pairs_add(&child->variables, str_from(s->variables.items[i].key),
+                      str_from(s->variables.items[i].value));
     for (size_t i = 0; i < s->parameters.count; i++)
         shell_add_parameter(child, str_from(s->parameters.items[i]));
     for (size_t i = 0; i < s->slots.count; i++) {
@@ -727,7 +737,8 @@ static bool case_matches(struct shell *s, const struct shell_command *patterns)
 static bool run_instruction(struct shell *s, struct instant now)
 {
     const struct shell_instruction x = s->code->instructions.items[s->at++];
-    const struct shell_command *c = x.a < s->code->commands.count ? &s->code->commands.items[x.a] : NULL;
+    const struct shell_command *c =
+        x.a < s->code->commands.count ? &s->code->commands.items[x.a] : NULL;
     struct text word = {0};
     switch (x.operation) {
     case SHELL_COMMAND:
@@ -838,7 +849,8 @@ static void run_trap(struct shell *s, struct instant now)
 {
     if (!s->term_pending || s->trap_shell)
         return;
-    bool in_foreground = s->wake_at.ns != INT64_MAX && s->wake_at.ns > now.ns && !s->waits_for_children;
+    bool in_foreground =
+        s->wake_at.ns != INT64_MAX && s->wake_at.ns > now.ns && !s->waits_for_children;
     if (in_foreground || (s->is_blocked && !s->waits_for_children))
         return;
     AUTO(text) struct text error = {0};
@@ -848,7 +860,8 @@ static void run_trap(struct shell *s, struct instant now)
         return;
     s->trap_shell = shell_new(code, &s->host);
     for (uint32_t i = 0; i < s->variables.count; i++)
-        shell_set(s->trap_shell, str_from(s->variables.items[i].key), str_from(s->variables.items[i].value));
+        shell_set(s->trap_shell, str_from(s->variables.items[i].key),
+                  str_from(s->variables.items[i].value));
     bool has_exit = str_contains(text_str(&s->trap), S("exit"));
     run_alone(s->trap_shell, now);
     if (has_exit) {
@@ -909,7 +922,8 @@ enum shell_state shell_run(struct shell *s, struct instant now)
 
 struct instant shell_wake_at(const struct shell *s)
 {
-    struct instant at = s->is_blocked || s->waits_for_children || s->request ? INSTANT_NEVER : s->wake_at;
+    struct instant at =
+        s->is_blocked || s->waits_for_children || s->request ? INSTANT_NEVER : s->wake_at;
     for (size_t i = 0; i < s->children.count; i++) {
         struct instant other = shell_wake_at(s->children.items[i]);
         at = other.ns < at.ns ? other : at;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The commands a script may use: those of Kubernetes' own examples, as busybox has them. A table of name and function.
+ * The commands a script may use: those of Kubernetes' own examples, as busybox has them. A table of
+ * name and function.
  *
- * A command returns its exit status, or SHELL_PAUSE (it has set wake_at), SHELL_AGAIN (it waits for the network;
- * shell_finish_request says what came) or SHELL_FOREVER. Options that a table row does not look at are ignored.
+ * A command returns its exit status, or SHELL_PAUSE (it has set wake_at), SHELL_AGAIN (it waits for
+ * the network; shell_finish_request says what came) or SHELL_FOREVER. Options that a table row does
+ * not look at are ignored.
  */
 #include "sim/base/base.h"
 
@@ -49,7 +51,9 @@ static int run_echo(struct call *c)
     AUTO(text) struct text out = {0};
     size_t i = 1;
     bool newline = true, escapes = false;
-    for (; i < c->count && (str_equal(word(c, i), S("-n")) || str_equal(word(c, i), S("-e")) || str_equal(word(c, i), S("-ne"))); i++) {
+    for (; i < c->count && (str_equal(word(c, i), S("-n")) || str_equal(word(c, i), S("-e")) ||
+                            str_equal(word(c, i), S("-ne")));
+         i++) {
         newline = newline && !str_contains(word(c, i), S("n"));
         escapes = escapes || str_contains(word(c, i), S("e"));
     }
@@ -95,19 +99,23 @@ static int run_printf(struct call *c)
 static int run_date(struct call *c)
 {
     static const char *const days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct wall_time wall = c->shell->host.wall(c->shell->host.owner);
     c->shell->read_clock = true;
     int64_t seconds = wall.unix_ns / 1000000000, day = seconds / 86400, rest = seconds % 86400;
     int64_t z = day + 719468, era = z / 146097, doe = z % 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
+            doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     int64_t shifted = (5 * doy + 2) / 153, month = shifted < 10 ? shifted + 3 : shifted - 9;
     int64_t day_of_month = doy - (153 * shifted + 2) / 5 + 1, year = yoe + era * 400 + (month <= 2);
     AUTO(text) struct text out = {0};
     size_t f = c->count > 1 && str_equal(word(c, 1), S("-u")) ? 2 : 1;
     if (!str_starts_with(word(c, f), S("+"))) {
-        text_printf(&out, "%s %s %2" PRId64 " %02" PRId64 ":%02" PRId64 ":%02" PRId64 " UTC %" PRId64 "\n", days[day % 7], months[month - 1],
-                    day_of_month, rest / 3600, rest / 60 % 60, rest % 60, year);
+        text_printf(
+            &out, "%s %s %2" PRId64 " %02" PRId64 ":%02" PRId64 ":%02" PRId64 " UTC %" PRId64 "\n",
+            days[day % 7], months[month - 1], day_of_month, rest / 3600, rest / 60 % 60, rest % 60,
+            year);
         shell_write(c->shell, text_str(&out));
         return 0;
     }
@@ -119,13 +127,19 @@ static int run_date(struct call *c)
         else if (k == 's')
             text_add_int(&out, seconds);
         else if (k == 'T')
-            text_printf(&out, "%02" PRId64 ":%02" PRId64 ":%02" PRId64, rest / 3600, rest / 60 % 60, rest % 60);
+            text_printf(&out, "%02" PRId64 ":%02" PRId64 ":%02" PRId64, rest / 3600, rest / 60 % 60,
+                        rest % 60);
         else if (k == 'F')
             text_printf(&out, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year, month, day_of_month);
         else if (k == 'Y')
             text_add_int(&out, year);
         else if (k == 'm' || k == 'd' || k == 'H' || k == 'M' || k == 'S')
-            text_printf(&out, "%02" PRId64, k == 'm' ? month : k == 'd' ? day_of_month : k == 'H' ? rest / 3600 : k == 'M' ? rest / 60 % 60 : rest % 60);
+            text_printf(&out, "%02" PRId64,
+                        k == 'm'   ? month
+                        : k == 'd' ? day_of_month
+                        : k == 'H' ? rest / 3600
+                        : k == 'M' ? rest / 60 % 60
+                                   : rest % 60);
         else if (k == 'N')
             text_printf(&out, "%09" PRId64, wall.unix_ns % 1000000000);
         else
@@ -148,7 +162,8 @@ static int run_env(struct call *c)
     }
     c->shell->host.environment(c->shell->host.owner, &out);
     for (uint32_t i = 0; i < c->shell->variables.count; i++)
-        text_printf(&out, "%s=%s\n", c->shell->variables.items[i].key, c->shell->variables.items[i].value);
+        text_printf(&out, "%s=%s\n", c->shell->variables.items[i].key,
+                    c->shell->variables.items[i].value);
     shell_write(c->shell, text_str(&out));
     return 0;
 }
@@ -157,8 +172,11 @@ static int run_env(struct call *c)
 static int run_perl(struct call *c)
 {
     c->shell->cost_ns += INT64_C(4000000000);
-    shell_write(c->shell, S("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706"
-                            "79821480865132823066470938446095505822317253594081284811174502841027019385211055596446229489549303819\n"));
+    shell_write(c->shell, S("3."
+                            "1415926535897932384626433832795028841971693993751058209749445923078164"
+                            "0628620899862803482534211706"
+                            "7982148086513282306647093844609550582231725359408128481117450284102701"
+                            "9385211055596446229489549303819\n"));
     return 0;
 }
 
@@ -172,13 +190,15 @@ static int run_hostname(struct call *c)
 
 static int run_whoami(struct call *c)
 {
-    shell_write(c->shell, str_equal(word(c, 0), S("id")) ? S("uid=0(root) gid=0(root)\n") : S("root\n"));
+    shell_write(c->shell,
+                str_equal(word(c, 0), S("id")) ? S("uid=0(root) gid=0(root)\n") : S("root\n"));
     return 0;
 }
 
 static int run_uname(struct call *c)
 {
-    shell_write(c->shell, c->count > 1 ? S("Linux wavetank 6.1.0-18-amd64 x86_64 GNU/Linux\n") : S("Linux\n"));
+    shell_write(c->shell, c->count > 1 ? S("Linux wavetank 6.1.0-18-amd64 x86_64 GNU/Linux\n")
+                                       : S("Linux\n"));
     return 0;
 }
 
@@ -186,7 +206,8 @@ static int run_seq(struct call *c)
 {
     int64_t from = 1, to = 0;
     AUTO(text) struct text out = {0};
-    if (!str_to_int64(word(c, c->count - 1), &to) || (c->count > 2 && !str_to_int64(word(c, 1), &from)))
+    if (!str_to_int64(word(c, c->count - 1), &to) ||
+        (c->count > 2 && !str_to_int64(word(c, 1), &from)))
         return 1;
     for (int64_t i = from; i <= to && i < from + 100000; i++)
         text_printf(&out, "%" PRId64 "\n", i);
@@ -213,12 +234,14 @@ static int gather(struct call *c, size_t first, struct text *out)
             continue;
         any = true;
         if (!read_file(c, word(c, i), out)) {
-            shell_write_error(c->shell, "%s: can't open '%s': No such file or directory\n", c->words[0], c->words[i]);
+            shell_write_error(c->shell, "%s: can't open '%s': No such file or directory\n",
+                              c->words[0], c->words[i]);
             status = 1;
         }
     }
     if (!any && c->shell->has_input) {
-        text_add(out, str_slice(text_str(&c->shell->input), c->shell->input_at, c->shell->input.size));
+        text_add(out,
+                 str_slice(text_str(&c->shell->input), c->shell->input_at, c->shell->input.size));
         c->shell->input_at = c->shell->input.size;
     }
     return status;
@@ -321,7 +344,8 @@ static int run_touch(struct call *c)
         (void)shell_path(c->shell, word(c, i), &path);
         if (is_folder)
             text_add(&path, S("/.keep"));
-        const char *error = c->shell->host.write(c->shell->host.owner, text_str(&path), S(""), true);
+        const char *error =
+            c->shell->host.write(c->shell->host.owner, text_str(&path), S(""), true);
         if (error) {
             shell_write_error(c->shell, "%s: %s: %s\n", c->words[0], c->words[i], error);
             status = 1;
@@ -358,7 +382,8 @@ static int run_cp(struct call *c)
     if (c->count < 3)
         return 1;
     if (!read_file(c, word(c, from), &content)) {
-        shell_write_error(c->shell, "%s: can't stat '%s': No such file or directory\n", c->words[0], c->words[from]);
+        shell_write_error(c->shell, "%s: can't stat '%s': No such file or directory\n", c->words[0],
+                          c->words[from]);
         return 1;
     }
     (void)shell_path(c->shell, word(c, from + 1), &path);
@@ -368,9 +393,11 @@ static int run_cp(struct call *c)
             name = str_slice(name, str_find(name, '/') + 1, name.size);
         text_printf(&path, "/%.*s", STR_ARG(name));
     }
-    const char *error = c->shell->host.write(c->shell->host.owner, text_str(&path), text_str(&content), false);
+    const char *error =
+        c->shell->host.write(c->shell->host.owner, text_str(&path), text_str(&content), false);
     if (error)
-        shell_write_error(c->shell, "%s: can't create '%s': %s\n", c->words[0], c->words[from + 1], error);
+        shell_write_error(c->shell, "%s: can't create '%s': %s\n", c->words[0], c->words[from + 1],
+                          error);
     if (!error && str_equal(word(c, 0), S("mv")))
         return run_rm(&(struct call){c->shell, c->now, c->words, c->count - 1});
     return error ? 1 : 0;
@@ -386,7 +413,8 @@ static int run_ls(struct call *c)
     (void)shell_path(c->shell, word(c, first), &path);
     enum file_kind kind = c->shell->host.kind(c->shell->host.owner, text_str(&path));
     if (kind == FILE_NONE) {
-        shell_write_error(c->shell, "ls: %s: No such file or directory\n", first < c->count ? c->words[first] : ".");
+        shell_write_error(c->shell, "ls: %s: No such file or directory\n",
+                          first < c->count ? c->words[first] : ".");
         return 1;
     }
     if (kind == FILE_REGULAR)
@@ -429,7 +457,8 @@ static bool test_one(struct call *c, struct str flag, struct str operand)
     if (str_equal(flag, S("-d")))
         return kind == FILE_DIRECTORY;
     if (str_equal(flag, S("-s")))
-        return c->shell->host.read(c->shell->host.owner, text_str(&path), &content) && content.size > 0;
+        return c->shell->host.read(c->shell->host.owner, text_str(&path), &content) &&
+               content.size > 0;
     return kind != FILE_NONE;
 }
 
@@ -530,7 +559,8 @@ static int run_sleep(struct call *c)
         if (str_equal(w, S("infinity")) || str_equal(w, S("inf")))
             return SHELL_FOREVER;
         int64_t days = 0;
-        if (str_ends_with(w, S("d")) && str_to_int64(str_slice(w, 0, w.size - 1), &days) && days >= 0 && days < 100000) {
+        if (str_ends_with(w, S("d")) && str_to_int64(str_slice(w, 0, w.size - 1), &days) &&
+            days >= 0 && days < 100000) {
             total += days * INT64_C(86400000000000);
             continue;
         }
@@ -581,7 +611,8 @@ static int run_trap(struct call *c)
 {
     for (size_t i = 2; i < c->count; i++) {
         struct str signal = word(c, i);
-        if (str_equal(signal, S("TERM")) || str_equal(signal, S("SIGTERM")) || str_equal(signal, S("15")) || str_equal(signal, S("EXIT"))) {
+        if (str_equal(signal, S("TERM")) || str_equal(signal, S("SIGTERM")) ||
+            str_equal(signal, S("15")) || str_equal(signal, S("EXIT"))) {
             text_clear(&c->shell->trap);
             text_add(&c->shell->trap, word(c, 1));
             c->shell->has_trap = c->shell->has_trap || !str_equal(signal, S("EXIT"));
@@ -639,8 +670,12 @@ static int run_stress(struct call *c)
         struct str w = word(c, i + 1);
         if (!str_equal(word(c, i), S("--vm-bytes")))
             continue;
-        int shift = str_ends_with(w, S("G")) ? 30 : str_ends_with(w, S("M")) ? 20 : str_ends_with(w, S("K")) ? 10 : 0;
-        if (str_to_int64(shift ? str_slice(w, 0, w.size - 1) : w, &n) && n >= 0 && n < INT64_C(1) << 32)
+        int shift = str_ends_with(w, S("G"))   ? 30
+                    : str_ends_with(w, S("M")) ? 20
+                    : str_ends_with(w, S("K")) ? 10
+                                               : 0;
+        if (str_to_int64(shift ? str_slice(w, 0, w.size - 1) : w, &n) && n >= 0 &&
+            n < INT64_C(1) << 32)
             c->shell->host.memory(c->shell->host.owner, n << shift);
     }
     return SHELL_FOREVER;
@@ -655,7 +690,9 @@ static void parse_url(struct str url, struct traffic_request *r)
     r->port = 80;
     if (str_starts_with(s, S("https://")))
         r->port = 443;
-    size_t scheme = str_starts_with(s, S("http://")) ? 7 : str_starts_with(s, S("https://")) ? 8 : 0;
+    size_t scheme = str_starts_with(s, S("http://"))    ? 7
+                    : str_starts_with(s, S("https://")) ? 8
+                                                        : 0;
     s = str_slice(s, scheme, s.size);
     size_t slash = str_find(s, '/');
     struct str path = str_slice(s, slash, s.size);
@@ -675,8 +712,10 @@ static int run_http(struct call *c)
     struct str url = {"", 0};
     for (size_t i = 1; i < c->count; i++) {
         struct str w = word(c, i);
-        bool takes_value = str_equal(w, S("-O")) || str_equal(w, S("-T")) || str_equal(w, S("-o")) || str_equal(w, S("-m")) ||
-                           str_equal(w, S("-H")) || str_equal(w, S("-X")) || str_equal(w, S("--max-time")) || str_equal(w, S("-t")) ||
+        bool takes_value = str_equal(w, S("-O")) || str_equal(w, S("-T")) ||
+                           str_equal(w, S("-o")) || str_equal(w, S("-m")) ||
+                           str_equal(w, S("-H")) || str_equal(w, S("-X")) ||
+                           str_equal(w, S("--max-time")) || str_equal(w, S("-t")) ||
                            str_equal(w, S("-w")) || str_equal(w, S("--connect-timeout"));
         if (takes_value)
             i++;
@@ -748,7 +787,8 @@ static struct str name_in_url(char **words, size_t count)
     return str_slice(url, 0, str_find(str_slice(url, 0, str_find(url, '/')), ':'));
 }
 
-static int finish_wget(struct shell *s, char **words, size_t count, const struct traffic_response *r)
+static int finish_wget(struct shell *s, char **words, size_t count,
+                       const struct traffic_response *r)
 {
     bool is_curl = str_equal(str_from(words[0]), S("curl"));
     struct str body = str_from(r->body ? r->body : "");
@@ -763,13 +803,15 @@ static int finish_wget(struct shell *s, char **words, size_t count, const struct
     }
     if (r->result != TRAFFIC_OK) {
         if (is_curl)
-            shell_write_error(s, "curl: (%d) Failed to connect to %.*s: %s\n", r->result == TRAFFIC_TIMEOUT ? 28 : 7, STR_ARG(host),
+            shell_write_error(s, "curl: (%d) Failed to connect to %.*s: %s\n",
+                              r->result == TRAFFIC_TIMEOUT ? 28 : 7, STR_ARG(host),
                               traffic_result_text(r->result));
         else if (r->result == TRAFFIC_TIMEOUT)
             shell_write_error(s, "wget: download timed out\n");
         else
             shell_write_error(s, "wget: can't connect to remote host: %s\n",
-                              r->result == TRAFFIC_REFUSED ? "Connection refused" : "No route to host");
+                              r->result == TRAFFIC_REFUSED ? "Connection refused"
+                                                           : "No route to host");
         return is_curl ? (r->result == TRAFFIC_TIMEOUT ? 28 : 7) : 1;
     }
     if (!is_curl && r->status >= 400) {
@@ -785,12 +827,14 @@ static int finish_wget(struct shell *s, char **words, size_t count, const struct
         (void)shell_path(s, file, &path);
         return s->host.write(s->host.owner, text_str(&path), body, false) ? 1 : 0;
     }
-    if ((is_curl || str_equal(file, S("-")) || has_flag(words, count, 'O')) && !(has_flag(words, count, 'q') && file.size == 0 && !has_flag(words, count, 'O')))
+    if ((is_curl || str_equal(file, S("-")) || has_flag(words, count, 'O')) &&
+        !(has_flag(words, count, 'q') && file.size == 0 && !has_flag(words, count, 'O')))
         shell_write(s, body);
     return 0;
 }
 
-static int finish_nslookup(struct shell *s, char **words, size_t count, const struct traffic_response *r)
+static int finish_nslookup(struct shell *s, char **words, size_t count,
+                           const struct traffic_response *r)
 {
     struct str name = count > 1 ? str_from(words[1]) : (struct str){"", 0};
     AUTO(text) struct text out = {0};
@@ -809,7 +853,8 @@ static int finish_nslookup(struct shell *s, char **words, size_t count, const st
     return 0;
 }
 
-int shell_finish_request(struct shell *s, char **words, size_t count, const struct traffic_response *r)
+int shell_finish_request(struct shell *s, char **words, size_t count,
+                         const struct traffic_response *r)
 {
     struct str name = str_from(words[0]);
     if (str_equal(name, S("nslookup")) || str_equal(name, S("host")))
@@ -826,16 +871,55 @@ static const struct {
     command_fn run;
     int32_t cost_us; /* of starting a tool; 0: built into the shell */
 } commands[] = {
-    {":", run_true, 0},        {"[", run_test, 0},          {"cat", run_cat, 800},     {"cd", run_cd, 0},         {"chmod", run_true, 800},
-    {"chown", run_true, 800},  {"cp", run_cp, 900},         {"curl", run_http, 5000},  {"date", run_date, 800},   {"echo", run_echo, 0},
-    {"env", run_env, 800},     {"exec", run_exec, 0},       {"exit", run_exit, 0},     {"export", run_export, 0}, {"expr", run_expr, 800},
-    {"false", run_false, 0},   {"grep", run_grep, 900},     {"head", run_head_tail, 800}, {"hostname", run_hostname, 800}, {"id", run_whoami, 800},
-    {"kill", run_true, 0},     {"ls", run_ls, 900},         {"mkdir", run_touch, 800}, {"mv", run_cp, 900},       {"nc", run_nc, 1000},
-    {"nslookup", run_nslookup, 1000}, {"perl", run_perl, 3000}, {"printenv", run_env, 800}, {"printf", run_printf, 0}, {"pwd", run_pwd, 0},
-    {"read", run_read, 0},     {"return", run_return, 0},   {"rm", run_rm, 800},       {"seq", run_seq, 800},     {"set", run_true, 0},
-    {"shift", run_shift, 0},   {"sleep", run_sleep, 800},   {"stress", run_stress, 5000}, {"sync", run_true, 800}, {"tail", run_head_tail, 800},
-    {"test", run_test, 0},     {"touch", run_touch, 800},   {"trap", run_trap, 0},     {"true", run_true, 0},     {"uname", run_uname, 800},
-    {"wait", run_wait, 0},     {"wc", run_wc, 800},         {"wget", run_http, 2000},  {"whoami", run_whoami, 800},
+    {":", run_true, 0},
+    {"[", run_test, 0},
+    {"cat", run_cat, 800},
+    {"cd", run_cd, 0},
+    {"chmod", run_true, 800},
+    {"chown", run_true, 800},
+    {"cp", run_cp, 900},
+    {"curl", run_http, 5000},
+    {"date", run_date, 800},
+    {"echo", run_echo, 0},
+    {"env", run_env, 800},
+    {"exec", run_exec, 0},
+    {"exit", run_exit, 0},
+    {"export", run_export, 0},
+    {"expr", run_expr, 800},
+    {"false", run_false, 0},
+    {"grep", run_grep, 900},
+    {"head", run_head_tail, 800},
+    {"hostname", run_hostname, 800},
+    {"id", run_whoami, 800},
+    {"kill", run_true, 0},
+    {"ls", run_ls, 900},
+    {"mkdir", run_touch, 800},
+    {"mv", run_cp, 900},
+    {"nc", run_nc, 1000},
+    {"nslookup", run_nslookup, 1000},
+    {"perl", run_perl, 3000},
+    {"printenv", run_env, 800},
+    {"printf", run_printf, 0},
+    {"pwd", run_pwd, 0},
+    {"read", run_read, 0},
+    {"return", run_return, 0},
+    {"rm", run_rm, 800},
+    {"seq", run_seq, 800},
+    {"set", run_true, 0},
+    {"shift", run_shift, 0},
+    {"sleep", run_sleep, 800},
+    {"stress", run_stress, 5000},
+    {"sync", run_true, 800},
+    {"tail", run_head_tail, 800},
+    {"test", run_test, 0},
+    {"touch", run_touch, 800},
+    {"trap", run_trap, 0},
+    {"true", run_true, 0},
+    {"uname", run_uname, 800},
+    {"wait", run_wait, 0},
+    {"wc", run_wc, 800},
+    {"wget", run_http, 2000},
+    {"whoami", run_whoami, 800},
 };
 
 static struct str base_name(struct str path)
@@ -862,7 +946,8 @@ bool shell_knows_command(struct str name)
     return find_command(name) < ARRAY_COUNT(commands);
 }
 
-bool shell_run_command(struct shell *s, struct instant now, char **words, size_t count, int *ret_status)
+bool shell_run_command(struct shell *s, struct instant now, char **words, size_t count,
+                       int *ret_status)
 {
     size_t i = find_command(str_from(words[0]));
     if (i == ARRAY_COUNT(commands))

@@ -2,10 +2,11 @@
  *
  * The shell's compiler: one pass of recursive descent over the text, straight to instructions.
  *
- * A command substitution is compiled in front of the command it is a word of: its instructions capture their
- * output into a slot, which the word then names. Loops keep the places of their breaks to be filled in at the end.
- * Limits: nesting SHELL_DEPTH_MAX. What the subset lacks (arrays, [[, here-documents with expansion of
- * fields, select, coproc) is a syntax error, said as the real one says it.
+ * A command substitution is compiled in front of the command it is a word of: its instructions
+ * capture their output into a slot, which the word then names. Loops keep the places of their
+ * breaks to be filled in at the end. Limits: nesting SHELL_DEPTH_MAX. What the subset lacks
+ * (arrays, [[, here-documents with expansion of fields, select, coproc) is a syntax error, said as
+ * the real one says it.
  */
 #include "sim/base/base.h"
 
@@ -73,7 +74,8 @@ static void insert(struct parser *p, uint32_t before, struct shell_instruction i
     for (uint32_t i = before + 1; i < here(p); i++) {
         struct shell_instruction *x = &p->code->instructions.items[i];
         enum shell_operation o = x->operation;
-        if ((o == SHELL_JUMP || o == SHELL_JUMP_FALSE || o == SHELL_JUMP_TRUE || o == SHELL_FORK) && x->a >= before)
+        if ((o == SHELL_JUMP || o == SHELL_JUMP_FALSE || o == SHELL_JUMP_TRUE || o == SHELL_FORK) &&
+            x->a >= before)
             x->a++;
         if ((o == SHELL_FOR_NEXT || o == SHELL_CASE_MATCH || o == SHELL_FUNCTION) && x->b >= before)
             x->b++;
@@ -108,7 +110,8 @@ static bool is_blank(char c)
 }
 static bool ends_word(char c)
 {
-    return c == '\0' || c == '\n' || is_blank(c) || c == ';' || c == '&' || c == '|' || c == '<' || c == '>' || c == '(' || c == ')';
+    return c == '\0' || c == '\n' || is_blank(c) || c == ';' || c == '&' || c == '|' || c == '<' ||
+           c == '>' || c == '(' || c == ')';
 }
 
 static void skip_blanks(struct parser *p)
@@ -216,7 +219,8 @@ static void parse_braced(struct parser *p, struct shell_word *w, bool quoted)
     bool is_length = peek(p) == '#' && is_name_start(peek_at(p, 1));
     p->at += is_length ? 1 : 0;
     size_t from = p->at;
-    while (is_name(peek(p)) || peek(p) == '?' || peek(p) == '@' || (peek(p) == '#' && p->at == from))
+    while (is_name(peek(p)) || peek(p) == '?' || peek(p) == '@' ||
+           (peek(p) == '#' && p->at == from))
         p->at++;
     struct shell_part *part = part_new(w, is_length ? PART_LENGTH : PART_VARIABLE, quoted);
     text_add(&part->text, str_slice(p->text, from, p->at));
@@ -260,7 +264,8 @@ static void parse_dollar(struct parser *p, struct shell_word *w, bool quoted)
         struct shell_part *part = part_new(w, PART_VARIABLE, quoted);
         while (is_name(peek(p)))
             text_add_byte(&part->text, p->text.bytes[p->at++]);
-    } else if (c == '?' || c == '#' || c == '@' || c == '*' || c == '$' || c == '!' || (c >= '0' && c <= '9')) {
+    } else if (c == '?' || c == '#' || c == '@' || c == '*' || c == '$' || c == '!' ||
+               (c >= '0' && c <= '9')) {
         text_add_byte(&part_new(w, PART_VARIABLE, quoted)->text, c);
         p->at++;
     } else {
@@ -330,7 +335,8 @@ static bool parse_word(struct parser *p, struct shell_word *w)
     return p->at > from;
 }
 
-static void add_redirection(struct parser *p, uint32_t command, enum shell_redirection_kind kind, bool with_word)
+static void add_redirection(struct parser *p, uint32_t command, enum shell_redirection_kind kind,
+                            bool with_word)
 {
     struct shell_redirection r = {.kind = kind};
     if (with_word && !parse_word(p, &r.word))
@@ -349,7 +355,8 @@ static bool parse_redirection(struct parser *p, uint32_t command)
     } else if (c == '2' && d == '>') {
         p->at += peek_at(p, 2) == '>' ? 3 : 2;
         add_redirection(p, command, REDIRECT_ERROR_WRITE, true);
-    } else if ((c == '>' && d == '&' && peek_at(p, 2) == '2') || (c == '1' && d == '>' && peek_at(p, 2) == '&' && peek_at(p, 3) == '2')) {
+    } else if ((c == '>' && d == '&' && peek_at(p, 2) == '2') ||
+               (c == '1' && d == '>' && peek_at(p, 2) == '&' && peek_at(p, 3) == '2')) {
         p->at += c == '1' ? 4 : 3;
         add_redirection(p, command, REDIRECT_OUT_TO_ERROR, false);
     } else if (c == '&' && d == '>') {
@@ -372,7 +379,8 @@ static bool parse_redirection(struct parser *p, uint32_t command)
 
 /* ---- commands ---- */
 
-static const char *const reserved[] = {"then", "else", "elif", "fi", "do", "done", "esac", "}", NULL};
+static const char *const reserved[] = {"then", "else", "elif", "fi", "do",
+                                       "done", "esac", "}",    NULL};
 
 static bool at_end(struct parser *p, const char *const *ends)
 {
@@ -645,7 +653,8 @@ static bool parse_and_or(struct parser *p)
     uint32_t before = here(p);
     parse_pipeline(p);
     skip_blanks(p);
-    while (!p->failed && ((peek(p) == '&' && peek_at(p, 1) == '&') || (peek(p) == '|' && peek_at(p, 1) == '|'))) {
+    while (!p->failed &&
+           ((peek(p) == '&' && peek_at(p, 1) == '&') || (peek(p) == '|' && peek_at(p, 1) == '|'))) {
         bool is_and = peek(p) == '&';
         p->at += 2;
         skip_lines(p);

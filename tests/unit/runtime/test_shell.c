@@ -18,7 +18,9 @@ struct memory_host {
 static enum file_kind kind(void *owner, struct str path)
 {
     struct memory_host *m = owner;
-    return cri_pairs_get(&m->files, path) ? FILE_REGULAR : str_equal(path, S("/tmp")) ? FILE_DIRECTORY : FILE_NONE;
+    return cri_pairs_get(&m->files, path) ? FILE_REGULAR
+           : str_equal(path, S("/tmp"))   ? FILE_DIRECTORY
+                                          : FILE_NONE;
 }
 static bool read_file(void *owner, struct str path, struct text *out)
 {
@@ -89,7 +91,9 @@ static void memory(void *owner, int64_t bytes)
 
 static struct shell_host host_of(struct memory_host *m)
 {
-    return (struct shell_host){m, kind, read_file, write_file, remove_file, list, output, wall, variable, environment, memory, "web-1", "default"};
+    return (struct shell_host){m,      kind,    read_file, write_file, remove_file,
+                               list,   output,  wall,      variable,   environment,
+                               memory, "web-1", "default"};
 }
 
 /* Runs until the end, or `limit` of virtual time. */
@@ -121,7 +125,8 @@ static void test_scripts(void)
         {"i=0; until [ $i -eq 2 ]; do i=`expr $i + 1`; sleep 2; done", "", 0, 4},
         {"false || echo no; true && echo yes; false && echo never", "no\nyes\n", 1, 0},
         {"if test -f /tmp/x; then echo there; else echo missing; fi", "missing\n", 0, 0},
-        {"touch /tmp/x; if [ -f /tmp/x ]; then echo there; fi; rm /tmp/x; cat /tmp/x", "there\ncat: can't open '/tmp/x': No such file or directory\n", 1, 0},
+        {"touch /tmp/x; if [ -f /tmp/x ]; then echo there; fi; rm /tmp/x; cat /tmp/x",
+         "there\ncat: can't open '/tmp/x': No such file or directory\n", 1, 0},
         {"echo a > /tmp/f; echo b >> /tmp/f; cat /tmp/f", "a\nb\n", 0, 0},
         {"echo x > /ro/f", "sh: can't create /ro/f: Read-only file system\n", 1, 0},
         {"nosuchtool", "sh: nosuchtool: not found\n", 127, 0},
@@ -141,7 +146,8 @@ static void test_scripts(void)
         {"sleep 3 & sleep 1; wait; echo done", "done\n", 0, 3},
         {"env", "GREETING=hello\n", 0, 0},
         {"hostname; # a comment\necho end", "web-1\nend\n", 0, 0},
-        {"printf 'a b\\nc d\\n' > /tmp/r; while read x y; do echo $y; done < /tmp/r", "b\nd\n", 0, 0},
+        {"printf 'a b\\nc d\\n' > /tmp/r; while read x y; do echo $y; done < /tmp/r", "b\nd\n", 0,
+         0},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct memory_host m = {0};
@@ -154,10 +160,11 @@ static void test_scripts(void)
 
         enum shell_state state = run(s, &now, duration_s(100));
 
-        bool ok = state == SHELL_EXITED && strcmp(text_c(&m.out), rows[i].output) == 0 && shell_exit_code(s) == rows[i].code &&
-                  now.ns / 1000000000 == rows[i].seconds;
+        bool ok = state == SHELL_EXITED && strcmp(text_c(&m.out), rows[i].output) == 0 &&
+                  shell_exit_code(s) == rows[i].code && now.ns / 1000000000 == rows[i].seconds;
         if (!ok)
-            printf("\n%s: \"%s\", code %d, %" PRId64 " ns\n", rows[i].script, text_c(&m.out), shell_exit_code(s), now.ns);
+            printf("\n%s: \"%s\", code %d, %" PRId64 " ns\n", rows[i].script, text_c(&m.out),
+                   shell_exit_code(s), now.ns);
         CU_ASSERT(ok);
         shell_free(s);
         text_release(&m.out);
@@ -168,7 +175,9 @@ static void test_scripts(void)
 
 static void test_syntax_errors(void)
 {
-    static const char *const scripts[] = {"if true; then echo", "echo 'open", "while true; do", "echo $(", "case x in", "fi", "echo )", "${a"};
+    static const char *const scripts[] = {
+        "if true; then echo", "echo 'open", "while true; do", "echo $(",
+        "case x in",          "fi",         "echo )",         "${a"};
     for (size_t i = 0; i < ARRAY_COUNT(scripts); i++) {
         struct text error = {0};
         struct shell_code *code = shell_compile(str_from(scripts[i]), &error);
@@ -195,7 +204,8 @@ static void test_busy_loop(void)
     text_release(&m.out);
 }
 
-/* SIGTERM: ignored without a trap; a trap runs when the command in the foreground ends, at once in `wait`. */
+/* SIGTERM: ignored without a trap; a trap runs when the command in the foreground ends, at once in
+ * `wait`. */
 static void test_terminate(void)
 {
     static const struct {
@@ -232,7 +242,8 @@ static void test_request(void)
     struct memory_host m = {0};
     struct shell_host host = host_of(&m);
     struct instant now = {0};
-    struct shell *s = shell_new(shell_compile(S("until wget -q -O- http://web:8080/x; do sleep 2; done"), NULL), &host);
+    struct shell *s = shell_new(
+        shell_compile(S("until wget -q -O- http://web:8080/x; do sleep 2; done"), NULL), &host);
 
     CU_ASSERT_EQUAL_FATAL(run(s, &now, duration_s(1)), SHELL_REQUESTS);
     struct traffic_request *r = shell_request(s);
@@ -250,7 +261,8 @@ static void test_request(void)
     shell_answer(s, ok);
     CU_ASSERT_EQUAL(run(s, &now, duration_s(5)), SHELL_EXITED);
 
-    CU_ASSERT_STRING_EQUAL(text_c(&m.out), "wget: can't connect to remote host: Connection refused\npage\n");
+    CU_ASSERT_STRING_EQUAL(text_c(&m.out),
+                           "wget: can't connect to remote host: Connection refused\npage\n");
     message_unref(&r->message);
     message_unref(&again->message);
     message_unref(&refused->message);
@@ -261,8 +273,10 @@ static void test_request(void)
 
 int main(void)
 {
-    static CU_TestInfo tests[] = {{"scripts", test_scripts},     {"syntax errors", test_syntax_errors}, {"busy loop", test_busy_loop},
-                                  {"terminate", test_terminate}, {"request", test_request},             CU_TEST_INFO_NULL};
+    static CU_TestInfo tests[] = {
+        {"scripts", test_scripts},     {"syntax errors", test_syntax_errors},
+        {"busy loop", test_busy_loop}, {"terminate", test_terminate},
+        {"request", test_request},     CU_TEST_INFO_NULL};
     static CU_SuiteInfo suites[] = {{"shell", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 1;

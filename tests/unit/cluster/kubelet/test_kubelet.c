@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kubelet's pure parts: flags by their real names, restart back-off, phase as a function of the containers.
+ * The kubelet's pure parts: flags by their real names, restart back-off, phase as a function of the
+ * containers.
  */
 #include "sim/base/base.h"
 
@@ -16,7 +17,8 @@ static void test_flags(void)
     CU_ASSERT_EQUAL(f.max_pods, 110);
     CU_ASSERT_EQUAL(kubelet_flags_set(&f, S("max-pods"), S("50"), &message), ERR_OK);
     CU_ASSERT_EQUAL(f.max_pods, 50);
-    CU_ASSERT_EQUAL(kubelet_flags_set(&f, S("nodeStatusUpdateFrequency"), S("4s"), &message), ERR_OK);
+    CU_ASSERT_EQUAL(kubelet_flags_set(&f, S("nodeStatusUpdateFrequency"), S("4s"), &message),
+                    ERR_OK);
     CU_ASSERT_EQUAL(f.node_status_update_frequency, INT64_C(4000000000));
     CU_ASSERT_EQUAL(kubelet_flags_set(&f, S("no-such-flag"), S("1"), &message), ERR_UNKNOWN);
     CU_ASSERT_EQUAL(kubelet_flags_set(&f, S("max-pods"), S("many"), &message), ERR_VALUE);
@@ -48,8 +50,10 @@ static void test_phase(void)
         {WORKER_TERMINATED, false, CONTAINER_WAITING, 0, "Failed"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        struct pod_container c = {.kind = CONTAINER_MAIN, .step = rows[i].step, .has_run = rows[i].has_run};
-        c.ended = (struct termination){.exit_code = rows[i].exit_code, .reason = rows[i].step == CONTAINER_ENDED ? "x" : NULL};
+        struct pod_container c = {
+            .kind = CONTAINER_MAIN, .step = rows[i].step, .has_run = rows[i].has_run};
+        c.ended = (struct termination){.exit_code = rows[i].exit_code,
+                                       .reason = rows[i].step == CONTAINER_ENDED ? "x" : NULL};
         struct pod_worker w = {.stage = rows[i].stage, .containers = &c, .container_count = 1};
         CU_ASSERT(str_equal(pod_phase(&w), str_from(rows[i].phase)));
     }
@@ -65,7 +69,11 @@ static void test_base64(void)
 
 int main(void)
 {
-    static CU_TestInfo tests[] = {{"flags", test_flags}, {"back-off", test_backoff}, {"phase", test_phase}, {"base64", test_base64}, CU_TEST_INFO_NULL};
+    static CU_TestInfo tests[] = {{"flags", test_flags},
+                                  {"back-off", test_backoff},
+                                  {"phase", test_phase},
+                                  {"base64", test_base64},
+                                  CU_TEST_INFO_NULL};
     static CU_SuiteInfo suites[] = {{"kubelet", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 1;
