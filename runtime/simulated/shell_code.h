@@ -114,6 +114,17 @@ struct shell {
 #define SHELL_PAUSE (-2)  /* wake_at is set */
 #define SHELL_FOREVER (-3)
 
+struct shell_call { /* of a command */
+    struct shell *shell;
+    struct instant now;
+    char **words;
+    size_t count;
+};
+/* shell_network.c */
+int shell_run_http(struct shell_call *c);
+int shell_run_nslookup(struct shell_call *c);
+int shell_run_nc(struct shell_call *c);
+
 /* shell_commands.c: runs a built-in; ret_status or one of the constants above. False: no such command. */
 bool shell_run_command(struct shell *s, struct instant now, char **words, size_t count, int *ret_status);
 /* The answer to the request that the command made. */

@@ -13,15 +13,9 @@
 
 #include <stdio.h>
 
-struct call {
-    struct shell *shell;
-    struct instant now;
-    char **words;
-    size_t count;
-};
-typedef int (*command_fn)(struct call *c);
+typedef int (*command_fn)(struct shell_call *c);
 
-static struct str word(const struct call *c, size_t i)
+static struct str word(const struct shell_call *c, size_t i)
 {
     return i < c->count ? str_from(c->words[i]) : (struct str){"", 0};
 }
@@ -46,7 +40,7 @@ static void add_escaped(struct text *out, struct str s)
     }
 }
 
-static int run_echo(struct call *c)
+static int run_echo(struct shell_call *c)
 {
     AUTO(text) struct text out = {0};
     size_t i = 1;
@@ -71,7 +65,7 @@ static int run_echo(struct call *c)
     return 0;
 }
 
-static int run_printf(struct call *c)
+static int run_printf(struct shell_call *c)
 {
     AUTO(text) struct text format = {0};
     AUTO(text) struct text out = {0};
@@ -96,7 +90,7 @@ static int run_printf(struct call *c)
     return 0;
 }
 
-static int run_date(struct call *c)
+static int run_date(struct shell_call *c)
 {
     static const char *const days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -150,7 +144,7 @@ static int run_date(struct call *c)
     return 0;
 }
 
-static int run_env(struct call *c)
+static int run_env(struct shell_call *c)
 {
     AUTO(text) struct text out = {0};
     if (c->count > 1) { /* printenv NAME */
@@ -169,7 +163,7 @@ static int run_env(struct call *c)
 }
 
 /* Digits of pi, as the Job of the documentation prints them. */
-static int run_perl(struct call *c)
+static int run_perl(struct shell_call *c)
 {
     c->shell->cost_ns += INT64_C(4000000000);
     shell_write(c->shell, S("3."
@@ -180,7 +174,7 @@ static int run_perl(struct call *c)
     return 0;
 }
 
-static int run_hostname(struct call *c)
+static int run_hostname(struct shell_call *c)
 {
     AUTO(text) struct text out = {0};
     text_printf(&out, "%s\n", c->shell->host.hostname);
@@ -188,21 +182,21 @@ static int run_hostname(struct call *c)
     return 0;
 }
 
-static int run_whoami(struct call *c)
+static int run_whoami(struct shell_call *c)
 {
     shell_write(c->shell,
                 str_equal(word(c, 0), S("id")) ? S("uid=0(root) gid=0(root)\n") : S("root\n"));
     return 0;
 }
 
-static int run_uname(struct call *c)
+static int run_uname(struct shell_call *c)
 {
     shell_write(c->shell, c->count > 1 ? S("Linux wavetank 6.1.0-18-amd64 x86_64 GNU/Linux\n")
                                        : S("Linux\n"));
     return 0;
 }
 
-static int run_seq(struct call *c)
+static int run_seq(struct shell_call *c)
 {
     int64_t from = 1, to = 0;
     AUTO(text) struct text out = {0};
@@ -217,7 +211,7 @@ static int run_seq(struct call *c)
 
 /* ---- files ---- */
 
-static bool read_file(struct call *c, struct str path, struct text *out)
+static bool read_file(struct shell_call *c, struct str path, struct text *out)
 {
     AUTO(text) struct text absolute = {0};
     (void)shell_path(c->shell, path, &absolute);
@@ -225,7 +219,7 @@ static bool read_file(struct call *c, struct str path, struct text *out)
 }
 
 /* The files named, or the input. */
-static int gather(struct call *c, size_t first, struct text *out)
+static int gather(struct shell_call *c, size_t first, struct text *out)
 {
     int status = 0;
     bool any = false;
@@ -247,7 +241,7 @@ static int gather(struct call *c, size_t first, struct text *out)
     return status;
 }
 
-static int run_cat(struct call *c)
+static int run_cat(struct shell_call *c)
 {
     AUTO(text) struct text out = {0};
     int status = gather(c, 1, &out);
@@ -255,7 +249,7 @@ static int run_cat(struct call *c)
     return status;
 }
 
-static int run_head_tail(struct call *c)
+static int run_head_tail(struct shell_call *c)
 {
     AUTO(text) struct text all = {0};
     int64_t lines = 10;
@@ -287,7 +281,7 @@ static int run_head_tail(struct call *c)
     return follows && status == 0 ? SHELL_FOREVER : status;
 }
 
-static int run_grep(struct call *c)
+static int run_grep(struct shell_call *c)
 {
     AUTO(text) struct text all = {0};
     AUTO(text) struct text out = {0};
@@ -320,7 +314,7 @@ static int run_grep(struct call *c)
     return found > 0 ? 0 : 1;
 }
 
-static int run_wc(struct call *c)
+static int run_wc(struct shell_call *c)
 {
     AUTO(text) struct text all = {0};
     AUTO(text) struct text out = {0};
@@ -333,7 +327,7 @@ static int run_wc(struct call *c)
     return 0;
 }
 
-static int run_touch(struct call *c)
+static int run_touch(struct shell_call *c)
 {
     int status = 0;
     bool is_folder = str_equal(word(c, 0), S("mkdir"));
@@ -354,7 +348,7 @@ static int run_touch(struct call *c)
     return status;
 }
 
-static int run_rm(struct call *c)
+static int run_rm(struct shell_call *c)
 {
     int status = 0;
     bool force = false;
@@ -374,7 +368,7 @@ static int run_rm(struct call *c)
     return status;
 }
 
-static int run_cp(struct call *c)
+static int run_cp(struct shell_call *c)
 {
     AUTO(text) struct text content = {0};
     AUTO(text) struct text path = {0};
@@ -399,11 +393,11 @@ static int run_cp(struct call *c)
         shell_write_error(c->shell, "%s: can't create '%s': %s\n", c->words[0], c->words[from + 1],
                           error);
     if (!error && str_equal(word(c, 0), S("mv")))
-        return run_rm(&(struct call){c->shell, c->now, c->words, c->count - 1});
+        return run_rm(&(struct shell_call){c->shell, c->now, c->words, c->count - 1});
     return error ? 1 : 0;
 }
 
-static int run_ls(struct call *c)
+static int run_ls(struct shell_call *c)
 {
     AUTO(text) struct text path = {0};
     AUTO(text) struct text out = {0};
@@ -425,7 +419,7 @@ static int run_ls(struct call *c)
     return 0;
 }
 
-static int run_cd(struct call *c)
+static int run_cd(struct shell_call *c)
 {
     AUTO(text) struct text path = {0};
     (void)shell_path(c->shell, c->count > 1 ? word(c, 1) : S("/root"), &path);
@@ -434,7 +428,7 @@ static int run_cd(struct call *c)
     return 0;
 }
 
-static int run_pwd(struct call *c)
+static int run_pwd(struct shell_call *c)
 {
     AUTO(text) struct text out = {0};
     text_printf(&out, "%s\n", text_c(&c->shell->directory));
@@ -444,7 +438,7 @@ static int run_pwd(struct call *c)
 
 /* ---- tests ---- */
 
-static bool test_one(struct call *c, struct str flag, struct str operand)
+static bool test_one(struct shell_call *c, struct str flag, struct str operand)
 {
     AUTO(text) struct text path = {0};
     AUTO(text) struct text content = {0};
@@ -462,7 +456,7 @@ static bool test_one(struct call *c, struct str flag, struct str operand)
     return kind != FILE_NONE;
 }
 
-static int test_two(struct call *c, struct str a, struct str o, struct str b)
+static int test_two(struct shell_call *c, struct str a, struct str o, struct str b)
 {
     int64_t x = 0, y = 0;
     if (str_equal(o, S("=")) || str_equal(o, S("==")))
@@ -482,7 +476,7 @@ static int test_two(struct call *c, struct str a, struct str o, struct str b)
     return result ? 0 : 1;
 }
 
-static int test_words(struct call *c, size_t from, size_t to)
+static int test_words(struct shell_call *c, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
         if (str_equal(word(c, i), S("-o")) && i > from && to - from > 3)
@@ -504,7 +498,7 @@ static int test_words(struct call *c, size_t from, size_t to)
     return test_two(c, word(c, from), word(c, from + 1), word(c, from + 2));
 }
 
-static int run_test(struct call *c)
+static int run_test(struct shell_call *c)
 {
     size_t to = c->count;
     if (str_equal(word(c, 0), S("["))) {
@@ -519,18 +513,18 @@ static int run_test(struct call *c)
 
 /* ---- control ---- */
 
-static int run_true(struct call *c)
+static int run_true(struct shell_call *c)
 {
     (void)c;
     return 0;
 }
-static int run_false(struct call *c)
+static int run_false(struct shell_call *c)
 {
     (void)c;
     return 1;
 }
 
-static int run_exit(struct call *c)
+static int run_exit(struct shell_call *c)
 {
     int64_t code = c->shell->status;
     if (c->count > 1 && !str_to_int64(word(c, 1), &code))
@@ -539,7 +533,7 @@ static int run_exit(struct call *c)
     return (int)(code & 255);
 }
 
-static int run_return(struct call *c)
+static int run_return(struct shell_call *c)
 {
     int64_t code = c->shell->status;
     if (c->count > 1 && !str_to_int64(word(c, 1), &code))
@@ -549,7 +543,7 @@ static int run_return(struct call *c)
 }
 
 /* Seconds, with a fraction or s, m, h, d; "infinity". */
-static int run_sleep(struct call *c)
+static int run_sleep(struct shell_call *c)
 {
     int64_t total = 0;
     for (size_t i = 1; i < c->count; i++) {
@@ -577,7 +571,7 @@ static int run_sleep(struct call *c)
     return SHELL_PAUSE;
 }
 
-static int run_export(struct call *c)
+static int run_export(struct shell_call *c)
 {
     for (size_t i = 1; i < c->count; i++) {
         struct str value = {0};
@@ -588,7 +582,7 @@ static int run_export(struct call *c)
     return 0;
 }
 
-static int run_read(struct call *c)
+static int run_read(struct shell_call *c)
 {
     struct shell *s = c->shell;
     struct str rest = str_slice(text_str(&s->input), s->input_at, s->input.size);
@@ -607,7 +601,7 @@ static int run_read(struct call *c)
     return 0;
 }
 
-static int run_trap(struct call *c)
+static int run_trap(struct shell_call *c)
 {
     for (size_t i = 2; i < c->count; i++) {
         struct str signal = word(c, i);
@@ -621,13 +615,13 @@ static int run_trap(struct call *c)
     return 0;
 }
 
-static int run_wait(struct call *c)
+static int run_wait(struct shell_call *c)
 {
     c->shell->waits_for_children = c->shell->children.count > 0;
     return 0;
 }
 
-static int run_shift(struct call *c)
+static int run_shift(struct shell_call *c)
 {
     if (c->shell->parameters.count < 2)
         return 1;
@@ -636,7 +630,7 @@ static int run_shift(struct call *c)
     return 0;
 }
 
-static int run_exec(struct call *c)
+static int run_exec(struct shell_call *c)
 {
     int status = 0;
     if (c->count < 2)
@@ -649,7 +643,7 @@ static int run_exec(struct call *c)
 }
 
 /* expr A op B */
-static int run_expr(struct call *c)
+static int run_expr(struct shell_call *c)
 {
     AUTO(text) struct text expression = {0};
     AUTO(text) struct text out = {0};
@@ -663,7 +657,7 @@ static int run_expr(struct call *c)
 }
 
 /* stress --vm-bytes 150M: holds memory for ever. */
-static int run_stress(struct call *c)
+static int run_stress(struct shell_call *c)
 {
     for (size_t i = 1; i + 1 < c->count; i++) {
         int64_t n = 0;
@@ -681,189 +675,6 @@ static int run_stress(struct call *c)
     return SHELL_FOREVER;
 }
 
-/* ---- network ---- */
-
-/* [http://]host[:port][/path] */
-static void parse_url(struct str url, struct traffic_request *r)
-{
-    struct str s = url;
-    r->port = 80;
-    if (str_starts_with(s, S("https://")))
-        r->port = 443;
-    size_t scheme = str_starts_with(s, S("http://"))    ? 7
-                    : str_starts_with(s, S("https://")) ? 8
-                                                        : 0;
-    s = str_slice(s, scheme, s.size);
-    size_t slash = str_find(s, '/');
-    struct str path = str_slice(s, slash, s.size);
-    struct str port = {0};
-    struct str host = str_cut(str_slice(s, 0, slash), ':', &port);
-    int64_t number = 0;
-    if (port.size > 0 && str_to_int64(port, &number) && number > 0 && number < 65536)
-        r->port = (uint16_t)number;
-    r->host = mem_copy_string(host);
-    r->path = mem_copy_string(path.size ? path : S("/"));
-    (void)traffic_ip_parse(host, &r->ip);
-}
-
-static int run_http(struct call *c)
-{
-    struct traffic_request *r = traffic_request_new(TRAFFIC_HTTP, 0);
-    struct str url = {"", 0};
-    for (size_t i = 1; i < c->count; i++) {
-        struct str w = word(c, i);
-        bool takes_value = str_equal(w, S("-O")) || str_equal(w, S("-T")) ||
-                           str_equal(w, S("-o")) || str_equal(w, S("-m")) ||
-                           str_equal(w, S("-H")) || str_equal(w, S("-X")) ||
-                           str_equal(w, S("--max-time")) || str_equal(w, S("-t")) ||
-                           str_equal(w, S("-w")) || str_equal(w, S("--connect-timeout"));
-        if (takes_value)
-            i++;
-        else if (!str_starts_with(w, S("-")))
-            url = w;
-    }
-    parse_url(url, r);
-    c->shell->request = r;
-    return SHELL_AGAIN;
-}
-
-static int run_nslookup(struct call *c)
-{
-    struct traffic_request *r = traffic_request_new(TRAFFIC_DNS, 0);
-    for (size_t i = 1; i < c->count; i++) {
-        if (!str_starts_with(word(c, i), S("-"))) {
-            r->host = mem_copy_string(word(c, i));
-            break;
-        }
-    }
-    c->shell->request = r;
-    return SHELL_AGAIN;
-}
-
-static int run_nc(struct call *c)
-{
-    struct traffic_request *r = traffic_request_new(TRAFFIC_CONNECT, 0);
-    int64_t port = 0;
-    for (size_t i = 1; i < c->count; i++) {
-        struct str w = word(c, i);
-        if (str_equal(w, S("-w")))
-            i++;
-        else if (!str_starts_with(w, S("-")) && !r->host)
-            r->host = mem_copy_string(w);
-        else if (r->host && str_to_int64(w, &port) && port > 0 && port < 65536)
-            r->port = (uint16_t)port;
-    }
-    if (r->host)
-        (void)traffic_ip_parse(str_from(r->host), &r->ip);
-    c->shell->request = r;
-    return SHELL_AGAIN;
-}
-
-/* The value behind a one-letter option; empty when there is none. */
-static struct str option(char **words, size_t count, const char *name)
-{
-    for (size_t i = 1; i + 1 < count; i++) {
-        if (str_equal(str_from(words[i]), str_from(name)))
-            return str_from(words[i + 1]);
-    }
-    return (struct str){"", 0};
-}
-
-static bool has_flag(char **words, size_t count, char flag)
-{
-    for (size_t i = 1; i < count; i++) {
-        struct str w = str_from(words[i]);
-        if (w.size > 1 && w.bytes[0] == '-' && w.bytes[1] != '-' && str_find(w, flag) < w.size)
-            return true;
-    }
-    return false;
-}
-
-static struct str name_in_url(char **words, size_t count)
-{
-    struct str url = str_from(words[count - 1]);
-    size_t scheme = str_starts_with(url, S("http://")) ? 7 : 0;
-    url = str_slice(url, scheme, url.size);
-    return str_slice(url, 0, str_find(str_slice(url, 0, str_find(url, '/')), ':'));
-}
-
-static int finish_wget(struct shell *s, char **words, size_t count,
-                       const struct traffic_response *r)
-{
-    bool is_curl = str_equal(str_from(words[0]), S("curl"));
-    struct str body = str_from(r->body ? r->body : "");
-    struct str file = option(words, count, is_curl ? "-o" : "-O");
-    struct str host = name_in_url(words, count);
-    if (r->result == TRAFFIC_NO_NAME) {
-        if (is_curl)
-            shell_write_error(s, "curl: (6) Could not resolve host: %.*s\n", STR_ARG(host));
-        else
-            shell_write_error(s, "wget: bad address '%.*s'\n", STR_ARG(host));
-        return is_curl ? 6 : 1;
-    }
-    if (r->result != TRAFFIC_OK) {
-        if (is_curl)
-            shell_write_error(s, "curl: (%d) Failed to connect to %.*s: %s\n",
-                              r->result == TRAFFIC_TIMEOUT ? 28 : 7, STR_ARG(host),
-                              traffic_result_text(r->result));
-        else if (r->result == TRAFFIC_TIMEOUT)
-            shell_write_error(s, "wget: download timed out\n");
-        else
-            shell_write_error(s, "wget: can't connect to remote host: %s\n",
-                              r->result == TRAFFIC_REFUSED ? "Connection refused"
-                                                           : "No route to host");
-        return is_curl ? (r->result == TRAFFIC_TIMEOUT ? 28 : 7) : 1;
-    }
-    if (!is_curl && r->status >= 400) {
-        shell_write_error(s, "wget: server returned error: HTTP/1.1 %d\n", r->status);
-        return 1;
-    }
-    if (is_curl && r->status >= 400 && has_flag(words, count, 'f')) {
-        shell_write_error(s, "curl: (22) The requested URL returned error: %d\n", r->status);
-        return 22;
-    }
-    if (file.size > 0 && !str_equal(file, S("-"))) {
-        AUTO(text) struct text path = {0};
-        (void)shell_path(s, file, &path);
-        return s->host.write(s->host.owner, text_str(&path), body, false) ? 1 : 0;
-    }
-    if ((is_curl || str_equal(file, S("-")) || has_flag(words, count, 'O')) &&
-        !(has_flag(words, count, 'q') && file.size == 0 && !has_flag(words, count, 'O')))
-        shell_write(s, body);
-    return 0;
-}
-
-static int finish_nslookup(struct shell *s, char **words, size_t count,
-                           const struct traffic_response *r)
-{
-    struct str name = count > 1 ? str_from(words[1]) : (struct str){"", 0};
-    AUTO(text) struct text out = {0};
-    if (r->result != TRAFFIC_OK) {
-        text_printf(&out, "** server can't find %.*s: NXDOMAIN\n", STR_ARG(name));
-        shell_write(s, text_str(&out));
-        return 1;
-    }
-    text_add(&out, S("Server:\t\t10.96.0.10\nAddress:\t10.96.0.10:53\n\n"));
-    struct str rest = str_from(r->body ? r->body : "");
-    while (rest.size > 0) {
-        struct str address = str_cut(rest, '\n', &rest);
-        text_printf(&out, "Name:\t%.*s\nAddress: %.*s\n", STR_ARG(name), STR_ARG(address));
-    }
-    shell_write(s, text_str(&out));
-    return 0;
-}
-
-int shell_finish_request(struct shell *s, char **words, size_t count,
-                         const struct traffic_response *r)
-{
-    struct str name = str_from(words[0]);
-    if (str_equal(name, S("nslookup")) || str_equal(name, S("host")))
-        return finish_nslookup(s, words, count, r);
-    if (str_equal(name, S("nc")) || str_equal(name, S("telnet")))
-        return r->result == TRAFFIC_OK ? 0 : 1;
-    return finish_wget(s, words, count, r);
-}
-
 /* ---- the table ---- */
 
 static const struct {
@@ -878,7 +689,7 @@ static const struct {
     {"chmod", run_true, 800},
     {"chown", run_true, 800},
     {"cp", run_cp, 900},
-    {"curl", run_http, 5000},
+    {"curl", shell_run_http, 5000},
     {"date", run_date, 800},
     {"echo", run_echo, 0},
     {"env", run_env, 800},
@@ -895,8 +706,8 @@ static const struct {
     {"ls", run_ls, 900},
     {"mkdir", run_touch, 800},
     {"mv", run_cp, 900},
-    {"nc", run_nc, 1000},
-    {"nslookup", run_nslookup, 1000},
+    {"nc", shell_run_nc, 1000},
+    {"nslookup", shell_run_nslookup, 1000},
     {"perl", run_perl, 3000},
     {"printenv", run_env, 800},
     {"printf", run_printf, 0},
@@ -918,7 +729,7 @@ static const struct {
     {"uname", run_uname, 800},
     {"wait", run_wait, 0},
     {"wc", run_wc, 800},
-    {"wget", run_http, 2000},
+    {"wget", shell_run_http, 2000},
     {"whoami", run_whoami, 800},
 };
 
@@ -952,7 +763,7 @@ bool shell_run_command(struct shell *s, struct instant now, char **words, size_t
     size_t i = find_command(str_from(words[0]));
     if (i == ARRAY_COUNT(commands))
         return false;
-    struct call c = {s, now, words, count};
+    struct shell_call c = {s, now, words, count};
     *ret_status = commands[i].run(&c);
     s->cost_ns += (int64_t)commands[i].cost_us * 1000;
     return true;
