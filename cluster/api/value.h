@@ -69,7 +69,8 @@ struct value value_string(struct str s);
 struct value value_printf(const char *format, ...) PRINTF_LIKE(1, 2); /* a string */
 struct value value_object(void);                                       /* {} */
 struct value value_array(void);                                        /* [] */
-/* From relaxed JSON with holes; a bug in the text aborts. Keys need no quotes, nor do words as values.
+/* From relaxed JSON with holes; a bug in the text aborts. Keys need no quotes, nor do words as values. The text is a
+ * literal: it is read once and found again by its address.
  *   %s C string   %S struct str   %d int   %D int64_t   %b bool (int)   %v value (consumed; absent: key left out)
  *   value_pack("{metadata: {name: %S, labels: %v}, spec: {replicas: %d, paused: false, type: \"ClusterIP\"}}", ...) */
 struct value value_pack(const char *template_text, ...);

@@ -13,6 +13,7 @@
 #include "cluster/api/json.h"
 #include "cluster/api/value_heap.h"
 
+#include "sim/base/hash.h"
 #include "sim/base/mem.h"
 
 #define ATOMS_MAX 65536
@@ -83,7 +84,8 @@ static atom add(struct str s, uint32_t hash)
                                                     .quoted = quoted.bytes,
                                                     .size = (uint32_t)s.size,
                                                     .quoted_size = (uint32_t)quoted.size,
-                                                    .hash = hash});
+                                                    .hash = hash,
+                                                    .content_hash = hash_bytes(s)});
     *table_slot(s, hash) = a;
     return a;
 }

@@ -129,13 +129,41 @@ int value_compare(struct value a, struct value b)
     return compare_lists(a, b, kind);
 }
 
+/* The hash of a key is kept beside its atom: keys are most of what there is to hash. */
+static uint64_t struct_hash(struct value v)
+{
+    const struct list_node *n = word_list(v);
+    const struct shape *shape = node_shape(&n->head);
+    uint64_t h = VALUE_OBJECT;
+    for (uint32_t i = 0; i < shape->count; i++)
+        h = hash_pair(hash_pair(h, value_heap.atoms.items[shape->keys[i]].content_hash),
+                      value_hash(n->items[i]));
+    return h;
+}
+
+static uint64_t array_hash(struct value v)
+{
+    const struct list_node *n = word_list(v);
+    uint64_t h = VALUE_ARRAY;
+    for (uint32_t i = 0; i < n->head.info; i++)
+        h = hash_pair(h, value_hash(n->items[i]));
+    return h;
+}
+
 uint64_t value_hash(struct value v)
 {
+    if (word_tag(v) == TAG_STRUCT)
+        return struct_hash(v);
+    if (word_tag(v) == TAG_STRING || word_tag(v) == TAG_INLINE)
+        return hash_pair(VALUE_STRING, hash_bytes(string_in_place(&v)));
+    if (word_tag(v) == TAG_ARRAY)
+        return array_hash(v);
     enum value_kind kind = value_kind(v);
     uint64_t h = (uint64_t)kind;
     switch (kind) {
     case VALUE_NONE:
     case VALUE_NULL:
+    case VALUE_ARRAY:
         break;
     case VALUE_BOOL:
         return hash_pair(h, value_as_bool(v));
@@ -149,10 +177,6 @@ uint64_t value_hash(struct value v)
     }
     case VALUE_STRING:
         return hash_pair(h, hash_bytes(value_str(v)));
-    case VALUE_ARRAY:
-        for (size_t i = 0; i < value_count(v); i++)
-            h = hash_pair(h, value_hash(value_at(v, i)));
-        return h;
     case VALUE_OBJECT:
         for (size_t i = 0; i < value_count(v); i++)
             h = hash_pair(hash_pair(h, hash_bytes(value_key_at(v, i))),

@@ -174,7 +174,8 @@ struct atom_entry {
     const char *text;   /* NUL-terminated */
     const char *quoted; /* "text": as JSON has it */
     uint32_t size, quoted_size;
-    uint32_t hash;
+    uint32_t hash;         /* private to the table */
+    uint64_t content_hash; /* as value_hash has it */
 };
 atom atom_find(struct str text); /* ATOM_NONE when not interned */
 /* For keys that come from outside: ATOM_NONE for one that looks like data or when there are too
@@ -218,6 +219,8 @@ struct value_heap {
     size_t chunk_left;
     VEC(struct value) dead;           /* work list of value_drop */
     VEC(struct value_member) members; /* scratch of value_pack */
+    struct pack_program **pack_programs; /* open addressing: templates of value_pack, for ever */
+    uint32_t pack_mask, pack_count;
     uint64_t node_count, byte_count;
 };
 extern struct value_heap value_heap;

@@ -17,6 +17,11 @@ static uint64_t load_64(const unsigned char *b)
            (uint64_t)b[7] << 56;
 }
 
+static uint64_t load_32(const unsigned char *b)
+{
+    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24;
+}
+
 uint64_t hash_bytes(struct str s)
 {
     const unsigned char *bytes = (const unsigned char *)s.bytes;
@@ -27,8 +32,12 @@ uint64_t hash_bytes(struct str s)
         hash ^= hash >> 32;
     }
     uint64_t tail = 0;
-    for (size_t i = at; i < s.size; i++)
-        tail |= (uint64_t)bytes[i] << (8 * (i - at));
+    if (s.size - at >= 4) { /* two halves that may overlap: the same bits are set twice */
+        tail = load_32(bytes + at) | load_32(bytes + s.size - 4) << (8 * (s.size - at - 4));
+    } else {
+        for (size_t i = at; i < s.size; i++)
+            tail |= (uint64_t)bytes[i] << (8 * (i - at));
+    }
     return hash_mix(hash ^ tail * 0xC4CEB9FE1A85EC53u);
 }
 
