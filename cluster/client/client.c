@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The way of a component to the API server: what client-go's rest client and its HTTP/2 transport are together.
+ * The way of a component to the API server: what client-go's rest client and its HTTP/2 transport
+ * are together.
  *
- * A request first reserves a token (QPS and burst), and leaves when its instant has come and the connection stands.
- * Order is the order of client_send. All requests and watches share one connection, which is opened with the first
- * request and opened again when it was lost; an attempt that fails answers everything that waits with code 0, as a dial
- * error does, and the next attempt is delayed: 100 ms, doubling up to 5 s, plus up to half of it at random.
+ * A request first reserves a token (QPS and burst), and leaves when its instant has come and the
+ * connection stands. Order is the order of client_send. All requests and watches share one
+ * connection, which is opened with the first request and opened again when it was lost; an attempt
+ * that fails answers everything that waits with code 0, as a dial error does, and the next attempt
+ * is delayed: 100 ms, doubling up to 5 s, plus up to half of it at random.
  *
- * Outcome unknown. When a connection breaks, whatever was sent and not answered has code 0: it may have been done.
- * A request of which nothing has left yet stays in line for the next connection.
+ * Outcome unknown. When a connection breaks, whatever was sent and not answered has code 0: it may
+ * have been done. A request of which nothing has left yet stays in line for the next connection.
  *
- * DEVIATION: client-go dials anew for each request after a failed dial; here attempts are spaced by one back-off per
- * client. The difference shows only while no API server answers.
+ * DEVIATION: client-go dials anew for each request after a failed dial; here attempts are spaced by
+ * one back-off per client. The difference shows only while no API server answers.
  *
- * Callbacks may call anything of this library, client_forget of the request at hand included: a call is taken out
- * of the table before its last callback runs, and the table is looked up again after each watch event.
+ * Callbacks may call anything of this library, client_forget of the request at hand included: a
+ * call is taken out of the table before its last callback runs, and the table is looked up again
+ * after each watch event.
  */
 #include "sim/base/base.h"
 
@@ -63,7 +66,7 @@ struct client {
     uint32_t attempts; /* failed in a row */
     struct map calls;  /* sent and not answered, by id */
     struct map lost;   /* being answered with code 0 */
-    size_t waiting; /* requests in line */
+    size_t waiting;    /* requests in line */
     struct client_timer line_timer, reconnect_timer, deadline_timer;
     VEC(struct client_timer *) timers; /* by slot - 1 */
     VEC(struct after_hook) hooks;
@@ -141,7 +144,8 @@ static uint64_t timer_tag(const struct client *c, uint32_t slot)
     return CLIENT_TAG_BIT | (uint64_t)c->options.number << 32 | slot;
 }
 
-void client_timer_set(struct client *c, struct step *step, struct client_timer *t, struct instant at)
+void client_timer_set(struct client *c, struct step *step, struct client_timer *t,
+                      struct instant at)
 {
     CHECK(t->fire);
     if (t->slot == 0) {
@@ -191,7 +195,8 @@ static bool timer_fire(struct client *c, struct step *step, const struct input *
     return true;
 }
 
-void client_after_input(struct client *c, void (*after)(void *owner, struct step *step), void *owner)
+void client_after_input(struct client *c, void (*after)(void *owner, struct step *step),
+                        void *owner)
 {
     vec_push(&c->hooks, (struct after_hook){after, owner});
 }
@@ -335,11 +340,13 @@ static void stamp(struct client *c, struct request *r)
         r->credential = credential_ref(credential);
     if (!value_is_present(r->user_agent))
         r->user_agent = value_keep(c->user_agent);
-    if (!value_is_present(r->field_manager) && r->verb != VERB_GET && r->verb != VERB_LIST && r->verb != VERB_WATCH)
+    if (!value_is_present(r->field_manager) && r->verb != VERB_GET && r->verb != VERB_LIST &&
+        r->verb != VERB_WATCH)
         r->field_manager = value_keep(c->user_agent);
 }
 
-static uint64_t enqueue(struct client *c, struct step *step, struct request *own_request, struct call call)
+static uint64_t enqueue(struct client *c, struct step *step, struct request *own_request,
+                        struct call call)
 {
     stamp(c, own_request);
     struct call *own_call = mem_new(struct call);
@@ -359,18 +366,19 @@ static uint64_t enqueue(struct client *c, struct step *step, struct request *own
     return id;
 }
 
-uint64_t client_send(struct client *c, struct step *step, struct request *own_request, response_fn done, void *owner,
-                     uint64_t tag)
+uint64_t client_send(struct client *c, struct step *step, struct request *own_request,
+                     response_fn done, void *owner, uint64_t tag)
 {
     CHECK(own_request->verb != VERB_WATCH);
     return enqueue(c, step, own_request, (struct call){.done = done, .owner = owner, .tag = tag});
 }
 
-uint64_t client_watch(struct client *c, struct step *step, struct request *own_request, response_fn opened,
-                      watch_fn event, void *owner, uint64_t tag)
+uint64_t client_watch(struct client *c, struct step *step, struct request *own_request,
+                      response_fn opened, watch_fn event, void *owner, uint64_t tag)
 {
     CHECK(own_request->verb == VERB_WATCH && event);
-    return enqueue(c, step, own_request, (struct call){.done = opened, .event = event, .owner = owner, .tag = tag});
+    return enqueue(c, step, own_request,
+                   (struct call){.done = opened, .event = event, .owner = owner, .tag = tag});
 }
 
 /* The one of this id, taken out of its line; NULL when it is not in line. */
@@ -514,7 +522,8 @@ bool client_input(struct client *c, struct step *step, const struct input *input
 
 /* ---- requests that every writer needs ---- */
 
-static struct request *body_request(enum verb verb, const struct resource *r, struct value own_object)
+static struct request *body_request(enum verb verb, const struct resource *r,
+                                    struct value own_object)
 {
     struct request *request;
     if (value_is_present(object_name(own_object))) {
@@ -537,15 +546,16 @@ struct request *client_create_request(const struct resource *r, struct value own
     return body_request(VERB_CREATE, r, own_object);
 }
 
-struct request *client_update_request(const struct resource *r, struct value own_object, enum subresource subresource)
+struct request *client_update_request(const struct resource *r, struct value own_object,
+                                      enum subresource subresource)
 {
     struct request *request = body_request(VERB_UPDATE, r, own_object);
     request->subresource = subresource;
     return request;
 }
 
-struct request *client_patch_request(const struct object_key *k, enum patch_type type, struct value own_patch,
-                                     enum subresource subresource)
+struct request *client_patch_request(const struct object_key *k, enum patch_type type,
+                                     struct value own_patch, enum subresource subresource)
 {
     struct request *request = request_for_key(VERB_PATCH, k);
     request->patch_type = type;

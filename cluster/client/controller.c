@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The frame of a controller, as upstream's controllers repeat it in each of their Run, worker and handleErr functions:
- * wait until the caches of all that is watched have synced, then let `workers` workers take keys from the queue.
+ * The frame of a controller, as upstream's controllers repeat it in each of their Run, worker and
+ * handleErr functions: wait until the caches of all that is watched have synced, then let `workers`
+ * workers take keys from the queue.
  *
- * A worker is a reconcile under way, not a thread: it holds its key while its requests travel. Keys are taken after all
- * handlers of an input have been called, so that a sync sees everything which that input brought.
+ * A worker is a reconcile under way, not a thread: it holds its key while its requests travel. Keys
+ * are taken after all handlers of an input have been called, so that a sync sees everything which
+ * that input brought.
  *
- * The requests of a phase form groups. A plain request is a group of one. A parallel group is sent whole. A slow-start group is
- * sent in batches of 1, 2, 4, ...; after a batch in which one failed the rest is not sent and answered with -1. A group
- * begins when the one before has been answered. An answer of code 0 (outcome unknown) counts as a failure.
+ * The requests of a phase form groups. A plain request is a group of one. A parallel group is sent
+ * whole. A slow-start group is sent in batches of 1, 2, 4, ...; after a batch in which one failed
+ * the rest is not sent and answered with -1. A group begins when the one before has been answered.
+ * An answer of code 0 (outcome unknown) counts as a failure.
  *
- * Retrying. SYNC_RETRY puts the key back with the rate limiter's delay; beyond retries_max it is dropped until the next
- * event, as upstream's maxRetries. SYNC_DONE forgives the key's failures.
+ * Retrying. SYNC_RETRY puts the key back with the rate limiter's delay; beyond retries_max it is
+ * dropped until the next event, as upstream's maxRetries. SYNC_DONE forgives the key's failures.
  *
- * If the process dies between two phases nothing is undone: the next incarnation observes what there is.
+ * If the process dies between two phases nothing is undone: the next incarnation observes what
+ * there is.
  */
 #include "sim/base/base.h"
 
@@ -69,8 +73,8 @@ static void run(struct sync_private *p, struct step *step);
 
 /* ---- life ---- */
 
-static void on_change(void *owner, struct step *step, const struct object_key *key, struct value before,
-                      struct value after)
+static void on_change(void *owner, struct step *step, const struct object_key *key,
+                      struct value before, struct value after)
 {
     const struct wake *w = owner;
     w->wake(w->controller, step, key, before, after);
@@ -86,19 +90,24 @@ static size_t watch_count(const struct controller_info *info)
     return n;
 }
 
-/* As kubeadm has it (--use-service-account-credentials): each controller has the rights of its own role.
- * DEVIATION: the account is stated as a certificate would; real controllers ask for a token. */
+/* As kubeadm has it (--use-service-account-credentials): each controller has the rights of its own
+ * role. DEVIATION: the account is stated as a certificate would; real controllers ask for a token.
+ */
 static void act_as_account(struct client *client, uint32_t lane, const struct controller_info *info)
 {
-    static const struct str groups[] = {{"system:serviceaccounts", 22}, {"system:serviceaccounts:kube-system", 34}};
+    static const struct str groups[] = {{"system:serviceaccounts", 22},
+                                        {"system:serviceaccounts:kube-system", 34}};
     AUTO(text) struct text user = {0};
-    text_printf(&user, "system:serviceaccount:kube-system:%s", info->account ? info->account : info->name);
-    const struct credential *credential = credential_certificate(text_str(&user), groups, ARRAY_COUNT(groups));
+    text_printf(&user, "system:serviceaccount:kube-system:%s",
+                info->account ? info->account : info->name);
+    const struct credential *credential =
+        credential_certificate(text_str(&user), groups, ARRAY_COUNT(groups));
     client_lane_credential(client, lane, credential);
     credential_unref(credential);
 }
 
-struct controller *controller_new(const struct controller_info *info, const struct controller_environment *e)
+struct controller *controller_new(const struct controller_info *info,
+                                  const struct controller_environment *e)
 {
     struct controller *c = mem_new(struct controller);
     struct controller_private *p = c->private = mem_new(struct controller_private);
@@ -110,7 +119,8 @@ struct controller *controller_new(const struct controller_info *info, const stru
                               info->burst_factor ? info->burst_factor : 1);
     act_as_account(e->client, p->lane, info);
     uint32_t lane = client_enter_lane(e->client, p->lane);
-    c->recorder = recorder_new(e->client, str_from(info->event_source ? info->event_source : info->name), S(""));
+    c->recorder = recorder_new(
+        e->client, str_from(info->event_source ? info->event_source : info->name), S(""));
     client_enter_lane(e->client, lane);
     c->queue = workqueue_new();
     p->workers = e->workers > 0 ? e->workers : info->workers > 0 ? info->workers : 1;
@@ -200,13 +210,13 @@ struct informer *controller_informer(struct controller *c, enum resource_known r
 
 void controller_dump(const struct controller *c, struct text *out)
 {
-    text_printf(out, "%s: %zu in line, %d of %d workers busy\n", c->info->name, workqueue_length(c->queue),
-                c->private->busy, c->private->workers);
+    text_printf(out, "%s: %zu in line, %d of %d workers busy\n", c->info->name,
+                workqueue_length(c->queue), c->private->busy, c->private->workers);
     for (const struct sync_private *p = c->private->running; p; p = p->after) {
         text_add(out, S("  "));
         object_key_text(p->sync.key, out);
-        text_printf(out, ": phase %d, %zu of %zu requests sent, %zu in flight\n", p->sync.phase, p->next,
-                    p->requests.count, p->in_flight);
+        text_printf(out, ": phase %d, %zu of %zu requests sent, %zu in flight\n", p->sync.phase,
+                    p->next, p->requests.count, p->in_flight);
     }
 }
 
@@ -226,16 +236,16 @@ void controller_enqueue_after(struct controller *c, struct step *step, const str
     c->private->is_stirred = true;
 }
 
-void controller_send(struct controller *c, struct step *step, struct request *own_request, response_fn done, void *owner,
-                     uint64_t tag)
+void controller_send(struct controller *c, struct step *step, struct request *own_request,
+                     response_fn done, void *owner, uint64_t tag)
 {
     uint32_t lane = client_enter_lane(c->client, c->private->lane);
     client_send(c->client, step, own_request, done, owner, tag);
     client_enter_lane(c->client, lane);
 }
 
-void controller_wake_itself(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                            struct value after)
+void controller_wake_itself(struct controller *c, struct step *step, const struct object_key *key,
+                            struct value before, struct value after)
 {
     (void)before;
     (void)after;
@@ -252,7 +262,8 @@ static void wake_owner_in(struct controller *c, struct step *step, struct value 
     object_key_unref(owner);
 }
 
-const struct object_key *controller_owner_key(struct controller *c, struct value child, struct value reference)
+const struct object_key *controller_owner_key(struct controller *c, struct value child,
+                                              struct value reference)
 {
     const struct resource *r = resource_get(c->info->primary);
     if (!value_is_present(reference) || !str_equal(VALUE_STR(reference, kind), r->kind))
@@ -272,8 +283,8 @@ const struct object_key *controller_owner_key(struct controller *c, struct value
     return NULL;
 }
 
-void controller_wake_owner(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                           struct value after)
+void controller_wake_owner(struct controller *c, struct step *step, const struct object_key *key,
+                           struct value before, struct value after)
 {
     (void)key;
     if (value_is_present(before) && value_is_present(after) &&
@@ -294,7 +305,8 @@ static void on_queue_timer(void *owner, struct step *step)
 static void on_period(void *owner, struct step *step)
 {
     struct controller *c = owner;
-    client_timer_set(c->client, step, &c->private->period_timer, instant_add(step->now, c->info->period));
+    client_timer_set(c->client, step, &c->private->period_timer,
+                     instant_add(step->now, c->info->period));
     c->info->tick(c, step);
 }
 
@@ -369,7 +381,8 @@ static size_t batch_size(struct sync_private *p)
 {
     const struct outgoing *first = &p->requests.items[p->next];
     size_t rest = 0;
-    while (p->next + rest < p->requests.count && p->requests.items[p->next + rest].group == first->group)
+    while (p->next + rest < p->requests.count &&
+           p->requests.items[p->next + rest].group == first->group)
         rest++;
     switch (first->kind) {
     case GROUP_SINGLE:
@@ -507,12 +520,14 @@ void sync_update(struct sync *s, enum resource_known r, struct value own_object,
     sync_send(s, client_update_request(resource_get(r), own_object, SUBRESOURCE_NONE), tag);
 }
 
-void sync_update_status(struct sync *s, enum resource_known r, struct value own_object, uint32_t tag)
+void sync_update_status(struct sync *s, enum resource_known r, struct value own_object,
+                        uint32_t tag)
 {
     sync_send(s, client_update_request(resource_get(r), own_object, SUBRESOURCE_STATUS), tag);
 }
 
-void sync_patch(struct sync *s, const struct object_key *k, enum patch_type type, struct value own_patch, uint32_t tag)
+void sync_patch(struct sync *s, const struct object_key *k, enum patch_type type,
+                struct value own_patch, uint32_t tag)
 {
     sync_send(s, client_patch_request(k, type, own_patch, SUBRESOURCE_NONE), tag);
 }
@@ -573,5 +588,6 @@ struct str sync_subject(const struct sync *s)
 {
     if (s->key->namespace.size == 0)
         return s->key->name;
-    return arena_printf(s->step->scratch, "%.*s/%.*s", STR_ARG(s->key->namespace), STR_ARG(s->key->name));
+    return arena_printf(s->step->scratch, "%.*s/%.*s", STR_ARG(s->key->namespace),
+                        STR_ARG(s->key->name));
 }

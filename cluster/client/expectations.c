@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ControllerExpectations of upstream's pkg/controller: what a controller has asked for and its cache has not shown yet. While
- * something is outstanding the controller must not count its children, or a cache that lags would make it
- * create them twice. Expectations that are not met within 5 minutes no longer hold (documented: better twice than never).
+ * ControllerExpectations of upstream's pkg/controller: what a controller has asked for and its
+ * cache has not shown yet. While something is outstanding the controller must not count its
+ * children, or a cache that lags would make it create them twice. Expectations that are not met
+ * within 5 minutes no longer hold (documented: better twice than never).
  *
- * Deletions may be tracked by child, since a deletion shows twice: as a change (deletionTimestamp) and as a removal.
+ * Deletions may be tracked by child, since a deletion shows twice: as a change (deletionTimestamp)
+ * and as a removal.
  */
 #include "sim/base/base.h"
 
@@ -71,7 +73,8 @@ void expectations_free(struct expectations *e)
     mem_free(e);
 }
 
-static struct expectation *find_or_make(struct expectations *e, const struct object_key *owner, struct instant now)
+static struct expectation *find_or_make(struct expectations *e, const struct object_key *owner,
+                                        struct instant now)
 {
     struct expectation *x = find(e, owner);
     if (!x) {
@@ -92,20 +95,22 @@ static bool is_met(const struct expectation *x)
     return x->creations <= 0 && x->deletions <= 0 && x->children.count == 0;
 }
 
-bool expectations_satisfied(struct expectations *e, const struct object_key *owner, struct instant now)
+bool expectations_satisfied(struct expectations *e, const struct object_key *owner,
+                            struct instant now)
 {
     struct expectation *x = find(e, owner);
     if (!x)
         return true;
-    bool has_expired = instant_since(now, x->since).ns > duration_minutes(EXPECTATIONS_TIMEOUT_MINUTES).ns;
+    bool has_expired =
+        instant_since(now, x->since).ns > duration_minutes(EXPECTATIONS_TIMEOUT_MINUTES).ns;
     if (!is_met(x) && !has_expired)
         return false;
     forget(e, x);
     return true;
 }
 
-void expectations_expect(struct expectations *e, const struct object_key *owner, int creations, int deletions,
-                         struct instant now)
+void expectations_expect(struct expectations *e, const struct object_key *owner, int creations,
+                         int deletions, struct instant now)
 {
     struct expectation *x = find_or_make(e, owner, now);
     x->creations += creations;

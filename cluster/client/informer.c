@@ -2,21 +2,24 @@
  *
  * The reflector and shared informer of client-go (k8s.io/client-go/tools/cache).
  *
- * The loop. List with resourceVersion "0" (any state the server has at hand), replace the copy, then watch from the
- * list's version with bookmarks, each watch for 5 to 10 minutes at random. A watch that ends is opened again from the
- * last version seen; one that ends within a second without an event, or is refused, goes through the back-off. Answer 410 (too
- * old) leads to a list with resourceVersion "", the most recent state. Any other failure of a list or watch: back-off of
- * 0.8 s doubling to 30 s, each with up to as much again at random, forgotten after 2 minutes without one; then a list
- * from the version last seen.
+ * The loop. List with resourceVersion "0" (any state the server has at hand), replace the copy,
+ * then watch from the list's version with bookmarks, each watch for 5 to 10 minutes at random. A
+ * watch that ends is opened again from the last version seen; one that ends within a second without
+ * an event, or is refused, goes through the back-off. Answer 410 (too old) leads to a list with
+ * resourceVersion "", the most recent state. Any other failure of a list or watch: back-off of 0.8
+ * s doubling to 30 s, each with up to as much again at random, forgotten after 2 minutes without
+ * one; then a list from the version last seen.
  *
- * Invariants: the version never goes back within the life of an informer; per object the handlers hear added, updated...,
- * deleted in this order; after a list or event at version r the copy equals the server's state at r, filtered.
+ * Invariants: the version never goes back within the life of an informer; per object the handlers
+ * hear added, updated..., deleted in this order; after a list or event at version r the copy equals
+ * the server's state at r, filtered.
  *
- * A crash of the process loses the copy and the version; the next incarnation lists with "0" and may see an older state than
- * its predecessor did, as real components may.
+ * A crash of the process loses the copy and the version; the next incarnation lists with "0" and
+ * may see an older state than its predecessor did, as real components may.
  *
- * DEVIATION: client-go of 1.36 fills its caches by one watch with sendInitialEvents where the server allows it; this one
- * always lists. The requests differ, the copy and its handlers' calls do not.
+ * DEVIATION: client-go of 1.36 fills its caches by one watch with sendInitialEvents where the
+ * server allows it; this one always lists. The requests differ, the copy and its handlers' calls do
+ * not.
  */
 #include "sim/base/base.h"
 
@@ -35,7 +38,12 @@
 #define BACKOFF_RESET_MINUTES 2
 #define SHORT_WATCH_SECONDS 1
 
-enum reflector_state { REFLECTOR_STOPPED, REFLECTOR_LISTING, REFLECTOR_WATCHING, REFLECTOR_WAITING };
+enum reflector_state {
+    REFLECTOR_STOPPED,
+    REFLECTOR_LISTING,
+    REFLECTOR_WATCHING,
+    REFLECTOR_WAITING
+};
 
 struct informer_handler {
     informer_fn changed;
@@ -53,8 +61,8 @@ struct informer {
     int64_t version;
     uint32_t list_mark;
     bool has_synced;
-    bool is_expired;        /* 410 was the answer: the next list asks for the most recent */
-    bool watch_next;        /* after the back-off: watch rather than list */
+    bool is_expired; /* 410 was the answer: the next list asks for the most recent */
+    bool watch_next; /* after the back-off: watch rather than list */
     bool watch_is_open;
     bool watch_had_event;
     struct instant watch_opened;
@@ -135,8 +143,8 @@ bool informer_has_synced(const struct informer *i)
 
 /* ---- handlers ---- */
 
-static void notify(struct informer *i, struct step *step, const struct object_key *key, struct value before,
-                   struct value after)
+static void notify(struct informer *i, struct step *step, const struct object_key *key,
+                   struct value before, struct value after)
 {
     for (size_t n = 0; n < i->handlers.count; n++)
         i->handlers.items[n].changed(i->handlers.items[n].owner, step, key, before, after);
@@ -165,9 +173,11 @@ static void put_object(struct informer *i, struct step *step, struct value objec
 {
     const struct object_key *key = object_key_of_object(i->resource->storage, object);
     struct value before;
-    struct stored_item *item = informer_store_put(&i->store, key, with_kind(i, value_keep(object)), &before);
+    struct stored_item *item =
+        informer_store_put(&i->store, key, with_kind(i, value_keep(object)), &before);
     item->mark = i->list_mark;
-    bool is_news = !value_is_present(before) || !from_list || object_version(before) != object_version(object);
+    bool is_news =
+        !value_is_present(before) || !from_list || object_version(before) != object_version(object);
     if (is_news) {
         struct value after = value_keep(item->object);
         notify(i, step, key, before, after);
@@ -178,7 +188,8 @@ static void put_object(struct informer *i, struct step *step, struct value objec
 }
 
 /* `last` is the state in which the server deleted it; absent when only its absence was noticed. */
-static void remove_object(struct informer *i, struct step *step, const struct object_key *key, struct value last)
+static void remove_object(struct informer *i, struct step *step, const struct object_key *key,
+                          struct value last)
 {
     struct value object;
     if (!informer_store_remove(&i->store, key, &object))
@@ -286,7 +297,8 @@ static void list_begin(struct informer *i, struct step *step)
 static void watch_over(struct informer *i, struct step *step)
 {
     i->request_id = 0;
-    bool was_short = instant_since(step->now, i->watch_opened).ns < duration_s(SHORT_WATCH_SECONDS).ns;
+    bool was_short =
+        instant_since(step->now, i->watch_opened).ns < duration_s(SHORT_WATCH_SECONDS).ns;
     if (!i->watch_is_open || (was_short && !i->watch_had_event))
         retry_later(i, step, i->watch_is_open);
     else
@@ -327,7 +339,8 @@ static void on_change(struct informer *i, struct step *step, const struct watch_
     }
 }
 
-static void on_watch_event(void *owner, struct step *step, const struct watch_event *e, uint64_t tag)
+static void on_watch_event(void *owner, struct step *step, const struct watch_event *e,
+                           uint64_t tag)
 {
     (void)tag;
     struct informer *i = owner;
@@ -379,7 +392,8 @@ struct value informer_get(const struct informer *i, const struct object_key *key
 
 struct value informer_get_named(const struct informer *i, struct str namespace, struct str name)
 {
-    struct object_key key = {.resource = i->resource->storage, .namespace = namespace, .name = name};
+    struct object_key key = {
+        .resource = i->resource->storage, .namespace = namespace, .name = name};
     const struct stored_item *item = map_get(&i->store.items, &(struct stored_item){.key = &key});
     return item ? item->object : VALUE_ABSENT;
 }
@@ -397,7 +411,8 @@ int64_t informer_version(const struct informer *i)
 static void cursor_settle(struct informer_cursor *c)
 {
     const struct stored_item *item = c->position.item;
-    bool is_inside = item && (c->namespace.size == 0 || str_equal(item->key->namespace, c->namespace));
+    bool is_inside =
+        item && (c->namespace.size == 0 || str_equal(item->key->namespace, c->namespace));
     c->key = is_inside ? item->key : NULL;
     c->object = is_inside ? item->object : VALUE_ABSENT;
 }
@@ -408,7 +423,8 @@ struct informer_cursor informer_first(const struct informer *i, struct str names
     if (namespace.size == 0) {
         c.position = map_first(&i->store.items);
     } else {
-        struct object_key key = {.resource = i->resource->storage, .namespace = namespace, .name = S("")};
+        struct object_key key = {
+            .resource = i->resource->storage, .namespace = namespace, .name = S("")};
         c.position = map_at_or_after(&i->store.items, &(struct stored_item){.key = &key});
     }
     cursor_settle(&c);
@@ -431,7 +447,8 @@ informer_index informer_add_index(struct informer *i, informer_terms_fn terms)
     return (informer_index)i->store.indexes.count - 1;
 }
 
-struct informer_cursor informer_first_with(const struct informer *i, informer_index index, struct str term)
+struct informer_cursor informer_first_with(const struct informer *i, informer_index index,
+                                           struct str term)
 {
     struct informer_cursor c = {0};
     const struct map *items = informer_store_with(&i->store, index, term);

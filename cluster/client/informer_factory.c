@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * client-go's SharedInformerFactory: the controllers of one process share one informer per resource, so that the API
- * server sends each change to the process once.
+ * client-go's SharedInformerFactory: the controllers of one process share one informer per
+ * resource, so that the API server sends each change to the process once.
  */
 #include "sim/base/base.h"
 

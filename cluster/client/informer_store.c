@@ -2,12 +2,12 @@
  *
  * The thread-safe store of client-go's tools/cache, without threads: objects by key and indexers.
  *
- * Items are ordered by namespace and name in one map; beyond a few dozen a hash over interned keys answers single
- * look-ups, so that a kubelet's copy of its 30 pods stays small and a copy of 150,000 stays fast. An update
- * touches neither: the item stays, its object is replaced.
+ * Items are ordered by namespace and name in one map; beyond a few dozen a hash over interned keys
+ * answers single look-ups, so that a kubelet's copy of its 30 pods stays small and a copy of
+ * 150,000 stays fast. An update touches neither: the item stays, its object is replaced.
  *
- * An index maps a term (a node's name, a controller's uid) to a bucket: the items that have it, in the order of keys. Most
- * updates change no term; those are noticed and leave the buckets alone.
+ * An index maps a term (a node's name, a controller's uid) to a bucket: the items that have it, in
+ * the order of keys. Most updates change no term; those are noticed and leave the buckets alone.
  *
  * Invariant: an item is in the bucket of each term of its present object and in no other.
  */
@@ -46,7 +46,8 @@ static int key_order(const struct object_key *a, const struct object_key *b)
 
 static int by_key_order(const void *probe, const void *item)
 {
-    return key_order(((const struct stored_item *)probe)->key, ((const struct stored_item *)item)->key);
+    return key_order(((const struct stored_item *)probe)->key,
+                     ((const struct stored_item *)item)->key);
 }
 
 static bool is_of_key(const void *probe, const void *item)
@@ -62,7 +63,8 @@ static bool is_of_term(const void *probe, const void *item)
 
 void informer_store_init(struct informer_store *s)
 {
-    *s = (struct informer_store){.items = {.compare = by_key_order}, .by_key = {.equal = is_of_key}};
+    *s =
+        (struct informer_store){.items = {.compare = by_key_order}, .by_key = {.equal = is_of_key}};
 }
 
 void informer_store_add_index(struct informer_store *s, informer_terms_fn terms)
@@ -70,7 +72,8 @@ void informer_store_add_index(struct informer_store *s, informer_terms_fn terms)
     vec_push(&s->indexes, (struct store_index){.terms = terms, .buckets = {.equal = is_of_term}});
 }
 
-struct stored_item *informer_store_find(const struct informer_store *s, const struct object_key *key)
+struct stored_item *informer_store_find(const struct informer_store *s,
+                                        const struct object_key *key)
 {
     if (s->by_key.count > 0)
         return index_get(&s->by_key, key->hash, key);
@@ -82,7 +85,8 @@ struct stored_item *informer_store_find(const struct informer_store *s, const st
 static void collect_term(void *sink, struct str term)
 {
     struct terms *t = sink;
-    CHECK(t->count < TERMS_MAX && term.size <= TERM_TEXT_MAX && t->used + term.size <= sizeof(t->text));
+    CHECK(t->count < TERMS_MAX && term.size <= TERM_TEXT_MAX &&
+          t->used + term.size <= sizeof(t->text));
     memcpy(t->text + t->used, term.bytes, term.size);
     t->items[t->count++] = (struct str){t->text + t->used, term.size};
     t->used += term.size;
@@ -135,7 +139,8 @@ static void bucket_remove(struct store_index *x, struct str term, struct stored_
     mem_free(b);
 }
 
-static void reindex(struct informer_store *s, struct stored_item *item, struct value before, struct value after)
+static void reindex(struct informer_store *s, struct stored_item *item, struct value before,
+                    struct value after)
 {
     if (s->indexes.count == 0 || value_is_same(before, after))
         return;
@@ -153,7 +158,8 @@ static void reindex(struct informer_store *s, struct stored_item *item, struct v
     }
 }
 
-const struct map *informer_store_with(const struct informer_store *s, informer_index index, struct str term)
+const struct map *informer_store_with(const struct informer_store *s, informer_index index,
+                                      struct str term)
 {
     CHECK(index < s->indexes.count);
     const struct bucket *b = index_get(&s->indexes.items[index].buckets, hash_bytes(term), &term);
@@ -176,8 +182,8 @@ static void hash_add(struct informer_store *s, struct stored_item *item)
     }
 }
 
-struct stored_item *informer_store_put(struct informer_store *s, const struct object_key *key, struct value own_object,
-                                       struct value *ret_before)
+struct stored_item *informer_store_put(struct informer_store *s, const struct object_key *key,
+                                       struct value own_object, struct value *ret_before)
 {
     struct stored_item *item = informer_store_find(s, key);
     *ret_before = VALUE_ABSENT;
@@ -195,7 +201,8 @@ struct stored_item *informer_store_put(struct informer_store *s, const struct ob
     return item;
 }
 
-bool informer_store_remove(struct informer_store *s, const struct object_key *key, struct value *ret_object)
+bool informer_store_remove(struct informer_store *s, const struct object_key *key,
+                           struct value *ret_object)
 {
     struct stored_item *item = informer_store_find(s, key);
     if (!item)

@@ -2,17 +2,18 @@
  *
  * Leader election as client-go does it (tools/leaderelection) with a Lease in kube-system.
  *
- * Acquire: every retry period (2 s, plus up to 1.2 times as much at random) read the lease; take it when there is none, when
- * nobody holds it, or when its record has not changed for the lease duration *as this process saw it* on its own clock.
- * Renew: every 2 s; a leader whose record was last renewed within the lease duration updates it without reading. When no
- * renewal has succeeded for the renew deadline (10 s) leadership is lost: `stopped` is called and, as in the real
+ * Acquire: every retry period (2 s, plus up to 1.2 times as much at random) read the lease; take it
+ * when there is none, when nobody holds it, or when its record has not changed for the lease
+ * duration *as this process saw it* on its own clock. Renew: every 2 s; a leader whose record was
+ * last renewed within the lease duration updates it without reading. When no renewal has succeeded
+ * for the renew deadline (10 s) leadership is lost: `stopped` is called and, as in the real
  * binaries, the process is expected to end.
  *
- * A request that hangs does not hold up the deadline: it is given up after half the renew deadline, as the election's client
- * has that time-out.
+ * A request that hangs does not hold up the deadline: it is given up after half the renew deadline,
+ * as the election's client has that time-out.
  *
- * The times in the record are for people. Two clocks of different speed may still yield two leaders: client-go documents
- * that as its limit.
+ * The times in the record are for people. Two clocks of different speed may still yield two
+ * leaders: client-go documents that as its limit.
  */
 #include "sim/base/base.h"
 
@@ -38,7 +39,8 @@ static void attempt(void *owner, struct step *step);
 static void on_deadline(void *owner, struct step *step);
 static void on_request_timeout(void *owner, struct step *step);
 
-struct leader_election *leader_election_new(struct client *client, const struct leader_election_options *options)
+struct leader_election *leader_election_new(struct client *client,
+                                            const struct leader_election_options *options)
 {
     struct leader_election *e = mem_new(struct leader_election);
     e->client = client;
@@ -108,12 +110,15 @@ static struct value record_of(const struct leader_election *e, struct step *step
     struct value now = micro_time_value(step->wall);
     bool is_mine = is_held_by_me(e, old);
     int64_t transitions = VALUE_INT(old, 0, spec, leaseTransitions);
-    struct value acquired = is_mine ? value_keep(VALUE_GET(old, spec, acquireTime)) : value_keep(now);
+    struct value acquired =
+        is_mine ? value_keep(VALUE_GET(old, spec, acquireTime)) : value_keep(now);
     if (!is_mine && value_is_present(old))
         transitions++;
-    return value_pack("{holderIdentity: %v, leaseDurationSeconds: %D, acquireTime: %v, renewTime: %v, "
-                      "leaseTransitions: %D}",
-                      value_keep(e->identity), e->options.lease_duration.ns / 1000000000, acquired, now, transitions);
+    return value_pack(
+        "{holderIdentity: %v, leaseDurationSeconds: %D, acquireTime: %v, renewTime: %v, "
+        "leaseTransitions: %D}",
+        value_keep(e->identity), e->options.lease_duration.ns / 1000000000, acquired, now,
+        transitions);
 }
 
 /* ---- outcome of an attempt ---- */
@@ -135,7 +140,8 @@ static void attempt_ended(struct leader_election *e, struct step *step)
 static void succeeded(struct leader_election *e, struct step *step)
 {
     e->renewed = step->now;
-    client_timer_set(e->client, step, &e->deadline_timer, instant_add(step->now, e->options.renew_deadline));
+    client_timer_set(e->client, step, &e->deadline_timer,
+                     instant_add(step->now, e->options.renew_deadline));
     bool is_new = !e->is_leader;
     e->is_leader = true;
     attempt_ended(e, step);
@@ -153,14 +159,16 @@ static void on_deadline(void *owner, struct step *step)
         return;
     e->is_leader = false;
     client_timer_cancel(e->client, step, &e->retry_timer);
-    step_trace(step, "leader-election", value_str(e->name), "%.*s could not renew the lease in time and stops leading",
+    step_trace(step, "leader-election", value_str(e->name),
+               "%.*s could not renew the lease in time and stops leading",
                STR_ARG(value_str(e->identity)));
     e->options.stopped(e->options.owner, step);
 }
 
 /* ---- requests ---- */
 
-static void send(struct leader_election *e, struct step *step, struct request *own_request, response_fn done)
+static void send(struct leader_election *e, struct step *step, struct request *own_request,
+                 response_fn done)
 {
     e->request_id = client_send(e->client, step, own_request, done, e, 0);
     struct instant limit = instant_add(step->now, duration_ns(e->options.renew_deadline.ns / 2));
@@ -202,14 +210,16 @@ static void update_lease(struct leader_election *e, struct step *step, response_
 {
     struct value record = record_of(e, step, e->observed);
     struct value lease = VALUE_SET(value_keep(e->observed), record, spec);
-    send(e, step, client_update_request(resource_get(RESOURCE_leases), lease, SUBRESOURCE_NONE), done);
+    send(e, step, client_update_request(resource_get(RESOURCE_leases), lease, SUBRESOURCE_NONE),
+         done);
 }
 
 static void create_lease(struct leader_election *e, struct step *step)
 {
-    struct value lease = value_pack("{kind: Lease, apiVersion: \"coordination.k8s.io/v1\", metadata: {name: %v, "
-                                    "namespace: \"kube-system\"}, spec: %v}",
-                                    value_keep(e->name), record_of(e, step, VALUE_ABSENT));
+    struct value lease =
+        value_pack("{kind: Lease, apiVersion: \"coordination.k8s.io/v1\", metadata: {name: %v, "
+                   "namespace: \"kube-system\"}, spec: %v}",
+                   value_keep(e->name), record_of(e, step, VALUE_ABSENT));
     send(e, step, client_create_request(resource_get(RESOURCE_leases), lease), on_written);
 }
 

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Event broadcaster and correlator of client-go (tools/record for core/v1, tools/events for events.k8s.io/v1).
+ * Event broadcaster and correlator of client-go (tools/record for core/v1, tools/events for
+ * events.k8s.io/v1).
  *
- * core/v1. Events of one recorder are written one after another. Each is first correlated with the ones before:
- *   - *similar*: same source, object, type and reason within 10 minutes. From the tenth different message on they become
- *     one event `(combined from similar events): <message>`, without reportingComponent, as upstream's copy has none;
- *   - *the same* event again (message included): no new object but count + 1 and lastTimestamp, by PATCH;
- *   - *spam*: per source and object a bucket of 25, one more each 300 s; what finds it empty is dropped.
- * A failed write is tried 12 times, 10 s apart (the first wait is a random part of it); a refusal is final.
+ * core/v1. Events of one recorder are written one after another. Each is first correlated with the
+ * ones before:
+ *   - *similar*: same source, object, type and reason within 10 minutes. From the tenth different
+ * message on they become one event `(combined from similar events): <message>`, without
+ * reportingComponent, as upstream's copy has none;
+ *   - *the same* event again (message included): no new object but count + 1 and lastTimestamp, by
+ * PATCH;
+ *   - *spam*: per source and object a bucket of 25, one more each 300 s; what finds it empty is
+ * dropped. A failed write is tried 12 times, 10 s apart (the first wait is a random part of it); a
+ * refusal is final.
  *
- * events.k8s.io/v1. The key has no note in it. The second occurrence makes a series (PATCH, count 2), further ones are only
- * counted; after 6 minutes without one the final count is written and the series forgotten.
+ * events.k8s.io/v1. The key has no note in it. The second occurrence makes a series (PATCH, count
+ * 2), further ones are only counted; after 6 minutes without one the final count is written and the
+ * series forgotten.
  *
  * What is remembered is bounded as upstream: 4096 of each kind, the least recently used goes first.
  * Keys are kept as 64-bit hashes of their content.
@@ -40,12 +46,12 @@ struct memo {
     uint64_t hash;
     struct memo *newer, *older;
     enum memo_kind kind;
-    uint32_t count;       /* SAME and SERIES: occurrences; SIMILAR: messages */
-    struct instant last;  /* SIMILAR, SERIES: seen; SPAM: level as of */
-    int64_t stamp;        /* SAME and SERIES: of the event's name */
-    struct value first;   /* SAME: firstTimestamp; SERIES: the event's name */
-    int64_t tokens_ns;    /* SPAM: a token is the refill time in nanoseconds */
-    uint64_t *messages;   /* SIMILAR: up to SIMILAR_MAX */
+    uint32_t count;      /* SAME and SERIES: occurrences; SIMILAR: messages */
+    struct instant last; /* SIMILAR, SERIES: seen; SPAM: level as of */
+    int64_t stamp;       /* SAME and SERIES: of the event's name */
+    struct value first;  /* SAME: firstTimestamp; SERIES: the event's name */
+    int64_t tokens_ns;   /* SPAM: a token is the refill time in nanoseconds */
+    uint64_t *messages;  /* SIMILAR: up to SIMILAR_MAX */
 };
 struct memo_list {
     struct memo *newest, *oldest;
@@ -54,8 +60,8 @@ struct memo_list {
 /* An event on its way. */
 struct pending {
     struct pending *next;
-    struct value event;     /* the whole object, for a create */
-    struct value patch;     /* absent: create */
+    struct value event; /* the whole object, for a create */
+    struct value patch; /* absent: create */
     const struct resource *resource;
     bool is_correlated;
     int tries;
@@ -311,7 +317,8 @@ static void pop(struct recorder *r)
     pending_free(p);
 }
 
-static void on_written(void *owner, struct step *step, const struct response *response, uint64_t tag)
+static void on_written(void *owner, struct step *step, const struct response *response,
+                       uint64_t tag)
 {
     (void)tag;
     struct recorder *r = owner;
@@ -351,7 +358,8 @@ static void send_next(struct recorder *r, struct step *step)
         struct request *request;
         if (value_is_present(p->patch)) {
             const struct object_key *key = object_key_of_object(p->resource->storage, p->event);
-            request = client_patch_request(key, PATCH_STRATEGIC, value_keep(p->patch), SUBRESOURCE_NONE);
+            request =
+                client_patch_request(key, PATCH_STRATEGIC, value_keep(p->patch), SUBRESOURCE_NONE);
             request->resource = p->resource;
             object_key_unref(key);
         } else {
@@ -368,9 +376,11 @@ static void send_next(struct recorder *r, struct step *step)
 
 static struct value reference_to(struct value object, struct str field_path)
 {
-    return value_pack("{kind: %v, namespace: %v, name: %v, uid: %v, apiVersion: %v, resourceVersion: %v, fieldPath: %v}",
-                      value_keep(value_get(object, ATOM_kind)), value_keep(object_namespace(object)),
-                      value_keep(object_name(object)), value_keep(object_uid(object)),
+    return value_pack("{kind: %v, namespace: %v, name: %v, uid: %v, apiVersion: %v, "
+                      "resourceVersion: %v, fieldPath: %v}",
+                      value_keep(value_get(object, ATOM_kind)),
+                      value_keep(object_namespace(object)), value_keep(object_name(object)),
+                      value_keep(object_uid(object)),
                       value_keep(value_get(object, ATOM_apiVersion)),
                       value_keep(VALUE_GET(object, metadata, resourceVersion)),
                       field_path.size ? value_string(field_path) : VALUE_ABSENT);
@@ -382,22 +392,25 @@ static struct value namespace_of_event(struct value object)
     return value_str(namespace).size ? value_keep(namespace) : value_string(S("default"));
 }
 
-static void record(struct recorder *r, struct step *step, struct value object, struct str field_path, const char *type,
-                   const char *reason, struct str message)
+static void record(struct recorder *r, struct step *step, struct value object,
+                   struct str field_path, const char *type, const char *reason, struct str message)
 {
     struct value now = time_value(step->wall);
     struct value host = value_str(r->host).size ? value_keep(r->host) : VALUE_ABSENT;
-    struct value event = value_pack(
-        "{kind: Event, apiVersion: v1, metadata: {namespace: %v}, involvedObject: %v, reason: %s, message: %S, "
-        "source: {component: %v, host: %v}, firstTimestamp: %v, lastTimestamp: %v, count: 1, type: %s, "
-        "reportingComponent: %v, reportingInstance: %v}",
-        namespace_of_event(object), reference_to(object, field_path), reason, message, value_keep(r->component), host,
-        value_keep(now), now, type, value_keep(r->component), value_keep(r->host));
+    struct value event =
+        value_pack("{kind: Event, apiVersion: v1, metadata: {namespace: %v}, involvedObject: %v, "
+                   "reason: %s, message: %S, "
+                   "source: {component: %v, host: %v}, firstTimestamp: %v, lastTimestamp: %v, "
+                   "count: 1, type: %s, "
+                   "reportingComponent: %v, reportingInstance: %v}",
+                   namespace_of_event(object), reference_to(object, field_path), reason, message,
+                   value_keep(r->component), host, value_keep(now), now, type,
+                   value_keep(r->component), value_keep(r->host));
     enqueue(r, step, (struct pending){.event = event, .resource = resource_get(RESOURCE_events)});
 }
 
-void recorder_event(struct recorder *r, struct step *step, struct value object, const char *type, const char *reason,
-                    const char *format, ...)
+void recorder_event(struct recorder *r, struct step *step, struct value object, const char *type,
+                    const char *reason, const char *format, ...)
 {
     AUTO(text) struct text message = {0};
     va_list arguments;
@@ -407,8 +420,9 @@ void recorder_event(struct recorder *r, struct step *step, struct value object, 
     record(r, step, object, S(""), type, reason, text_str(&message));
 }
 
-void recorder_event_at(struct recorder *r, struct step *step, struct value object, struct str field_path,
-                       const char *type, const char *reason, const char *format, ...)
+void recorder_event_at(struct recorder *r, struct step *step, struct value object,
+                       struct str field_path, const char *type, const char *reason,
+                       const char *format, ...)
 {
     AUTO(text) struct text message = {0};
     va_list arguments;
@@ -422,17 +436,21 @@ void recorder_event_at(struct recorder *r, struct step *step, struct value objec
 
 static struct value series_patch(const struct memo *m, struct step *step)
 {
-    return value_pack("{series: {count: %d, lastObservedTime: %v}}", (int)m->count, micro_time_value(step->wall));
+    return value_pack("{series: {count: %d, lastObservedTime: %v}}", (int)m->count,
+                      micro_time_value(step->wall));
 }
 
 static void series_write(struct recorder *r, struct step *step, struct memo *m)
 {
-    struct value name = value_get(m->first, ATOM_name), namespace = value_get(m->first, ATOM_namespace);
-    struct value event = value_pack("{metadata: {name: %v, namespace: %v}}", value_keep(name), value_keep(namespace));
-    enqueue(r, step, (struct pending){.event = event,
-                                      .patch = series_patch(m, step),
-                                      .resource = resource_get(RESOURCE_events_events),
-                                      .is_correlated = true});
+    struct value name = value_get(m->first, ATOM_name),
+                 namespace = value_get(m->first, ATOM_namespace);
+    struct value event = value_pack("{metadata: {name: %v, namespace: %v}}", value_keep(name),
+                                    value_keep(namespace));
+    enqueue(r, step,
+            (struct pending){.event = event,
+                             .patch = series_patch(m, step),
+                             .resource = resource_get(RESOURCE_events_events),
+                             .is_correlated = true});
 }
 
 static void on_series_timer(void *owner, struct step *step)
@@ -449,8 +467,9 @@ static void on_series_timer(void *owner, struct step *step)
         client_timer_set(r->client, step, &r->series_timer, instant_add(list->oldest->last, limit));
 }
 
-static void record_v1(struct recorder *r, struct step *step, struct value regarding, struct value related, const char *type,
-                      const char *reason, const char *action, struct str note)
+static void record_v1(struct recorder *r, struct step *step, struct value regarding,
+                      struct value related, const char *type, const char *reason,
+                      const char *action, struct str note)
 {
     struct value involved = reference_to(regarding, S(""));
     AUTO(value) struct value identity = VALUE_REMOVE(value_keep(involved), resourceVersion);
@@ -472,21 +491,26 @@ static void record_v1(struct recorder *r, struct step *step, struct value regard
     m->first = value_pack("{name: %v, namespace: %v}", value_keep(name), value_keep(namespace));
     struct str component = value_str(r->component), host = value_str(r->host);
     struct value event = value_pack(
-        "{kind: Event, apiVersion: \"events.k8s.io/v1\", metadata: {name: %v, namespace: %v}, eventTime: %v, "
-        "reportingController: %v, reportingInstance: %v, action: %s, reason: %s, regarding: %v, related: %v, note: %S, "
+        "{kind: Event, apiVersion: \"events.k8s.io/v1\", metadata: {name: %v, namespace: %v}, "
+        "eventTime: %v, "
+        "reportingController: %v, reportingInstance: %v, action: %s, reason: %s, regarding: %v, "
+        "related: %v, note: %S, "
         "type: %s}",
         name, namespace, micro_time_value(step->wall), value_keep(r->component),
         value_printf("%.*s-%.*s", STR_ARG(component), STR_ARG(host)), action, reason, involved,
         value_is_present(related) ? reference_to(related, S("")) : VALUE_ABSENT, note, type);
-    enqueue(r, step, (struct pending){.event = event,
-                                      .resource = resource_get(RESOURCE_events_events),
-                                      .is_correlated = true});
+    enqueue(r, step,
+            (struct pending){.event = event,
+                             .resource = resource_get(RESOURCE_events_events),
+                             .is_correlated = true});
     if (!r->series_timer.timer)
-        client_timer_set(r->client, step, &r->series_timer, instant_add(step->now, duration_minutes(SERIES_MINUTES)));
+        client_timer_set(r->client, step, &r->series_timer,
+                         instant_add(step->now, duration_minutes(SERIES_MINUTES)));
 }
 
-void recorder_event_v1(struct recorder *r, struct step *step, struct value regarding, struct value related, const char *type,
-                       const char *reason, const char *action, const char *format, ...)
+void recorder_event_v1(struct recorder *r, struct step *step, struct value regarding,
+                       struct value related, const char *type, const char *reason,
+                       const char *action, const char *format, ...)
 {
     AUTO(text) struct text note = {0};
     va_list arguments;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * client-go limits its requests with a token bucket (k8s.io/client-go/util/flowcontrol over golang.org/x/time/rate).
- * The original counts tokens in floating point; here one token is `period_ns` units and each nanosecond adds
- * `tokens_per_period` units, so that nothing is ever rounded but the instant of a reservation, which is rounded up
- * to a whole nanosecond. A reservation takes its token at once, even from an empty bucket: the level turns negative and says
+ * client-go limits its requests with a token bucket (k8s.io/client-go/util/flowcontrol over
+ * golang.org/x/time/rate). The original counts tokens in floating point; here one token is
+ * `period_ns` units and each nanosecond adds `tokens_per_period` units, so that nothing is ever
+ * rounded but the instant of a reservation, which is rounded up to a whole nanosecond. A
+ * reservation takes its token at once, even from an empty bucket: the level turns negative and says
  * how far the line reaches into the future.
  *
  * Invariant: level <= burst * period_ns.

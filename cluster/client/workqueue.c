@@ -2,13 +2,15 @@
  *
  * client-go's work queue (k8s.io/client-go/util/workqueue), the heart of every controller.
  *
- * Rules. A key is *dirty* from being added until a worker takes it, and *processing* until that worker is done. It is in
- * line exactly when dirty and not processing: added twice it is worked on once, added while processing it goes in line
- * again when the worker is done. So no two workers ever hold one key.
+ * Rules. A key is *dirty* from being added until a worker takes it, and *processing* until that
+ * worker is done. It is in line exactly when dirty and not processing: added twice it is worked on
+ * once, added while processing it goes in line again when the worker is done. So no two workers
+ * ever hold one key.
  *
- * Delays. A key waits at most once: added again with another delay, the earlier instant counts. The rate limiter is the
- * controllers' default: per key 5 ms * 2^failures up to 1000 s, and a bucket of 10 a second with a burst of 100 over all
- * keys; the longer of both. A key's failures are counted until workqueue_forget.
+ * Delays. A key waits at most once: added again with another delay, the earlier instant counts. The
+ * rate limiter is the controllers' default: per key 5 ms * 2^failures up to 1000 s, and a bucket of
+ * 10 a second with a burst of 100 over all keys; the longer of both. A key's failures are counted
+ * until workqueue_forget.
  *
  * An entry exists while any of this holds of its key, so a queue at rest owns nothing.
  */
@@ -27,16 +29,16 @@
 
 struct entry {
     const struct object_key *key;
-    struct entry *next; /* in line */
+    struct entry *next;           /* in line */
     struct entry *before, *after; /* among all entries, for freeing */
-    struct instant at;  /* while waiting */
-    uint64_t sequence;  /* orders those that wait for the same instant */
+    struct instant at;            /* while waiting */
+    uint64_t sequence;            /* orders those that wait for the same instant */
     uint32_t failures;
     bool is_dirty, is_processing, is_waiting;
 };
 struct workqueue {
-    struct index entries; /* by key */
-    struct map waiting;   /* by (at, sequence) */
+    struct index entries;       /* by key */
+    struct map waiting;         /* by (at, sequence) */
     struct entry *first, *last; /* the line */
     struct entry *all;
     size_t length;
@@ -138,7 +140,8 @@ void workqueue_add(struct workqueue *q, const struct object_key *key)
         line_up(q, e);
 }
 
-void workqueue_add_after(struct workqueue *q, const struct object_key *key, struct instant now, struct duration delay)
+void workqueue_add_after(struct workqueue *q, const struct object_key *key, struct instant now,
+                         struct duration delay)
 {
     if (delay.ns <= 0) {
         workqueue_add(q, key);
@@ -164,7 +167,8 @@ static struct duration backoff_of(uint32_t failures)
     return duration_ns(BACKOFF_FIRST_NS << failures);
 }
 
-void workqueue_add_rate_limited(struct workqueue *q, const struct object_key *key, struct instant now)
+void workqueue_add_rate_limited(struct workqueue *q, const struct object_key *key,
+                                struct instant now)
 {
     struct entry *e = entry_of(q, key);
     struct duration own = backoff_of(e->failures);

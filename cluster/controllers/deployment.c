@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "A Deployment provides declarative updates for Pods and ReplicaSets." It watches Deployments, ReplicaSets and the removal of
- * Pods, owns the ReplicaSets whose controller reference names it, and never touches a pod itself.
+ * "A Deployment provides declarative updates for Pods and ReplicaSets." It watches Deployments,
+ * ReplicaSets and the removal of Pods, owns the ReplicaSets whose controller reference names it,
+ * and never touches a pod itself.
  *
- * One sync brings the rollout one step further: claim ReplicaSets; record a pause; then either scale (when the
- * size changed, or while paused), or take a step of the strategy; status last. Each write wakes it again, so that the steps
- * follow one another without a loop in here.
+ * One sync brings the rollout one step further: claim ReplicaSets; record a pause; then either
+ * scale (when the size changed, or while paused), or take a step of the strategy; status last. Each
+ * write wakes it again, so that the steps follow one another without a loop in here.
  *
- * Upstream: syncDeployment = deployment_sync, checkPausedConditions, isScalingEvent = rollout_is_scaling, sync = scale_apart,
- * rolloutRolling and rolloutRecreate = roll_out.
+ * Upstream: syncDeployment = deployment_sync, checkPausedConditions, isScalingEvent =
+ * rollout_is_scaling, sync = scale_apart, rolloutRolling and rolloutRecreate = roll_out.
  *
- * Differences in shape, not in outcome: where upstream goes on with a copy in memory after it wrote the Deployment or the new
- * ReplicaSet (and often runs into a conflict with itself), this sync ends and the next begins from the cache.
+ * Differences in shape, not in outcome: where upstream goes on with a copy in memory after it wrote
+ * the Deployment or the new ReplicaSet (and often runs into a conflict with itself), this sync ends
+ * and the next begins from the cache.
  *
- * Invariants: total pods wanted <= replicas + maxSurge during a rollout; one ReplicaSet per template.
+ * Invariants: total pods wanted <= replicas + maxSurge during a rollout; one ReplicaSet per
+ * template.
  */
 #include "sim/base/base.h"
 
@@ -22,10 +25,11 @@
 #include "cluster/api/object.h"
 #include "cluster/controllers/claim.h"
 
-static void wake_for_replicaset(struct controller *c, struct step *step, const struct object_key *key, struct value before,
+static void wake_for_replicaset(struct controller *c, struct step *step,
+                                const struct object_key *key, struct value before,
                                 struct value after);
-static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after);
+static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after);
 static void *new_state(struct controller *c, struct step *step);
 static enum sync_result deployment_sync(struct sync *s);
 
@@ -62,7 +66,8 @@ static void *new_state(struct controller *c, struct step *step)
     return NULL;
 }
 
-static void wake_for_replicaset(struct controller *c, struct step *step, const struct object_key *key, struct value before,
+static void wake_for_replicaset(struct controller *c, struct step *step,
+                                const struct object_key *key, struct value before,
                                 struct value after)
 {
     controller_wake_owner(c, step, key, before, after);
@@ -70,15 +75,16 @@ static void wake_for_replicaset(struct controller *c, struct step *step, const s
     if (value_is_present(object_controller_ref(rs)) || !value_is_present(after))
         return;
     struct str namespace = value_str(object_namespace(rs));
-    for (struct informer_cursor i = informer_first(controller_informer(c, RESOURCE_deployments), namespace); i.key;
-         informer_next(&i))
+    for (struct informer_cursor i =
+             informer_first(controller_informer(c, RESOURCE_deployments), namespace);
+         i.key; informer_next(&i))
         if (selector_matches(VALUE_GET(i.object, spec, selector), object_labels(rs)))
             controller_enqueue(c, step, i.key);
 }
 
 /* Only the strategy Recreate waits for pods to be gone. */
-static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after)
+static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after)
 {
     (void)key;
     if (value_is_present(after))
@@ -103,12 +109,14 @@ static void wake_for_pod(struct controller *c, struct step *step, const struct o
 static struct informer_cursor orphans(struct sync *s)
 {
     struct informer *sets = controller_informer(s->controller, RESOURCE_replicasets);
-    return informer_first_with(sets, informer_add_index(sets, informer_terms_orphan), s->key->namespace);
+    return informer_first_with(sets, informer_add_index(sets, informer_terms_orphan),
+                               s->key->namespace);
 }
 
 static bool is_ours_to_adopt(struct sync *s, struct value rs)
 {
-    return !object_is_deleting(rs) && selector_matches(VALUE_GET(s->object, spec, selector), object_labels(rs));
+    return !object_is_deleting(rs) &&
+           selector_matches(VALUE_GET(s->object, spec, selector), object_labels(rs));
 }
 
 static bool claim_begin(struct sync *s)
@@ -127,13 +135,17 @@ static enum sync_result claim_send(struct sync *s)
     const struct answer *fresh = &s->answers[0];
     if (!answer_ok(fresh))
         return sync_retry_answer(s, fresh);
-    if (!value_equal(object_uid(fresh->body), object_uid(s->object)) || object_is_deleting(fresh->body))
+    if (!value_equal(object_uid(fresh->body), object_uid(s->object)) ||
+        object_is_deleting(fresh->body))
         return sync_retry(s, "cannot adopt: it is being deleted or is another by now");
     for (struct informer_cursor i = orphans(s); i.key; informer_next(&i)) {
         if (!is_ours_to_adopt(s, i.object))
             continue;
-        sync_trace(s, "ReplicaSet %.*s matches and has no controller -> adopts it", STR_ARG(i.key->name));
-        sync_send(s, claim_adopt_request(i.key, i.object, resource_get(RESOURCE_deployments), s->object), TAG_ANY);
+        sync_trace(s, "ReplicaSet %.*s matches and has no controller -> adopts it",
+                   STR_ARG(i.key->name));
+        sync_send(
+            s, claim_adopt_request(i.key, i.object, resource_get(RESOURCE_deployments), s->object),
+            TAG_ANY);
     }
     return sync_wait(s, PHASE_LAST);
 }
@@ -164,9 +176,11 @@ static enum sync_result write_status(struct rollout *r, bool with_progress)
         value_drop(status);
         return SYNC_DONE;
     }
-    sync_trace(s, "status: %d pods, %d of the present template, %d available", (int)VALUE_INT(status, 0, replicas),
-               (int)VALUE_INT(status, 0, updatedReplicas), (int)VALUE_INT(status, 0, availableReplicas));
-    sync_update_status(s, RESOURCE_deployments, VALUE_SET(value_keep(s->object), status, status), TAG_ANY);
+    sync_trace(s, "status: %d pods, %d of the present template, %d available",
+               (int)VALUE_INT(status, 0, replicas), (int)VALUE_INT(status, 0, updatedReplicas),
+               (int)VALUE_INT(status, 0, availableReplicas));
+    sync_update_status(s, RESOURCE_deployments, VALUE_SET(value_keep(s->object), status, status),
+                       TAG_ANY);
     return sync_wait(s, PHASE_LAST);
 }
 
@@ -176,13 +190,15 @@ static bool record_pause(struct sync *s)
     struct value progressing = condition_find(conditions, "Progressing");
     bool is_paused = VALUE_BOOL_AT(s->object, spec, paused);
     bool is_recorded = VALUE_IS(progressing, "DeploymentPaused", reason);
-    if (!deployment_has_deadline(s->object) || VALUE_IS(progressing, "ProgressDeadlineExceeded", reason) ||
-        is_paused == is_recorded)
+    if (!deployment_has_deadline(s->object) ||
+        VALUE_IS(progressing, "ProgressDeadlineExceeded", reason) || is_paused == is_recorded)
         return false;
-    struct value new = deployment_set_condition(value_keep(conditions), s->step, "Progressing", "Unknown",
-                                                is_paused ? "DeploymentPaused" : "DeploymentResumed",
-                                                is_paused ? S("Deployment is paused") : S("Deployment is resumed"));
-    sync_update_status(s, RESOURCE_deployments, VALUE_SET(value_keep(s->object), new, status, conditions), TAG_ANY);
+    struct value new = deployment_set_condition(
+        value_keep(conditions), s->step, "Progressing", "Unknown",
+        is_paused ? "DeploymentPaused" : "DeploymentResumed",
+        is_paused ? S("Deployment is paused") : S("Deployment is resumed"));
+    sync_update_status(s, RESOURCE_deployments,
+                       VALUE_SET(value_keep(s->object), new, status, conditions), TAG_ANY);
     return true;
 }
 
@@ -229,7 +245,8 @@ static enum sync_result roll_out(struct rollout *r)
         r->all[r->new].target = r->replicas;
         return write_targets(r);
     }
-    if (deployment_is_complete(r->deployment, value_get(r->deployment, ATOM_status)) && rollout_clean_history(r, TAG_ANY))
+    if (deployment_is_complete(r->deployment, value_get(r->deployment, ATOM_status)) &&
+        rollout_clean_history(r, TAG_ANY))
         return sync_wait(r->sync, PHASE_LAST);
     return write_status(r, true);
 }
@@ -237,7 +254,9 @@ static enum sync_result roll_out(struct rollout *r)
 static enum sync_result observe(struct sync *s)
 {
     struct value selector = VALUE_GET(s->object, spec, selector);
-    if (value_count(value_get(selector, ATOM_matchLabels)) + value_count(value_get(selector, ATOM_matchExpressions)) == 0) {
+    if (value_count(value_get(selector, ATOM_matchLabels)) +
+            value_count(value_get(selector, ATOM_matchExpressions)) ==
+        0) {
         recorder_event(s->controller->recorder, s->step, s->object, "Warning", "SelectingAll",
                        "This deployment is selecting all pods. A non-empty selector is required.");
         return SYNC_DONE;
@@ -271,9 +290,10 @@ static enum sync_result after_scaling(struct sync *s)
         const struct answer *a = &s->answers[i];
         int64_t before = a->tag, after = VALUE_INT(a->body, 0, spec, replicas);
         if (answer_ok(a) && before != after)
-            recorder_event(s->controller->recorder, s->step, s->object, "Normal", "ScalingReplicaSet",
-                           "Scaled %s replica set %.*s from %" PRId64 " to %" PRId64, after > before ? "up" : "down",
-                           STR_ARG(a->key->name), before, after);
+            recorder_event(s->controller->recorder, s->step, s->object, "Normal",
+                           "ScalingReplicaSet",
+                           "Scaled %s replica set %.*s from %" PRId64 " to %" PRId64,
+                           after > before ? "up" : "down", STR_ARG(a->key->name), before, after);
     }
     const struct answer *failure = first_failure(s);
     if (failure)
@@ -284,20 +304,22 @@ static enum sync_result after_scaling(struct sync *s)
 }
 
 /* Progressing after the creation: as found, or as failed. */
-static enum sync_result write_creation(struct sync *s, struct value revision, const char *status, const char *reason,
-                                       struct str message)
+static enum sync_result write_creation(struct sync *s, struct value revision, const char *status,
+                                       const char *reason, struct str message)
 {
     struct value d = value_keep(s->object);
     if (deployment_has_deadline(d)) {
         struct value conditions = value_keep(VALUE_GET(d, status, conditions));
-        conditions = deployment_set_condition(conditions, s->step, "Progressing", status, reason, message);
+        conditions =
+            deployment_set_condition(conditions, s->step, "Progressing", status, reason, message);
         d = VALUE_SET(d, conditions, status, conditions);
     }
     if (value_is_present(revision)) {
         struct value annotations = value_keep(VALUE_GET(d, metadata, annotations));
         if (!value_is_present(annotations))
             annotations = value_object();
-        annotations = value_set_key(annotations, S("deployment.kubernetes.io/revision"), value_keep(revision));
+        annotations = value_set_key(annotations, S("deployment.kubernetes.io/revision"),
+                                    value_keep(revision));
         d = VALUE_SET(d, annotations, metadata, annotations);
     }
     sync_update_status(s, RESOURCE_deployments, d, TAG_ANY);
@@ -306,16 +328,22 @@ static enum sync_result write_creation(struct sync *s, struct value revision, co
 
 static enum sync_result name_is_taken(struct sync *s, const struct answer *a)
 {
-    struct value rs = informer_get(controller_informer(s->controller, RESOURCE_replicasets), a->key);
+    struct value rs =
+        informer_get(controller_informer(s->controller, RESOURCE_replicasets), a->key);
     if (!value_is_present(rs))
-        return sync_retry(s, "ReplicaSet %.*s exists, but the cache does not show it yet", STR_ARG(a->key->name));
+        return sync_retry(s, "ReplicaSet %.*s exists, but the cache does not show it yet",
+                          STR_ARG(a->key->name));
     struct rollout r = rollout_observe(s);
     if (rollout_has_new(&r) && r.all[r.new].key == a->key)
-        return SYNC_DONE; /* ours, made by a sync that did not hear the answer; the next one goes on with it */
+        return SYNC_DONE; /* ours, made by a sync that did not hear the answer; the next one goes on
+                             with it */
     int64_t collisions = VALUE_INT(s->object, 0, status, collisionCount) + 1;
-    sync_trace(s, "ReplicaSet %.*s is another -> counts a collision of hashes", STR_ARG(a->key->name));
-    sync_update_status(s, RESOURCE_deployments,
-                       VALUE_SET(value_keep(s->object), value_integer(collisions), status, collisionCount), TAG_ANY);
+    sync_trace(s, "ReplicaSet %.*s is another -> counts a collision of hashes",
+               STR_ARG(a->key->name));
+    sync_update_status(
+        s, RESOURCE_deployments,
+        VALUE_SET(value_keep(s->object), value_integer(collisions), status, collisionCount),
+        TAG_ANY);
     return sync_wait(s, PHASE_LAST);
 }
 
@@ -327,11 +355,11 @@ static enum sync_result after_creation(struct sync *s)
         return name_is_taken(s, a);
     if (!answer_ok(a)) {
         struct str message = VALUE_STR(a->body, message), name = a->key->name;
-        struct str text = arena_printf(scratch, "Failed to create new replica set \"%.*s\": %.*s", STR_ARG(name),
-                                       STR_ARG(message));
+        struct str text = arena_printf(scratch, "Failed to create new replica set \"%.*s\": %.*s",
+                                       STR_ARG(name), STR_ARG(message));
         if (a->code != 0)
-            recorder_event(s->controller->recorder, s->step, s->object, "Warning", "ReplicaSetCreateError", "%.*s",
-                           STR_ARG(text));
+            recorder_event(s->controller->recorder, s->step, s->object, "Warning",
+                           "ReplicaSetCreateError", "%.*s", STR_ARG(text));
         controller_enqueue_after(s->controller, s->step, s->key, duration_s(1));
         return write_creation(s, VALUE_ABSENT, "False", "ReplicaSetCreateError", text);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * "All existing Pods are killed before new ones are created when .spec.strategy.type==Recreate"
- * [doc:deployment#recreate-deployment]: old ReplicaSets go to 0, their pods must be gone (not merely terminating), then the new
- * one appears at full size.
+ * [doc:deployment#recreate-deployment]: old ReplicaSets go to 0, their pods must be gone (not
+ * merely terminating), then the new one appears at full size.
  *
  * Upstream: rolloutRecreate, scaleDownOldReplicaSetsForRecreate, oldPodsRunning.
  */
@@ -35,7 +35,8 @@ bool recreate_must_wait(const struct rollout *r)
         if (r->all[i].actual > 0)
             return true;
         struct str uid = value_str(object_uid(r->all[i].rs));
-        for (struct informer_cursor p = informer_first_with(pods, by_owner, uid); p.key; informer_next(&p))
+        for (struct informer_cursor p = informer_first_with(pods, by_owner, uid); p.key;
+             informer_next(&p))
             if (!pod_is_finished(p.object))
                 return true;
     }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "A Deployment's revision is created when its Pod template is changed" [doc:deployment#rollover]. Each revision is one
- * ReplicaSet whose template equals the Deployment's of that time but for the label pod-template-hash. The one that
- * equals the present template is *new*; going back to an older template makes its ReplicaSet new again, with the next
- * number, and its former number goes into the annotation revision-history.
+ * "A Deployment's revision is created when its Pod template is changed" [doc:deployment#rollover].
+ * Each revision is one ReplicaSet whose template equals the Deployment's of that time but for the
+ * label pod-template-hash. The one that equals the present template is *new*; going back to an
+ * older template makes its ReplicaSet new again, with the next number, and its former number goes
+ * into the annotation revision-history.
  *
- * Upstream: getNewReplicaSet, SetNewReplicaSetAnnotations, FindNewReplicaSet, cleanupDeployment, ComputeHash.
+ * Upstream: getNewReplicaSet, SetNewReplicaSetAnnotations, FindNewReplicaSet, cleanupDeployment,
+ * ComputeHash.
  *
- * DEVIATION: the value of pod-template-hash differs from upstream's, which hashes a Go-specific dump of its structs; it is
- * as deterministic: FNV-1a of a canonical walk over the template, digits mapped to the same alphabet.
+ * DEVIATION: the value of pod-template-hash differs from upstream's, which hashes a Go-specific
+ * dump of its structs; it is as deterministic: FNV-1a of a canonical walk over the template, digits
+ * mapped to the same alphabet.
  */
 #include "sim/base/base.h"
 
@@ -87,11 +90,14 @@ struct value pod_template_hash(struct value template, int64_t collision_count)
 
 static bool is_template_equal(struct value rs, struct value deployment)
 {
-    struct value ours = VALUE_GET(deployment, spec, template), theirs = VALUE_GET(rs, spec, template);
+    struct value ours = VALUE_GET(deployment, spec, template),
+                 theirs = VALUE_GET(rs, spec, template);
     if (!value_equal(value_get(ours, ATOM_spec), value_get(theirs, ATOM_spec)))
         return false;
-    struct value a = value_set_key(value_keep(VALUE_GET(ours, metadata, labels)), S(HASH_LABEL), VALUE_ABSENT);
-    struct value b = value_set_key(value_keep(VALUE_GET(theirs, metadata, labels)), S(HASH_LABEL), VALUE_ABSENT);
+    struct value a =
+        value_set_key(value_keep(VALUE_GET(ours, metadata, labels)), S(HASH_LABEL), VALUE_ABSENT);
+    struct value b =
+        value_set_key(value_keep(VALUE_GET(theirs, metadata, labels)), S(HASH_LABEL), VALUE_ABSENT);
     bool is_equal = value_equal(a, b) && value_equal(VALUE_GET(ours, metadata, annotations),
                                                      VALUE_GET(theirs, metadata, annotations));
     value_drop(a);
@@ -117,7 +123,8 @@ static struct revision revision_of(const struct object_key *key, struct value rs
                              .ready = VALUE_INT(status, 0, readyReplicas),
                              .available = VALUE_INT(status, 0, availableReplicas),
                              .terminating = VALUE_INT(status, 0, terminatingReplicas),
-                             .max_replicas = annotation_number(rs, S(ANNOTATION "max-replicas"), 0)};
+                             .max_replicas =
+                                 annotation_number(rs, S(ANNOTATION "max-replicas"), 0)};
 }
 
 static int by_creation(const void *a, const void *b, void *context)
@@ -148,7 +155,8 @@ static void resolve_bounds(struct rollout *r)
     if (!r->is_rolling || r->replicas == 0)
         return;
     r->max_surge = resolve(VALUE_GET(strategy, rollingUpdate, maxSurge), r->replicas, true);
-    r->max_unavailable = resolve(VALUE_GET(strategy, rollingUpdate, maxUnavailable), r->replicas, false);
+    r->max_unavailable =
+        resolve(VALUE_GET(strategy, rollingUpdate, maxUnavailable), r->replicas, false);
     if (r->max_surge == 0 && r->max_unavailable == 0)
         r->max_unavailable = 1; /* or nothing could ever move */
     if (r->max_unavailable > r->replicas)
@@ -160,15 +168,18 @@ struct rollout rollout_observe(struct sync *s)
     struct informer *sets = controller_informer(s->controller, RESOURCE_replicasets);
     informer_index by_owner = informer_add_index(sets, informer_terms_controller_uid);
     struct str uid = value_str(object_uid(s->object));
-    struct rollout r = {.sync = s, .deployment = s->object, .replicas = VALUE_INT(s->object, 1, spec, replicas)};
+    struct rollout r = {
+        .sync = s, .deployment = s->object, .replicas = VALUE_INT(s->object, 1, spec, replicas)};
     size_t count = 0;
-    for (struct informer_cursor i = informer_first_with(sets, by_owner, uid); i.key; informer_next(&i))
+    for (struct informer_cursor i = informer_first_with(sets, by_owner, uid); i.key;
+         informer_next(&i))
         count++;
     r.all = arena_array(s->step->scratch, struct revision, count + 1);
-    for (struct informer_cursor i = informer_first_with(sets, by_owner, uid); i.key; informer_next(&i))
+    for (struct informer_cursor i = informer_first_with(sets, by_owner, uid); i.key;
+         informer_next(&i))
         r.all[r.count++] = revision_of(i.key, i.object);
     sort_stable(r.all, r.count, sizeof(r.all[0]), by_creation, NULL);
-    for (r.new = 0; r.new < r.count; r.new++)
+    for (r.new = 0; r.new < r.count; r.new ++)
         if (is_template_equal(r.all[r.new].rs, r.deployment))
             break;
     resolve_bounds(&r);
@@ -182,7 +193,7 @@ int64_t rollout_next_revision(const struct rollout *r)
     int64_t most = 0;
     for (size_t i = 0; i < r->count; i++) {
         int64_t n = annotation_number(r->all[i].rs, S(ANNOTATION "revision"), 0);
-        if (i != r->new && n > most)
+        if (i != r->new &&n > most)
             most = n;
     }
     return most + 1;
@@ -204,18 +215,21 @@ static bool is_copied(struct str key)
 
 static struct value with_history(struct value own_annotations, struct str old_revision)
 {
-    struct str history = value_str(value_get_key(own_annotations, S(ANNOTATION "revision-history")));
+    struct str history =
+        value_str(value_get_key(own_annotations, S(ANNOTATION "revision-history")));
     while (history.size + old_revision.size + 1 > HISTORY_CHARACTERS_MAX) {
         struct str rest;
         (void)str_cut(history, ',', &rest); /* the oldest goes */
         history = rest;
     }
-    struct value new = history.size ? value_printf("%.*s,%.*s", STR_ARG(history), STR_ARG(old_revision))
-                                    : value_string(old_revision);
+    struct value new = history.size
+                           ? value_printf("%.*s,%.*s", STR_ARG(history), STR_ARG(old_revision))
+                           : value_string(old_revision);
     return value_set_key(own_annotations, S(ANNOTATION "revision-history"), new);
 }
 
-/* The annotations of the new ReplicaSet: the Deployment's own, but for some, and the bookkeeping. */
+/* The annotations of the new ReplicaSet: the Deployment's own, but for some, and the bookkeeping.
+ */
 static struct value new_annotations(const struct rollout *r, struct value old)
 {
     struct value all = value_is_present(old) ? value_keep(old) : value_object();
@@ -274,8 +288,10 @@ static bool sync_new_annotations(struct rollout *r, uint32_t tag)
     }
     struct value rs = VALUE_SET(value_keep(v->rs), new, metadata, annotations);
     if (is_late)
-        rs = VALUE_SET(rs, min_ready_seconds ? value_integer(min_ready_seconds) : VALUE_ABSENT, spec, minReadySeconds);
-    sync_trace(r->sync, "ReplicaSet %.*s has the present template -> updates its annotations", STR_ARG(v->key->name));
+        rs = VALUE_SET(rs, min_ready_seconds ? value_integer(min_ready_seconds) : VALUE_ABSENT,
+                       spec, minReadySeconds);
+    sync_trace(r->sync, "ReplicaSet %.*s has the present template -> updates its annotations",
+               STR_ARG(v->key->name));
     sync_update(r->sync, RESOURCE_replicasets, rs, tag);
     return true;
 }
@@ -285,7 +301,8 @@ static bool sync_own_revision(struct rollout *r, uint32_t tag)
     const struct revision *v = &r->all[r->new];
     struct value revision = object_annotation(v->rs, S(ANNOTATION "revision"));
     struct value conditions = VALUE_GET(r->deployment, status, conditions);
-    bool is_late = !value_equal(object_annotation(r->deployment, S(ANNOTATION "revision")), revision);
+    bool is_late =
+        !value_equal(object_annotation(r->deployment, S(ANNOTATION "revision")), revision);
     bool is_found = deployment_has_deadline(r->deployment) &&
                     !value_is_present(condition_find(conditions, "Progressing"));
     if (!is_late && !is_found)
@@ -295,14 +312,15 @@ static bool sync_own_revision(struct rollout *r, uint32_t tag)
         struct value annotations = value_keep(VALUE_GET(d, metadata, annotations));
         if (!value_is_present(annotations))
             annotations = value_object();
-        d = VALUE_SET(d, value_set_key(annotations, S(ANNOTATION "revision"), value_keep(revision)), metadata,
-                      annotations);
+        d = VALUE_SET(d, value_set_key(annotations, S(ANNOTATION "revision"), value_keep(revision)),
+                      metadata, annotations);
     }
     if (is_found) {
-        struct str message = arena_printf(r->sync->step->scratch, "Found new replica set \"%.*s\"", STR_ARG(v->key->name));
+        struct str message = arena_printf(r->sync->step->scratch, "Found new replica set \"%.*s\"",
+                                          STR_ARG(v->key->name));
         d = VALUE_SET(d,
-                      deployment_set_condition(value_keep(conditions), r->sync->step, "Progressing", "True",
-                                               "FoundNewReplicaSet", message),
+                      deployment_set_condition(value_keep(conditions), r->sync->step, "Progressing",
+                                               "True", "FoundNewReplicaSet", message),
                       status, conditions);
     }
     sync_update_status(r->sync, RESOURCE_deployments, d, tag);
@@ -317,9 +335,11 @@ bool rollout_sync_revision(struct rollout *r, uint32_t tag)
 void rollout_create_new(struct rollout *r, uint32_t tag)
 {
     struct value d = r->deployment;
-    struct value hash = pod_template_hash(VALUE_GET(d, spec, template), VALUE_INT(d, 0, status, collisionCount));
+    struct value hash =
+        pod_template_hash(VALUE_GET(d, spec, template), VALUE_INT(d, 0, status, collisionCount));
     struct value template = value_keep(VALUE_GET(d, spec, template));
-    struct value labels = value_set_key(value_keep(VALUE_GET(template, metadata, labels)), S(HASH_LABEL), value_keep(hash));
+    struct value labels = value_set_key(value_keep(VALUE_GET(template, metadata, labels)),
+                                        S(HASH_LABEL), value_keep(hash));
     template = VALUE_SET(template, value_keep(labels), metadata, labels);
     struct value match = value_keep(VALUE_GET(d, spec, selector, matchLabels));
     if (!value_is_present(match))
@@ -330,10 +350,13 @@ void rollout_create_new(struct rollout *r, uint32_t tag)
     int64_t min_ready_seconds = VALUE_INT(d, 0, spec, minReadySeconds);
     struct str name = r->sync->key->name, hash_text = value_str(hash);
     struct value rs = value_pack(
-        "{kind: ReplicaSet, apiVersion: \"apps/v1\", metadata: {name: %v, namespace: %v, labels: %v, annotations: %v, "
-        "ownerReferences: [%v]}, spec: {replicas: %D, minReadySeconds: %v, selector: %v, template: %v}}",
-        value_printf("%.*s-%.*s", STR_ARG(name), STR_ARG(hash_text)), value_keep(object_namespace(d)), labels,
-        with_sizes(r, new_annotations(r, VALUE_ABSENT)), owner_reference_make(resource_get(RESOURCE_deployments), d), size,
+        "{kind: ReplicaSet, apiVersion: \"apps/v1\", metadata: {name: %v, namespace: %v, labels: "
+        "%v, annotations: %v, "
+        "ownerReferences: [%v]}, spec: {replicas: %D, minReadySeconds: %v, selector: %v, template: "
+        "%v}}",
+        value_printf("%.*s-%.*s", STR_ARG(name), STR_ARG(hash_text)),
+        value_keep(object_namespace(d)), labels, with_sizes(r, new_annotations(r, VALUE_ABSENT)),
+        owner_reference_make(resource_get(RESOURCE_deployments), d), size,
         min_ready_seconds ? value_integer(min_ready_seconds) : VALUE_ABSENT, selector, template);
     sync_trace(r->sync, "no ReplicaSet has the present template -> creates %.*s with %d replicas",
                STR_ARG(value_str(object_name(rs))), (int)size);
@@ -344,15 +367,17 @@ void rollout_create_new(struct rollout *r, uint32_t tag)
 void rollout_scale(struct rollout *r, const struct revision *v, int64_t size)
 {
     struct value rs = VALUE_SET(value_keep(v->rs), value_integer(size), spec, replicas);
-    rs = VALUE_SET(rs, with_sizes(r, value_keep(VALUE_GET(rs, metadata, annotations))), metadata, annotations);
+    rs = VALUE_SET(rs, with_sizes(r, value_keep(VALUE_GET(rs, metadata, annotations))), metadata,
+                   annotations);
     if (size != v->replicas)
-        sync_trace(r->sync, "scales %s ReplicaSet %.*s from %d to %d", v == &r->all[r->new] ? "new" : "old",
-                   STR_ARG(v->key->name), (int)v->replicas, (int)size);
+        sync_trace(r->sync, "scales %s ReplicaSet %.*s from %d to %d",
+                   v == &r->all[r->new] ? "new" : "old", STR_ARG(v->key->name), (int)v->replicas,
+                   (int)size);
     sync_update(r->sync, RESOURCE_replicasets, rs, (uint32_t)v->replicas);
 }
 
-/* "You can set .spec.revisionHistoryLimit field in a Deployment to specify how many old ReplicaSets for this Deployment you
- * want to retain" [doc:deployment#clean-up-policy]. */
+/* "You can set .spec.revisionHistoryLimit field in a Deployment to specify how many old ReplicaSets
+ * for this Deployment you want to retain" [doc:deployment#clean-up-policy]. */
 static int by_revision(const void *a, const void *b, void *context)
 {
     const struct revision *x = a, *y = b;
@@ -377,8 +402,8 @@ bool rollout_clean_history(struct rollout *r, uint32_t tag)
         int64_t observed = VALUE_INT(old[i].rs, 0, status, observedGeneration);
         if (old[i].actual != 0 || old[i].replicas != 0 || object_generation(old[i].rs) > observed)
             continue;
-        sync_trace(r->sync, "%d old ReplicaSets are kept -> deletes %.*s", (int)value_as_integer(limit, 0),
-                   STR_ARG(old[i].key->name));
+        sync_trace(r->sync, "%d old ReplicaSets are kept -> deletes %.*s",
+                   (int)value_as_integer(limit, 0), STR_ARG(old[i].key->name));
         sync_delete(r->sync, old[i].key, VALUE_ABSENT, tag);
         is_any = true;
     }

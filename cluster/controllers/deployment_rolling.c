@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "The Deployment updates Pods in a rolling update fashion when .spec.strategy.type==RollingUpdate. You can specify maxUnavailable and
- * maxSurge to control the rolling update process" [doc:deployment#rolling-update-deployment].
+ * "The Deployment updates Pods in a rolling update fashion when .spec.strategy.type==RollingUpdate.
+ * You can specify maxUnavailable and maxSurge to control the rolling update process"
+ * [doc:deployment#rolling-update-deployment].
  *
- * One step: the new ReplicaSet grows as far as replicas + maxSurge allows; only when it cannot grow, old ones shrink: first
- * their pods that are not available (the oldest ReplicaSet first), then as many of the others as
- * replicas - maxUnavailable available pods allow.
+ * One step: the new ReplicaSet grows as far as replicas + maxSurge allows; only when it cannot
+ * grow, old ones shrink: first their pods that are not available (the oldest ReplicaSet first),
+ * then as many of the others as replicas - maxUnavailable available pods allow.
  *
- * Upstream: reconcileNewReplicaSet, NewRSNewReplicas, reconcileOldReplicaSets, cleanupUnhealthyReplicas,
- * scaleDownOldReplicaSetsForRollingUpdate.
+ * Upstream: reconcileNewReplicaSet, NewRSNewReplicas, reconcileOldReplicaSets,
+ * cleanupUnhealthyReplicas, scaleDownOldReplicaSetsForRollingUpdate.
  */
 #include "sim/base/base.h"
 

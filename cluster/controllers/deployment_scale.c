@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Scaling apart from a rollout. "RollingUpdate Deployments support running multiple versions of an application at the same time. When you
- * ... scale a RollingUpdate Deployment that is in the middle of a rollout, the Deployment controller balances the additional replicas in
- * the existing active ReplicaSets ... in order to mitigate risk" [doc:deployment#proportional-scaling].
+ * Scaling apart from a rollout. "RollingUpdate Deployments support running multiple versions of an
+ * application at the same time. When you
+ * ... scale a RollingUpdate Deployment that is in the middle of a rollout, the Deployment
+ * controller balances the additional replicas in the existing active ReplicaSets ... in order to
+ * mitigate risk" [doc:deployment#proportional-scaling].
  *
- * One active ReplicaSet takes the new size. With several, when the new one is saturated the old ones go to 0; else each is
- * given a share in proportion to its size, rounded; what is left over goes to the largest (growing: the newest of
- * equals first; shrinking: the oldest).
+ * One active ReplicaSet takes the new size. With several, when the new one is saturated the old
+ * ones go to 0; else each is given a share in proportion to its size, rounded; what is left over
+ * goes to the largest (growing: the newest of equals first; shrinking: the oldest).
  *
  * Upstream: scale, GetReplicaSetProportion, getReplicaSetFraction, FindActiveOrLatest, IsSaturated.
  */
@@ -26,13 +28,15 @@ static int64_t fraction_of(const struct rollout *r, const struct revision *v)
 {
     if (r->replicas == 0)
         return -v->replicas;
-    int64_t size_before = v->max_replicas > 0 ? v->max_replicas : VALUE_INT(r->deployment, 0, status, replicas);
+    int64_t size_before =
+        v->max_replicas > 0 ? v->max_replicas : VALUE_INT(r->deployment, 0, status, replicas);
     if (size_before == 0)
         return 0;
     return rounded(v->replicas * (r->replicas + r->max_surge), size_before) - v->replicas;
 }
 
-static int64_t proportion_of(const struct rollout *r, const struct revision *v, int64_t to_add, int64_t added)
+static int64_t proportion_of(const struct rollout *r, const struct revision *v, int64_t to_add,
+                             int64_t added)
 {
     if (v->replicas == 0 || to_add == 0 || to_add == added)
         return 0;
@@ -42,7 +46,8 @@ static int64_t proportion_of(const struct rollout *r, const struct revision *v, 
     return fraction > allowed ? fraction : allowed;
 }
 
-/* Indexes into all, ordered by size, largest first; context: the rollout, whose is_growing decides among equals. */
+/* Indexes into all, ordered by size, largest first; context: the rollout, whose is_growing decides
+ * among equals. */
 struct size_order {
     const struct rollout *rollout;
     bool is_growing;
@@ -85,9 +90,10 @@ static bool is_saturated(const struct rollout *r)
         return false;
     const struct revision *new = &r->all[r->new];
     int64_t desired;
-    struct value annotation = object_annotation(new->rs, S("deployment.kubernetes.io/desired-replicas"));
-    return str_to_int64(value_str(annotation), &desired) && new->replicas == r->replicas && desired == r->replicas &&
-           new->available == r->replicas;
+    struct value annotation =
+        object_annotation(new->rs, S("deployment.kubernetes.io/desired-replicas"));
+    return str_to_int64(value_str(annotation), &desired) &&
+           new->replicas == r->replicas &&desired == r->replicas &&new->available == r->replicas;
 }
 
 bool plan_proportional(struct rollout *r)

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The older form of EndpointSlices: one Endpoints object per Service, of the same name, with ready and not ready addresses
- * sorted by IP. A pod leaves it as soon as it is being deleted. At most 1000 addresses; more are cut off and the annotation
- * endpoints.kubernetes.io/over-capacity says "truncated" [doc:service#over-capacity-endpoints].
+ * The older form of EndpointSlices: one Endpoints object per Service, of the same name, with ready
+ * and not ready addresses sorted by IP. A pod leaves it as soon as it is being deleted. At most
+ * 1000 addresses; more are cut off and the annotation endpoints.kubernetes.io/over-capacity says
+ * "truncated" [doc:service#over-capacity-endpoints].
  *
  * A Service that goes takes its Endpoints with it; one without a selector is left to its author.
  *
- * Upstream: pkg/controller/endpoint/endpoints_controller.go, pkg/controller/endpoint (RepackSubsets).
+ * Upstream: pkg/controller/endpoint/endpoints_controller.go, pkg/controller/endpoint
+ * (RepackSubsets).
  *
- * DEVIATION: beyond 1000 addresses upstream keeps a share of the not ready ones; here the ready ones come first, in order of IP.
+ * DEVIATION: beyond 1000 addresses upstream keeps a share of the not ready ones; here the ready
+ * ones come first, in order of IP.
  */
 #include "sim/base/base.h"
 
@@ -26,12 +29,12 @@
 #define PORT_SETS_MAX 32
 
 static enum sync_result endpoints_sync(struct sync *s);
-static void wake_for_service(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                             struct value after);
-static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after);
-static void wake_namesake(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                          struct value after);
+static void wake_for_service(struct controller *c, struct step *step, const struct object_key *key,
+                             struct value before, struct value after);
+static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after);
+static void wake_namesake(struct controller *c, struct step *step, const struct object_key *key,
+                          struct value before, struct value after);
 static void *new_state(struct controller *c, struct step *step);
 static void free_state(void *state);
 
@@ -40,7 +43,9 @@ const struct controller_info endpoints_controller = {
     .account = "endpoint-controller",
     .event_source = "endpoint-controller",
     .primary = RESOURCE_services,
-    .watches = {{RESOURCE_services, wake_for_service}, {RESOURCE_pods, wake_for_pod}, {RESOURCE_endpoints, wake_namesake}},
+    .watches = {{RESOURCE_services, wake_for_service},
+                {RESOURCE_pods, wake_for_pod},
+                {RESOURCE_endpoints, wake_namesake}},
     .watch_count = 3,
     .sync = endpoints_sync,
     .workers = 5,
@@ -60,26 +65,27 @@ static void free_state(void *state)
     service_members_free(state);
 }
 
-static void wake_for_service(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                             struct value after)
+static void wake_for_service(struct controller *c, struct step *step, const struct object_key *key,
+                             struct value before, struct value after)
 {
     service_members_see_service(c->state, c, step, key, before, after);
 }
 
-static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after)
+static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after)
 {
     service_members_see_pod(c->state, c, step, key, before, after);
 }
 
 /* Only a deletion: it is made again. */
-static void wake_namesake(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                          struct value after)
+static void wake_namesake(struct controller *c, struct step *step, const struct object_key *key,
+                          struct value before, struct value after)
 {
     (void)before;
     if (value_is_present(after))
         return;
-    const struct object_key *service = object_key_of(resource_get(RESOURCE_services), key->namespace, key->name);
+    const struct object_key *service =
+        object_key_of(resource_get(RESOURCE_services), key->namespace, key->name);
     controller_enqueue(c, step, service);
     object_key_unref(service);
 }
@@ -119,17 +125,21 @@ static void remember(struct sync *s, struct index *by_uid, struct value addresse
     }
 }
 
-static struct value address_value(struct sync *s, const struct index *present, const struct address *a)
+static struct value address_value(struct sync *s, const struct index *present,
+                                  const struct address *a)
 {
-    struct value node = VALUE_GET(a->pod, spec, nodeName), hostname = service_endpoint_hostname(s->object, a->pod);
+    struct value node = VALUE_GET(a->pod, spec, nodeName),
+                 hostname = service_endpoint_hostname(s->object, a->pod);
     const struct present_address *p = index_get(present, hash_bytes(value_str(a->uid)), &a->uid);
     if (p && value_equal(value_get(p->address, ATOM_ip), a->ip) &&
         value_equal(value_get(p->address, ATOM_nodeName), node) &&
         value_equal(value_get(p->address, ATOM_hostname), hostname))
         return value_keep(p->address);
-    return value_pack("{ip: %v, hostname: %v, nodeName: %v, targetRef: {kind: Pod, namespace: %v, name: %v, uid: %v}}",
-                      value_keep(a->ip), value_keep(hostname), value_keep(node), value_keep(object_namespace(a->pod)),
-                      value_keep(object_name(a->pod)), value_keep(a->uid));
+    return value_pack("{ip: %v, hostname: %v, nodeName: %v, targetRef: {kind: Pod, namespace: %v, "
+                      "name: %v, uid: %v}}",
+                      value_keep(a->ip), value_keep(hostname), value_keep(node),
+                      value_keep(object_namespace(a->pod)), value_keep(object_name(a->pod)),
+                      value_keep(a->uid));
 }
 
 static struct value ports_of(struct value service, struct value pod)
@@ -142,8 +152,8 @@ static struct value ports_of(struct value service, struct value pod)
             continue;
         struct value name = value_get(port, ATOM_name);
         all = value_append(all, value_pack("{name: %v, port: %D, protocol: %v, appProtocol: %v}",
-                                           value_str(name).size ? value_keep(name) : VALUE_ABSENT, number,
-                                           value_keep(value_get(port, ATOM_protocol)),
+                                           value_str(name).size ? value_keep(name) : VALUE_ABSENT,
+                                           number, value_keep(value_get(port, ATOM_protocol)),
                                            value_keep(value_get(port, ATOM_appProtocol))));
     }
     return all;
@@ -178,13 +188,16 @@ static struct gathering gather(struct sync *s)
     bool is_named = service_has_named_ports(s->object);
     bool publishes_all = VALUE_BOOL_AT(s->object, spec, publishNotReadyAddresses);
     struct service_pod_cursor i;
-    for (i = service_members_first(s->controller->state, s->controller, s->key); i.key; service_members_next(&i))
+    for (i = service_members_first(s->controller->state, s->controller, s->key); i.key;
+         service_members_next(&i))
         count++;
     g.items = arena_array(s->step->scratch, struct address, count + 1);
-    for (i = service_members_first(s->controller->state, s->controller, s->key); i.key; service_members_next(&i)) {
+    for (i = service_members_first(s->controller->state, s->controller, s->key); i.key;
+         service_members_next(&i)) {
         if (!pod_has_endpoint(i.pod, publishes_all))
             continue;
-        struct value ports = g.set_count > 0 && !is_named ? g.sets[0] : port_set(&g, ports_of(s->object, i.pod));
+        struct value ports =
+            g.set_count > 0 && !is_named ? g.sets[0] : port_set(&g, ports_of(s->object, i.pod));
         g.items[g.count++] = (struct address){.pod = i.pod,
                                               .uid = object_uid(i.pod),
                                               .ip = VALUE_GET(i.pod, status, podIP),
@@ -215,8 +228,9 @@ static struct value subsets_of(struct sync *s, struct value present, bool *ret_i
                 room--;
             }
         if (value_is_present(lists[0]) || value_is_present(lists[1]))
-            subsets = value_append(subsets, value_pack("{addresses: %v, notReadyAddresses: %v, ports: %v}", lists[1],
-                                                       lists[0], value_keep(g.sets[n])));
+            subsets = value_append(subsets,
+                                   value_pack("{addresses: %v, notReadyAddresses: %v, ports: %v}",
+                                              lists[1], lists[0], value_keep(g.sets[n])));
         value_drop(g.sets[n]);
     }
     index_release(&by_uid);
@@ -231,7 +245,8 @@ static struct value labels_of(struct value service)
     struct value labels = value_keep(object_labels(service));
     if (!value_is_present(labels))
         labels = value_object();
-    labels = value_set_key(labels, S("endpoints.kubernetes.io/managed-by"), value_string(S("endpoint-controller")));
+    labels = value_set_key(labels, S("endpoints.kubernetes.io/managed-by"),
+                           value_string(S("endpoint-controller")));
     if (service_is_headless(service))
         labels = value_set_key(labels, S("service.kubernetes.io/headless"), value_string(S("")));
     return labels;
@@ -243,7 +258,8 @@ static struct value annotations_of(struct value present, struct value trigger, b
     if (!value_is_present(all))
         all = value_object();
     all = value_set_key(all, S(TRIGGER_TIME), value_keep(trigger));
-    all = value_set_key(all, S(OVER_CAPACITY), is_cut ? value_string(S("truncated")) : VALUE_ABSENT);
+    all =
+        value_set_key(all, S(OVER_CAPACITY), is_cut ? value_string(S("truncated")) : VALUE_ABSENT);
     if (value_count(all) > 0)
         return all;
     value_drop(all);
@@ -262,14 +278,16 @@ static enum sync_result after_writing(struct sync *s)
     if (a->code != 0 && value_is_present(s->object))
         recorder_event(s->controller->recorder, s->step, s->object, "Warning",
                        is_new ? "FailedToCreateEndpoint" : "FailedToUpdateEndpoint",
-                       "Failed to %s endpoint %.*s: %.*s", is_new ? "create endpoint for service" : "update",
-                       STR_ARG(sync_subject(s)), STR_ARG(why));
+                       "Failed to %s endpoint %.*s: %.*s",
+                       is_new ? "create endpoint for service" : "update", STR_ARG(sync_subject(s)),
+                       STR_ARG(why));
     return sync_retry_answer(s, a);
 }
 
 static enum sync_result delete_namesake(struct sync *s)
 {
-    const struct object_key *key = object_key_of(resource_get(RESOURCE_endpoints), s->key->namespace, s->key->name);
+    const struct object_key *key =
+        object_key_of(resource_get(RESOURCE_endpoints), s->key->namespace, s->key->name);
     sync_delete(s, key, VALUE_ABSENT, 0);
     object_key_unref(key);
     return sync_wait(s, 1);
@@ -289,10 +307,12 @@ static enum sync_result endpoints_sync(struct sync *s)
     bool is_cut;
     struct value subsets = subsets_of(s, present, &is_cut);
     struct value labels = labels_of(s->object);
-    struct value trigger = service_trigger_time(s->controller->state, s->controller, s->key, s->object);
+    struct value trigger =
+        service_trigger_time(s->controller->state, s->controller, s->key, s->object);
     struct value annotations = annotations_of(present, trigger, is_cut);
     value_drop(trigger);
-    bool is_same = value_is_present(present) && value_equal(subsets, value_get(present, ATOM_subsets)) &&
+    bool is_same = value_is_present(present) &&
+                   value_equal(subsets, value_get(present, ATOM_subsets)) &&
                    value_equal(labels, object_labels(present));
     if (is_same) {
         value_drop(subsets);
@@ -301,11 +321,13 @@ static enum sync_result endpoints_sync(struct sync *s)
         return SYNC_DONE;
     }
     if (!value_is_present(present)) {
-        sync_create(s, RESOURCE_endpoints,
-                    value_pack("{kind: Endpoints, apiVersion: v1, metadata: {name: %S, namespace: %S, labels: %v, "
-                               "annotations: %v}, subsets: %v}",
-                               s->key->name, s->key->namespace, labels, annotations, subsets),
-                    1);
+        sync_create(
+            s, RESOURCE_endpoints,
+            value_pack(
+                "{kind: Endpoints, apiVersion: v1, metadata: {name: %S, namespace: %S, labels: %v, "
+                "annotations: %v}, subsets: %v}",
+                s->key->name, s->key->namespace, labels, annotations, subsets),
+            1);
     } else {
         struct value new = VALUE_SET(value_keep(present), subsets, subsets);
         new = VALUE_SET(new, labels, metadata, labels);

@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "The control plane automatically creates EndpointSlices for any Kubernetes Service that has a selector specified. These
- * EndpointSlices include references to all the Pods that match the Service selector" [doc:endpoint-slices]. At most 100 endpoints a slice.
+ * "The control plane automatically creates EndpointSlices for any Kubernetes Service that has a
+ * selector specified. These EndpointSlices include references to all the Pods that match the
+ * Service selector" [doc:endpoint-slices]. At most 100 endpoints a slice.
  *
- * A pod that is being deleted stays in its slice, not ready but (while it is) serving and terminating, until it is gone. A
- * Service without pods has one slice with no endpoints and no ports.
+ * A pod that is being deleted stays in its slice, not ready but (while it is) serving and
+ * terminating, until it is gone. A Service without pods has one slice with no endpoints and no
+ * ports.
  *
- * Reconciling: endpoints that are in a slice stay there and are changed in place; those gone are taken out; new ones fill slices that
- * change anyhow, then the fullest unchanged one in which all of them fit, then new slices. A slice that would be
- * deleted is reused when one is to be created. So few slices change per sync.
+ * Reconciling: endpoints that are in a slice stay there and are changed in place; those gone are
+ * taken out; new ones fill slices that change anyhow, then the fullest unchanged one in which all
+ * of them fit, then new slices. A slice that would be deleted is reused when one is to be created.
+ * So few slices change per sync.
  *
- * Not started while the cache does not show our own last writes of this Service (upstream's tracker): a slice made twice would
- * stay twice.
+ * Not started while the cache does not show our own last writes of this Service (upstream's
+ * tracker): a slice made twice would stay twice.
  *
  * Upstream: pkg/controller/endpointslice, staging/src/k8s.io/endpointslice/reconciler.go.
  *
- * DEVIATION: IPv4 slices only (no second slice for a dual-stack Service), no topology hints; endpoints of a slice are in the order
- * of pod names within one sync where upstream's order is that of a Go map.
+ * DEVIATION: IPv4 slices only (no second slice for a dual-stack Service), no topology hints;
+ * endpoints of a slice are in the order of pod names within one sync where upstream's order is that
+ * of a Go map.
  */
 #include "sim/base/base.h"
 
@@ -34,12 +38,12 @@
 #define TRIGGER_TIME "endpoints.kubernetes.io/last-change-trigger-time"
 
 static enum sync_result endpointslice_sync(struct sync *s);
-static void wake_for_service(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                             struct value after);
-static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after);
-static void wake_for_slice(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                           struct value after);
+static void wake_for_service(struct controller *c, struct step *step, const struct object_key *key,
+                             struct value before, struct value after);
+static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after);
+static void wake_for_slice(struct controller *c, struct step *step, const struct object_key *key,
+                           struct value before, struct value after);
 static void *new_state(struct controller *c, struct step *step);
 static void free_state(void *state);
 
@@ -77,7 +81,8 @@ enum { TAG_CREATE, TAG_UPDATE, TAG_DELETE };
 static void terms_service(struct value slice, informer_emit_fn emit, void *sink)
 {
     struct str service = value_str(object_label(slice, S("kubernetes.io/service-name")));
-    if (service.size == 0 || !value_is(object_label(slice, S("endpointslice.kubernetes.io/managed-by")), MANAGED_BY))
+    if (service.size == 0 ||
+        !value_is(object_label(slice, S("endpointslice.kubernetes.io/managed-by")), MANAGED_BY))
         return;
     struct str namespace = value_str(object_namespace(slice));
     AUTO(text) struct text t = {0};
@@ -90,7 +95,8 @@ static void *new_state(struct controller *c, struct step *step)
     (void)step;
     struct endpointslice_state *state = mem_new(struct endpointslice_state);
     state->members = service_members_new(c);
-    state->by_service = informer_add_index(controller_informer(c, RESOURCE_endpointslices), terms_service);
+    state->by_service =
+        informer_add_index(controller_informer(c, RESOURCE_endpointslices), terms_service);
     return state;
 }
 
@@ -111,21 +117,24 @@ static void free_state(void *pointer)
     mem_free(state);
 }
 
-static void wake_for_service(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                             struct value after)
+static void wake_for_service(struct controller *c, struct step *step, const struct object_key *key,
+                             struct value before, struct value after)
 {
-    service_members_see_service(((struct endpointslice_state *)c->state)->members, c, step, key, before, after);
+    service_members_see_service(((struct endpointslice_state *)c->state)->members, c, step, key,
+                                before, after);
 }
 
-static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after)
+static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after)
 {
-    service_members_see_pod(((struct endpointslice_state *)c->state)->members, c, step, key, before, after);
+    service_members_see_pod(((struct endpointslice_state *)c->state)->members, c, step, key, before,
+                            after);
 }
 
-/* Our own write, seen: whoever waited for it goes on. A change by somebody else: it is put right. */
-static void wake_for_slice(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                           struct value after)
+/* Our own write, seen: whoever waited for it goes on. A change by somebody else: it is put right.
+ */
+static void wake_for_slice(struct controller *c, struct step *step, const struct object_key *key,
+                           struct value before, struct value after)
 {
     struct endpointslice_state *state = c->state;
     int64_t version = value_is_present(after) ? object_version(after) : INT64_MAX;
@@ -139,10 +148,12 @@ static void wake_for_slice(struct controller *c, struct step *step, const struct
         awaited_remove(state, i);
     }
     struct value slice = value_is_present(after) ? after : before;
-    if (is_ours || !value_is(object_label(slice, S("endpointslice.kubernetes.io/managed-by")), MANAGED_BY))
+    if (is_ours ||
+        !value_is(object_label(slice, S("endpointslice.kubernetes.io/managed-by")), MANAGED_BY))
         return;
     struct str name = value_str(object_label(slice, S("kubernetes.io/service-name")));
-    const struct object_key *service = object_key_of(resource_get(RESOURCE_services), key->namespace, name);
+    const struct object_key *service =
+        object_key_of(resource_get(RESOURCE_services), key->namespace, name);
     controller_enqueue(c, step, service);
     object_key_unref(service);
 }
@@ -182,11 +193,14 @@ static struct value endpoint_of(struct sync *s, struct value pod)
     struct value node = informer_get_named(nodes, S(""), value_str(node_name));
     bool is_ready = pod_is_ready(pod), is_deleting = object_is_deleting(pod);
     bool publishes_all = VALUE_BOOL_AT(s->object, spec, publishNotReadyAddresses);
-    return value_pack("{addresses: [%v], conditions: {ready: %b, serving: %b, terminating: %b}, hostname: %v, nodeName: %v, "
+    return value_pack("{addresses: [%v], conditions: {ready: %b, serving: %b, terminating: %b}, "
+                      "hostname: %v, nodeName: %v, "
                       "targetRef: {kind: Pod, namespace: %v, name: %v, uid: %v}, zone: %v}",
-                      value_keep(VALUE_GET(pod, status, podIP)), publishes_all || (is_ready && !is_deleting), is_ready,
-                      is_deleting, value_keep(service_endpoint_hostname(s->object, pod)), value_keep(node_name),
-                      value_keep(object_namespace(pod)), value_keep(object_name(pod)), value_keep(object_uid(pod)),
+                      value_keep(VALUE_GET(pod, status, podIP)),
+                      publishes_all || (is_ready && !is_deleting), is_ready, is_deleting,
+                      value_keep(service_endpoint_hostname(s->object, pod)), value_keep(node_name),
+                      value_keep(object_namespace(pod)), value_keep(object_name(pod)),
+                      value_keep(object_uid(pod)),
                       value_keep(object_label(node, S("topology.kubernetes.io/zone"))));
 }
 
@@ -196,10 +210,13 @@ static bool is_current(struct sync *s, struct value endpoint, struct value pod)
     bool is_ready = pod_is_ready(pod), is_deleting = object_is_deleting(pod);
     bool publishes_all = VALUE_BOOL_AT(s->object, spec, publishNotReadyAddresses);
     return VALUE_BOOL_AT(conditions, ready) == (publishes_all || (is_ready && !is_deleting)) &&
-           VALUE_BOOL_AT(conditions, serving) == is_ready && VALUE_BOOL_AT(conditions, terminating) == is_deleting &&
-           value_equal(value_at(value_get(endpoint, ATOM_addresses), 0), VALUE_GET(pod, status, podIP)) &&
+           VALUE_BOOL_AT(conditions, serving) == is_ready &&
+           VALUE_BOOL_AT(conditions, terminating) == is_deleting &&
+           value_equal(value_at(value_get(endpoint, ATOM_addresses), 0),
+                       VALUE_GET(pod, status, podIP)) &&
            value_equal(value_get(endpoint, ATOM_nodeName), VALUE_GET(pod, spec, nodeName)) &&
-           value_equal(value_get(endpoint, ATOM_hostname), service_endpoint_hostname(s->object, pod));
+           value_equal(value_get(endpoint, ATOM_hostname),
+                       service_endpoint_hostname(s->object, pod));
 }
 
 static struct value ports_of(struct value service, struct value pod)
@@ -211,8 +228,8 @@ static struct value ports_of(struct value service, struct value pod)
         if (!service_target_port(port, pod, &number))
             continue;
         struct str name = VALUE_STR(port, name);
-        all = value_append(all, value_pack("{name: %S, port: %D, protocol: %v, appProtocol: %v}", name, number,
-                                           value_keep(value_get(port, ATOM_protocol)),
+        all = value_append(all, value_pack("{name: %S, port: %D, protocol: %v, appProtocol: %v}",
+                                           name, number, value_keep(value_get(port, ATOM_protocol)),
                                            value_keep(value_get(port, ATOM_appProtocol))));
     }
     return all;
@@ -234,7 +251,8 @@ static void review(struct slice_plan *p, struct draft *d)
         if (!stays)
             continue;
         w->is_placed = true;
-        d->endpoints = value_append(d->endpoints, is_same ? value_keep(endpoint) : endpoint_of(p->sync, w->pod));
+        d->endpoints = value_append(d->endpoints,
+                                    is_same ? value_keep(endpoint) : endpoint_of(p->sync, w->pod));
     }
 }
 
@@ -279,7 +297,8 @@ static void place_all(struct slice_plan *p, struct value ports)
         if (value_is_present(p->drafts[i].slice) && value_equal(p->drafts[i].ports, ports))
             review(p, &p->drafts[i]);
     for (size_t i = 0; i < p->draft_count; i++)
-        if (p->drafts[i].is_changed && value_count(p->drafts[i].endpoints) > 0 && value_equal(p->drafts[i].ports, ports))
+        if (p->drafts[i].is_changed && value_count(p->drafts[i].endpoints) > 0 &&
+            value_equal(p->drafts[i].ports, ports))
             fill(p, &p->drafts[i]);
     for (size_t rest = unplaced(p); rest > 0; rest = unplaced(p)) {
         struct draft *d = rest < p->max ? best_fit(p, ports, rest) : NULL;
@@ -299,7 +318,8 @@ static struct value labels_of(struct value service, struct str name)
     if (!value_is_present(labels))
         labels = value_object();
     labels = value_set_key(labels, S("kubernetes.io/service-name"), value_string(name));
-    labels = value_set_key(labels, S("endpointslice.kubernetes.io/managed-by"), value_string(S(MANAGED_BY)));
+    labels = value_set_key(labels, S("endpointslice.kubernetes.io/managed-by"),
+                           value_string(S(MANAGED_BY)));
     if (service_is_headless(service))
         labels = value_set_key(labels, S("service.kubernetes.io/headless"), value_string(S("")));
     return labels;
@@ -330,16 +350,20 @@ static void write_slice(struct sync *s, const struct draft *d, struct value trig
         struct value slice = VALUE_SET(value_keep(d->slice), or_null(d->endpoints), endpoints);
         slice = VALUE_SET(slice, ports, ports);
         slice = VALUE_SET(slice, labels, metadata, labels);
-        slice = VALUE_SET(slice, with_trigger(value_keep(VALUE_GET(slice, metadata, annotations)), trigger), metadata,
-                          annotations);
+        slice = VALUE_SET(
+            slice, with_trigger(value_keep(VALUE_GET(slice, metadata, annotations)), trigger),
+            metadata, annotations);
         sync_update(s, RESOURCE_endpointslices, slice, TAG_UPDATE);
         return;
     }
     struct value slice = value_pack(
-        "{kind: EndpointSlice, apiVersion: \"discovery.k8s.io/v1\", metadata: {generateName: %v, namespace: %S, labels: %v, "
+        "{kind: EndpointSlice, apiVersion: \"discovery.k8s.io/v1\", metadata: {generateName: %v, "
+        "namespace: %S, labels: %v, "
         "annotations: %v, ownerReferences: [%v]}, addressType: IPv4, endpoints: %v, ports: %v}",
-        value_printf("%.*s-", STR_ARG(s->key->name)), s->key->namespace, labels, with_trigger(VALUE_ABSENT, trigger),
-        owner_reference_make(resource_get(RESOURCE_services), s->object), or_null(d->endpoints), ports);
+        value_printf("%.*s-", STR_ARG(s->key->name)), s->key->namespace, labels,
+        with_trigger(VALUE_ABSENT, trigger),
+        owner_reference_make(resource_get(RESOURCE_services), s->object), or_null(d->endpoints),
+        ports);
     sync_create(s, RESOURCE_endpointslices, slice, TAG_CREATE);
 }
 
@@ -384,7 +408,8 @@ static void write_plan(struct slice_plan *p, struct value trigger)
             if (value_count(value_get(d->slice, ATOM_endpoints)) > 0 || has_old_labels(s, d->slice))
                 write_slice(s, d, trigger);
         } else if (is_empty) {
-            const struct object_key *key = object_key_of_object(resource_get(RESOURCE_endpointslices), d->slice);
+            const struct object_key *key =
+                object_key_of_object(resource_get(RESOURCE_endpointslices), d->slice);
             sync_delete(s, key, VALUE_ABSENT, TAG_DELETE);
             object_key_unref(key);
         } else if (d->is_changed || has_old_labels(s, d->slice)) {
@@ -417,23 +442,28 @@ static enum sync_result after_writing(struct sync *s)
             failure = a->tag == TAG_DELETE && a->code == 404 ? failure : a;
             continue;
         }
-        const struct object_key *key = a->tag == TAG_CREATE
-                                           ? object_key_of_object(resource_get(RESOURCE_endpointslices), a->body)
-                                           : object_key_ref(a->key);
+        const struct object_key *key =
+            a->tag == TAG_CREATE
+                ? object_key_of_object(resource_get(RESOURCE_endpointslices), a->body)
+                : object_key_ref(a->key);
         struct value present = informer_get(slices, key);
-        bool is_shown = a->tag == TAG_DELETE ? !value_is_present(present) : object_version(present) >= object_version(a->body);
+        bool is_shown = a->tag == TAG_DELETE ? !value_is_present(present)
+                                             : object_version(present) >= object_version(a->body);
         if (is_shown)
             object_key_unref(key);
         else
-            vec_push(&state->awaited, (struct awaited){key, object_key_ref(s->key),
-                                                       a->tag == TAG_DELETE ? INT64_MAX : object_version(a->body)});
+            vec_push(&state->awaited,
+                     (struct awaited){key, object_key_ref(s->key),
+                                      a->tag == TAG_DELETE ? INT64_MAX : object_version(a->body)});
     }
     if (!failure)
         return SYNC_DONE;
     struct str why = VALUE_STR(failure->body, message);
     if (failure->code != 0)
-        recorder_event(s->controller->recorder, s->step, s->object, "Warning", "FailedToUpdateEndpointSlices",
-                       "Error updating Endpoint Slices for Service %.*s: %.*s", STR_ARG(sync_subject(s)), STR_ARG(why));
+        recorder_event(s->controller->recorder, s->step, s->object, "Warning",
+                       "FailedToUpdateEndpointSlices",
+                       "Error updating Endpoint Slices for Service %.*s: %.*s",
+                       STR_ARG(sync_subject(s)), STR_ARG(why));
     return sync_retry_answer(s, failure);
 }
 
@@ -442,8 +472,8 @@ static void gather(struct slice_plan *p, struct value ports, bool is_by_ports)
     struct sync *s = p->sync;
     struct endpointslice_state *state = s->controller->state;
     p->wanted_count = 0;
-    for (struct service_pod_cursor i = service_members_first(state->members, s->controller, s->key); i.key;
-         service_members_next(&i)) {
+    for (struct service_pod_cursor i = service_members_first(state->members, s->controller, s->key);
+         i.key; service_members_next(&i)) {
         if (!pod_has_endpoint(i.pod, true))
             continue;
         if (is_by_ports) {
@@ -466,8 +496,8 @@ static size_t port_sets(struct slice_plan *p, struct value *sets, size_t max)
     struct endpointslice_state *state = s->controller->state;
     bool is_named = service_has_named_ports(s->object);
     size_t count = 0;
-    for (struct service_pod_cursor i = service_members_first(state->members, s->controller, s->key); i.key;
-         service_members_next(&i)) {
+    for (struct service_pod_cursor i = service_members_first(state->members, s->controller, s->key);
+         i.key; service_members_next(&i)) {
         if (!pod_has_endpoint(i.pod, true))
             continue;
         struct value ports = ports_of(s->object, i.pod);
@@ -494,18 +524,20 @@ static struct slice_plan plan_new(struct sync *s)
     if (s->controller->flags)
         p.max = (size_t)s->controller->flags->max_endpoints_per_slice;
     size_t pods = 0, existing = 0;
-    for (struct service_pod_cursor i = service_members_first(state->members, s->controller, s->key); i.key;
-         service_members_next(&i))
+    for (struct service_pod_cursor i = service_members_first(state->members, s->controller, s->key);
+         i.key; service_members_next(&i))
         pods++;
     struct str term = sync_subject(s);
     struct informer_cursor i;
     for (i = informer_first_with(slices, state->by_service, term); i.key; informer_next(&i))
         existing++;
     p.wanted = arena_array(s->step->scratch, struct wanted, pods + 1);
-    p.drafts = arena_array(s->step->scratch, struct draft, existing + pods / p.max + 1 + PORT_SETS_MAX);
+    p.drafts =
+        arena_array(s->step->scratch, struct draft, existing + pods / p.max + 1 + PORT_SETS_MAX);
     for (i = informer_first_with(slices, state->by_service, term); i.key; informer_next(&i))
         if (!object_is_deleting(i.object))
-            p.drafts[p.draft_count++] = (struct draft){.slice = i.object, .ports = value_get(i.object, ATOM_ports)};
+            p.drafts[p.draft_count++] =
+                (struct draft){.slice = i.object, .ports = value_get(i.object, ATOM_ports)};
     return p;
 }
 
@@ -515,8 +547,8 @@ static enum sync_result endpointslice_sync(struct sync *s)
     if (s->phase == 1)
         return after_writing(s);
     struct value selector = VALUE_GET(s->object, spec, selector);
-    if (!value_is_present(s->object) || object_is_deleting(s->object) || value_count(selector) == 0 ||
-        VALUE_IS(s->object, "ExternalName", spec, type))
+    if (!value_is_present(s->object) || object_is_deleting(s->object) ||
+        value_count(selector) == 0 || VALUE_IS(s->object, "ExternalName", spec, type))
         return SYNC_DONE;
     if (is_awaiting(state, s->key))
         return SYNC_DONE; /* woken again when the cache shows our last write */

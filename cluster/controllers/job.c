@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "A Job creates one or more Pods and will continue to retry execution of the Pods until a specified number of them successfully
- * terminate" [doc:job]. It watches Jobs and Pods and owns the pods whose controller reference names it.
+ * "A Job creates one or more Pods and will continue to retry execution of the Pods until a
+ * specified number of them successfully terminate" [doc:job]. It watches Jobs and Pods and owns the
+ * pods whose controller reference names it.
  *
- * One sync: observe the pods; when the outcome is known stop what still runs, else create or delete pods towards the parallelism (after
- * the back-off of failed ones); then count what has finished (job_status.c). Changes of pods wake it a second later, so that many of them
- * are counted together; a change of the Job's spec at once.
+ * One sync: observe the pods; when the outcome is known stop what still runs, else create or delete
+ * pods towards the parallelism (after the back-off of failed ones); then count what has finished
+ * (job_status.c). Changes of pods wake it a second later, so that many of them are counted
+ * together; a change of the Job's spec at once.
  *
- * Upstream: syncJob = job_sync, manageJob = manage, deleteActivePods = stop_all, SyncJobBatchPeriod = BATCH_SECONDS.
+ * Upstream: syncJob = job_sync, manageJob = manage, deleteActivePods = stop_all, SyncJobBatchPeriod
+ * = BATCH_SECONDS.
  *
- * DEVIATION: pods without a controller that match the selector are not adopted; the back-off per index is judged from the pods in the
- * cache.
+ * DEVIATION: pods without a controller that match the selector are not adopted; the back-off per
+ * index is judged from the pods in the cache.
  *
  * Invariants: each pod uid is counted once; a finished Job creates no pod.
  */
@@ -28,10 +31,10 @@
 #define PODS_PER_SYNC_MAX 500
 
 static enum sync_result job_sync(struct sync *s);
-static void wake_for_job(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after);
-static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after);
+static void wake_for_job(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after);
+static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after);
 static void *new_state(struct controller *c, struct step *step);
 static void free_state(void *state);
 
@@ -47,7 +50,8 @@ const struct controller_info job_controller = {
 };
 
 static struct request *release_request(const struct object_key *key, struct value pod);
-static void release_orphan(struct controller *c, struct step *step, const struct object_key *key, struct value pod);
+static void release_orphan(struct controller *c, struct step *step, const struct object_key *key,
+                           struct value pod);
 
 enum { PHASE_OBSERVE, PHASE_MANAGED, PHASE_TRACKED, PHASE_FINALIZERS, PHASE_LAST };
 enum { TAG_CREATE, TAG_DELETE, TAG_FINALIZER, TAG_STATUS };
@@ -67,7 +71,8 @@ struct backoff_record {
 
 static int by_job(const void *probe, const void *item)
 {
-    return object_key_compare(((const struct backoff_record *)probe)->job, ((const struct backoff_record *)item)->job);
+    return object_key_compare(((const struct backoff_record *)probe)->job,
+                              ((const struct backoff_record *)item)->job);
 }
 
 static void *new_state(struct controller *c, struct step *step)
@@ -112,13 +117,15 @@ static struct job_memory *memory_of(struct sync *s)
 
 static struct job_backoff backoff_get(struct sync *s)
 {
-    const struct backoff_record *r = map_get(&state_of(s)->backoffs, &(struct backoff_record){.job = s->key});
+    const struct backoff_record *r =
+        map_get(&state_of(s)->backoffs, &(struct backoff_record){.job = s->key});
     return r ? r->backoff : (struct job_backoff){0};
 }
 
 static void backoff_put(struct sync *s, struct job_backoff backoff)
 {
-    struct backoff_record *r = map_get(&state_of(s)->backoffs, &(struct backoff_record){.job = s->key});
+    struct backoff_record *r =
+        map_get(&state_of(s)->backoffs, &(struct backoff_record){.job = s->key});
     if (!r) {
         r = mem_new(struct backoff_record);
         r->job = object_key_ref(s->key);
@@ -136,8 +143,8 @@ static void forget(struct sync *s)
 
 /* ---- waking up ---- */
 
-static void wake_for_job(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after)
+static void wake_for_job(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after)
 {
     bool is_status_only = value_is_present(before) && value_is_present(after) &&
                           object_generation(before) == object_generation(after);
@@ -154,22 +161,25 @@ static void wake_for_job(struct controller *c, struct step *step, const struct o
         release_orphan(c, step, i.key, i.object);
 }
 
-/* Nobody will count a pod whose Job is gone; without this its finalizer would keep it for ever (upstream: syncOrphanPod). */
-static void release_orphan(struct controller *c, struct step *step, const struct object_key *key, struct value pod)
+/* Nobody will count a pod whose Job is gone; without this its finalizer would keep it for ever
+ * (upstream: syncOrphanPod). */
+static void release_orphan(struct controller *c, struct step *step, const struct object_key *key,
+                           struct value pod)
 {
     if (object_has_finalizer(pod, S(JOB_FINALIZER)))
         controller_send(c, step, release_request(key, pod), NULL, NULL, 0);
 }
 
-static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                         struct value after)
+static void wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                         struct value before, struct value after)
 {
     struct job_state *state = c->state;
     struct value pod = value_is_present(after) ? after : before;
     const struct object_key *job = controller_owner_key(c, pod, object_controller_ref(pod));
     bool is_of_a_job = VALUE_IS(object_controller_ref(pod), "Job", kind);
     if (!job) {
-        if (is_of_a_job && value_is_present(after) && informer_has_synced(controller_informer(c, RESOURCE_jobs)))
+        if (is_of_a_job && value_is_present(after) &&
+            informer_has_synced(controller_informer(c, RESOURCE_jobs)))
             release_orphan(c, step, key, after);
         return;
     }
@@ -190,15 +200,19 @@ static struct value with_index_variable(struct value own_containers)
 {
     for (size_t i = 0; i < value_count(own_containers); i++) {
         struct value container = value_keep(value_at(own_containers, i));
-        struct value variable = value_pack("{name: JOB_COMPLETION_INDEX, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: %s}}}",
-                                           "metadata.labels['" JOB_INDEX "']");
-        struct value environment = value_append(value_keep(value_get(container, ATOM_env)), variable);
-        own_containers = value_set_at(own_containers, i, value_set(container, ATOM_env, environment));
+        struct value variable = value_pack(
+            "{name: JOB_COMPLETION_INDEX, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: %s}}}",
+            "metadata.labels['" JOB_INDEX "']");
+        struct value environment =
+            value_append(value_keep(value_get(container, ATOM_env)), variable);
+        own_containers =
+            value_set_at(own_containers, i, value_set(container, ATOM_env, environment));
     }
     return own_containers;
 }
 
-static struct value pod_for_index(struct value own_pod, struct sync *s, int64_t index, int64_t failures, bool per_index)
+static struct value pod_for_index(struct value own_pod, struct sync *s, int64_t index,
+                                  int64_t failures, bool per_index)
 {
     struct value text = value_printf("%" PRId64, index);
     struct value labels = value_keep(VALUE_GET(own_pod, metadata, labels));
@@ -207,29 +221,39 @@ static struct value pod_for_index(struct value own_pod, struct sync *s, int64_t 
         annotations = value_object();
     annotations = value_set_key(annotations, S(JOB_INDEX), value_keep(text));
     if (per_index)
-        annotations = value_set_key(annotations, S(JOB_INDEX_FAILURES), value_printf("%" PRId64, failures));
+        annotations =
+            value_set_key(annotations, S(JOB_INDEX_FAILURES), value_printf("%" PRId64, failures));
     own_pod = VALUE_SET(own_pod, value_set_key(labels, S(JOB_INDEX), text), metadata, labels);
     own_pod = VALUE_SET(own_pod, annotations, metadata, annotations);
     struct str name = s->key->name;
-    own_pod = VALUE_SET(own_pod, value_printf("%.*s-%" PRId64 "-", STR_ARG(name), index), metadata, generateName);
-    own_pod = VALUE_SET(own_pod, value_printf("%.*s-%" PRId64, STR_ARG(name), index), spec, hostname);
-    return VALUE_SET(own_pod, with_index_variable(value_keep(VALUE_GET(own_pod, spec, containers))), spec, containers);
+    own_pod = VALUE_SET(own_pod, value_printf("%.*s-%" PRId64 "-", STR_ARG(name), index), metadata,
+                        generateName);
+    own_pod =
+        VALUE_SET(own_pod, value_printf("%.*s-%" PRId64, STR_ARG(name), index), spec, hostname);
+    return VALUE_SET(own_pod, with_index_variable(value_keep(VALUE_GET(own_pod, spec, containers))),
+                     spec, containers);
 }
 
 static struct value pod_from_template(struct sync *s)
 {
     struct value job = s->object, template = VALUE_GET(job, spec, template);
-    struct value finalizers = value_append(value_keep(VALUE_GET(template, metadata, finalizers)), value_string(S(JOB_FINALIZER)));
-    return value_pack("{kind: Pod, apiVersion: v1, metadata: {generateName: %v, namespace: %v, labels: %v, annotations: %v, "
+    struct value finalizers = value_append(value_keep(VALUE_GET(template, metadata, finalizers)),
+                                           value_string(S(JOB_FINALIZER)));
+    return value_pack("{kind: Pod, apiVersion: v1, metadata: {generateName: %v, namespace: %v, "
+                      "labels: %v, annotations: %v, "
                       "finalizers: %v, ownerReferences: [%v]}, spec: %v}",
-                      value_printf("%.*s-", STR_ARG(s->key->name)), value_keep(object_namespace(job)),
+                      value_printf("%.*s-", STR_ARG(s->key->name)),
+                      value_keep(object_namespace(job)),
                       value_keep(VALUE_GET(template, metadata, labels)),
                       value_keep(VALUE_GET(template, metadata, annotations)), finalizers,
-                      owner_reference_make(resource_get(RESOURCE_jobs), job), value_keep(value_get(template, ATOM_spec)));
+                      owner_reference_make(resource_get(RESOURCE_jobs), job),
+                      value_keep(value_get(template, ATOM_spec)));
 }
 
-/* Sends creations for the lowest free indexes; how many. Indexes in back-off are looked at again when it ends. */
-static int64_t create_indexed(struct sync *s, const struct job_view *v, struct value pod, int64_t count)
+/* Sends creations for the lowest free indexes; how many. Indexes in back-off are looked at again
+ * when it ends. */
+static int64_t create_indexed(struct sync *s, const struct job_view *v, struct value pod,
+                              int64_t count)
 {
     int64_t sent = 0;
     for (int64_t i = 0; i < v->succeeded_indexes.size && sent < count; i++) {
@@ -241,7 +265,9 @@ static int64_t create_indexed(struct sync *s, const struct job_view *v, struct v
             controller_enqueue_after(s->controller, s->step, s->key, left);
             continue;
         }
-        sync_create(s, RESOURCE_pods, pod_for_index(value_keep(pod), s, i, v->index_failures[i], v->is_per_index), TAG_CREATE);
+        sync_create(s, RESOURCE_pods,
+                    pod_for_index(value_keep(pod), s, i, v->index_failures[i], v->is_per_index),
+                    TAG_CREATE);
         sent++;
     }
     return sent;
@@ -263,7 +289,8 @@ static bool create_pods(struct sync *s, const struct job_view *v, int64_t count)
     value_drop(pod);
     if (sent == 0)
         return false;
-    sync_trace(s, "%d active, %d succeeded -> creates %d pods", (int)v->active, (int)v->succeeded, (int)sent);
+    sync_trace(s, "%d active, %d succeeded -> creates %d pods", (int)v->active, (int)v->succeeded,
+               (int)sent);
     expectations_expect(state_of(s)->expectations, s->key, (int)sent, 0, s->step->now);
     return true;
 }
@@ -278,7 +305,8 @@ static bool delete_pods(struct sync *s, const struct job_view *v, int64_t count,
     sync_parallel(s);
     /* Those not ready first, then in the order of names: a short form of ActivePods' order. */
     for (int ready = 0; ready <= 1; ready++) {
-        struct informer_cursor i = informer_first_with(pods, by_owner, value_str(object_uid(v->job)));
+        struct informer_cursor i =
+            informer_first_with(pods, by_owner, value_str(object_uid(v->job)));
         for (; i.key && count > 0; informer_next(&i)) {
             if (!pod_is_active(i.object) || pod_is_ready(i.object) != ready)
                 continue;
@@ -307,7 +335,8 @@ static bool manage(struct sync *s, const struct job_view *v)
 {
     if (v->target_reason)
         return delete_pods(s, v, v->active, "the outcome is known");
-    if (object_is_deleting(v->job) || !expectations_satisfied(state_of(s)->expectations, s->key, s->step->now))
+    if (object_is_deleting(v->job) ||
+        !expectations_satisfied(state_of(s)->expectations, s->key, s->step->now))
         return false;
     if (v->is_suspended)
         return delete_pods(s, v, v->active, "the Job is suspended");
@@ -325,21 +354,24 @@ static void handle_answer(struct sync *s, const struct answer *a)
     struct str why = VALUE_STR(a->body, message);
     if (answer_ok(a) && a->tag == TAG_CREATE) {
         m->active++;
-        recorder_event(recorder, s->step, s->object, "Normal", "SuccessfulCreate", "Created pod: %.*s",
-                       STR_ARG(value_str(object_name(a->body))));
+        recorder_event(recorder, s->step, s->object, "Normal", "SuccessfulCreate",
+                       "Created pod: %.*s", STR_ARG(value_str(object_name(a->body))));
     } else if (answer_ok(a)) {
         m->active--;
         m->terminating++;
-        recorder_event(recorder, s->step, s->object, "Normal", "SuccessfulDelete", "Deleted pod: %.*s", STR_ARG(a->key->name));
+        recorder_event(recorder, s->step, s->object, "Normal", "SuccessfulDelete",
+                       "Deleted pod: %.*s", STR_ARG(a->key->name));
     } else if (a->tag == TAG_CREATE) {
         expectations_creation_observed(state_of(s)->expectations, s->key);
         if (a->code > 0)
-            recorder_event(recorder, s->step, s->object, "Warning", "FailedCreate", "Error creating: %.*s", STR_ARG(why));
+            recorder_event(recorder, s->step, s->object, "Warning", "FailedCreate",
+                           "Error creating: %.*s", STR_ARG(why));
         m->is_failed = m->is_failed || a->code >= 0;
     } else {
         expectations_deletion_of_observed(state_of(s)->expectations, s->key, a->key);
         if (a->code > 0 && a->code != 404)
-            recorder_event(recorder, s->step, s->object, "Warning", "FailedDelete", "Error deleting: %.*s", STR_ARG(why));
+            recorder_event(recorder, s->step, s->object, "Warning", "FailedDelete",
+                           "Error deleting: %.*s", STR_ARG(why));
         m->is_failed = m->is_failed || a->code != 404;
     }
 }
@@ -348,7 +380,8 @@ static void handle_answer(struct sync *s, const struct answer *a)
 
 static enum sync_result conclude(struct sync *s)
 {
-    return memory_of(s)->is_failed ? sync_retry(s, "pods could not be created or deleted") : SYNC_DONE;
+    return memory_of(s)->is_failed ? sync_retry(s, "pods could not be created or deleted")
+                                   : SYNC_DONE;
 }
 
 static void events_of_change(struct sync *s, struct value before, struct value after)
@@ -358,7 +391,8 @@ static void events_of_change(struct sync *s, struct value before, struct value a
     if (value_equal(value_get(old, ATOM_status), value_get(new, ATOM_status)))
         return;
     bool is_suspended = VALUE_IS(new, "True", status);
-    recorder_event(s->controller->recorder, s->step, after, "Normal", is_suspended ? "Suspended" : "Resumed",
+    recorder_event(s->controller->recorder, s->step, after, "Normal",
+                   is_suspended ? "Suspended" : "Resumed",
                    is_suspended ? "Job suspended" : "Job resumed");
 }
 
@@ -378,7 +412,8 @@ static struct request *release_request(const struct object_key *key, struct valu
     for (size_t i = 0; i < value_count(old); i++)
         if (!value_is(value_at(old, i), JOB_FINALIZER))
             kept = value_append(kept, value_keep(value_at(old, i)));
-    struct value patch = value_pack("{metadata: {uid: %v, finalizers: %v}}", value_keep(object_uid(pod)), kept);
+    struct value patch =
+        value_pack("{metadata: {uid: %v, finalizers: %v}}", value_keep(object_uid(pod)), kept);
     return client_patch_request(key, PATCH_MERGE, patch, SUBRESOURCE_NONE);
 }
 
@@ -392,13 +427,15 @@ static enum sync_result release_finalizers(struct sync *s)
     struct str message;
     bool is_any = false;
     sync_parallel(s);
-    struct informer_cursor i = informer_first_with(pods, by_owner, value_str(object_uid(s->object)));
+    struct informer_cursor i =
+        informer_first_with(pods, by_owner, value_str(object_uid(s->object)));
     for (; i.key; informer_next(&i)) {
         if (!object_has_finalizer(i.object, S(JOB_FINALIZER)) ||
             expectations_awaits_deletion_of(state_of(s)->finalizers, s->key, i.key))
             continue;
-        bool is_ignored = VALUE_IS(i.object, "Failed", status, phase) &&
-                          job_failure_action(s->step->scratch, s->object, i.object, &message) == FAILURE_IGNORE;
+        bool is_ignored =
+            VALUE_IS(i.object, "Failed", status, phase) &&
+            job_failure_action(s->step->scratch, s->object, i.object, &message) == FAILURE_IGNORE;
         if (!is_ignored && !is_listed(s->object, object_uid(i.object)))
             continue;
         expectations_expect_deletion_of(state_of(s)->finalizers, s->key, i.key, s->step->now);
@@ -417,8 +454,9 @@ static enum sync_result track(struct sync *s)
     if (v.ready > v.active)
         v.ready = v.active;
     m->backoff = v.backoff;
-    bool is_complete = v.completions < 0 ? v.succeeded > 0 && v.active == 0
-                                         : v.succeeded >= v.completions && v.active == 0 && !v.is_suspended;
+    bool is_complete = v.completions < 0
+                           ? v.succeeded > 0 && v.active == 0
+                           : v.succeeded >= v.completions && v.active == 0 && !v.is_suspended;
     if (!v.target_reason && is_complete) {
         v.target_reason = "CompletionsReached";
         v.target_message = S("Reached expected number of succeeded pods");
@@ -430,7 +468,8 @@ static enum sync_result track(struct sync *s)
         value_drop(status);
         return release_finalizers(s);
     }
-    sync_update_status(s, RESOURCE_jobs, VALUE_SET(value_keep(s->object), status, status), TAG_STATUS);
+    sync_update_status(s, RESOURCE_jobs, VALUE_SET(value_keep(s->object), status, status),
+                       TAG_STATUS);
     return sync_wait(s, PHASE_TRACKED);
 }
 
@@ -445,22 +484,26 @@ static void take_answer(struct sync *s, const struct answer *a)
 static struct value with_outcome(struct sync *s, struct value own_status)
 {
     struct value conditions = value_get(own_status, ATOM_conditions);
-    struct value success = condition_find(conditions, "SuccessCriteriaMet"), failure = condition_find(conditions, "FailureTarget");
+    struct value success = condition_find(conditions, "SuccessCriteriaMet"),
+                 failure = condition_find(conditions, "FailureTarget");
     bool is_success = VALUE_IS(success, "True", status);
-    if ((!is_success && !VALUE_IS(failure, "True", status)) || VALUE_INT(own_status, 0, active) > 0 ||
-        VALUE_INT(own_status, 0, terminating) > 0)
+    if ((!is_success && !VALUE_IS(failure, "True", status)) ||
+        VALUE_INT(own_status, 0, active) > 0 || VALUE_INT(own_status, 0, terminating) > 0)
         return own_status;
     struct value decided = is_success ? success : failure;
     struct str reason = VALUE_STR(decided, reason), message = VALUE_STR(decided, message);
-    struct value new = job_set_condition(value_keep(conditions), s->step, is_success ? "Complete" : "Failed", "True",
-                                         arena_str(s->step->scratch, reason).bytes, arena_str(s->step->scratch, message));
+    struct value new = job_set_condition(
+        value_keep(conditions), s->step, is_success ? "Complete" : "Failed", "True",
+        arena_str(s->step->scratch, reason).bytes, arena_str(s->step->scratch, message));
     own_status = value_set(own_status, ATOM_conditions, new);
-    return is_success ? value_set(own_status, ATOM_completionTime, time_value(s->step->wall)) : own_status;
+    return is_success ? value_set(own_status, ATOM_completionTime, time_value(s->step->wall))
+                      : own_status;
 }
 
 static struct value counted(struct value own_status, atom which)
 {
-    int64_t listed = (int64_t)value_count(value_get(value_get(own_status, ATOM_uncountedTerminatedPods), which));
+    int64_t listed =
+        (int64_t)value_count(value_get(value_get(own_status, ATOM_uncountedTerminatedPods), which));
     int64_t sum = value_as_integer(value_get(own_status, which), 0) + listed;
     return value_set(own_status, which, sum ? value_integer(sum) : VALUE_ABSENT);
 }
@@ -478,7 +521,8 @@ static enum sync_result final_status(struct sync *s)
     }
     sync_trace(s, "counts %d succeeded and %d failed pods", (int)VALUE_INT(status, 0, succeeded),
                (int)VALUE_INT(status, 0, failed));
-    sync_update_status(s, RESOURCE_jobs, VALUE_SET(value_keep(s->object), status, status), TAG_STATUS);
+    sync_update_status(s, RESOURCE_jobs, VALUE_SET(value_keep(s->object), status, status),
+                       TAG_STATUS);
     return sync_wait(s, PHASE_LAST);
 }
 
@@ -500,15 +544,18 @@ static enum sync_result last(struct sync *s)
     const struct answer *a = &s->answers[0];
     if (!answer_ok(a))
         return a->code == 404 ? SYNC_DONE : sync_retry_answer(s, a);
-    struct value conditions = VALUE_GET(a->body, status, conditions), failed = condition_find(conditions, "Failed");
+    struct value conditions = VALUE_GET(a->body, status, conditions),
+                 failed = condition_find(conditions, "Failed");
     struct str reason = VALUE_STR(failed, reason), message = VALUE_STR(failed, message);
     if (condition_is_true(conditions, "Complete"))
-        recorder_event(s->controller->recorder, s->step, a->body, "Normal", "Completed", "Job completed");
+        recorder_event(s->controller->recorder, s->step, a->body, "Normal", "Completed",
+                       "Job completed");
     else if (VALUE_IS(failed, "True", status))
-        recorder_event(s->controller->recorder, s->step, a->body, "Warning", arena_str(s->step->scratch, reason).bytes,
-                       "%.*s", STR_ARG(message));
+        recorder_event(s->controller->recorder, s->step, a->body, "Warning",
+                       arena_str(s->step->scratch, reason).bytes, "%.*s", STR_ARG(message));
     if (job_is_finished(a->body))
-        sync_trace(s, "the Job is %s", condition_is_true(conditions, "Complete") ? "complete" : "failed");
+        sync_trace(s, "the Job is %s",
+                   condition_is_true(conditions, "Complete") ? "complete" : "failed");
     return conclude(s);
 }
 

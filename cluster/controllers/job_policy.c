@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pure rules of Jobs: the delay before a failed pod is replaced [doc:job#pod-backoff-failure-policy], sets of completion indexes, which
- * failures count [doc:job#pod-failure-policy], and what makes a Job succeed early [doc:job#success-policy].
+ * Pure rules of Jobs: the delay before a failed pod is replaced
+ * [doc:job#pod-backoff-failure-policy], sets of completion indexes, which failures count
+ * [doc:job#pod-failure-policy], and what makes a Job succeed early [doc:job#success-policy].
  *
  * Upstream: backoff_utils.go, indexed_job_utils.go, pod_failure_policy.go, success_policy.go.
  */
@@ -87,7 +88,8 @@ int64_t job_pod_finished_ns(struct value pod, struct wall_time now)
     struct wall_time t;
     int64_t last = 0;
     for (size_t i = 0; i < value_count(statuses); i++)
-        if (time_parse(VALUE_GET(value_at(statuses, i), state, terminated, finishedAt), &t) && t.unix_ns > last)
+        if (time_parse(VALUE_GET(value_at(statuses, i), state, terminated, finishedAt), &t) &&
+            t.unix_ns > last)
             last = t.unix_ns;
     if (last)
         return last;
@@ -122,7 +124,8 @@ static struct value container_matching(struct value rule, struct value statuses)
 static struct value condition_matching(struct value patterns, struct value pod)
 {
     for (size_t i = 0; i < value_count(patterns); i++) {
-        struct value pattern = value_at(patterns, i), conditions = VALUE_GET(pod, status, conditions);
+        struct value pattern = value_at(patterns, i),
+                     conditions = VALUE_GET(pod, status, conditions);
         for (size_t n = 0; n < value_count(conditions); n++) {
             struct value condition = value_at(conditions, n);
             if (value_equal(value_get(condition, ATOM_type), value_get(pattern, ATOM_type)) &&
@@ -133,16 +136,18 @@ static struct value condition_matching(struct value patterns, struct value pod)
     return VALUE_ABSENT;
 }
 
-enum failure_action job_failure_action(struct arena *scratch, struct value job, struct value pod, struct str *ret_message)
+enum failure_action job_failure_action(struct arena *scratch, struct value job, struct value pod,
+                                       struct str *ret_message)
 {
     struct value rules = VALUE_GET(job, spec, podFailurePolicy, rules);
     struct str namespace = value_str(object_namespace(pod)), name = value_str(object_name(pod));
     for (size_t i = 0; i < value_count(rules); i++) {
         struct value rule = value_at(rules, i), action = value_get(rule, ATOM_action);
         struct value exit_codes = value_get(rule, ATOM_onExitCodes);
-        struct value container = value_is_present(exit_codes)
-                                     ? container_matching(exit_codes, VALUE_GET(pod, status, containerStatuses))
-                                     : VALUE_ABSENT;
+        struct value container =
+            value_is_present(exit_codes)
+                ? container_matching(exit_codes, VALUE_GET(pod, status, containerStatuses))
+                : VALUE_ABSENT;
         struct value condition = condition_matching(value_get(rule, ATOM_onPodConditions), pod);
         if (!value_is_present(container) && !value_is_present(condition))
             continue;
@@ -154,13 +159,16 @@ enum failure_action job_failure_action(struct arena *scratch, struct value job, 
             return FAILURE_COUNT;
         struct str container_name = VALUE_STR(container, name), type = VALUE_STR(condition, type);
         if (value_is_present(container))
-            *ret_message = arena_printf(scratch,
-                                        "Container %.*s for pod %.*s/%.*s failed with exit code %d matching FailJob rule at index %d",
-                                        STR_ARG(container_name), STR_ARG(namespace), STR_ARG(name),
-                                        (int)VALUE_INT(container, 0, state, terminated, exitCode), (int)i);
+            *ret_message =
+                arena_printf(scratch,
+                             "Container %.*s for pod %.*s/%.*s failed with exit code %d matching "
+                             "FailJob rule at index %d",
+                             STR_ARG(container_name), STR_ARG(namespace), STR_ARG(name),
+                             (int)VALUE_INT(container, 0, state, terminated, exitCode), (int)i);
         else
-            *ret_message = arena_printf(scratch, "Pod %.*s/%.*s has condition %.*s matching FailJob rule at index %d",
-                                        STR_ARG(namespace), STR_ARG(name), STR_ARG(type), (int)i);
+            *ret_message = arena_printf(
+                scratch, "Pod %.*s/%.*s has condition %.*s matching FailJob rule at index %d",
+                STR_ARG(namespace), STR_ARG(name), STR_ARG(type), (int)i);
         return FAILURE_FAIL_JOB;
     }
     return FAILURE_COUNT;
@@ -178,7 +186,8 @@ int job_success_rule(struct arena *scratch, struct value job, const struct index
         int64_t met = 0;
         for (int64_t n = 0; n < succeeded->size; n++)
             met += succeeded->has[n] && (!value_is_present(indexes) || wanted.has[n]);
-        int64_t needed = VALUE_INT(rule, value_is_present(indexes) ? wanted.count : succeeded->size, succeededCount);
+        int64_t needed = VALUE_INT(rule, value_is_present(indexes) ? wanted.count : succeeded->size,
+                                   succeededCount);
         if (met >= needed)
             return (int)i;
     }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counting the pods of a Job exactly once, whatever is lost in between [doc:job#job-tracking-with-finalizers]. A finished pod keeps the
- * finalizer batch.kubernetes.io/job-tracking until it is counted, in three writes: its uid goes into
- * status.uncountedTerminatedPods; its finalizer is taken away; the uid leaves the list and the number grows. A crash after any of them leaves
- * enough to go on.
+ * Counting the pods of a Job exactly once, whatever is lost in between
+ * [doc:job#job-tracking-with-finalizers]. A finished pod keeps the finalizer
+ * batch.kubernetes.io/job-tracking until it is counted, in three writes: its uid goes into
+ * status.uncountedTerminatedPods; its finalizer is taken away; the uid leaves the list and the
+ * number grows. A crash after any of them leaves enough to go on.
  *
- * Conditions: FailureTarget (or SuccessCriteriaMet) as soon as the outcome is known, Failed (or Complete) only when no pod is left
- * active, terminating or uncounted.
+ * Conditions: FailureTarget (or SuccessCriteriaMet) as soon as the outcome is known, Failed (or
+ * Complete) only when no pod is left active, terminating or uncounted.
  *
- * Upstream: getStatus, getNewFinishedPods, trackJobStatusAndRemoveFinalizers, enactJobFinished, ensureJobConditionStatus.
+ * Upstream: getStatus, getNewFinishedPods, trackJobStatusAndRemoveFinalizers, enactJobFinished,
+ * ensureJobConditionStatus.
  */
 #include "sim/base/base.h"
 
@@ -86,7 +88,8 @@ static void set_target(struct job_view *v, bool is_success, const char *reason, 
     v->is_success = is_success;
 }
 
-static void note_index_failure(struct job_view *v, const struct finished_pod *f, enum failure_action action)
+static void note_index_failure(struct job_view *v, const struct finished_pod *f,
+                               enum failure_action action)
 {
     int64_t index = job_pod_index(f->pod), so_far = 0;
     if (index < 0 || index >= v->failed_indexes.size)
@@ -107,7 +110,8 @@ static void count_finished(struct sync *s, struct job_view *v, const struct fini
     struct str message = S("");
     struct value uid = object_uid(f->pod);
     struct value uncounted = VALUE_GET(v->job, status, uncountedTerminatedPods);
-    bool is_listed = has_uid(value_get(uncounted, ATOM_succeeded), uid) || has_uid(value_get(uncounted, ATOM_failed), uid);
+    bool is_listed = has_uid(value_get(uncounted, ATOM_succeeded), uid) ||
+                     has_uid(value_get(uncounted, ATOM_failed), uid);
     const struct job_state *state = s->controller->state;
     bool is_new = object_has_finalizer(f->pod, S(JOB_FINALIZER)) && !is_listed &&
                   !expectations_awaits_deletion_of(state->finalizers, s->key, f->key);
@@ -149,9 +153,12 @@ static void look_at_pods(struct sync *s, struct job_view *v)
             v->ready += pod_is_ready(pod);
             index_set_add(&v->busy_indexes, job_pod_index(pod));
         } else if (pod_is_finished(pod) || is_gone) {
-            vec_push(&finished, (struct finished_pod){i.key, pod, job_pod_finished_ns(pod, s->step->wall), is_succeeded});
+            vec_push(&finished,
+                     (struct finished_pod){i.key, pod, job_pod_finished_ns(pod, s->step->wall),
+                                           is_succeeded});
         } else {
-            index_set_add(&v->busy_indexes, job_pod_index(pod)); /* its replacement waits for its end */
+            index_set_add(&v->busy_indexes,
+                          job_pod_index(pod)); /* its replacement waits for its end */
         }
     }
     sort_stable(finished.items, finished.count, sizeof(finished.items[0]), by_finish, NULL);
@@ -184,9 +191,11 @@ static bool is_past_deadline(struct sync *s, const struct job_view *v)
 {
     struct value seconds = VALUE_GET(v->job, spec, activeDeadlineSeconds);
     struct wall_time start;
-    if (!value_is_present(seconds) || v->is_suspended || !time_parse(VALUE_GET(v->job, status, startTime), &start))
+    if (!value_is_present(seconds) || v->is_suspended ||
+        !time_parse(VALUE_GET(v->job, status, startTime), &start))
         return false;
-    int64_t left_ns = start.unix_ns + duration_s(value_as_integer(seconds, 0)).ns - s->step->wall.unix_ns;
+    int64_t left_ns =
+        start.unix_ns + duration_s(value_as_integer(seconds, 0)).ns - s->step->wall.unix_ns;
     if (left_ns > 0)
         controller_enqueue_after(s->controller, s->step, s->key, duration_ns(left_ns));
     return left_ns <= 0;
@@ -195,7 +204,8 @@ static bool is_past_deadline(struct sync *s, const struct job_view *v)
 static void decide_outcome(struct sync *s, struct job_view *v)
 {
     struct value conditions = VALUE_GET(v->job, status, conditions);
-    struct value success = condition_find(conditions, "SuccessCriteriaMet"), failure = condition_find(conditions, "FailureTarget");
+    struct value success = condition_find(conditions, "SuccessCriteriaMet"),
+                 failure = condition_find(conditions, "FailureTarget");
     struct value decided = VALUE_IS(success, "True", status) ? success : failure;
     if (VALUE_IS(decided, "True", status)) {
         struct str reason = VALUE_STR(decided, reason), message = VALUE_STR(decided, message);
@@ -206,20 +216,25 @@ static void decide_outcome(struct sync *s, struct job_view *v)
     }
     int64_t limit = VALUE_INT(v->job, 6, spec, backoffLimit);
     if (v->counted_failures > limit || restarts_exceed(s, v, limit))
-        set_target(v, false, "BackoffLimitExceeded", S("Job has reached the specified backoff limit"));
+        set_target(v, false, "BackoffLimitExceeded",
+                   S("Job has reached the specified backoff limit"));
     else if (is_past_deadline(s, v))
-        set_target(v, false, "DeadlineExceeded", S("Job was active longer than specified deadline"));
+        set_target(v, false, "DeadlineExceeded",
+                   S("Job was active longer than specified deadline"));
     if (!v->is_indexed)
         return;
     struct value failed_max = VALUE_GET(v->job, spec, maxFailedIndexes);
-    if (v->is_per_index && value_is_present(failed_max) && v->failed_indexes.count > value_as_integer(failed_max, 0))
+    if (v->is_per_index && value_is_present(failed_max) &&
+        v->failed_indexes.count > value_as_integer(failed_max, 0))
         set_target(v, false, "MaxFailedIndexesExceeded",
                    S("Job has exceeded the specified maximal number of failed indexes"));
-    else if (v->failed_indexes.count > 0 && v->succeeded_indexes.count + v->failed_indexes.count >= v->completions)
+    else if (v->failed_indexes.count > 0 &&
+             v->succeeded_indexes.count + v->failed_indexes.count >= v->completions)
         set_target(v, false, "FailedIndexes", S("Job has failed indexes"));
     int rule = job_success_rule(s->step->scratch, v->job, &v->succeeded_indexes);
     if (rule >= 0)
-        set_target(v, true, "SuccessPolicy", arena_printf(s->step->scratch, "Matched rules at index %d", rule));
+        set_target(v, true, "SuccessPolicy",
+                   arena_printf(s->step->scratch, "Matched rules at index %d", rule));
 }
 
 struct job_view job_observe(struct sync *s, struct job_backoff backoff)
@@ -240,14 +255,15 @@ void job_view_release(struct job_view *v)
 
 /* ---- status ---- */
 
-struct value job_set_condition(struct value own_conditions, struct step *step, const char *type, const char *status,
-                               const char *reason, struct str message)
+struct value job_set_condition(struct value own_conditions, struct step *step, const char *type,
+                               const char *status, const char *reason, struct str message)
 {
     struct value old = condition_find(own_conditions, type);
     if (VALUE_IS(old, status, status) && VALUE_IS(old, reason, reason))
         return own_conditions;
     struct value now = time_value(step->wall);
-    struct value new = value_pack("{type: %s, status: %s, lastProbeTime: %v, lastTransitionTime: %v, reason: %s, message: %S}",
+    struct value new = value_pack("{type: %s, status: %s, lastProbeTime: %v, lastTransitionTime: "
+                                  "%v, reason: %s, message: %S}",
                                   type, status, value_keep(now), now, reason, message);
     for (size_t i = 0; i < value_count(own_conditions); i++)
         if (value_is(value_get(value_at(own_conditions, i), ATOM_type), type))
@@ -270,31 +286,37 @@ static struct value or_absent(int64_t n)
 
 struct value job_status(struct sync *s, const struct job_view *v)
 {
-    struct value old = value_get(v->job, ATOM_status), uncounted = value_get(old, ATOM_uncountedTerminatedPods);
+    struct value old = value_get(v->job, ATOM_status),
+                 uncounted = value_get(old, ATOM_uncountedTerminatedPods);
     struct value conditions = value_keep(value_get(old, ATOM_conditions));
     struct value start = value_keep(value_get(old, ATOM_startTime));
     struct value suspended = condition_find(conditions, "Suspended");
     if (v->is_suspended) {
-        conditions = job_set_condition(conditions, s->step, "Suspended", "True", "JobSuspended", S("Job suspended"));
+        conditions = job_set_condition(conditions, s->step, "Suspended", "True", "JobSuspended",
+                                       S("Job suspended"));
         value_drop(start);
         start = VALUE_ABSENT;
     } else {
         if (VALUE_IS(suspended, "True", status))
-            conditions = job_set_condition(conditions, s->step, "Suspended", "False", "JobResumed", S("Job resumed"));
+            conditions = job_set_condition(conditions, s->step, "Suspended", "False", "JobResumed",
+                                           S("Job resumed"));
         if (!value_is_present(start))
             start = time_value(s->step->wall);
     }
     if (v->target_reason)
-        conditions = job_set_condition(conditions, s->step, v->is_success ? "SuccessCriteriaMet" : "FailureTarget", "True",
-                                       v->target_reason, v->target_message);
-    struct value lists = value_pack("{succeeded: %v, failed: %v}",
-                                    with_new(value_get(uncounted, ATOM_succeeded), v->new_succeeded),
-                                    with_new(value_get(uncounted, ATOM_failed), v->new_failed));
+        conditions = job_set_condition(conditions, s->step,
+                                       v->is_success ? "SuccessCriteriaMet" : "FailureTarget",
+                                       "True", v->target_reason, v->target_message);
+    struct value lists =
+        value_pack("{succeeded: %v, failed: %v}",
+                   with_new(value_get(uncounted, ATOM_succeeded), v->new_succeeded),
+                   with_new(value_get(uncounted, ATOM_failed), v->new_failed));
     bool has_done = v->is_indexed && v->succeeded_indexes.count > 0;
-    return value_pack("{startTime: %v, active: %v, ready: %D, terminating: %D, succeeded: %v, failed: %v, "
-                      "completedIndexes: %v, failedIndexes: %v, uncountedTerminatedPods: %v, conditions: %v}",
-                      start, or_absent(v->active), v->ready, v->terminating, value_keep(value_get(old, ATOM_succeeded)),
-                      value_keep(value_get(old, ATOM_failed)),
-                      has_done ? index_set_text(&v->succeeded_indexes) : VALUE_ABSENT,
-                      v->is_per_index ? index_set_text(&v->failed_indexes) : VALUE_ABSENT, lists, conditions);
+    return value_pack(
+        "{startTime: %v, active: %v, ready: %D, terminating: %D, succeeded: %v, failed: %v, "
+        "completedIndexes: %v, failedIndexes: %v, uncountedTerminatedPods: %v, conditions: %v}",
+        start, or_absent(v->active), v->ready, v->terminating,
+        value_keep(value_get(old, ATOM_succeeded)), value_keep(value_get(old, ATOM_failed)),
+        has_done ? index_set_text(&v->succeeded_indexes) : VALUE_ABSENT,
+        v->is_per_index ? index_set_text(&v->failed_indexes) : VALUE_ABSENT, lists, conditions);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kube-controller-manager: one process that runs all controllers while it holds the Lease kube-system/kube-controller-manager. Losing the
- * lease ends the process; its supervisor starts it again and it stands by. The standby holds no caches.
+ * kube-controller-manager: one process that runs all controllers while it holds the Lease
+ * kube-system/kube-controller-manager. Losing the lease ends the process; its supervisor starts it
+ * again and it stands by. The standby holds no caches.
  *
- * As in the real binary every controller has a client set of its own, so each has kube-api-qps and kube-api-burst for itself; all share one
- * connection, and one informer per resource.
+ * As in the real binary every controller has a client set of its own, so each has kube-api-qps and
+ * kube-api-burst for itself; all share one connection, and one informer per resource.
  *
  * A controller is one line in `controllers` below; its order is the order of starting.
  */
@@ -70,7 +71,9 @@ static void start_controllers(void *owner, struct step *step)
         .client = m->client, .informers = m->informers, .flags = m->config->flags};
     for (size_t i = 0; i < ARRAY_COUNT(controllers); i++) {
         if (controllers[i].workers != WORKERS_AS_DECLARED)
-            environment.workers = (int)*(const int64_t *)(const void *)((const char *)m->config->flags + controllers[i].workers);
+            environment.workers =
+                (int)*(const int64_t *)(const void *)((const char *)m->config->flags +
+                                                      controllers[i].workers);
         struct controller *c = controller_new(controllers[i].info, &environment);
         vec_push(&m->running, c);
         controller_start(c, step);
@@ -98,14 +101,15 @@ static void *manager_start(struct step *step, const void *config)
         start_controllers(m, step);
         return m;
     }
-    struct leader_election_options options = {.name = S("kube-controller-manager"),
-                                              .identity = m->config->identity,
-                                              .lease_duration = duration_ns(flags->leader_elect_lease_duration),
-                                              .renew_deadline = duration_ns(flags->leader_elect_renew_deadline),
-                                              .retry_period = duration_ns(flags->leader_elect_retry_period),
-                                              .started = start_controllers,
-                                              .stopped = lost_lease,
-                                              .owner = m};
+    struct leader_election_options options = {
+        .name = S("kube-controller-manager"),
+        .identity = m->config->identity,
+        .lease_duration = duration_ns(flags->leader_elect_lease_duration),
+        .renew_deadline = duration_ns(flags->leader_elect_renew_deadline),
+        .retry_period = duration_ns(flags->leader_elect_retry_period),
+        .started = start_controllers,
+        .stopped = lost_lease,
+        .owner = m};
     m->election = leader_election_new(m->election_client, &options);
     leader_election_start(m->election, step);
     return m;
@@ -119,7 +123,8 @@ static void manager_input(void *state, struct step *step, const struct input *in
         return;
     }
     if (!client_input(m->client, step, input))
-        (void)client_input(m->election_client, step, input); /* nothing else comes to this process */
+        (void)client_input(m->election_client, step,
+                           input); /* nothing else comes to this process */
 }
 
 static void manager_release(void *state)

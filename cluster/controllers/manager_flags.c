@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Flags of kube-controller-manager by their real names, so that a scenario can set them and a misspelt one is refused.
+ * Flags of kube-controller-manager by their real names, so that a scenario can set them and a
+ * misspelt one is refused.
  */
 #include "sim/base/base.h"
 
 #include "cluster/controllers/manager.h"
 
 const struct controller_flag_info controller_flag_table[] = {
-#define FLAG(field, name, type, default, help) {name, FLAG_##type, default, help, offsetof(struct controller_flags, field)},
+#define FLAG(field, name, type, default, help)                                                     \
+    {name, FLAG_##type, default, help, offsetof(struct controller_flags, field)},
 #include "cluster/controllers/flags.def"
 #undef FLAG
 };
@@ -61,9 +63,11 @@ static bool parse(enum controller_flag_type type, struct str text, int64_t *ret_
     return false;
 }
 
-enum err controller_flags_set(struct controller_flags *flags, struct str name, struct str value, struct errmsg *message)
+enum err controller_flags_set(struct controller_flags *flags, struct str name, struct str value,
+                              struct errmsg *message)
 {
-    static const char *const expected[] = {"a whole number", "true or false", "a duration such as 50s",
+    static const char *const expected[] = {"a whole number", "true or false",
+                                           "a duration such as 50s",
                                            "a decimal number with at most 3 places"};
     for (size_t i = 0; i < controller_flag_count; i++) {
         const struct controller_flag_info *info = &controller_flag_table[i];
@@ -71,10 +75,11 @@ enum err controller_flags_set(struct controller_flags *flags, struct str name, s
             continue;
         int64_t parsed;
         if (!parse(info->type, value, &parsed))
-            return errmsg_set(message, ERR_VALUE, "kube-controller-manager: --%s=%.*s: expected %s", info->name,
-                              STR_ARG(value), expected[info->type]);
+            return errmsg_set(message, ERR_VALUE, "kube-controller-manager: --%s=%.*s: expected %s",
+                              info->name, STR_ARG(value), expected[info->type]);
         *field_of(flags, info) = parsed;
         return ERR_OK;
     }
-    return errmsg_set(message, ERR_UNKNOWN, "kube-controller-manager has no flag --%.*s here", STR_ARG(name));
+    return errmsg_set(message, ERR_UNKNOWN, "kube-controller-manager has no flag --%.*s here",
+                      STR_ARG(name));
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Empties namespaces that are being deleted, then takes away the finalizer `kubernetes`, upon which the API server removes the
- * namespace [doc:namespaces#working-with-namespaces]. Nothing is done in the first 5 seconds after the deletion, so that every API server has
- * learned to refuse creations.
+ * Empties namespaces that are being deleted, then takes away the finalizer `kubernetes`, upon which
+ * the API server removes the namespace [doc:namespaces#working-with-namespaces]. Nothing is done in
+ * the first 5 seconds after the deletion, so that every API server has learned to refuse creations.
  *
- * Deletion is ordered: pods first, and while some are left nothing else (OrderedNamespaceDeletion). Then every other
- * namespaced kind, one after another in the order of the resource table: deletecollection, then a list of what is left. What is left
- * is reported in five conditions; the namespace is looked at again after half of the estimated time (grace of pods, 15 s for
+ * Deletion is ordered: pods first, and while some are left nothing else (OrderedNamespaceDeletion).
+ * Then every other namespaced kind, one after another in the order of the resource table:
+ * deletecollection, then a list of what is left. What is left is reported in five conditions; the
+ * namespace is looked at again after half of the estimated time (grace of pods, 15 s for
  * finalizers) plus a second, or with the queue's back-off when nothing explains it.
  *
- * Upstream: pkg/controller/namespace, deletion/namespaced_resources_deleter.go (Delete, deleteAllContent, finalizeNamespace),
- * deletion/status_condition_utils.go.
+ * Upstream: pkg/controller/namespace, deletion/namespaced_resources_deleter.go (Delete,
+ * deleteAllContent, finalizeNamespace), deletion/status_condition_utils.go.
  *
  * DEVIATION: upstream goes through the kinds in Go's random map order; here the order is fixed.
  */
@@ -25,8 +26,8 @@
 #define FINALIZER_ESTIMATE_SECONDS 15
 
 static enum sync_result namespace_sync(struct sync *s);
-static void wake(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                 struct value after);
+static void wake(struct controller *c, struct step *step, const struct object_key *key,
+                 struct value before, struct value after);
 
 const struct controller_info namespace_controller = {
     .name = "namespace-controller",
@@ -47,8 +48,8 @@ struct namespace_memory {
     bool has_unexplained;
 };
 
-static void wake(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                 struct value after)
+static void wake(struct controller *c, struct step *step, const struct object_key *key,
+                 struct value before, struct value after)
 {
     (void)before;
     if (object_is_deleting(after))
@@ -119,7 +120,8 @@ static bool count_finalizers(struct value items, struct text *out)
     return is_any;
 }
 
-static void examine(struct sync *s, struct namespace_memory *m, const struct answer *a, struct remains *left)
+static void examine(struct sync *s, struct namespace_memory *m, const struct answer *a,
+                    struct remains *left)
 {
     const struct resource *r = resource_at(a->tag - TAG_LIST);
     struct value items = value_get(a->body, ATOM_items);
@@ -127,17 +129,19 @@ static void examine(struct sync *s, struct namespace_memory *m, const struct ans
         return;
     if (left->resources.size)
         text_add(&left->resources, S(", "));
-    text_printf(&left->resources, "%.*s.%.*s has %zu resource instances", STR_ARG(r->plural), STR_ARG(r->group),
-                value_count(items));
-    if (count_finalizers(items, &left->finalizers) && m->estimate_seconds < FINALIZER_ESTIMATE_SECONDS) {
+    text_printf(&left->resources, "%.*s.%.*s has %zu resource instances", STR_ARG(r->plural),
+                STR_ARG(r->group), value_count(items));
+    if (count_finalizers(items, &left->finalizers) &&
+        m->estimate_seconds < FINALIZER_ESTIMATE_SECONDS) {
         m->estimate_seconds = FINALIZER_ESTIMATE_SECONDS;
     } else if (m->estimate_seconds == 0) {
         left->kinds_unexplained++;
         if (left->unexplained.size)
             text_add(&left->unexplained, S(", "));
-        text_printf(&left->unexplained,
-                    "unexpected items still remain in namespace: %.*s for gvr: %.*s/%.*s, Resource=%.*s",
-                    STR_ARG(s->key->name), STR_ARG(r->group), STR_ARG(r->version), STR_ARG(r->plural));
+        text_printf(
+            &left->unexplained,
+            "unexpected items still remain in namespace: %.*s for gvr: %.*s/%.*s, Resource=%.*s",
+            STR_ARG(s->key->name), STR_ARG(r->group), STR_ARG(r->version), STR_ARG(r->plural));
     }
 }
 
@@ -150,43 +154,50 @@ static void remains_release(struct remains *left)
 
 /* ---- conditions ---- */
 
-static struct value put_condition(struct sync *s, struct value own_conditions, const char *type, bool is_bad,
-                                  const char *reason, struct str message)
+static struct value put_condition(struct sync *s, struct value own_conditions, const char *type,
+                                  bool is_bad, const char *reason, struct str message)
 {
     struct value old = condition_find(own_conditions, type);
     const char *status = is_bad ? "True" : "False";
-    if (VALUE_IS(old, status, status) && VALUE_IS(old, reason, reason) && str_equal(VALUE_STR(old, message), message))
+    if (VALUE_IS(old, status, status) && VALUE_IS(old, reason, reason) &&
+        str_equal(VALUE_STR(old, message), message))
         return own_conditions;
-    struct value new = value_pack("{type: %s, status: %s, lastTransitionTime: %v, reason: %s, message: %S}", type, status,
-                                  time_value(s->step->wall), reason, message);
+    struct value new =
+        value_pack("{type: %s, status: %s, lastTransitionTime: %v, reason: %s, message: %S}", type,
+                   status, time_value(s->step->wall), reason, message);
     for (size_t i = 0; i < value_count(own_conditions); i++)
         if (value_is(value_get(value_at(own_conditions, i), ATOM_type), type))
             return value_set_at(own_conditions, i, new);
     return value_append(own_conditions, new);
 }
 
-static struct value conditions_of(struct sync *s, struct value namespace, const struct remains *left)
+static struct value conditions_of(struct sync *s, struct value namespace,
+                                  const struct remains *left)
 {
     struct value all = value_keep(VALUE_GET(namespace, status, conditions));
     AUTO(text) struct text t = {0};
     all = put_condition(s, all, "NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered",
                         S("All resources successfully discovered"));
-    all = put_condition(s, all, "NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions",
-                        S("All legacy kube types successfully parsed"));
-    text_printf(&t, "Failed to delete all resource types, %d remaining: %s", left->kinds_unexplained,
-                text_c(&left->unexplained));
+    all = put_condition(s, all, "NamespaceDeletionGroupVersionParsingFailure", false,
+                        "ParsedGroupVersions", S("All legacy kube types successfully parsed"));
+    text_printf(&t, "Failed to delete all resource types, %d remaining: %s",
+                left->kinds_unexplained, text_c(&left->unexplained));
     bool is_bad = left->kinds_unexplained > 0;
-    all = put_condition(s, all, "NamespaceDeletionContentFailure", is_bad,
-                        is_bad ? "ContentDeletionFailed" : "ContentDeleted",
-                        is_bad ? text_str(&t) : S("All content successfully deleted, may be waiting on finalization"));
+    all = put_condition(
+        s, all, "NamespaceDeletionContentFailure", is_bad,
+        is_bad ? "ContentDeletionFailed" : "ContentDeleted",
+        is_bad ? text_str(&t)
+               : S("All content successfully deleted, may be waiting on finalization"));
     text_clear(&t);
     is_bad = left->resources.size > 0;
     text_printf(&t, "Some resources are remaining: %s", text_c(&left->resources));
-    all = put_condition(s, all, "NamespaceContentRemaining", is_bad, is_bad ? "SomeResourcesRemain" : "ContentRemoved",
+    all = put_condition(s, all, "NamespaceContentRemaining", is_bad,
+                        is_bad ? "SomeResourcesRemain" : "ContentRemoved",
                         is_bad ? text_str(&t) : S("All content successfully removed"));
     text_clear(&t);
     is_bad = left->finalizers.size > 0;
-    text_printf(&t, "Some content in the namespace has finalizers remaining: %s", text_c(&left->finalizers));
+    text_printf(&t, "Some content in the namespace has finalizers remaining: %s",
+                text_c(&left->finalizers));
     return put_condition(s, all, "NamespaceFinalizersRemaining", is_bad,
                          is_bad ? "SomeFinalizersRemain" : "ContentHasNoFinalizers",
                          is_bad ? text_str(&t) : S("All content-preserving finalizers finished"));
@@ -204,14 +215,18 @@ static enum sync_result finalize(struct sync *s)
     sync_trace(s, "the namespace is empty -> takes its finalizer away");
     struct value namespace = VALUE_REMOVE(value_keep(s->object), metadata, resourceVersion);
     namespace = VALUE_SET(namespace, kept, spec, finalizers);
-    sync_send(s, client_update_request(resource_get(RESOURCE_namespaces), namespace, SUBRESOURCE_FINALIZE), 0);
+    sync_send(
+        s,
+        client_update_request(resource_get(RESOURCE_namespaces), namespace, SUBRESOURCE_FINALIZE),
+        0);
     return sync_wait(s, PHASE_FINALIZED);
 }
 
 static bool is_emptied(const struct resource *r)
 {
     uint32_t verbs = 1u << VERB_DELETE_COLLECTION | 1u << VERB_LIST;
-    return r->is_namespaced && r->storage == r && (r->verbs & verbs) == verbs && r != resource_get(RESOURCE_pods);
+    return r->is_namespaced && r->storage == r && (r->verbs & verbs) == verbs &&
+           r != resource_get(RESOURCE_pods);
 }
 
 static enum sync_result empty_others(struct sync *s)
@@ -250,7 +265,8 @@ static enum sync_result after_pass(struct sync *s, bool was_pods)
         if (!is_empty)
             sync_trace(s, "content remains: %s", text_c(&left.resources));
         struct value namespace = VALUE_REMOVE(value_keep(s->object), metadata, resourceVersion);
-        sync_update_status(s, RESOURCE_namespaces, VALUE_SET(namespace, conditions, status, conditions), is_empty);
+        sync_update_status(s, RESOURCE_namespaces,
+                           VALUE_SET(namespace, conditions, status, conditions), is_empty);
         result = sync_wait(s, PHASE_REPORTED);
     }
     remains_release(&left);
@@ -266,7 +282,8 @@ static enum sync_result reported(struct sync *s)
         return finalize(s);
     if (m->has_unexplained)
         return sync_retry(s, "content of the namespace is left");
-    controller_enqueue_after(s->controller, s->step, s->key, duration_s(m->estimate_seconds / 2 + 1));
+    controller_enqueue_after(s->controller, s->step, s->key,
+                             duration_s(m->estimate_seconds / 2 + 1));
     return SYNC_DONE;
 }
 
@@ -277,7 +294,8 @@ static enum sync_result namespace_sync(struct sync *s)
     const struct answer *a = s->answer_count ? &s->answers[0] : NULL;
     switch (s->phase) {
     case PHASE_BEGIN:
-        if (!object_is_deleting(s->object) || value_count(VALUE_GET(s->object, spec, finalizers)) == 0)
+        if (!object_is_deleting(s->object) ||
+            value_count(VALUE_GET(s->object, spec, finalizers)) == 0)
             return SYNC_DONE;
         sync_send(s, collection_request(s, VERB_LIST, pods), TAG_LIST + pods->index);
         return sync_wait(s, PHASE_ESTIMATED);

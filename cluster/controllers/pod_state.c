@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Facts about a pod that several controllers derive in the same way. Times of conditions are whole seconds, so a pod
- * counts as available up to a second later than it became ready, as in a real cluster.
+ * Facts about a pod that several controllers derive in the same way. Times of conditions are whole
+ * seconds, so a pod counts as available up to a second later than it became ready, as in a real
+ * cluster.
  */
 #include "sim/base/base.h"
 
@@ -31,16 +32,19 @@ bool pod_is_ready(struct value pod)
 bool pod_ready_since(struct value pod, struct wall_time *ret_since)
 {
     struct value ready = condition_find(VALUE_GET(pod, status, conditions), "Ready");
-    return VALUE_IS(ready, "True", status) && time_parse(value_get(ready, ATOM_lastTransitionTime), ret_since);
+    return VALUE_IS(ready, "True", status) &&
+           time_parse(value_get(ready, ATOM_lastTransitionTime), ret_since);
 }
 
 bool pod_is_available(struct value pod, int64_t min_ready_seconds, struct wall_time now)
 {
     struct duration wait;
-    return pod_is_ready(pod) && (min_ready_seconds == 0 || !pod_available_in(pod, min_ready_seconds, now, &wait));
+    return pod_is_ready(pod) &&
+           (min_ready_seconds == 0 || !pod_available_in(pod, min_ready_seconds, now, &wait));
 }
 
-bool pod_available_in(struct value pod, int64_t min_ready_seconds, struct wall_time now, struct duration *ret_wait)
+bool pod_available_in(struct value pod, int64_t min_ready_seconds, struct wall_time now,
+                      struct duration *ret_wait)
 {
     struct wall_time since;
     if (!pod_ready_since(pod, &since))

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Each pod contributes to the tally of its controller's uid: whether it is active, ready, terminating, and its labels. The
- * contribution is remembered by pod, since the last state told of a deleted pod may differ from the one that was counted.
+ * Each pod contributes to the tally of its controller's uid: whether it is active, ready,
+ * terminating, and its labels. The contribution is remembered by pod, since the last state told of
+ * a deleted pod may differ from the one that was counted.
  *
- * Labels. The pods of one owner have few different sets of labels: the template's, and those with the zone of a node added at binding. A
- * tally counts by set, so that its owner matches a selector once per set and not once per pod.
+ * Labels. The pods of one owner have few different sets of labels: the template's, and those with
+ * the zone of a node added at binding. A tally counts by set, so that its owner matches a selector
+ * once per set and not once per pod.
  *
- * Invariant: a tally equals the sum of the contributions of the pods in the cache that name its owner.
+ * Invariant: a tally equals the sum of the contributions of the pods in the cache that name its
+ * owner.
  */
 #include "sim/base/base.h"
 
@@ -162,7 +165,8 @@ static void add(struct part *p, struct tally *y, struct value pod)
     set->terminating += p->is_terminating;
 }
 
-bool replica_tally_see(struct replica_tally *t, const struct object_key *pod_key, struct value pod, bool is_owned)
+bool replica_tally_see(struct replica_tally *t, const struct object_key *pod_key, struct value pod,
+                       bool is_owned)
 {
     struct part *p = index_get(&t->by_pod, pod_key->hash, pod_key);
     bool is_counted = value_is_present(pod) && is_owned;
@@ -184,11 +188,13 @@ bool replica_tally_see(struct replica_tally *t, const struct object_key *pod_key
         subtract(t, p);
     target->pods--;
     add(p, target, pod);
-    return is_new || before.tally != p->tally || before.is_active != p->is_active || before.is_ready != p->is_ready ||
-           before.is_terminating != p->is_terminating || before.set != p->set;
+    return is_new || before.tally != p->tally || before.is_active != p->is_active ||
+           before.is_ready != p->is_ready || before.is_terminating != p->is_terminating ||
+           before.set != p->set;
 }
 
-size_t replica_tally_of(const struct replica_tally *t, struct value owner_uid, const struct replica_counts **ret_sets)
+size_t replica_tally_of(const struct replica_tally *t, struct value owner_uid,
+                        const struct replica_counts **ret_sets)
 {
     const struct tally *y = tally_find(t, owner_uid);
     *ret_sets = y ? y->sets.items : NULL;

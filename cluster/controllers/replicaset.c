@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "A ReplicaSet's purpose is to maintain a stable set of replica Pods running at any given time." It watches ReplicaSets
- * and Pods, owns the pods whose controller reference names it, and writes pods (create, delete, adopt, release) and its
- * own status. The same loop serves ReplicationControllers (replicationcontroller.c), as upstream's adapter does.
+ * "A ReplicaSet's purpose is to maintain a stable set of replica Pods running at any given time."
+ * It watches ReplicaSets and Pods, owns the pods whose controller reference names it, and writes
+ * pods (create, delete, adopt, release) and its own status. The same loop serves
+ * ReplicationControllers (replicationcontroller.c), as upstream's adapter does.
  *
- * Obeyed here: it acquires pods without a controller that match its selector; it creates from the template up to `replicas`;
- * it deletes what is above, in a documented order [doc:replicaset#how-it-works, #scaling-a-replicaset].
+ * Obeyed here: it acquires pods without a controller that match its selector; it creates from the
+ * template up to `replicas`; it deletes what is above, in a documented order
+ * [doc:replicaset#how-it-works, #scaling-a-replicaset].
  *
- * Upstream: syncReplicaSet = replicaset_sync; claimPods = claim_begin, claim_send; manageReplicas = manage; getPodsToDelete = delete_surplus with
- * rank_for_deletion; calculateStatus and updateReplicaSetStatus = status_of and write_status.
+ * Upstream: syncReplicaSet = replicaset_sync; claimPods = claim_begin, claim_send; manageReplicas =
+ * manage; getPodsToDelete = delete_surplus with rank_for_deletion; calculateStatus and
+ * updateReplicaSetStatus = status_of and write_status.
  *
- * Phases: 0 observe and claim; 1 the fresh read before an adoption; 2 create or delete; 3 its answers, then status; 4 the status' answer.
+ * Phases: 0 observe and claim; 1 the fresh read before an adoption; 2 create or delete; 3 its
+ * answers, then status; 4 the status' answer.
  *
- * If an answer never comes (code 0) the pod may exist: the expectation for it is lowered as for a failure, the key is
- * retried, and by then the cache usually shows it. That is upstream's behaviour, and so is the possible surplus.
+ * If an answer never comes (code 0) the pod may exist: the expectation for it is lowered as for a
+ * failure, the key is retried, and by then the cache usually shows it. That is upstream's
+ * behaviour, and so is the possible surplus.
  *
- * Invariants checkers hold: no pod is created while an expectation is open; live pods <= replicas + what a stale cache hides.
+ * Invariants checkers hold: no pod is created while an expectation is open; live pods <= replicas +
+ * what a stale cache hides.
  */
 #include "sim/base/base.h"
 
@@ -32,7 +38,8 @@
 const struct controller_info replicaset_controller = {
     .name = "replicaset-controller",
     .primary = RESOURCE_replicasets,
-    .watches = {{RESOURCE_replicasets, controller_wake_itself}, {RESOURCE_pods, replicaset_wake_for_pod}},
+    .watches = {{RESOURCE_replicasets, controller_wake_itself},
+                {RESOURCE_pods, replicaset_wake_for_pod}},
     .watch_count = 2,
     .sync = replicaset_sync,
     .workers = 5,
@@ -99,8 +106,9 @@ static struct replicaset_state *state_of(struct controller *c)
 static bool owner_matches(const struct controller *c, struct value owner, struct value labels)
 {
     struct value selector = VALUE_GET(owner, spec, selector);
-    return c->info->primary == RESOURCE_replicationcontrollers ? selector_map_matches(selector, labels)
-                                                               : selector_matches(selector, labels);
+    return c->info->primary == RESOURCE_replicationcontrollers
+               ? selector_map_matches(selector, labels)
+               : selector_matches(selector, labels);
 }
 
 /* ---- waking up ---- */
@@ -121,8 +129,9 @@ static void wake_adopters(struct controller *c, struct step *step, struct value 
             controller_enqueue(c, step, i.key);
 }
 
-static void observe_expectations(struct controller *c, const struct object_key *owner, const struct object_key *pod_key,
-                                 struct value before, struct value after)
+static void observe_expectations(struct controller *c, const struct object_key *owner,
+                                 const struct object_key *pod_key, struct value before,
+                                 struct value after)
 {
     struct expectations *e = state_of(c)->expectations;
     bool is_going = !value_is_present(after) || object_is_deleting(after);
@@ -132,8 +141,8 @@ static void observe_expectations(struct controller *c, const struct object_key *
         expectations_creation_observed(e, owner);
 }
 
-void replicaset_wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                             struct value after)
+void replicaset_wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                             struct value before, struct value after)
 {
     struct value pod = value_is_present(after) ? after : before;
     bool is_owned = is_controlled_by_our_kind(c, pod);
@@ -143,7 +152,8 @@ void replicaset_wake_for_pod(struct controller *c, struct step *step, const stru
         controller_wake_owner(c, step, key, before, VALUE_ABSENT);
         has_changed = true;
     }
-    if (value_is_present(before) && value_is_present(after) && !value_equal(object_labels(before), object_labels(after)))
+    if (value_is_present(before) && value_is_present(after) &&
+        !value_equal(object_labels(before), object_labels(after)))
         has_changed = true;
     if (is_owned) {
         const struct object_key *owner = controller_owner_key(c, pod, object_controller_ref(pod));
@@ -157,7 +167,8 @@ void replicaset_wake_for_pod(struct controller *c, struct step *step, const stru
         object_key_unref(owner);
     } else if (value_is_present(after) && !value_is_present(object_controller_ref(after)) &&
                !object_is_deleting(after)) {
-        if (!value_is_present(before) || !value_equal(object_labels(before), object_labels(after)) || has_changed)
+        if (!value_is_present(before) ||
+            !value_equal(object_labels(before), object_labels(after)) || has_changed)
             wake_adopters(c, step, after);
     }
 }
@@ -195,20 +206,21 @@ static struct replicaset_memory *memory_of(struct sync *s)
 
 static struct informer_cursor owned_pods(struct sync *s, struct value rs)
 {
-    return informer_first_with(controller_informer(s->controller, RESOURCE_pods), state_of(s->controller)->pods_by_owner,
-                               value_str(object_uid(rs)));
+    return informer_first_with(controller_informer(s->controller, RESOURCE_pods),
+                               state_of(s->controller)->pods_by_owner, value_str(object_uid(rs)));
 }
 
 static struct informer_cursor orphans(struct sync *s)
 {
-    return informer_first_with(controller_informer(s->controller, RESOURCE_pods), state_of(s->controller)->pods_orphaned,
-                               s->key->namespace);
+    return informer_first_with(controller_informer(s->controller, RESOURCE_pods),
+                               state_of(s->controller)->pods_orphaned, s->key->namespace);
 }
 
 static bool has_orphan_to_adopt(struct sync *s, struct value rs)
 {
     for (struct informer_cursor i = orphans(s); i.key; informer_next(&i))
-        if (!object_is_deleting(i.object) && owner_matches(s->controller, rs, object_labels(i.object)))
+        if (!object_is_deleting(i.object) &&
+            owner_matches(s->controller, rs, object_labels(i.object)))
             return true;
     return false;
 }
@@ -253,14 +265,20 @@ static enum sync_result claim_send(struct sync *s, struct value rs)
         const struct answer *fresh = &s->answers[0];
         if (!answer_ok(fresh))
             return sync_retry_answer(s, fresh);
-        if (!value_equal(object_uid(fresh->body), object_uid(rs)) || object_is_deleting(fresh->body))
+        if (!value_equal(object_uid(fresh->body), object_uid(rs)) ||
+            object_is_deleting(fresh->body))
             return sync_retry(s, "cannot adopt: it is being deleted or is another by now");
         for (struct informer_cursor i = orphans(s); i.key; informer_next(&i)) {
-            if (object_is_deleting(i.object) || !owner_matches(s->controller, rs, object_labels(i.object)))
+            if (object_is_deleting(i.object) ||
+                !owner_matches(s->controller, rs, object_labels(i.object)))
                 continue;
             m->adopted += pod_is_active(i.object);
-            sync_trace(s, "pod %.*s matches and has no controller -> adopts it", STR_ARG(i.key->name));
-            sync_send(s, claim_adopt_request(i.key, i.object, resource_get(s->controller->info->primary), rs), TAG_ADOPT);
+            sync_trace(s, "pod %.*s matches and has no controller -> adopts it",
+                       STR_ARG(i.key->name));
+            sync_send(s,
+                      claim_adopt_request(i.key, i.object,
+                                          resource_get(s->controller->info->primary), rs),
+                      TAG_ADOPT);
         }
     }
     for (struct informer_cursor i = owned_pods(s, rs); i.key; informer_next(&i)) {
@@ -276,7 +294,8 @@ static enum sync_result claim_send(struct sync *s, struct value rs)
 static const struct answer *first_failure(const struct sync *s)
 {
     for (size_t i = 0; i < s->answer_count; i++)
-        if (!answer_ok(&s->answers[i]) && s->answers[i].code != 404 && s->answers[i].tag != TAG_OWNER)
+        if (!answer_ok(&s->answers[i]) && s->answers[i].code != 404 &&
+            s->answers[i].tag != TAG_OWNER)
             return &s->answers[i];
     return NULL;
 }
@@ -294,9 +313,10 @@ struct replica_plan plan_replicas(int64_t replicas, int64_t active)
     return plan;
 }
 
-/* Instants are compared by whole powers of two of their age, so that equal-sized groups of old pods are thinned evenly. */
-static int by_age(int64_t a_ns, int64_t b_ns, const struct deletion_candidate *a, const struct deletion_candidate *b,
-                  struct wall_time now)
+/* Instants are compared by whole powers of two of their age, so that equal-sized groups of old pods
+ * are thinned evenly. */
+static int by_age(int64_t a_ns, int64_t b_ns, const struct deletion_candidate *a,
+                  const struct deletion_candidate *b, struct wall_time now)
 {
     if (a_ns == b_ns)
         return 0;
@@ -327,9 +347,11 @@ int rank_for_deletion(const void *pointer_a, const void *pointer_b, void *contex
         return a->is_ready ? 1 : -1;
     if ((order = by_number(a->deletion_cost, b->deletion_cost))) /* lower cost first */
         return order;
-    if ((order = by_number(b->related_on_node, a->related_on_node))) /* more of its like on the node first */
+    if ((order = by_number(b->related_on_node,
+                           a->related_on_node))) /* more of its like on the node first */
         return order;
-    if (a->is_ready && (order = by_age(a->ready_since_ns, b->ready_since_ns, a, b, *now))) /* ready for less time first */
+    if (a->is_ready && (order = by_age(a->ready_since_ns, b->ready_since_ns, a, b,
+                                       *now))) /* ready for less time first */
         return order;
     if ((order = by_number(b->restarts, a->restarts))) /* more restarts first */
         return order;
@@ -345,10 +367,12 @@ static struct value pod_from_template(struct sync *s, struct value owner)
     struct value template = VALUE_GET(owner, spec, template);
     struct value metadata = value_get(template, ATOM_metadata);
     struct value pod = value_pack(
-        "{kind: Pod, apiVersion: v1, metadata: {generateName: %v, namespace: %v, labels: %v, annotations: %v, finalizers: %v, "
+        "{kind: Pod, apiVersion: v1, metadata: {generateName: %v, namespace: %v, labels: %v, "
+        "annotations: %v, finalizers: %v, "
         "ownerReferences: [%v]}, spec: %v}",
         value_printf("%.*s-", STR_ARG(s->key->name)), value_keep(object_namespace(owner)),
-        value_keep(value_get(metadata, ATOM_labels)), value_keep(value_get(metadata, ATOM_annotations)),
+        value_keep(value_get(metadata, ATOM_labels)),
+        value_keep(value_get(metadata, ATOM_annotations)),
         value_keep(value_get(metadata, ATOM_finalizers)),
         owner_reference_make(resource_get(s->controller->info->primary), owner),
         value_keep(value_get(template, ATOM_spec)));
@@ -374,11 +398,13 @@ static struct deletion_candidate candidate_of(const struct informer_cursor *i)
     d.is_assigned = VALUE_STR(i->object, spec, nodeName).size > 0;
     d.phase = value_is(phase, "Running") ? 2 : value_is(phase, "Unknown") ? 1 : 0;
     d.is_ready = pod_is_ready(i->object);
-    struct value cost = object_annotation(i->object, S("controller.kubernetes.io/pod-deletion-cost"));
+    struct value cost =
+        object_annotation(i->object, S("controller.kubernetes.io/pod-deletion-cost"));
     (void)str_to_int64(value_str(cost), &d.deletion_cost); /* malformed counts as 0 */
     d.ready_since_ns = pod_ready_since(i->object, &t) ? t.unix_ns : 0;
     d.restarts = pod_restarts(i->object);
-    d.created_ns = time_parse(VALUE_GET(i->object, metadata, creationTimestamp), &t) ? t.unix_ns : 0;
+    d.created_ns =
+        time_parse(VALUE_GET(i->object, metadata, creationTimestamp), &t) ? t.unix_ns : 0;
     return d;
 }
 
@@ -394,7 +420,8 @@ static bool is_of_node(const void *probe, const void *item)
 static void count_on_nodes(struct sync *s, struct index *by_node, struct value uid)
 {
     struct informer *pods = controller_informer(s->controller, RESOURCE_pods);
-    struct informer_cursor i = informer_first_with(pods, state_of(s->controller)->pods_by_owner, value_str(uid));
+    struct informer_cursor i =
+        informer_first_with(pods, state_of(s->controller)->pods_by_owner, value_str(uid));
     for (; i.key; informer_next(&i)) {
         struct value node = VALUE_GET(i.object, spec, nodeName);
         if (!value_is_present(node) || !pod_is_active(i.object))
@@ -410,7 +437,8 @@ static void count_on_nodes(struct sync *s, struct index *by_node, struct value u
     }
 }
 
-/* Pods of all owners that share this one's controller (the ReplicaSets of one Deployment) count as related. */
+/* Pods of all owners that share this one's controller (the ReplicaSets of one Deployment) count as
+ * related. */
 static void count_related(struct sync *s, struct value rs, struct index *by_node)
 {
     struct value controller = object_controller_ref(rs);
@@ -419,8 +447,9 @@ static void count_related(struct sync *s, struct value rs, struct index *by_node
         return;
     }
     struct informer *owners = controller_informer(s->controller, s->controller->info->primary);
-    struct informer_cursor i = informer_first_with(owners, state_of(s->controller)->owners_by_controller,
-                                                   value_str(value_get(controller, ATOM_uid)));
+    struct informer_cursor i =
+        informer_first_with(owners, state_of(s->controller)->owners_by_controller,
+                            value_str(value_get(controller, ATOM_uid)));
     for (; i.key; informer_next(&i))
         count_on_nodes(s, by_node, object_uid(i.object));
 }
@@ -444,7 +473,8 @@ static void delete_surplus(struct sync *s, struct value rs, int count)
     sort_stable(pods.items, pods.count, sizeof(pods.items[0]), rank_for_deletion, &s->step->wall);
     sync_parallel(s);
     for (size_t n = 0; n < pods.count && n < (size_t)count; n++) {
-        expectations_expect_deletion_of(state_of(s->controller)->expectations, s->key, pods.items[n].key, s->step->now);
+        expectations_expect_deletion_of(state_of(s->controller)->expectations, s->key,
+                                        pods.items[n].key, s->step->now);
         sync_delete(s, pods.items[n].key, VALUE_ABSENT, TAG_DELETE);
     }
     vec_release(&pods);
@@ -463,10 +493,12 @@ static enum sync_result manage(struct sync *s, struct value rs)
     struct replica_plan plan = plan_replicas(replicas, active);
     m->diff = plan.delete_count - plan.create_count;
     if (plan.create_count > 0) {
-        sync_trace(s, "%d of %d pods exist -> creates %d", (int)active, (int)replicas, plan.create_count);
+        sync_trace(s, "%d of %d pods exist -> creates %d", (int)active, (int)replicas,
+                   plan.create_count);
         create_missing(s, rs, plan.create_count);
     } else {
-        sync_trace(s, "%d pods exist, %d are wanted -> deletes %d", (int)active, (int)replicas, plan.delete_count);
+        sync_trace(s, "%d pods exist, %d are wanted -> deletes %d", (int)active, (int)replicas,
+                   plan.delete_count);
         delete_surplus(s, rs, plan.delete_count);
     }
     return sync_wait(s, PHASE_ANSWERS);
@@ -499,8 +531,8 @@ static void created_or_not(struct sync *s, struct value rs, const struct answer 
 {
     struct replicaset_memory *m = memory_of(s);
     if (answer_ok(a)) {
-        recorder_event(s->controller->recorder, s->step, rs, "Normal", "SuccessfulCreate", "Created pod: %.*s",
-                       STR_ARG(value_str(object_name(a->body))));
+        recorder_event(s->controller->recorder, s->step, rs, "Normal", "SuccessfulCreate",
+                       "Created pod: %.*s", STR_ARG(value_str(object_name(a->body))));
         return;
     }
     expectations_creation_observed(state_of(s->controller)->expectations, s->key);
@@ -509,15 +541,15 @@ static void created_or_not(struct sync *s, struct value rs, const struct answer 
     note_failure(m, a);
     struct str why = VALUE_STR(a->body, message);
     if (a->code != 0)
-        recorder_event(s->controller->recorder, s->step, rs, "Warning", "FailedCreate", "Error creating: %.*s",
-                       STR_ARG(why));
+        recorder_event(s->controller->recorder, s->step, rs, "Warning", "FailedCreate",
+                       "Error creating: %.*s", STR_ARG(why));
 }
 
 static void deleted_or_not(struct sync *s, struct value rs, const struct answer *a)
 {
     if (answer_ok(a)) {
-        recorder_event(s->controller->recorder, s->step, rs, "Normal", "SuccessfulDelete", "Deleted pod: %.*s",
-                       STR_ARG(a->key->name));
+        recorder_event(s->controller->recorder, s->step, rs, "Normal", "SuccessfulDelete",
+                       "Deleted pod: %.*s", STR_ARG(a->key->name));
         return;
     }
     expectations_deletion_of_observed(state_of(s->controller)->expectations, s->key, a->key);
@@ -526,8 +558,8 @@ static void deleted_or_not(struct sync *s, struct value rs, const struct answer 
     note_failure(memory_of(s), a);
     struct str why = VALUE_STR(a->body, message);
     if (a->code != 0)
-        recorder_event(s->controller->recorder, s->step, rs, "Warning", "FailedDelete", "Error deleting: %.*s",
-                       STR_ARG(why));
+        recorder_event(s->controller->recorder, s->step, rs, "Warning", "FailedDelete",
+                       "Error deleting: %.*s", STR_ARG(why));
 }
 
 static enum sync_result handle_answers(struct sync *s, struct value rs)
@@ -561,8 +593,8 @@ static void count_each(struct sync *s, struct value rs, struct replica_status *s
         status->replicas++;
         status->ready += pod_is_ready(i.object);
         status->available += pod_is_available(i.object, min_ready_seconds, s->step->wall);
-        status->fully_labeled +=
-            value_count(template_labels) == 0 || selector_map_matches(template_labels, object_labels(i.object));
+        status->fully_labeled += value_count(template_labels) == 0 ||
+                                 selector_map_matches(template_labels, object_labels(i.object));
         struct duration wait;
         if (pod_available_in(i.object, min_ready_seconds, s->step->wall, &wait) &&
             (status->available_in.ns == 0 || wait.ns < status->available_in.ns))
@@ -583,7 +615,8 @@ static struct replica_status status_of(struct sync *s, struct value rs)
     for (size_t i = 0; i < count; i++) {
         if (sets[i].pods == 0 || !owner_matches(s->controller, rs, sets[i].labels))
             continue;
-        bool is_labeled = value_count(template_labels) == 0 || selector_map_matches(template_labels, sets[i].labels);
+        bool is_labeled = value_count(template_labels) == 0 ||
+                          selector_map_matches(template_labels, sets[i].labels);
         status.replicas += sets[i].active;
         status.fully_labeled += is_labeled ? sets[i].active : 0;
         status.ready += sets[i].ready;
@@ -606,10 +639,12 @@ static struct value conditions_of(struct sync *s, struct value rs)
         if (!VALUE_IS(value_at(old, i), "ReplicaFailure", type))
             new = value_append(new, value_keep(value_at(old, i)));
     if (m->is_failed)
-        new = value_append(new, value_pack("{type: ReplicaFailure, status: \"True\", lastTransitionTime: %v, reason: %s, "
-                                           "message: %s}",
-                                           time_value(s->step->wall), m->diff < 0 ? "FailedCreate" : "FailedDelete",
-                                           m->failure));
+        new = value_append(
+            new, value_pack(
+                     "{type: ReplicaFailure, status: \"True\", lastTransitionTime: %v, reason: %s, "
+                     "message: %s}",
+                     time_value(s->step->wall), m->diff < 0 ? "FailedCreate" : "FailedDelete",
+                     m->failure));
     return new;
 }
 
@@ -618,15 +653,17 @@ static struct value or_absent(int64_t n)
     return n ? value_integer(n) : VALUE_ABSENT;
 }
 
-static struct value status_value(struct sync *s, struct value rs, const struct replica_status *status)
+static struct value status_value(struct sync *s, struct value rs,
+                                 const struct replica_status *status)
 {
     bool is_replicaset = s->controller->info->primary == RESOURCE_replicasets;
-    return value_pack("{replicas: %D, fullyLabeledReplicas: %v, readyReplicas: %v, availableReplicas: %v, "
-                      "terminatingReplicas: %v, observedGeneration: %v, conditions: %v}",
-                      status->replicas, or_absent(status->fully_labeled), or_absent(status->ready),
-                      or_absent(status->available),
-                      is_replicaset ? value_integer(status->terminating) : VALUE_ABSENT,
-                      or_absent(object_generation(rs)), conditions_of(s, rs));
+    return value_pack(
+        "{replicas: %D, fullyLabeledReplicas: %v, readyReplicas: %v, availableReplicas: %v, "
+        "terminatingReplicas: %v, observedGeneration: %v, conditions: %v}",
+        status->replicas, or_absent(status->fully_labeled), or_absent(status->ready),
+        or_absent(status->available),
+        is_replicaset ? value_integer(status->terminating) : VALUE_ABSENT,
+        or_absent(object_generation(rs)), conditions_of(s, rs));
 }
 
 static enum sync_result conclude(struct sync *s)
@@ -645,9 +682,10 @@ static enum sync_result write_status(struct sync *s, struct value rs)
         value_drop(new);
         return conclude(s);
     }
-    sync_trace(s, "status: %d pods, %d ready, %d available, %d terminating", (int)status.replicas, (int)status.ready,
-               (int)status.available, (int)status.terminating);
-    sync_update_status(s, s->controller->info->primary, VALUE_SET(value_keep(rs), new, status), TAG_STATUS);
+    sync_trace(s, "status: %d pods, %d ready, %d available, %d terminating", (int)status.replicas,
+               (int)status.ready, (int)status.available, (int)status.terminating);
+    sync_update_status(s, s->controller->info->primary, VALUE_SET(value_keep(rs), new, status),
+                       TAG_STATUS);
     return sync_wait(s, PHASE_STATUS);
 }
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "The set of Pods targeted by a Service is usually determined by a selector that you define" [doc:service]. With many Services
- * and pods in one namespace neither a sync may go through all pods nor a pod event through all Services. So:
- *   - Services are found by the first label of their selector (an index of the informer): a pod asks once per label;
- *   - each Service has the ordered set of its pods, changed by the pod's events and rebuilt when the selector changes.
+ * "The set of Pods targeted by a Service is usually determined by a selector that you define"
+ * [doc:service]. With many Services and pods in one namespace neither a sync may go through all
+ * pods nor a pod event through all Services. So:
+ *   - Services are found by the first label of their selector (an index of the informer): a pod
+ * asks once per label;
+ *   - each Service has the ordered set of its pods, changed by the pod's events and rebuilt when
+ * the selector changes.
  *
  * Invariant: a set equals { pod in the cache : selector matches its labels }.
  *
- * Upstream: pkg/controller/util/endpoint (GetPodServiceMemberships, GetServicesToUpdateOnPodChange, TriggerTimeTracker),
- * pkg/api/v1/pod FindPort.
+ * Upstream: pkg/controller/util/endpoint (GetPodServiceMemberships, GetServicesToUpdateOnPodChange,
+ * TriggerTimeTracker), pkg/api/v1/pod FindPort.
  *
- * DEVIATION: upstream's trigger-time tracker remembers the time of each pod; this one remembers the latest of a Service, so
- * a second change within the same second as the one before is not reported as a trigger.
+ * DEVIATION: upstream's trigger-time tracker remembers the time of each pod; this one remembers the
+ * latest of a Service, so a second change within the same second as the one before is not reported
+ * as a trigger.
  */
 #include "sim/base/base.h"
 
@@ -25,7 +29,7 @@
 struct member_set {
     const struct object_key *service;
     struct member_set *before, *after;
-    struct map pods; /* struct object_key, each with a reference */
+    struct map pods;    /* struct object_key, each with a reference */
     int64_t trigger_ns; /* latest seen */
 };
 struct service_members {
@@ -57,7 +61,8 @@ struct service_members *service_members_new(struct controller *c)
 {
     struct service_members *m = mem_new(struct service_members);
     m->by_service.equal = is_of_service;
-    m->by_first_label = informer_add_index(controller_informer(c, RESOURCE_services), terms_first_label);
+    m->by_first_label =
+        informer_add_index(controller_informer(c, RESOURCE_services), terms_first_label);
     return m;
 }
 
@@ -93,7 +98,8 @@ void service_members_free(struct service_members *m)
     mem_free(m);
 }
 
-static struct member_set *set_find(const struct service_members *m, const struct object_key *service)
+static struct member_set *set_find(const struct service_members *m,
+                                   const struct object_key *service)
 {
     return index_get(&m->by_service, service->hash, service);
 }
@@ -125,7 +131,8 @@ static void *as_item(const struct object_key *key)
 }
 
 void service_members_see_service(struct service_members *m, struct controller *c, struct step *step,
-                                 const struct object_key *key, struct value before, struct value after)
+                                 const struct object_key *key, struct value before,
+                                 struct value after)
 {
     controller_enqueue(c, step, key);
     struct value selector = VALUE_GET(after, spec, selector);
@@ -141,7 +148,8 @@ void service_members_see_service(struct service_members *m, struct controller *c
     empty(set);
     if (value_count(selector) == 0)
         return;
-    struct informer_cursor i = informer_first(controller_informer(c, RESOURCE_pods), key->namespace);
+    struct informer_cursor i =
+        informer_first(controller_informer(c, RESOURCE_pods), key->namespace);
     for (; i.key; informer_next(&i))
         if (selector_map_matches(selector, object_labels(i.object)))
             map_put(&set->pods, as_item(i.key));
@@ -150,15 +158,16 @@ void service_members_see_service(struct service_members *m, struct controller *c
 /* What an endpoint shows of a pod, so that other changes of it wake nobody. */
 static bool looks_alike(struct value before, struct value after)
 {
-    return pod_is_ready(before) == pod_is_ready(after) && object_is_deleting(before) == object_is_deleting(after) &&
+    return pod_is_ready(before) == pod_is_ready(after) &&
+           object_is_deleting(before) == object_is_deleting(after) &&
            pod_is_finished(before) == pod_is_finished(after) &&
            value_equal(VALUE_GET(before, status, podIP), VALUE_GET(after, status, podIP)) &&
            value_equal(VALUE_GET(before, spec, nodeName), VALUE_GET(after, spec, nodeName)) &&
            value_equal(object_labels(before), object_labels(after));
 }
 
-static void place(struct service_members *m, const struct object_key *service, const struct object_key *pod_key,
-                  bool is_member)
+static void place(struct service_members *m, const struct object_key *service,
+                  const struct object_key *pod_key, bool is_member)
 {
     struct member_set *set = set_of(m, service);
     const struct object_key *present = map_get(&set->pods, pod_key);
@@ -171,7 +180,8 @@ static void place(struct service_members *m, const struct object_key *service, c
 }
 
 static void visit_services_of(struct service_members *m, struct controller *c, struct step *step,
-                              const struct object_key *pod_key, struct value labels, struct value labels_now)
+                              const struct object_key *pod_key, struct value labels,
+                              struct value labels_now)
 {
     struct informer *services = controller_informer(c, RESOURCE_services);
     AUTO(text) struct text t = {0};
@@ -243,7 +253,8 @@ bool pod_has_endpoint(struct value pod, bool include_terminating)
            (include_terminating || !object_is_deleting(pod));
 }
 
-static bool find_named_port(struct value containers, struct value name, struct value protocol, int64_t *ret_port)
+static bool find_named_port(struct value containers, struct value name, struct value protocol,
+                            int64_t *ret_port)
 {
     for (size_t i = 0; i < value_count(containers); i++) {
         struct value ports = value_get(value_at(containers, i), ATOM_ports);
@@ -263,8 +274,8 @@ bool service_target_port(struct value service_port, struct value pod, int64_t *r
 {
     struct value target = value_get(service_port, ATOM_targetPort);
     if (value_kind(target) == VALUE_STRING)
-        return find_named_port(VALUE_GET(pod, spec, containers), target, value_get(service_port, ATOM_protocol),
-                               ret_port);
+        return find_named_port(VALUE_GET(pod, spec, containers), target,
+                               value_get(service_port, ATOM_protocol), ret_port);
     *ret_port = value_as_integer(target, 0);
     if (*ret_port == 0)
         *ret_port = VALUE_INT(service_port, 0, port);
@@ -288,22 +299,25 @@ bool service_is_headless(struct value service)
 struct value service_endpoint_hostname(struct value service, struct value pod)
 {
     struct value hostname = VALUE_GET(pod, spec, hostname);
-    bool is_shown = value_str(hostname).size > 0 && value_equal(VALUE_GET(pod, spec, subdomain), object_name(service));
+    bool is_shown = value_str(hostname).size > 0 &&
+                    value_equal(VALUE_GET(pod, spec, subdomain), object_name(service));
     return is_shown ? hostname : VALUE_ABSENT;
 }
 
-struct value service_trigger_time(struct service_members *m, struct controller *c, const struct object_key *service,
-                                  struct value service_object)
+struct value service_trigger_time(struct service_members *m, struct controller *c,
+                                  const struct object_key *service, struct value service_object)
 {
     struct member_set *set = set_of(m, service);
     struct wall_time earliest = {0}, t;
     int64_t latest_ns = set->trigger_ns;
-    if (set->trigger_ns == 0 && time_parse(VALUE_GET(service_object, metadata, creationTimestamp), &t))
+    if (set->trigger_ns == 0 &&
+        time_parse(VALUE_GET(service_object, metadata, creationTimestamp), &t))
         earliest.unix_ns = latest_ns = t.unix_ns;
     struct service_pod_cursor i = service_members_first(m, c, service);
     for (; i.key; service_members_next(&i)) {
         struct value ready = condition_find(VALUE_GET(i.pod, status, conditions), "Ready");
-        if (!time_parse(value_get(ready, ATOM_lastTransitionTime), &t) || t.unix_ns <= set->trigger_ns)
+        if (!time_parse(value_get(ready, ATOM_lastTransitionTime), &t) ||
+            t.unix_ns <= set->trigger_ns)
             continue;
         if (earliest.unix_ns == 0 || t.unix_ns < earliest.unix_ns)
             earliest = t;

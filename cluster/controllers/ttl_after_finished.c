@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "The TTL-after-finished controller provides a TTL mechanism to limit the lifetime of Job objects that have finished execution"
- * [doc:ttlafterfinished]: a Job is deleted (foreground) when .spec.ttlSecondsAfterFinished have passed since it became Complete or Failed.
- * Before it deletes, the Job is read afresh: its TTL may have been raised.
+ * "The TTL-after-finished controller provides a TTL mechanism to limit the lifetime of Job objects
+ * that have finished execution" [doc:ttlafterfinished]: a Job is deleted (foreground) when
+ * .spec.ttlSecondsAfterFinished have passed since it became Complete or Failed. Before it deletes,
+ * the Job is read afresh: its TTL may have been raised.
  *
  * Upstream: pkg/controller/ttlafterfinished.
  */
@@ -26,13 +27,16 @@ const struct controller_info ttl_after_finished_controller = {
 /* How long it may still stay; false: it has no TTL or has not finished. */
 static bool time_left(struct value job, struct wall_time now, struct duration *ret_left)
 {
-    struct value ttl = VALUE_GET(job, spec, ttlSecondsAfterFinished), conditions = VALUE_GET(job, status, conditions);
+    struct value ttl = VALUE_GET(job, spec, ttlSecondsAfterFinished),
+                 conditions = VALUE_GET(job, status, conditions);
     const char *type = condition_is_true(conditions, "Complete") ? "Complete" : "Failed";
     struct wall_time finished;
     if (!value_is_present(ttl) || object_is_deleting(job) || !condition_is_true(conditions, type) ||
-        !time_parse(value_get(condition_find(conditions, type), ATOM_lastTransitionTime), &finished))
+        !time_parse(value_get(condition_find(conditions, type), ATOM_lastTransitionTime),
+                    &finished))
         return false;
-    *ret_left = duration_ns(finished.unix_ns + duration_s(value_as_integer(ttl, 0)).ns - now.unix_ns);
+    *ret_left =
+        duration_ns(finished.unix_ns + duration_s(value_as_integer(ttl, 0)).ns - now.unix_ns);
     return true;
 }
 
@@ -70,6 +74,8 @@ static enum sync_result ttl_sync(struct sync *s)
     case 1:
         return delete_if_due(s, &s->answers[0]);
     default:
-        return answer_ok(&s->answers[0]) || s->answers[0].code == 404 ? SYNC_DONE : sync_retry_answer(s, &s->answers[0]);
+        return answer_ok(&s->answers[0]) || s->answers[0].code == 404
+                   ? SYNC_DONE
+                   : sync_retry_answer(s, &s->answers[0]);
     }
 }

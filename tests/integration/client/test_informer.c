@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: an informer's copy equals the server's objects, whatever happens to lists, watches and connections, and never goes back.
- * Method: a small process plays the API server: it has config maps with versions, answers lists and watches, and on command
- * changes an object, ends watches, answers 410, closes the connection, or answers a list from the past. A second process holds the
- * informer; its handler checks the order of each object's life. After each disturbance the copy is compared.
+ * Goal: an informer's copy equals the server's objects, whatever happens to lists, watches and
+ * connections, and never goes back. Method: a small process plays the API server: it has config
+ * maps with versions, answers lists and watches, and on command changes an object, ends watches,
+ * answers 410, closes the connection, or answers a list from the past. A second process holds the
+ * informer; its handler checks the order of each object's life. After each disturbance the copy is
+ * compared.
  */
 #include "sim/base/base.h"
 
@@ -44,7 +46,8 @@ struct watcher {
 
 static struct value object_of(int n, int64_t version)
 {
-    return value_pack("{kind: ConfigMap, apiVersion: v1, metadata: {name: %v, namespace: default, resourceVersion: %v}}",
+    return value_pack("{kind: ConfigMap, apiVersion: v1, metadata: {name: %v, namespace: default, "
+                      "resourceVersion: %v}}",
                       value_printf("c%d", n), value_printf("%" PRId64, version));
 }
 
@@ -60,7 +63,8 @@ static void reply(struct step *step, struct server *s, uint64_t id, int code, st
     step_send(step, s->stream, &response_new(id, code, body)->message);
 }
 
-static void tell(struct step *step, struct server *s, enum watch_event_type type, struct value object)
+static void tell(struct step *step, struct server *s, enum watch_event_type type,
+                 struct value object)
 {
     if (s->watch)
         step_send(step, s->stream, &watch_event_new(s->watch, type, object)->message);
@@ -78,8 +82,9 @@ static void answer_list(struct step *step, struct server *s, const struct reques
     int64_t version = s->is_lagging ? 1 : s->version;
     s->is_lagging = false;
     reply(step, s, r->id, 200,
-          value_pack("{kind: ConfigMapList, apiVersion: v1, metadata: {resourceVersion: %v}, items: %v}",
-                     value_printf("%" PRId64, version), items));
+          value_pack(
+              "{kind: ConfigMapList, apiVersion: v1, metadata: {resourceVersion: %v}, items: %v}",
+              value_printf("%" PRId64, version), items));
 }
 
 static void answer_watch(struct step *step, struct server *s, const struct request *r)
@@ -108,15 +113,16 @@ static void order_release(struct message *m)
 {
     mem_free(m);
 }
-static const struct message_type order_message = {.name = "order", .kind = MESSAGE_COMMAND_FIRST, .release = order_release};
+static const struct message_type order_message = {
+    .name = "order", .kind = MESSAGE_COMMAND_FIRST, .release = order_release};
 
 static void obey(struct step *step, struct server *s, const struct order *o)
 {
     if (o->object >= 0) {
         s->version++;
-        enum watch_event_type type = o->is_deletion                    ? WATCH_DELETED
+        enum watch_event_type type = o->is_deletion                 ? WATCH_DELETED
                                      : s->object_version[o->object] ? WATCH_MODIFIED
-                                                                       : WATCH_ADDED;
+                                                                    : WATCH_ADDED;
         s->object_version[o->object] = o->is_deletion ? 0 : s->version;
         tell(step, s, type, object_of(o->object, s->version));
     } else if (o->object == END_WATCH) {
@@ -158,7 +164,8 @@ static const struct process_type server_process = {
 
 /* ---- the holder of the informer ---- */
 
-static void on_change(void *owner, struct step *step, const struct object_key *key, struct value before, struct value after)
+static void on_change(void *owner, struct step *step, const struct object_key *key,
+                      struct value before, struct value after)
 {
     struct watcher *w = owner;
     (void)step;
@@ -166,7 +173,8 @@ static void on_change(void *owner, struct step *step, const struct object_key *k
     w->events++;
     w->errors += value_is_present(before) != w->is_there[n]; /* added, updated..., deleted */
     w->is_there[n] = value_is_present(after);
-    w->errors += value_is_present(before) && value_is_present(after) && object_version(after) < object_version(before);
+    w->errors += value_is_present(before) && value_is_present(after) &&
+                 object_version(after) < object_version(before);
     w->errors += informer_version(w->informer) < w->highest;
     w->highest = informer_version(w->informer);
 }
@@ -175,8 +183,10 @@ static void *watcher_start(struct step *step, const void *config)
 {
     const struct peers *peers = config;
     struct watcher *w = peers->watcher;
-    w->client = client_new(&(struct client_options){.server = peers->address, .user_agent = "test"});
-    w->informer = informer_new(w->client, &(struct informer_options){.resource = resource_get(RESOURCE_configmaps)});
+    w->client =
+        client_new(&(struct client_options){.server = peers->address, .user_agent = "test"});
+    w->informer = informer_new(
+        w->client, &(struct informer_options){.resource = resource_get(RESOURCE_configmaps)});
     informer_handle(w->informer, on_change, w);
     informer_start(w->informer, step);
     return w;
@@ -215,9 +225,13 @@ static void world_init(struct world *w)
     host_id a = sim_host_add(w->sim, &(struct host_options){.name = S("a")});
     host_id b = sim_host_add(w->sim, &(struct host_options){.name = S("b")});
     w->server_process = sim_process_add(
-        w->sim, &(struct process_options){.name = S("server"), .host = a, .type = &server_process, .config = &w->peers});
-    sim_process_add(w->sim, &(struct process_options){.name = S("watcher"), .host = b, .type = &watcher_process,
-                                                      .config = &w->peers, .start_delay = duration_ms(100)});
+        w->sim, &(struct process_options){
+                    .name = S("server"), .host = a, .type = &server_process, .config = &w->peers});
+    sim_process_add(w->sim, &(struct process_options){.name = S("watcher"),
+                                                      .host = b,
+                                                      .type = &watcher_process,
+                                                      .config = &w->peers,
+                                                      .start_delay = duration_ms(100)});
 }
 
 static void run(struct world *w, int64_t seconds)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: what client-go's correlator makes of repeated, similar and too many events. Method: a process records events; another plays
- * the API server and notes what arrives.
+ * Goal: what client-go's correlator makes of repeated, similar and too many events. Method: a
+ * process records events; another plays the API server and notes what arrives.
  */
 #include "sim/base/base.h"
 
@@ -46,7 +46,8 @@ static void server_input(void *state, struct step *step, const struct input *inp
     if (is_patch)
         seen->last_count = VALUE_INT(r->body, 0, count);
     else
-        seen->combined += str_starts_with(VALUE_STR(r->body, message), S("(combined from similar events): "));
+        seen->combined +=
+            str_starts_with(VALUE_STR(r->body, message), S("(combined from similar events): "));
     step_send(step, input->stream, &response_new(r->id, 201, value_keep(r->body))->message);
 }
 
@@ -63,9 +64,11 @@ static void *author_start(struct step *step, const void *config)
     struct author *a = mem_new(struct author);
     a->client = client_new(&(struct client_options){.server = s->address, .user_agent = "test"});
     a->recorder = recorder_new(a->client, S("replicaset-controller"), S(""));
-    struct value rs = value_pack("{kind: ReplicaSet, apiVersion: \"apps/v1\", metadata: {name: web, namespace: default, uid: u1}}");
+    struct value rs = value_pack("{kind: ReplicaSet, apiVersion: \"apps/v1\", metadata: {name: "
+                                 "web, namespace: default, uid: u1}}");
     for (int i = 0; i < s->count; i++)
-        recorder_event(a->recorder, step, rs, "Warning", "FailedCreate", "Error creating: pod %d", s->is_same_message ? 0 : i);
+        recorder_event(a->recorder, step, rs, "Warning", "FailedCreate", "Error creating: pod %d",
+                       s->is_same_message ? 0 : i);
     value_drop(rs);
     return a;
 }
@@ -91,9 +94,14 @@ static struct seen record(int count, bool is_same_message)
     struct sim *sim = sim_new(&(struct sim_options){.seed = 3});
     struct setup setup = {sim_address(sim, S("api:6443")), &seen, count, is_same_message};
     host_id host = sim_host_add(sim, &(struct host_options){.name = S("a")});
-    sim_process_add(sim, &(struct process_options){.name = S("server"), .host = host, .type = &server_process, .config = &setup});
-    sim_process_add(sim, &(struct process_options){.name = S("author"), .host = host, .type = &author_process,
-                                                   .config = &setup, .start_delay = duration_ms(10)});
+    sim_process_add(
+        sim, &(struct process_options){
+                 .name = S("server"), .host = host, .type = &server_process, .config = &setup});
+    sim_process_add(sim, &(struct process_options){.name = S("author"),
+                                                   .host = host,
+                                                   .type = &author_process,
+                                                   .config = &setup,
+                                                   .start_delay = duration_ms(10)});
     sim_run_until(sim, instant_add(sim_now(sim), duration_s(60)));
     sim_free(sim);
     return seen;
@@ -110,7 +118,8 @@ static void test_repeats(void)
     CU_ASSERT_EQUAL(many.creates + many.patches, 25);
 }
 
-/* Nine different messages are nine events; from the tenth on one event says "combined" and is counted. */
+/* Nine different messages are nine events; from the tenth on one event says "combined" and is
+ * counted. */
 static void test_similar(void)
 {
     struct seen nine = record(9, false), more = record(12, false);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: a controller waits exactly until its cache has shown what it asked for, or 5 minutes. Method: scripts of calls.
+ * Goal: a controller waits exactly until its cache has shown what it asked for, or 5 minutes.
+ * Method: scripts of calls.
  */
 #include "sim/base/base.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: the bucket gives exactly burst + rate * time tokens and reserves in order. Method: reservations at chosen instants.
+ * Goal: the bucket gives exactly burst + rate * time tokens and reserves in order. Method:
+ * reservations at chosen instants.
  */
 #include "sim/base/base.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: the queue's guarantees (once in line, never two workers on a key, back-off per key). Method: small scripts of calls.
+ * Goal: the queue's guarantees (once in line, never two workers on a key, back-off per key).
+ * Method: small scripts of calls.
  */
 #include "sim/base/base.h"
 
@@ -18,7 +19,8 @@ static struct instant at_ms(int64_t ms)
     return (struct instant){ms * 1000000};
 }
 
-/* Added twice it comes once; added while worked on it comes again, but not before the worker is done. */
+/* Added twice it comes once; added while worked on it comes again, but not before the worker is
+ * done. */
 static void test_one_worker_per_key(void)
 {
     struct workqueue *q = workqueue_new();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: the numbers of a Deployment. Method: the rolling update of 4 replicas (25 %/25 %) recorded from Kubernetes 1.36 is played
- * step by step: new 1, old 3, new 2, first new pod ready, old 2, new 3, old 1, new 4, ready, old 0. And proportional scaling.
+ * Goal: the numbers of a Deployment. Method: the rolling update of 4 replicas (25 %/25 %) recorded
+ * from Kubernetes 1.36 is played step by step: new 1, old 3, new 2, first new pod ready, old 2, new
+ * 3, old 1, new 4, ready, old 0. And proportional scaling.
  */
 #include "sim/base/base.h"
 
@@ -11,7 +12,8 @@
 
 enum { OLD, NEW };
 
-static struct rollout rolling(struct revision *all, int64_t replicas, int64_t surge, int64_t unavailable)
+static struct rollout rolling(struct revision *all, int64_t replicas, int64_t surge,
+                              int64_t unavailable)
 {
     return (struct rollout){.all = all,
                             .count = 2,
@@ -27,7 +29,8 @@ static void resize(struct revision *v, int64_t replicas)
     v->replicas = v->target = replicas;
 }
 
-/* One step of the plan, applied as if the API server had done it at once; available pods above the size go. */
+/* One step of the plan, applied as if the API server had done it at once; available pods above the
+ * size go. */
 static bool step(struct rollout *r)
 {
     bool is_any = plan_rolling(r);
@@ -46,7 +49,8 @@ static void test_rolling_update_as_recorded(void)
     resize(&all[OLD], 4);
     static const struct {
         int64_t new_available, old, new;
-    } rows[] = {{0, 4, 1}, {0, 3, 1}, {0, 3, 2}, {1, 2, 2}, {1, 2, 3}, {2, 1, 3}, {2, 1, 4}, {3, 0, 4}};
+    } rows[] = {{0, 4, 1}, {0, 3, 1}, {0, 3, 2}, {1, 2, 2},
+                {1, 2, 3}, {2, 1, 3}, {2, 1, 4}, {3, 0, 4}};
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         all[NEW].available = rows[i].new_available;
         CU_ASSERT_TRUE(step(&r));

@@ -14,8 +14,10 @@ static void test_backoff(void)
     static const int64_t seconds[] = {0, 10, 20, 40, 80, 160, 320, 600, 600};
     for (size_t i = 0; i < ARRAY_COUNT(seconds); i++) {
         struct job_backoff b = {(int64_t)i, duration_s(1000).ns};
-        CU_ASSERT_EQUAL(job_backoff_left(b, (struct wall_time){duration_s(1000).ns}).ns, duration_s(seconds[i]).ns);
-        CU_ASSERT_EQUAL(job_backoff_left(b, (struct wall_time){duration_s(1000 + seconds[i]).ns}).ns, 0);
+        CU_ASSERT_EQUAL(job_backoff_left(b, (struct wall_time){duration_s(1000).ns}).ns,
+                        duration_s(seconds[i]).ns);
+        CU_ASSERT_EQUAL(
+            job_backoff_left(b, (struct wall_time){duration_s(1000 + seconds[i]).ns}).ns, 0);
     }
 }
 
@@ -24,7 +26,12 @@ static void test_index_sets(void)
     static const struct {
         const char *text, *canonical;
         int64_t count;
-    } rows[] = {{"", "", 0}, {"0", "0", 1}, {"0,1", "0,1", 2}, {"0-3,5", "0-3,5", 5}, {"1,2,3,7,8", "1-3,7,8", 5}, {"8,99", "8", 1}};
+    } rows[] = {{"", "", 0},
+                {"0", "0", 1},
+                {"0,1", "0,1", 2},
+                {"0-3,5", "0-3,5", 5},
+                {"1,2,3,7,8", "1-3,7,8", 5},
+                {"8,99", "8", 1}};
     struct arena scratch = {0};
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct index_set s = index_set_new(&scratch, 10);
@@ -41,17 +48,24 @@ static void test_failure_policy(void)
 {
     struct arena scratch = {0};
     struct str message = S("");
-    struct value job = value_pack("{spec: {podFailurePolicy: {rules: [{action: Ignore, onPodConditions: [{type: DisruptionTarget, "
-                                  "status: \"True\"}]}, {action: FailJob, onExitCodes: {operator: In, values: [42]}}]}}}");
-    struct value disrupted = value_pack("{status: {conditions: [{type: DisruptionTarget, status: \"True\"}]}}");
-    struct value failed = value_pack("{metadata: {name: p, namespace: ns}, status: {containerStatuses: [{name: c, state: "
-                                     "{terminated: {exitCode: 42}}}]}}");
-    struct value other = value_pack("{status: {containerStatuses: [{name: c, state: {terminated: {exitCode: 1}}}]}}");
+    struct value job = value_pack(
+        "{spec: {podFailurePolicy: {rules: [{action: Ignore, onPodConditions: [{type: "
+        "DisruptionTarget, "
+        "status: \"True\"}]}, {action: FailJob, onExitCodes: {operator: In, values: [42]}}]}}}");
+    struct value disrupted =
+        value_pack("{status: {conditions: [{type: DisruptionTarget, status: \"True\"}]}}");
+    struct value failed = value_pack(
+        "{metadata: {name: p, namespace: ns}, status: {containerStatuses: [{name: c, state: "
+        "{terminated: {exitCode: 42}}}]}}");
+    struct value other = value_pack(
+        "{status: {containerStatuses: [{name: c, state: {terminated: {exitCode: 1}}}]}}");
 
     CU_ASSERT_EQUAL(job_failure_action(&scratch, job, disrupted, &message), FAILURE_IGNORE);
     CU_ASSERT_EQUAL(job_failure_action(&scratch, job, other, &message), FAILURE_COUNT);
     CU_ASSERT_EQUAL(job_failure_action(&scratch, job, failed, &message), FAILURE_FAIL_JOB);
-    CU_ASSERT_TRUE(str_equal(message, S("Container c for pod ns/p failed with exit code 42 matching FailJob rule at index 1")));
+    CU_ASSERT_TRUE(str_equal(
+        message,
+        S("Container c for pod ns/p failed with exit code 42 matching FailJob rule at index 1")));
 
     value_drop(job);
     value_drop(disrupted);
@@ -63,7 +77,8 @@ static void test_failure_policy(void)
 static void test_success_policy(void)
 {
     struct arena scratch = {0};
-    struct value job = value_pack("{spec: {successPolicy: {rules: [{succeededIndexes: \"0,2\"}, {succeededCount: 3}]}}}");
+    struct value job = value_pack(
+        "{spec: {successPolicy: {rules: [{succeededIndexes: \"0,2\"}, {succeededCount: 3}]}}}");
     static const struct {
         const char *succeeded;
         int rule;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: how many pods to create or delete, and in which order they go. Method: tables; for the order each row differs from the
- * next in one documented criterion, so that the whole table is a strictly ascending list.
+ * Goal: how many pods to create or delete, and in which order they go. Method: tables; for the
+ * order each row differs from the next in one documented criterion, so that the whole table is a
+ * strictly ascending list.
  */
 #include "sim/base/base.h"
 
@@ -14,7 +15,8 @@ static void test_plan(void)
     static const struct {
         int64_t replicas, active;
         int creates, deletes;
-    } rows[] = {{3, 3, 0, 0}, {3, 0, 3, 0}, {0, 4, 0, 4}, {1000, 0, 500, 0}, {0, 1000, 0, 500}, {2, 3, 0, 1}};
+    } rows[] = {{3, 3, 0, 0},      {3, 0, 3, 0},      {0, 4, 0, 4},
+                {1000, 0, 500, 0}, {0, 1000, 0, 500}, {2, 3, 0, 1}};
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct replica_plan plan = plan_replicas(rows[i].replicas, rows[i].active);
         CU_ASSERT_EQUAL(plan.create_count, rows[i].creates);
@@ -22,7 +24,8 @@ static void test_plan(void)
     }
 }
 
-/* now is second 1000000; ages are chosen in different powers of two of nanoseconds unless the row is about the name. */
+/* now is second 1000000; ages are chosen in different powers of two of nanoseconds unless the row
+ * is about the name. */
 static void test_rank(void)
 {
     const int64_t s = 1000000000, now_ns = 1000000 * s;
@@ -36,12 +39,37 @@ static void test_rank(void)
         {.key = a, .is_assigned = true, .phase = 2},
         {.key = a, .is_assigned = true, .phase = 2, .is_ready = true, .deletion_cost = -5},
         {.key = a, .is_assigned = true, .phase = 2, .is_ready = true, .related_on_node = 7},
-        {.key = a, .is_assigned = true, .phase = 2, .is_ready = true, .related_on_node = 2, .ready_since_ns = now_ns - 3 * s},
-        {.key = a, .is_assigned = true, .phase = 2, .is_ready = true, .related_on_node = 2, .ready_since_ns = now_ns - 9000 * s},
+        {.key = a,
+         .is_assigned = true,
+         .phase = 2,
+         .is_ready = true,
+         .related_on_node = 2,
+         .ready_since_ns = now_ns - 3 * s},
+        {.key = a,
+         .is_assigned = true,
+         .phase = 2,
+         .is_ready = true,
+         .related_on_node = 2,
+         .ready_since_ns = now_ns - 9000 * s},
         {.key = a, .is_assigned = true, .phase = 2, .is_ready = true, .restarts = 4},
-        {.key = a, .is_assigned = true, .phase = 2, .is_ready = true, .restarts = 1, .created_ns = now_ns - 5 * s},
-        {.key = a, .is_assigned = true, .phase = 2, .is_ready = true, .restarts = 1, .created_ns = now_ns - 9000 * s},
-        {.key = b, .is_assigned = true, .phase = 2, .is_ready = true, .restarts = 1, .created_ns = now_ns - 9000 * s},
+        {.key = a,
+         .is_assigned = true,
+         .phase = 2,
+         .is_ready = true,
+         .restarts = 1,
+         .created_ns = now_ns - 5 * s},
+        {.key = a,
+         .is_assigned = true,
+         .phase = 2,
+         .is_ready = true,
+         .restarts = 1,
+         .created_ns = now_ns - 9000 * s},
+        {.key = b,
+         .is_assigned = true,
+         .phase = 2,
+         .is_ready = true,
+         .restarts = 1,
+         .created_ns = now_ns - 9000 * s},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         for (size_t n = i + 1; n < ARRAY_COUNT(rows); n++) {
@@ -54,7 +82,8 @@ static void test_rank(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {{"plan", test_plan}, {"rank for deletion", test_rank}, CU_TEST_INFO_NULL};
+    CU_TestInfo tests[] = {
+        {"plan", test_plan}, {"rank for deletion", test_rank}, CU_TEST_INFO_NULL};
     CU_SuiteInfo suites[] = {{"replicaset", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 1;
