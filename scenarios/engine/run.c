@@ -64,6 +64,12 @@ struct run *run_new(const struct scenario *s, const struct run_options *options,
                                                                 .type = &user_process,
                                                                 .config = &r->user_config,
                                                                 .restart = RESTART_ALWAYS});
+    r->visitor_config.address = sim_address(r->sim, S("outside:visitor"));
+    r->visitor = sim_process_add(r->sim, &(struct process_options){.name = S("visitor"),
+                                                                   .host = cluster_outside(cluster),
+                                                                   .type = &visitor_process,
+                                                                   .config = &r->visitor_config,
+                                                                   .restart = RESTART_ALWAYS});
     r->invariants =
         invariants_new(r, value_get_key(value_get_key(s->spec, S("invariants")), S("disable")));
     add_checks(r, value_get_key(s->spec, S("always")), false);

@@ -16,6 +16,7 @@
 #include "scenarios/engine/match.h"
 #include "scenarios/engine/scenario.h"
 #include "scenarios/engine/user.h"
+#include "scenarios/engine/visitor.h"
 #include "sim/base/vec.h"
 
 enum outcome { OUTCOME_PASSED, OUTCOME_FAILED, OUTCOME_SKIPPED };
@@ -65,6 +66,9 @@ struct run {
     process_id user;
     struct user_config user_config;
     uint64_t last_action; /* id of the last action posted to the user */
+    process_id visitor;
+    struct visitor_config visitor_config;
+    uint64_t last_visit; /* id of the last request of a step */
     uint64_t seed;
     VEC(struct step_result) steps;
     VEC(struct standing_check) checks;
