@@ -69,8 +69,8 @@ struct value_heap_stats value_heap_stats(void)
 {
     value_heap_start();
     return (struct value_heap_stats){
-        .nodes = value_heap.node_count,
-        .bytes = value_heap.byte_count,
+        .nodes = value_heap.node_count - value_heap.pack_node_count,
+        .bytes = value_heap.byte_count - value_heap.pack_byte_count,
         .atoms = value_heap.atoms.count,
         .shapes = value_heap.shapes.count,
     };

@@ -221,6 +221,7 @@ struct value_heap {
     VEC(struct value_member) members; /* scratch of value_pack */
     struct pack_program **pack_programs; /* open addressing: templates of value_pack, for ever */
     uint32_t pack_mask, pack_count;
+    uint64_t pack_node_count, pack_byte_count; /* of their constants */
     uint64_t node_count, byte_count;
 };
 extern struct value_heap value_heap;
@@ -333,7 +334,7 @@ struct value value_from_items(const struct value *items, size_t count);
 /* ---- for tests and benches ---- */
 
 struct value_heap_stats {
-    uint64_t nodes, bytes; /* live */
+    uint64_t nodes, bytes; /* live, but for those that live for ever */
     size_t atoms, shapes;
 };
 struct value_heap_stats value_heap_stats(void);

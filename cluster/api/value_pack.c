@@ -185,9 +185,12 @@ static struct pack_program *program_new(const char *template_text)
     struct pack_program *p = mem_new(struct pack_program);
     p->template_text = template_text;
     struct reader r = {.at = template_text, .program = p};
+    uint64_t nodes = value_heap.node_count, bytes = value_heap.byte_count;
     read_value(&r);
     skip_blanks(&r);
     CHECK(*r.at == '\0');
+    value_heap.pack_node_count += value_heap.node_count - nodes;
+    value_heap.pack_byte_count += value_heap.byte_count - bytes;
     return p;
 }
 
