@@ -33,6 +33,7 @@
 #define MONITOR_PERIOD_S 5
 #define QUEUE_PERIOD_MS 100
 #define LEASE_NAMESPACE "kube-node-lease"
+#define TAINT_CONFLICTS_MAX 5
 
 /* What the controller remembers of a node: when it last saw a sign of life. */
 struct node_health {
@@ -55,8 +56,16 @@ struct zone {
     int64_t ready, not_ready; /* of this round */
 };
 
+/* A NoExecute taint on its way to the API server. */
+struct taint_write {
+    const struct object_key *key; /* owned */
+    const char *added, *removed;  /* constants; may be NULL */
+    int conflicts;
+};
+
 struct lifecycle {
     struct controller *controller;
+    VEC(struct taint_write *) writes; /* under way */
     VEC(struct node_health *) nodes; /* in the order of their names */
     VEC(struct zone *) zones;
     struct client_timer queue_timer;
@@ -125,6 +134,11 @@ static void lifecycle_free(void *state)
         vec_release(&l->zones.items[i]->queue);
         mem_free(l->zones.items[i]);
     }
+    for (size_t i = 0; i < l->writes.count; i++) {
+        object_key_unref(l->writes.items[i]->key);
+        mem_free(l->writes.items[i]);
+    }
+    vec_release(&l->writes);
     vec_release(&l->nodes);
     vec_release(&l->zones);
     mem_free(l);
@@ -279,32 +293,70 @@ static struct value with_unknown_conditions(struct value node, struct wall_time 
 
 static void mark_pods_not_ready(struct lifecycle *l, struct step *step, struct node_health *h);
 
-/* A refused taint is planned again in the next round. */
-static void on_tainted(void *owner, struct step *step, const struct response *r, uint64_t tag)
+/* ---- writing NoExecute taints ----
+ *
+ * Like upstream's AddOrUpdateTaintOnNode, a write that meets another's (409) is tried again at once on the Node as it is now; what
+ * fails otherwise is planned again in the next round. */
+
+static void taint_write_end(struct lifecycle *l, struct taint_write *w, bool is_done)
+{
+    for (size_t i = 0; !is_done && i < l->nodes.count; i++)
+        if (l->nodes.items[i]->key == w->key)
+            l->nodes.items[i]->in_queue = false;
+    for (size_t i = 0; i < l->writes.count; i++) {
+        if (l->writes.items[i] == w) {
+            vec_remove(&l->writes, i);
+            break;
+        }
+    }
+    object_key_unref(w->key);
+    mem_free(w);
+}
+
+static void on_taint_written(void *owner, struct step *step, const struct response *r, uint64_t tag);
+
+static void taint_write_send(struct lifecycle *l, struct step *step, struct taint_write *w, struct value node)
+{
+    struct value taints = node_taints_swap(node, "NoExecute", w->added, w->removed, step->wall);
+    struct request *patch = client_patch_request(w->key, PATCH_STRATEGIC, taints_patch(node, taints), SUBRESOURCE_NONE);
+    controller_send(l->controller, step, patch, on_taint_written, l, (uint64_t)(uintptr_t)w);
+}
+
+static void on_node_read(void *owner, struct step *step, const struct response *r, uint64_t tag)
+{
+    struct taint_write *w = (struct taint_write *)(uintptr_t)tag;
+    if (response_ok(r))
+        taint_write_send(owner, step, w, r->body);
+    else
+        taint_write_end(owner, w, false);
+}
+
+static void on_taint_written(void *owner, struct step *step, const struct response *r, uint64_t tag)
 {
     struct lifecycle *l = owner;
-    const struct object_key *key = (const struct object_key *)(uintptr_t)tag;
-    MAYBE(step);
-    for (size_t i = 0; !response_ok(r) && i < l->nodes.count; i++)
-        if (l->nodes.items[i]->key == key)
-            l->nodes.items[i]->in_queue = false;
-    object_key_unref(key);
+    struct taint_write *w = (struct taint_write *)(uintptr_t)tag;
+    if (r->code == 409 && ++w->conflicts < TAINT_CONFLICTS_MAX)
+        controller_send(l->controller, step, request_for_key(VERB_GET, w->key), on_node_read, l, tag);
+    else
+        taint_write_end(l, w, response_ok(r));
 }
 
 static void swap_no_execute(struct lifecycle *l, struct step *step, struct value node, const char *added,
                             const char *removed)
 {
-    const struct object_key *key = object_key_of_object(resource_get(RESOURCE_nodes), node);
-    struct value taints = node_taints_swap(node, "NoExecute", added, removed, step->wall);
+    struct taint_write *w = mem_new(struct taint_write);
+    w->key = object_key_of_object(resource_get(RESOURCE_nodes), node);
+    w->added = added;
+    w->removed = removed;
+    vec_push(&l->writes, w);
     if (added && removed && node_has_taint(node, removed, "NoExecute"))
-        step_trace(step, NAME, key->name, "taint %s:NoExecute instead of %s", added, removed);
+        step_trace(step, NAME, w->key->name, "taint %s:NoExecute instead of %s", added, removed);
     else if (added)
-        step_trace(step, NAME, key->name, "taint %s:NoExecute: its pods are evicted when their tolerations run out",
+        step_trace(step, NAME, w->key->name, "taint %s:NoExecute: its pods are evicted when their tolerations run out",
                    added);
     else
-        step_trace(step, NAME, key->name, "takes the taint %s:NoExecute away", removed);
-    controller_send(l->controller, step, client_patch_request(key, PATCH_STRATEGIC, taints_patch(node, taints), SUBRESOURCE_NONE),
-                    on_tainted, l, (uint64_t)(uintptr_t)key);
+        step_trace(step, NAME, w->key->name, "takes the taint %s:NoExecute away", removed);
+    taint_write_send(l, step, w, node);
 }
 
 static void mark_reachable(struct lifecycle *l, struct step *step, struct node_health *h, struct value node)
