@@ -78,7 +78,7 @@ unit: $(UNIT_PROGRAMS) ## build and run the unit tests (MODE=debug: with sanitiz
 
 # ---- what users run ----
 
-.PHONY: dependencies demo test lint bench golden install clean
+.PHONY: dependencies demo test lint trace-doc bench golden install clean
 dependencies:
 	@tests/dependencies.sh $(BUILD_PACKAGES)
 
@@ -98,6 +98,9 @@ test: dependencies ## every test; ends with "N passed, N failed"
 
 lint: all ## style, layers, banned calls, sizes
 	@tests/lint/lint.sh $(BUILD)
+
+trace-doc: ## sentences of Kubernetes' documentation that a source obeys and no test proves
+	@tests/trace_doc.sh
 
 bench: dependencies ## speeds beside their budgets; also build/bench.json
 	@$(MAKE) -s -j$$(nproc) all $(filter $(BUILD)/tests/bench/%,$(PLAIN_PROGRAMS))
