@@ -15,7 +15,9 @@
  * cut path are held, and sent again when it heals, at the instant the retransmission timer would
  * next fire. An end that hears nothing, not even the answers to its pings, is told CLOSE_TIMEOUT
  * after its limit. Pings are free: only silence makes an event, one timer for each end that endures
- * it. DEVIATION: the limit counts from the start of the silence, not from the last ping before it,
+ * it. A packet that is sent again and again because the path loses it holds up everything behind
+ * it, pings and their answers too: an end whose stream stands still that way for its limit, and
+ * that hears nothing else, is told the same. DEVIATION: the limit counts from the start of the silence, not from the last ping before it,
  * and a sender does not give up by itself on data that is never acknowledged (real ones do after
  * some 15 minutes): its own keep-alive or its peer's ends the stream long before. There is no flow
  * control.
@@ -148,6 +150,7 @@ static void direction_drop(struct sim *sim, struct direction *d)
 {
     queue_drop(sim->queue, d->event);
     d->event = 0;
+    d->is_stalled = false;
     while (d->head) {
         struct packet *p = d->head;
         d->head = p->next;
@@ -173,6 +176,8 @@ static void stream_free(struct sim *sim, struct stream *s)
 
 /* ---- sending ---- */
 
+static void silence_update(struct sim *sim, struct stream *s, int side);
+
 /* Lets the head travel, if it may. */
 static void direction_start(struct sim *sim, struct stream *s, int side)
 {
@@ -184,6 +189,12 @@ static void direction_start(struct sim *sim, struct stream *s, int side)
     if (at.ns < sim->now)
         at = now_of(sim); /* it came behind one that a stopped process has only now taken */
     d->event = queue_push(sim->queue, at, d->head->tie, &event);
+    int64_t wait = at.ns - sim->now;
+    if (UNLIKELY(wait > s->ends[0].silence_limit || wait > s->ends[1].silence_limit)) {
+        d->is_stalled = true;
+        silence_update(sim, s, 0);
+        silence_update(sim, s, 1);
+    }
 }
 
 /* When a packet that leaves at `departure` arrives. One lost beyond endurance becomes a reset. */
@@ -279,6 +290,8 @@ static bool end_hears_nothing(const struct sim *sim, const struct stream *s, int
     const struct end *peer = &s->ends[!side];
     if (s->toward[side].is_blocked || peer->state == END_VANISHED)
         return true;
+    if (s->toward[side].is_stalled || s->toward[!side].is_stalled)
+        return true;
     if (peer->state == END_CLOSED || !peer->process)
         return false;
     const struct process *p = process_of(sim, peer->process);
@@ -309,12 +322,22 @@ static void silence_update(struct sim *sim, struct stream *s, int side)
     }
 }
 
+/* Something has arrived at an end that endures silence: it waits anew, if it still has reason to. */
+static void silence_hears(struct sim *sim, struct stream *s, int side)
+{
+    silence_update(sim, s, 0);
+    silence_update(sim, s, 1);
+    if (s->ends[side].state == END_OPEN && s->ends[side].silence)
+        silence_set(sim, s, side, (struct duration){s->ends[side].silence_limit});
+}
+
 static void direction_block(struct sim *sim, struct direction *d)
 {
     d->is_blocked = true;
     d->blocked_since = sim->now;
     queue_drop(sim->queue, d->event);
     d->event = 0;
+    d->is_stalled = false;
     for (struct packet *p = d->head; p; p = p->next)
         p->arrival = HELD;
     d->last_arrival = sim->now;
@@ -563,7 +586,10 @@ void stream_deliver(struct sim *sim, const struct popped *popped)
         d->tail = NULL;
     struct packet arrived = *p;
     packet_free(sim, p);
+    d->is_stalled = false;
     direction_start(sim, s, side);
+    if (UNLIKELY(s->ends[0].silence || s->ends[1].silence))
+        silence_hears(sim, s, side);
     switch ((enum packet_kind)arrived.kind) {
     case PACKET_MESSAGE:
         message_arrives(sim, s, side, arrived.message);

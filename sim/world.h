@@ -101,6 +101,7 @@ struct direction {
     struct kind_counters counters;
     uint32_t control_count; /* packets without a message */
     bool is_blocked;
+    bool is_stalled;  /* its head comes later than the patience of an end: lost again and again */
     bool has_unacked; /* something was sent to a host without power */
 };
 struct stream {

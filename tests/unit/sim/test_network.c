@@ -52,9 +52,23 @@ static void do_send(struct puppet *p, struct step *step, uint64_t number)
     step_send(step, p->stream, numbered(number));
 }
 
+static stream_id accepted_last(const struct puppet *p)
+{
+    for (size_t i = p->notes.count; i-- > 0;)
+        if (p->notes.items[i].kind == INPUT_ACCEPTED)
+            return p->notes.items[i].stream;
+    return 0;
+}
+
+static void do_answer(struct puppet *p, struct step *step, uint64_t number)
+{
+    step_send(step, accepted_last(p), numbered(number));
+}
+
 static void do_limit(struct puppet *p, struct step *step, uint64_t seconds)
 {
-    step_stream_silence(step, p->stream, duration_s((int64_t)seconds));
+    step_stream_silence(step, p->stream ? p->stream : accepted_last(p),
+                        duration_s((int64_t)seconds));
 }
 
 static bool hears(struct net *n, size_t from, size_t to)
@@ -158,6 +172,8 @@ static void test_loss_beyond_endurance(void)
     net_init(&n);
     order(n.sim, n.processes[A], do_connect, B);
     run_for(n.sim, duration_s(1));
+    order(n.sim, n.processes[A], do_limit, 20000); /* more patient than TCP */
+    order(n.sim, n.processes[B], do_limit, 20000);
     sim_network_rule_add(n.sim, &(struct network_rule){.loss_percent = 99});
     for (uint64_t i = 0; i < 20; i++)
         order(n.sim, n.processes[A], do_send, i);
@@ -241,6 +257,42 @@ static void test_one_way_cut_ends_both(void)
     sim_free(n.sim);
 }
 
+static void test_stalled_stream_ends(void)
+{
+    /* Goal: what is held up longer than an end's patience ends the stream, unless that end hears something
+     * else; what is held up less long does not. b answers nothing, or sends every 5 s; its patience is 45 s. */
+    static const struct {
+        int64_t delay_s;
+        bool b_talks;
+        int64_t a_closed_s; /* after the send; 0: never */
+    } cases[] = {{60, false, 10}, {60, true, 45}, {9, false, 0}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct net n;
+        net_init(&n);
+        order(n.sim, n.processes[A], do_connect, B);
+        run_for(n.sim, duration_s(1));
+        order(n.sim, n.processes[A], do_limit, 10);
+        struct network_rule slow = {.from = {.hosts = &n.hosts[A], .host_count = 1},
+                                    .delay = duration_s(cases[i].delay_s)};
+        sim_network_rule_add(n.sim, &slow);
+        order(n.sim, n.processes[A], do_send, 1);
+        for (int second = 0; second < 100; second += 5) {
+            const struct puppet *b = puppet_of(n.sim, n.processes[B]);
+            run_for(n.sim, duration_s(5));
+            if (cases[i].b_talks && count_notes(b, INPUT_CLOSED) == 0)
+                order(n.sim, n.processes[B], do_answer, 7);
+        }
+
+        const struct puppet *a = puppet_of(n.sim, n.processes[A]);
+        CU_ASSERT_EQUAL_FATAL(count_notes(a, INPUT_CLOSED), cases[i].a_closed_s ? 1 : 0);
+        int64_t closed_at = 0;
+        for (size_t k = 0; k < a->notes.count; k++)
+            closed_at = a->notes.items[k].kind == INPUT_CLOSED ? a->notes.items[k].at.ns : closed_at;
+        CU_ASSERT_EQUAL(closed_at / 1000000000, cases[i].a_closed_s ? 2 + cases[i].a_closed_s : 0);
+        sim_free(n.sim);
+    }
+}
+
 /* ---- message faults ---- */
 
 static void test_message_faults(void)
@@ -299,6 +351,7 @@ int main(void)
         {"loss is a multiple of time-outs", test_loss_is_a_multiple_of_timeouts},
         {"silence limits of each end", test_silence_limits_of_each_end},
         {"a one-way cut ends both", test_one_way_cut_ends_both},
+        {"a stream that stands still ends", test_stalled_stream_ends},
         {"message faults", test_message_faults},
         CU_TEST_INFO_NULL,
     };
