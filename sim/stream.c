@@ -17,10 +17,10 @@
  * after its limit. Pings are free: only silence makes an event, one timer for each end that endures
  * it. A packet that is sent again and again because the path loses it holds up everything behind
  * it, pings and their answers too: an end whose stream stands still that way for its limit, and
- * that hears nothing else, is told the same. DEVIATION: the limit counts from the start of the silence, not from the last ping before it,
- * and a sender does not give up by itself on data that is never acknowledged (real ones do after
- * some 15 minutes): its own keep-alive or its peer's ends the stream long before. There is no flow
- * control.
+ * that hears nothing else, is told the same. DEVIATION: the limit counts from the start of the
+ * silence, not from the last ping before it, and a sender does not give up by itself on data that
+ * is never acknowledged (real ones do after some 15 minutes): its own keep-alive or its peer's ends
+ * the stream long before. There is no flow control.
  *
  * Death of a process closes its ends: what it had sent arrives, then FIN. Power loss leaves its
  * ends "vanished": the peer learns by silence, or by a reset if the host is up again before that.
@@ -322,7 +322,8 @@ static void silence_update(struct sim *sim, struct stream *s, int side)
     }
 }
 
-/* Something has arrived at an end that endures silence: it waits anew, if it still has reason to. */
+/* Something has arrived at an end that endures silence: it waits anew, if it still has reason to.
+ */
 static void silence_hears(struct sim *sim, struct stream *s, int side)
 {
     silence_update(sim, s, 0);

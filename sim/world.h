@@ -225,7 +225,7 @@ struct process {
     bool has_odd_clock; /* its host's clocks are not simply the simulation's */
     bool is_wanted;     /* its supervisor keeps it running */
     bool is_removed;
-    bool start_waits; /* its start came due while its host was paused */
+    bool start_waits;  /* its start came due while its host was paused */
     uint32_t connects; /* of this incarnation */
     address_id first_listen;
     process_id next_on_host;

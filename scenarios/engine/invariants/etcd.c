@@ -18,17 +18,26 @@ static const struct etcd_member *member_of(const struct run *r, size_t i)
     return sim_process_is_running(r->sim, p) ? sim_process_state(r->sim, p) : NULL;
 }
 
-/* ---- I5: members that are equally far agree on each key that changed lately ---- */
+/* ---- I5: each member has what was committed, as far as it has come ----
+ *
+ * A member that lags applies many revisions between two looks (or takes a snapshot), so that a
+ * change is judged by what came after it: the key must have that value, a later one, or none if a
+ * later change deleted it. A member that begins anew from its disk is judged anew: what it applies
+ * again may differ from what it had.
+ */
 
 struct recent {
     int64_t revision;
     const struct object_key *key;
-    struct value value;
+    struct value value; /* absent: deleted */
 };
 struct agreement {
-    struct recent recent[RECENT_MAX]; /* by revision modulo RECENT_MAX */
-    int64_t seen[CLUSTER_MEMBERS_MAX],
-        newest; /* each member's revision up to which it was compared */
+    struct recent recent[RECENT_MAX]; /* the n-th change is at n modulo RECENT_MAX */
+    uint64_t count;                   /* of changes so far */
+    struct {
+        uint64_t next;    /* the first change that it was not compared with */
+        int64_t revision; /* as seen last */
+    } members[CLUSTER_MEMBERS_MAX];
 };
 
 static void *agreement_new(struct run *r)
@@ -50,43 +59,65 @@ static void agreement_free(void *memory)
 static void agreement_changed(struct verdict *v, void *memory, const struct view_change *change)
 {
     struct agreement *a = memory;
-    struct recent *slot = &a->recent[change->revision % RECENT_MAX];
+    struct recent *slot = &a->recent[a->count++ % RECENT_MAX];
     (void)v;
     object_key_unref(slot->key);
     value_drop(slot->value);
     *slot =
         (struct recent){change->revision, object_key_ref(change->key), value_keep(change->after)};
-    a->newest = change->revision;
+}
+
+/* Did a change after the n-th, up to the revision, delete the key? */
+static bool was_deleted(const struct agreement *a, uint64_t n, const struct object_key *key,
+                        int64_t revision)
+{
+    for (uint64_t i = n; i < a->count; i++) {
+        const struct recent *c = &a->recent[i % RECENT_MAX];
+        if (c->revision > revision)
+            break;
+        if (c->key == key && !value_is_present(c->value))
+            return true;
+    }
+    return false;
+}
+
+static bool has_it(const struct agreement *a, uint64_t n, const struct etcd_member *m)
+{
+    const struct recent *c = &a->recent[n % RECENT_MAX];
+    const struct etcd_kv *kv = etcd_member_get(m, c->key);
+    int64_t revision = etcd_member_revision(m);
+    if (!kv || !value_is_present(kv->value))
+        return was_deleted(a, n, c->key, revision);
+    if (kv->mod_revision == c->revision)
+        return value_equal(kv->value, c->value);
+    return kv->mod_revision > c->revision && kv->mod_revision <= revision;
 }
 
 static void agreement_looked(struct verdict *v, void *memory)
 {
     struct agreement *a = memory;
+    uint64_t oldest = a->count > RECENT_MAX ? a->count - RECENT_MAX : 0;
     for (size_t i = 0; i < cluster_component_count(v->run->cluster, COMPONENT_ETCD); i++) {
         const struct etcd_member *m = member_of(v->run, i);
-        int64_t revision = m ? etcd_member_revision(m) : 0;
-        if (revision <
-            a->seen[i]) /* it came back from its disk: what it applies again was compared */
+        if (!m)
             continue;
-        int64_t from =
-            a->seen[i] + 1 > revision - RECENT_MAX ? a->seen[i] + 1 : revision - RECENT_MAX + 1;
-        for (int64_t n = from; n <= revision; n++) {
-            const struct recent *c = &a->recent[n % RECENT_MAX];
-            if (c->revision != n)
-                continue;
-            const struct etcd_kv *kv = etcd_member_get(m, c->key);
-            int64_t found = kv ? kv->mod_revision : 0;
+        int64_t revision = etcd_member_revision(m);
+        uint64_t n = a->members[i].next;
+        if (revision < a->members[i].revision || n < oldest)
+            n = oldest;
+        for (; n < a->count && a->recent[n % RECENT_MAX].revision <= revision; n++) {
             (*v->checked)++;
-            bool is_gone = !value_is_present(c->value) && (!kv || !value_is_present(kv->value));
-            if (is_gone || found > n || (found == n && value_equal(kv->value, c->value)))
+            if (has_it(a, n, m))
                 continue;
+            const struct recent *c = &a->recent[n % RECENT_MAX];
             text_printf(v->violation,
                         "etcd-%zu at revision %" PRId64
                         " has another value of %.*s than was committed at %" PRId64,
-                        i, revision, STR_ARG(c->key->name), n);
+                        i, revision, STR_ARG(c->key->name), c->revision);
             return;
         }
-        a->seen[i] = revision > a->seen[i] ? revision : a->seen[i];
+        a->members[i].next = n;
+        a->members[i].revision = revision;
     }
 }
 

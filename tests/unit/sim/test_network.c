@@ -259,8 +259,9 @@ static void test_one_way_cut_ends_both(void)
 
 static void test_stalled_stream_ends(void)
 {
-    /* Goal: what is held up longer than an end's patience ends the stream, unless that end hears something
-     * else; what is held up less long does not. b answers nothing, or sends every 5 s; its patience is 45 s. */
+    /* Goal: what is held up longer than an end's patience ends the stream, unless that end hears
+     * something else; what is held up less long does not. b answers nothing, or sends every 5 s;
+     * its patience is 45 s. */
     static const struct {
         int64_t delay_s;
         bool b_talks;
@@ -287,7 +288,8 @@ static void test_stalled_stream_ends(void)
         CU_ASSERT_EQUAL_FATAL(count_notes(a, INPUT_CLOSED), cases[i].a_closed_s ? 1 : 0);
         int64_t closed_at = 0;
         for (size_t k = 0; k < a->notes.count; k++)
-            closed_at = a->notes.items[k].kind == INPUT_CLOSED ? a->notes.items[k].at.ns : closed_at;
+            closed_at =
+                a->notes.items[k].kind == INPUT_CLOSED ? a->notes.items[k].at.ns : closed_at;
         CU_ASSERT_EQUAL(closed_at / 1000000000, cases[i].a_closed_s ? 2 + cases[i].a_closed_s : 0);
         sim_free(n.sim);
     }
