@@ -493,10 +493,52 @@ static int64_t capacity(struct value v, bool is_milli, int64_t otherwise)
     return is_milli ? quantity_milli(v) : quantity_value(v);
 }
 
+static const char *canonical(struct cluster *c, struct value list, struct str name)
+{
+    struct value v = value_get_key(list, name);
+    AUTO(text) struct text written = {0};
+    AUTO(text) struct text t = {0};
+    if (!value_is_present(v))
+        return NULL;
+    if (value_kind(v) == VALUE_INTEGER)
+        text_add_int(&written, value_as_integer(v, 0));
+    else
+        text_add(&written, value_str(v));
+    return quantity_canonical(text_str(&written), &t) ? arena_str(&c->arena, text_str(&t)).bytes : NULL;
+}
+
+/* A manifest that states what is allocatable is kept as it is; else the kubelet measures the usual resources and shows the
+ * others (devices) beside them. */
+static void read_stated(struct cluster *c, const struct cluster_node *n, struct kubelet_config *config)
+{
+    static const char *const measured[] = {"cpu", "ephemeral-storage", "memory", "pods"};
+    bool is_whole = value_is_present(n->allocatable);
+    const struct value lists[] = {n->capacity, n->allocatable};
+    size_t most = value_count(n->capacity) + value_count(n->allocatable);
+    struct kubelet_resource *stated = arena_array(&c->arena, struct kubelet_resource, most);
+    for (size_t i = 0; i < most; i++) {
+        bool is_second = i >= value_count(n->capacity);
+        struct str name = value_key_at(lists[is_second], is_second ? i - value_count(n->capacity) : i);
+        bool is_known = is_second && value_is_present(value_get_key(n->capacity, name));
+        for (size_t k = 0; k < ARRAY_COUNT(measured) && !is_whole; k++)
+            is_known |= str_equal(name, str_from(measured[k]));
+        if (is_known)
+            continue;
+        const char *amount = canonical(c, n->capacity, name);
+        stated[config->resource_count++] =
+            (struct kubelet_resource){.name = arena_str(&c->arena, name).bytes,
+                                      .capacity = amount,
+                                      .allocatable = is_whole ? canonical(c, n->allocatable, name) : amount,
+                                      .out_of = arena_printf(&c->arena, "OutOf%.*s", STR_ARG(name)).bytes};
+    }
+    config->resources = stated;
+    config->resources_are_whole = is_whole;
+}
+
 static void read_capacity(struct cluster *c, const struct cluster_node *n, struct kubelet_config *config)
 {
     struct value cpu = value_get_key(n->capacity, S("cpu")), memory = value_get_key(n->capacity, S("memory"));
-    struct value pods = VALUE_GET(n->capacity, pods);
+    struct value pods = VALUE_GET(value_is_present(n->allocatable) ? n->allocatable : n->capacity, pods);
     config->cpu_milli = capacity(cpu, true, 4000);
     config->memory_bytes = capacity(memory, false, INT64_C(8) << 30);
     config->ephemeral_storage_bytes = capacity(value_get_key(n->capacity, S("ephemeral-storage")), false, INT64_C(50) << 30);
@@ -511,9 +553,10 @@ static void read_capacity(struct cluster *c, const struct cluster_node *n, struc
     *flags = c->settings.kubelet;
     if (value_is_present(pods))
         flags->max_pods = quantity_value(pods);
-    if (is_memory_given) /* a manifest's allocatable is kept to the byte: no threshold is taken from it */
+    if (value_is_present(n->allocatable)) /* it is kept to the byte: no threshold is taken from it */
         flags->eviction_hard_memory_available = 0;
     config->flags = flags;
+    read_stated(c, n, config);
 }
 
 static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t index, struct errmsg *message)

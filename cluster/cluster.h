@@ -43,7 +43,7 @@ struct cluster_node {
     struct value labels;   /* added to the kubelet's own; absent: none */
     struct value taints;   /* as in Node.spec.taints; absent: none */
     struct value capacity; /* quantities; what is missing has the default */
-    struct value allocatable; /* absent: computed by the kubelet */
+    struct value allocatable; /* absent: computed by the kubelet; else the Node shows this and the capacity, and nothing more */
     struct str runtime;    /* "simulated" or "bwrap"; empty: simulated */
 };
 struct cluster_host {

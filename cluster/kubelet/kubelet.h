@@ -26,6 +26,11 @@ enum err kubelet_flags_set(struct kubelet_flags *f, struct str name, struct str 
 struct kubelet_pair {
     const char *key, *value;
 };
+/* A resource as a manifest or an administrator states it; canonical quantities. */
+struct kubelet_resource {
+    const char *name, *capacity, *allocatable; /* NULL: not in that list */
+    const char *out_of;                        /* "OutOf<name>": the reason of a refusal */
+};
 struct kubelet_taint {
     const char *key, *value, *effect;
 };
@@ -37,6 +42,10 @@ struct kubelet_config {
     const char *zone, *region, *instance_type; /* NULL: no label */
     int64_t cpu_milli, memory_bytes, ephemeral_storage_bytes;
     int64_t system_reserved_cpu_milli, system_reserved_memory_bytes;
+    /* Stated resources, by name: beside what is measured, or all that the Node shows. */
+    const struct kubelet_resource *resources;
+    size_t resource_count;
+    bool resources_are_whole;
     const struct kubelet_pair *labels;
     size_t label_count;
     const struct kubelet_taint *taints; /* --register-with-taints */

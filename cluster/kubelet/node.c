@@ -67,16 +67,52 @@ static struct value node_labels(const struct kubelet *k)
     return labels;
 }
 
-static struct value resources(const struct kubelet *k, int64_t cpu_milli, int64_t memory_bytes)
+/* The lists are maps: in the order of names. */
+static struct value add_resource(struct value own_list, const char *name, const char *quantity)
 {
+    if (value_is_present(value_get_key(own_list, str_from(name))))
+        return value_set_key(own_list, str_from(name), value_string(str_from(quantity)));
+    struct value list = value_object();
+    size_t i = 0, count = value_count(own_list);
+    for (; i < count && str_compare(value_key_at(own_list, i), str_from(name)) < 0; i++)
+        list = value_set_key(list, value_key_at(own_list, i),
+                             value_keep(value_member_at(own_list, i)));
+    list = value_set_key(list, str_from(name), value_string(str_from(quantity)));
+    for (; i < count; i++)
+        list = value_set_key(list, value_key_at(own_list, i),
+                             value_keep(value_member_at(own_list, i)));
+    value_drop(own_list);
+    return list;
+}
+
+static struct value stated_resources(const struct kubelet *k, bool is_capacity,
+                                     struct value own_list)
+{
+    for (size_t i = 0; i < k->config->resource_count; i++) {
+        const struct kubelet_resource *stated = &k->config->resources[i];
+        const char *quantity = is_capacity ? stated->capacity : stated->allocatable;
+        if (quantity)
+            own_list = add_resource(own_list, stated->name, quantity);
+    }
+    return own_list;
+}
+
+static struct value resources(const struct kubelet *k, bool is_capacity)
+{
+    const struct kubelet_config *c = k->config;
     struct value r = value_object();
+    if (c->resources_are_whole)
+        return stated_resources(k, is_capacity, r);
+    int64_t cpu_milli = c->cpu_milli - (is_capacity ? 0 : c->system_reserved_cpu_milli);
+    int64_t memory_bytes = c->memory_bytes - (is_capacity ? 0 : c->system_reserved_memory_bytes);
     r = value_set_key(r, S("cpu"), quantity_of_milli(cpu_milli));
     r = value_set_key(r, S("ephemeral-storage"),
                       quantity_of_binary(k->config->ephemeral_storage_bytes));
     r = value_set_key(r, S("hugepages-1Gi"), value_string(S("0")));
     r = value_set_key(r, S("hugepages-2Mi"), value_string(S("0")));
     r = value_set_key(r, S("memory"), quantity_of_binary(memory_bytes));
-    return value_set_key(r, S("pods"), value_printf("%" PRId64, k->flags.max_pods));
+    r = value_set_key(r, S("pods"), value_printf("%" PRId64, k->flags.max_pods));
+    return stated_resources(k, is_capacity, r);
 }
 
 static struct value uuid_of(uint64_t a, uint64_t b)
@@ -170,14 +206,11 @@ struct value node_conditions(struct kubelet *k, struct value before)
 
 struct value node_status(struct kubelet *k, struct value conditions)
 {
-    const struct kubelet_config *c = k->config;
     return value_pack("{addresses: %v, allocatable: %v, capacity: %v, conditions: %v, "
                       "daemonEndpoints: {kubeletEndpoint: {Port: 10250}}, "
                       "nodeInfo: %v}",
-                      addresses(k),
-                      resources(k, c->cpu_milli - c->system_reserved_cpu_milli,
-                                c->memory_bytes - c->system_reserved_memory_bytes),
-                      resources(k, c->cpu_milli, c->memory_bytes), conditions, node_info(k));
+                      addresses(k), resources(k, false), resources(k, true), conditions,
+                      node_info(k));
 }
 
 /* ---- events ---- */

@@ -200,6 +200,16 @@ static enum outcome run_operations(struct run *r, struct value operations, struc
 
 /* ---- bringing up ---- */
 
+/* A taint that goes when the node is ready; others may be its own for good. */
+static bool waits_for_node(struct value taints)
+{
+    for (size_t i = 0; i < value_count(taints); i++) {
+        if (VALUE_IS(value_at(taints, i), "node.kubernetes.io/not-ready", key))
+            return true;
+    }
+    return false;
+}
+
 static bool is_up(void *owner)
 {
     const struct run *r = owner;
@@ -216,7 +226,7 @@ static bool is_up(void *owner)
         return false;
     for (struct view_cursor c = view_first(r->view, nodes, S("")); c.key; view_next(&c)) {
         if (!condition_is_true(VALUE_GET(c.object, status, conditions), "Ready") ||
-            value_count(VALUE_GET(c.object, spec, taints)) > 0)
+            waits_for_node(VALUE_GET(c.object, spec, taints)))
             return false;
     }
     return true;

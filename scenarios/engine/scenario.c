@@ -8,6 +8,7 @@
 #include "scenarios/engine/scenario.h"
 
 #include "cluster/api/object.h"
+#include "cluster/api/quantity.h"
 #include "scenarios/engine/faults.h"
 #include "scenarios/engine/steps.h"
 #include "sim/base/mem.h"
@@ -75,14 +76,24 @@ static const struct shape_field taint_fields[] = {
 static const struct shape taint_shape = {
     .kind = SHAPE_OBJECT, .fields = taint_fields, .field_count = ARRAY_COUNT(taint_fields)};
 static const struct shape taints_shape = {.kind = SHAPE_LIST, .item = &taint_shape};
-static const struct shape quantities_shape = {.kind = SHAPE_MAP, .item = &shape_scalar};
+static bool is_quantity(struct value v, struct text *expected, struct text *at)
+{
+    (void)at;
+    text_add(expected, S("a quantity such as 4, 500m or 8Gi"));
+    if (value_kind(v) == VALUE_INTEGER)
+        return value_as_integer(v, -1) >= 0;
+    return value_kind(v) == VALUE_STRING && !quantity_check(value_str(v));
+}
+static const struct shape quantity_shape = {.kind = SHAPE_SCALAR, .holds = is_quantity};
+static const struct shape quantities_shape = {.kind = SHAPE_MAP, .item = &quantity_shape};
 static const struct shape_field node_fields[] = {
     {"count", &shape_count, false, "how many; 1 when absent"},
     {"name", &shape_string, false, "{i} is 0, 1, ...; node-{i} when absent"},
     {"zones", &shape_strings, false, "dealt in turn, sets topology.kubernetes.io/zone"},
     {"labels", &shape_labels, false, "of the Node"},
     {"taints", &taints_shape, false, "as in Node.spec.taints"},
-    {"capacity", &quantities_shape, false, "cpu, memory, pods, ephemeral-storage"},
+    {"capacity", &quantities_shape, false,
+     "cpu, memory, pods, ephemeral-storage, and extended resources (example.com/gpu)"},
     {"runtime", &runtime_shape, false, "what runs containers; simulated when absent"},
     {"file", &shape_string, false,
      "Node manifests: capacity, allocatable, labels, taints are kept"},

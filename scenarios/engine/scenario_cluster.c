@@ -6,6 +6,7 @@
 #include "sim/base/base.h"
 
 #include "cluster/api/object.h"
+#include "cluster/api/quantity.h"
 #include "scenarios/engine/scenario.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
@@ -114,6 +115,22 @@ static void add_group(struct builder *b, struct value group)
     }
 }
 
+static enum err check_quantities(const struct document *d, struct value list, const char *path,
+                                 struct errmsg *message)
+{
+    for (size_t i = 0; i < value_count(list); i++) {
+        struct value v = value_member_at(list, i);
+        bool is_number = value_kind(v) == VALUE_INTEGER;
+        if (is_number || (value_kind(v) == VALUE_STRING && !quantity_check(value_str(v))))
+            continue;
+        AUTO(text) struct text at = {0};
+        text_printf(&at, "%s.%.*s", path, STR_ARG(value_key_at(list, i)));
+        return place_error(d, text_str(&at), ERR_VALUE, message,
+                           "expected a quantity such as 4, 500m or 8Gi");
+    }
+    return ERR_OK;
+}
+
 static enum err add_manifest(struct builder *b, struct str file, struct errmsg *message)
 {
     const struct manifest *m = scenario_manifest(b->scenario, file);
@@ -122,12 +139,21 @@ static enum err add_manifest(struct builder *b, struct str file, struct errmsg *
         if (!VALUE_IS(node, "Node", kind))
             return place_error(&m->documents.items[i], S(""), ERR_VALUE, message,
                                "expected an object of kind Node");
+        struct value capacity = VALUE_GET(node, status, capacity),
+                     allocatable = VALUE_GET(node, status, allocatable);
+        enum err e = check_quantities(&m->documents.items[i], capacity, "status.capacity", message);
+        e = e ? e
+              : check_quantities(&m->documents.items[i], allocatable, "status.allocatable",
+                                 message);
+        if (e)
+            return e;
+        /* Of two lists one may be left out: the API server takes the other for it. */
         struct cluster_node n = {
             .name = arena_str(&b->arena, value_str(object_name(node))),
             .labels = object_labels(node),
             .taints = VALUE_GET(node, spec, taints),
-            .capacity = VALUE_GET(node, status, capacity),
-            .allocatable = VALUE_GET(node, status, allocatable),
+            .capacity = value_is_present(capacity) ? capacity : allocatable,
+            .allocatable = value_is_present(allocatable) ? allocatable : capacity,
             .zone = arena_str(&b->arena, value_str(object_label(node, S(ZONE_LABEL)))),
         };
         if (n.name.size == 0)
