@@ -2,9 +2,8 @@
  *
  * jq expressions on objects: whether the first result is neither false nor null.
  *
- * Comparisons of plain paths (`.status.phase == "Running"`, joined with `and`), which most
- * expressions are, are answered by reading the value; everything else goes through libjq as JSON
- * text.
+ * Conditions as most scenarios write them (expression.h) are answered by reading the value;
+ * everything else goes through libjq.
  *
  *     struct jq_filter *f = jq_filter_new(S(".status.phase == \"Running\""), &message);
  *     if (jq_filter_holds(f, pod)) ...

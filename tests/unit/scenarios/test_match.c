@@ -40,8 +40,7 @@ static void test_partial(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(partials); i++) {
         AUTO(value)
-        struct value partial = parse(partials[i].partial),
-                     actual = parse(partials[i].actual);
+        struct value partial = parse(partials[i].partial), actual = parse(partials[i].actual);
         AUTO(text) struct text difference = {0};
         partial_difference(partial, actual, &difference);
         CU_ASSERT_EQUAL(partial_matches(partial, actual), partials[i].matches);
@@ -74,11 +73,35 @@ static const struct {
     {".absent.path == \"x\"", true, false},
     {".absent.path != \"x\"", true, true},
     {".status.phase.deeper == \"x\"", true, false},
-    {".status.n >= 3", false, true},
-    {"(.status.n == 3)", false, true},
-    {".status.list | any(. == \"b\")", false, true},
-    {".status.list | length > 2", false, false},
-    {".absent", false, false},
+    {".status.n >= 3", true, true},
+    {".status.n > 3", true, false},
+    {".status.n < \"3\" and .absent < 0", true, true},
+    {".status.phase > \"Run\"", true, true},
+    {"(.status.n == 3)", true, true},
+    {".status.list | any(. == \"b\")", true, true},
+    {".status.list | all(. == \"b\")", true, false},
+    {".status.list | any(.x == \"b\")", true, false}, /* an error */
+    {".absent | any(. == 1)", true, false},           /* an error */
+    {".absent // [] | any", true, false},
+    {".absent // [] | all", true, true},
+    {".absent // .status.ready", true, true},
+    {".status.list | length > 2", true, false},
+    {".status.list | length == 2 and false", true, false},
+    {".status.list[1] == \"b\" or .status.n == 4", true, true},
+    {".status[\"phase\"] == \"Running\"", true, true},
+    {".status.list[7] == null", true, true},
+    {".status.ready | not", true, false},
+    {".status | has(\"n\")", true, true},
+    {".status | has(\"m\")", true, false},
+    {".status.half > 0", true, true},
+    {".status.list == [\"a\", \"b\"]", false, true},
+    {".status.list == .status.list", true, true},
+    {"(.status.n != 3) or (.absent == null and (.status.list // [] | any(. == \"a\")))", true,
+     true},
+    {"true or .status.phase.x", true, true},
+    {".status.n == 3.0", false, true},
+    {"[.status.list[] | select(. == \"a\")] | length == 1", false, true},
+    {".absent", true, false},
 };
 
 /* The short way and libjq agree: each expression is asked as it is and wrapped, which only libjq
@@ -87,14 +110,15 @@ static void test_jq(void)
 {
     AUTO(value)
     struct value v = parse("{\"status\": {\"phase\": \"Running\", \"n\": 3, \"ready\": true, "
-                           "\"list\": [\"a\", \"b\"]}}");
+                           "\"half\": 0.5, \"list\": [\"a\", \"b\"]}}");
     for (size_t i = 0; i < ARRAY_COUNT(expressions); i++) {
         AUTO(text) struct text wrapped = {0};
-        text_printf(&wrapped, "(%s) | .", expressions[i].expression);
+        text_printf(&wrapped, "first(%s)", expressions[i].expression);
         struct jq_filter *plain = jq_filter_new(str_from(expressions[i].expression), NULL);
         struct jq_filter *full = jq_filter_new(text_str(&wrapped), NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(plain);
         CU_ASSERT_PTR_NOT_NULL_FATAL(full);
+        CU_ASSERT(!jq_filter_is_simple(full));
         CU_ASSERT_EQUAL(jq_filter_is_simple(plain), expressions[i].is_simple);
         CU_ASSERT_EQUAL(jq_filter_holds(plain, v), expressions[i].holds);
         CU_ASSERT_EQUAL(jq_filter_holds(full, v), expressions[i].holds);
@@ -177,8 +201,7 @@ static void test_apply_patch(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(patches); i++) {
         AUTO(value)
-        struct value original = parse(patches[i].original),
-                     modified = parse(patches[i].modified);
+        struct value original = parse(patches[i].original), modified = parse(patches[i].modified);
         AUTO(value) struct value current = parse(patches[i].current);
         AUTO(value)
         struct value patch =
