@@ -37,9 +37,10 @@ bool value_is_status(struct value v)
 
 struct value status_make(int code, struct str reason, struct str message, struct value own_details)
 {
+    struct value shown = reason.size > 0 ? value_string(reason) : VALUE_ABSENT;
     return value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Failure, message: %S,"
-                      " reason: %S, details: %v, code: %d}",
-                      message, reason, own_details, code);
+                      " reason: %v, details: %v, code: %d}",
+                      message, shown, own_details, code);
 }
 
 struct value status_success(void)

@@ -82,11 +82,22 @@ static bool is_same_otherwise(struct value new, struct value old)
     return true;
 }
 
+/* Both the generic registry and each kind's strategy look at the metadata of an update: a cause is
+ * told twice, while the message, made of the different ones, has it once. */
+static void validate_meta_twice(const struct resource *r, struct value new, struct value old,
+                                struct field_errors *errors)
+{
+    size_t before = errors->count;
+    validate_meta_update(r, new, old, errors);
+    if (errors->count > before)
+        validate_meta_update(r, new, old, errors);
+}
+
 void validate_update(const struct resource *r, struct value new, struct value old,
                      struct field_errors *errors)
 {
     CHECK(r->index < RESOURCE_KNOWN_COUNT);
-    validate_meta_update(r, new, old, errors);
+    validate_meta_twice(r, new, old, errors);
     if (is_same_otherwise(new, old))
         return;
     validate_kind(r, new, errors);
@@ -97,7 +108,7 @@ void validate_update(const struct resource *r, struct value new, struct value ol
 void validate_status_update(const struct resource *r, struct value new, struct value old,
                             struct field_errors *errors)
 {
-    validate_meta_update(r, new, old, errors);
+    validate_meta_twice(r, new, old, errors);
 }
 
 /* ---- checks ---- */

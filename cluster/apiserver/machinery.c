@@ -111,11 +111,13 @@ struct value version_convert(struct value own_object, const struct resource *fro
     return value_set(own_object, ATOM_kind, value_string(to->kind));
 }
 
+#define FIELD_MANAGER_MAX 128
+
 /* ---- patches ---- */
 
 static struct value refuse(int code, const char *reason, const struct text *why)
 {
-    return status_make(code, str_from(reason), text_str(why), value_object());
+    return status_make(code, str_from(reason), text_str(why), code == 400 ? VALUE_ABSENT : value_object());
 }
 
 struct value patch_object(const struct request *r, struct value own_object,
@@ -168,4 +170,26 @@ struct value status_options_invalid(const char *kind, const struct field_errors 
 {
     const struct resource options = {.group = S("meta.k8s.io"), .kind = str_from(kind)};
     return status_invalid(&options, S(""), errors);
+}
+
+struct value write_options_refusal(const struct request *r)
+{
+    const char *kind = r->verb == VERB_CREATE   ? "CreateOptions"
+                       : r->verb == VERB_UPDATE ? "UpdateOptions"
+                                                : "PatchOptions";
+    bool is_apply = r->verb == VERB_PATCH && r->patch_type == PATCH_APPLY;
+    size_t size = value_str(r->field_manager).size;
+    struct field_errors errors = {0};
+    if (r->force && !is_apply)
+        field_error_add(&errors, FIELD_FORBIDDEN, S("force"), VALUE_ABSENT,
+                        "may not be specified for non-apply patch");
+    if (size == 0 && is_apply)
+        field_error_add(&errors, FIELD_REQUIRED, S("fieldManager"), VALUE_ABSENT,
+                        "is required for apply patch");
+    if (size > FIELD_MANAGER_MAX)
+        field_error_add(&errors, FIELD_TOO_LONG, S("fieldManager"), VALUE_ABSENT,
+                        "may not be more than %d bytes", FIELD_MANAGER_MAX);
+    struct value status = errors.count > 0 ? status_options_invalid(kind, &errors) : VALUE_ABSENT;
+    field_errors_release(&errors);
+    return status;
 }

@@ -31,6 +31,9 @@ struct value object_with_version(struct value own_object, int64_t revision);
 /* A patch of the request over the object as its version shows it. Consumes the object; absent and *ret_status when refused. */
 struct value patch_object(const struct request *r, struct value own_object, struct value *ret_status, struct value *warnings);
 
+/* What is wrong with the options of a create, update or patch (owned); absent: nothing. */
+struct value write_options_refusal(const struct request *r);
+
 /* Invalid, of a kind of options: `ListOptions.meta.k8s.io "" is invalid: ...`. */
 struct value status_options_invalid(const char *kind, const struct field_errors *errors);
 

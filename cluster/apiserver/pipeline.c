@@ -20,6 +20,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/apiserver/list.h"
+#include "cluster/apiserver/machinery.h"
 #include "cluster/apiserver/registry.h"
 
 static bool impersonate(struct call *c, struct step *step);
@@ -54,6 +55,10 @@ void pipeline_start(struct call *c, struct step *step)
 
 static bool verb_is_served(const struct request *r)
 {
+    bool is_of_one = r->verb == VERB_GET || r->verb == VERB_UPDATE || r->verb == VERB_PATCH ||
+                     r->verb == VERB_DELETE;
+    if (is_of_one && !r->key)
+        return false;
     if (r->subresource != SUBRESOURCE_NONE && !(r->resource->subresources & (1u << r->subresource)))
         return false;
     if (r->subresource == SUBRESOURCE_NONE)
@@ -102,6 +107,13 @@ void pipeline_execute(struct call *c, struct step *step)
     if (!c->server->caches.has_listed) {
         call_refuse(c, step, status_too_many_requests(S("storage is (re)initializing"), 1));
         return;
+    }
+    if (r->verb == VERB_CREATE || r->verb == VERB_UPDATE || r->verb == VERB_PATCH) {
+        struct value refusal = write_options_refusal(r);
+        if (value_is_present(refusal)) {
+            call_refuse(c, step, refusal);
+            return;
+        }
     }
     switch (r->verb) {
     case VERB_GET:

@@ -79,13 +79,24 @@ static struct value user_info(const struct user *u)
     return u->uid.size > 0 ? value_set(info, ATOM_uid, value_string(u->uid)) : info;
 }
 
+/* Alone among the reviews, this one gets a time of creation. */
+static void identity_review(struct call *c, struct step *step)
+{
+    call_finish(c, step, 201,
+                value_pack("{kind: SelfSubjectReview, apiVersion: %S, metadata: {creationTimestamp: "
+                           "%v}, status: {userInfo: %v}}",
+                           c->request->resource->group_version, time_value(step->wall),
+                           user_info(c->user)));
+}
+
 static void token_review(struct call *c, struct step *step)
 {
     const struct credential *token = credential_token(VALUE_STR(c->request->body, spec, token));
     struct user *u = authenticate(c->server, token);
     credential_unref(token);
     if (u)
-        answer(c, step, value_pack("{authenticated: true, user: %v}", user_info(u)));
+        answer(c, step, value_pack("{authenticated: true, user: %v, audiences: "
+                                   "[\"https://kubernetes.default.svc\"]}", user_info(u)));
     else
         answer(c, step, value_pack("{user: {}, error: \"invalid bearer token\"}"));
     user_unref(u);
@@ -164,7 +175,7 @@ bool review_answer(struct call *c, struct step *step)
         token_review(c, step);
         return true;
     case RESOURCE_selfsubjectreviews:
-        answer(c, step, value_pack("{userInfo: %v}", user_info(c->user)));
+        identity_review(c, step);
         return true;
     case RESOURCE_selfsubjectaccessreviews:
         access_review(c, step, c->user);
