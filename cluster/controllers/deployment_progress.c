@@ -187,7 +187,9 @@ static struct value counts_of(struct rollout *r, int64_t *ret_available)
         ready += v->ready;
         available += v->available;
         terminating += v->terminating;
-        if (!value_is_present(VALUE_GET(v->rs, status, terminatingReplicas)))
+        /* One that its controller has not looked at yet terminates none. */
+        if (VALUE_INT(v->rs, 0, status, observedGeneration) > 0 &&
+            !value_is_present(VALUE_GET(v->rs, status, terminatingReplicas)))
             is_terminating_known = false;
     }
     int64_t unavailable = wanted > available ? wanted - available : 0;

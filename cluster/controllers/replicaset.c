@@ -57,8 +57,14 @@ struct replicaset_state {
     struct replica_tally *tally;
     informer_index pods_by_owner, pods_orphaned, owners_by_controller;
 };
+/* What a status counts. */
+struct replica_status {
+    int64_t replicas, fully_labeled, ready, available, terminating;
+    struct duration available_in; /* when the next ready pod becomes available; 0: none waits */
+};
 /* Of one sync, between its phases. */
 struct replicaset_memory {
+    struct replica_status counted; /* before it acts: the status tells what the sync found */
     int64_t adopted;
     int64_t released;
     int diff; /* active - replicas when acting; 0: nothing was done */
@@ -71,6 +77,7 @@ static enum sync_result claim_begin(struct sync *s, struct value rs);
 static enum sync_result claim_send(struct sync *s, struct value rs);
 static enum sync_result manage(struct sync *s, struct value rs);
 static enum sync_result handle_answers(struct sync *s, struct value rs);
+static struct replica_status status_of(struct sync *s, struct value rs);
 static enum sync_result write_status(struct sync *s, struct value rs);
 static enum sync_result finish(struct sync *s, struct value rs);
 
@@ -486,6 +493,7 @@ static enum sync_result manage(struct sync *s, struct value rs)
     const struct answer *failure = first_failure(s);
     if (failure)
         return sync_retry_answer(s, failure);
+    m->counted = status_of(s, rs);
     int64_t replicas = VALUE_INT(rs, 1, spec, replicas);
     int64_t active = count_active(s, rs) + m->adopted - m->released;
     if (!m->act || object_is_deleting(rs) || active == replicas)
@@ -574,11 +582,6 @@ static enum sync_result handle_answers(struct sync *s, struct value rs)
 }
 
 /* ---- status ---- */
-
-struct replica_status {
-    int64_t replicas, fully_labeled, ready, available, terminating;
-    struct duration available_in; /* when the next ready pod becomes available; 0: none waits */
-};
 
 static void count_each(struct sync *s, struct value rs, struct replica_status *status)
 {
@@ -674,7 +677,7 @@ static enum sync_result conclude(struct sync *s)
 
 static enum sync_result write_status(struct sync *s, struct value rs)
 {
-    struct replica_status status = status_of(s, rs);
+    struct replica_status status = memory_of(s)->counted;
     struct value new = status_value(s, rs, &status);
     if (status.available_in.ns > 0)
         controller_enqueue_after(s->controller, s->step, s->key, status.available_in);

@@ -12,10 +12,6 @@
  *
  * Upstream: pkg/controller/util/endpoint (GetPodServiceMemberships, GetServicesToUpdateOnPodChange,
  * TriggerTimeTracker), pkg/api/v1/pod FindPort.
- *
- * DEVIATION: upstream's trigger-time tracker remembers the time of each pod; this one remembers the
- * latest of a Service, so a second change within the same second as the one before is not reported
- * as a trigger.
  */
 #include "sim/base/base.h"
 
@@ -26,11 +22,15 @@
 #include "cluster/controllers/pod_state.h"
 #include "sim/base/mem.h"
 
+struct member {
+    const struct object_key *key;
+    int64_t trigger_ns; /* when its readiness last changed, as a sync saw it */
+};
 struct member_set {
     const struct object_key *service;
     struct member_set *before, *after;
-    struct map pods;    /* struct object_key, each with a reference */
-    int64_t trigger_ns; /* latest seen */
+    struct map pods;   /* struct member, ordered by key */
+    bool has_been_synced;
 };
 struct service_members {
     struct index by_service;
@@ -66,12 +66,32 @@ struct service_members *service_members_new(struct controller *c)
     return m;
 }
 
+/* A probe is a member or begins as one: with the pointer to a key. */
+static int by_key(const void *probe, const void *item)
+{
+    const struct member *a = probe, *b = item;
+    return object_key_compare(a->key, b->key);
+}
+
+static void member_add(struct member_set *set, const struct object_key *key)
+{
+    struct member *member = mem_new(struct member);
+    member->key = object_key_ref(key);
+    CHECK(map_put(&set->pods, member) == NULL);
+}
+
+static void member_free(struct member *member)
+{
+    object_key_unref(member->key);
+    mem_free(member);
+}
+
 static void empty(struct member_set *set)
 {
     for (struct map_cursor i = map_first(&set->pods); i.item; map_next(&i))
-        object_key_unref(i.item);
+        member_free(i.item);
     map_release(&set->pods);
-    set->pods = (struct map){.compare = object_key_compare};
+    set->pods = (struct map){.compare = by_key};
 }
 
 static void set_free(struct service_members *m, struct member_set *set)
@@ -111,23 +131,13 @@ static struct member_set *set_of(struct service_members *m, const struct object_
         return set;
     set = mem_new(struct member_set);
     set->service = object_key_ref(service);
-    set->pods.compare = object_key_compare;
+    set->pods.compare = by_key;
     set->after = m->all;
     if (m->all)
         m->all->before = set;
     m->all = set;
     index_put(&m->by_service, service->hash, service, set);
     return set;
-}
-
-/* The map holds the key itself, for order and for its reference; it is never written through. */
-static void *as_item(const struct object_key *key)
-{
-    union {
-        const struct object_key *key;
-        void *item;
-    } u = {.key = object_key_ref(key)};
-    return u.item;
 }
 
 void service_members_see_service(struct service_members *m, struct controller *c, struct step *step,
@@ -152,7 +162,7 @@ void service_members_see_service(struct service_members *m, struct controller *c
         informer_first(controller_informer(c, RESOURCE_pods), key->namespace);
     for (; i.key; informer_next(&i))
         if (selector_map_matches(selector, object_labels(i.object)))
-            map_put(&set->pods, as_item(i.key));
+            member_add(set, i.key);
 }
 
 /* What an endpoint shows of a pod, so that other changes of it wake nobody. */
@@ -170,12 +180,12 @@ static void place(struct service_members *m, const struct object_key *service,
                   const struct object_key *pod_key, bool is_member)
 {
     struct member_set *set = set_of(m, service);
-    const struct object_key *present = map_get(&set->pods, pod_key);
-    if (is_member && !present)
-        map_put(&set->pods, as_item(pod_key));
-    else if (!is_member && present) {
-        map_remove(&set->pods, pod_key);
-        object_key_unref(present);
+    struct member *present = map_get(&set->pods, &(struct member){.key = pod_key});
+    if (is_member && !present) {
+        member_add(set, pod_key);
+    } else if (!is_member && present) {
+        map_remove(&set->pods, present);
+        member_free(present);
     }
 }
 
@@ -220,7 +230,8 @@ void service_members_see_pod(struct service_members *m, struct controller *c, st
 static void settle(struct service_pod_cursor *c)
 {
     for (; c->position.item; map_next(&c->position)) {
-        c->key = c->position.item;
+        const struct member *member = c->position.item;
+        c->key = member->key;
         c->pod = informer_get(c->pods, c->key);
         if (value_is_present(c->pod))
             return;
@@ -309,20 +320,20 @@ struct value service_trigger_time(struct service_members *m, struct controller *
 {
     struct member_set *set = set_of(m, service);
     struct wall_time earliest = {0}, t;
-    int64_t latest_ns = set->trigger_ns;
-    if (set->trigger_ns == 0 &&
-        time_parse(VALUE_GET(service_object, metadata, creationTimestamp), &t))
-        earliest.unix_ns = latest_ns = t.unix_ns;
-    struct service_pod_cursor i = service_members_first(m, c, service);
-    for (; i.key; service_members_next(&i)) {
+    for (struct service_pod_cursor i = service_members_first(m, c, service); i.key;
+         service_members_next(&i)) {
+        struct member *member = i.position.item;
         struct value ready = condition_find(VALUE_GET(i.pod, status, conditions), "Ready");
-        if (!time_parse(value_get(ready, ATOM_lastTransitionTime), &t) ||
-            t.unix_ns <= set->trigger_ns)
+        if (!time_parse(value_get(ready, ATOM_lastTransitionTime), &t))
             continue;
-        if (earliest.unix_ns == 0 || t.unix_ns < earliest.unix_ns)
+        if (t.unix_ns > member->trigger_ns &&
+            (earliest.unix_ns == 0 || t.unix_ns < earliest.unix_ns))
             earliest = t;
-        latest_ns = t.unix_ns > latest_ns ? t.unix_ns : latest_ns;
+        member->trigger_ns = t.unix_ns;
     }
-    set->trigger_ns = latest_ns;
+    if (!set->has_been_synced) {
+        set->has_been_synced = true;
+        return value_keep(VALUE_GET(service_object, metadata, creationTimestamp));
+    }
     return earliest.unix_ns ? time_value(earliest) : VALUE_ABSENT;
 }

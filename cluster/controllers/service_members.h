@@ -39,8 +39,8 @@ bool service_has_named_ports(struct value service);
 bool service_is_headless(struct value service);
 /* The hostname an endpoint shows: of a pod whose subdomain is the Service; absent else. */
 struct value service_endpoint_hostname(struct value service, struct value pod);
-/* The text of endpoints.kubernetes.io/last-change-trigger-time: the first readiness change among those later than *last_ns, which
- * moves on; the Service's creation when there was none before (*last_ns == 0); absent when nothing is newer. */
+/* The text of endpoints.kubernetes.io/last-change-trigger-time, owned: the Service's creation at its first sync, then the
+ * earliest change of readiness among the pods whose last one differs from what the sync before saw; absent when there is none. */
 struct value service_trigger_time(struct service_members *m, struct controller *c, const struct object_key *service,
                                   struct value service_object);
 
