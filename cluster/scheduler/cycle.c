@@ -142,11 +142,12 @@ static uint32_t choose(struct cycle *c, const struct cycle_options *o)
         ties += totals[j] == best;
     }
     uint64_t pick = ties > 1 ? o->draw(o->draw_owner, ties) : 0;
-    for (size_t j = 0; j < c->feasible_count; j++)
+    size_t chosen = c->feasible_count;
+    for (size_t j = 0; j < c->feasible_count && chosen == c->feasible_count; j++)
         if (totals[j] == best && pick-- == 0)
-            return c->feasible[j];
-    CHECK(!"one of the best is picked");
-    return NODE_NONE;
+            chosen = j;
+    CHECK(chosen < c->feasible_count);
+    return c->feasible[chosen];
 }
 
 /* ---- why not ---- */

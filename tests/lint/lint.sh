@@ -2,7 +2,7 @@
 # Style as a test: layers, banned calls, sizes, headers that compile alone, symbols of the core archives.
 # Usage: tests/lint/lint.sh BUILD_FOLDER
 set -u
-build=$1
+build=${1:-build}
 failed=0
 fail() { printf 'lint: %s\n' "$1"; failed=1; }
 sources=$(git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]' | sed 's|^\./||')
