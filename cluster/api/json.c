@@ -361,7 +361,7 @@ static bool parse_hex(struct parser *p, uint32_t *ret_unit)
 /* Behind "\u". A high surrogate takes a low one with it; alone it is U+FFFD. */
 static bool parse_unicode_escape(struct parser *p)
 {
-    uint32_t unit, low;
+    uint32_t unit = 0, low = 0;
     if (!parse_hex(p, &unit))
         return false;
     if (unit >= 0xd800 && unit < 0xdc00 && p->end - p->at >= 6 && p->at[0] == '\\' &&
