@@ -26,9 +26,8 @@ spec:
   - name: nodes are ready
     try:
     - count: {apiVersion: v1, kind: Node, jq: '.status.conditions | any(.type == "Ready" and .status == "True")', equals: $nodes, timeout: 10m}
-  - name: pods are ready
-    try:
 EOF
+[ "$deployments" = 0 ] || printf '  - name: pods are ready\n    try:\n'
 i=0
 while [ $i -lt "$deployments" ]; do
     cat <<EOF
