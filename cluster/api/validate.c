@@ -229,7 +229,7 @@ void check_label_selector(errors_t *errors, path_t path, struct value selector)
     struct field_path list = path_child(path, "matchExpressions");
     for (size_t i = 0; i < value_count(expressions); i++) {
         struct field_path item = path_index(&list, i);
-        struct value e = value_at(expressions, i), operator = value_get(e, ATOM_operator);
+        struct value e = value_at(expressions, i), operator= value_get(e, ATOM_operator);
         struct value values = value_get(e, ATOM_values);
         if (is_one_of(operator, "In|NotIn")) {
             if (value_count(values) == 0)

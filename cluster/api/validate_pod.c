@@ -250,11 +250,13 @@ static void check_tolerations_grow(struct value new, struct value old, path_t pa
                                    errors_t *errors)
 {
     for (size_t i = 0; i < value_count(old); i++) {
-        AUTO(value) struct value a =
+        AUTO(value)
+        struct value a =
             value_set(value_keep(value_at(old, i)), ATOM_tolerationSeconds, VALUE_ABSENT);
         bool is_kept = false;
         for (size_t k = 0; k < value_count(new) && !is_kept; k++) {
-            AUTO(value) struct value b =
+            AUTO(value)
+            struct value b =
                 value_set(value_keep(value_at(new, k)), ATOM_tolerationSeconds, VALUE_ABSENT);
             is_kept = value_equal(a, b);
         }
@@ -344,7 +346,8 @@ void validate_pod_update(struct value new_pod, struct value old_pod, errors_t *e
         VALUE_INT(new, 0, terminationGracePeriodSeconds) == 1)
         allowed = value_set(allowed, ATOM_terminationGracePeriodSeconds, value_integer(1));
     allowed = take_scheduling(allowed, new, &path, errors);
-    /* DEVIATION: the real message ends with a unified diff of two dumps of Go's internal structs. */
+    /* DEVIATION: the real message ends with a unified diff of two dumps of Go's internal structs.
+     */
     if (!value_equal(allowed, new))
         field_error_at(errors, FIELD_FORBIDDEN, &path, VALUE_ABSENT,
                        "pod updates may not change fields other than `spec.containers[*].image`,"

@@ -117,7 +117,8 @@ struct value version_convert(struct value own_object, const struct resource *fro
 
 static struct value refuse(int code, const char *reason, const struct text *why)
 {
-    return status_make(code, str_from(reason), text_str(why), code == 400 ? VALUE_ABSENT : value_object());
+    return status_make(code, str_from(reason), text_str(why),
+                       code == 400 ? VALUE_ABSENT : value_object());
 }
 
 struct value patch_object(const struct request *r, struct value own_object,

@@ -82,11 +82,12 @@ static struct value user_info(const struct user *u)
 /* Alone among the reviews, this one gets a time of creation. */
 static void identity_review(struct call *c, struct step *step)
 {
-    call_finish(c, step, 201,
-                value_pack("{kind: SelfSubjectReview, apiVersion: %S, metadata: {creationTimestamp: "
-                           "%v}, status: {userInfo: %v}}",
-                           c->request->resource->group_version, time_value(step->wall),
-                           user_info(c->user)));
+    call_finish(
+        c, step, 201,
+        value_pack("{kind: SelfSubjectReview, apiVersion: %S, metadata: {creationTimestamp: "
+                   "%v}, status: {userInfo: %v}}",
+                   c->request->resource->group_version, time_value(step->wall),
+                   user_info(c->user)));
 }
 
 static void token_review(struct call *c, struct step *step)
@@ -95,8 +96,10 @@ static void token_review(struct call *c, struct step *step)
     struct user *u = authenticate(c->server, token);
     credential_unref(token);
     if (u)
-        answer(c, step, value_pack("{authenticated: true, user: %v, audiences: "
-                                   "[\"https://kubernetes.default.svc\"]}", user_info(u)));
+        answer(c, step,
+               value_pack("{authenticated: true, user: %v, audiences: "
+                          "[\"https://kubernetes.default.svc\"]}",
+                          user_info(u)));
     else
         answer(c, step, value_pack("{user: {}, error: \"invalid bearer token\"}"));
     user_unref(u);

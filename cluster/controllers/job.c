@@ -54,7 +54,7 @@ static void release_orphan(struct controller *c, struct step *step, const struct
                            struct value pod);
 
 enum { PHASE_OBSERVE, PHASE_MANAGED, PHASE_TRACKED, PHASE_FINALIZERS, PHASE_LAST };
-enum { TAG_CREATE, TAG_DELETE, TAG_FINALIZER, TAG_STATUS };
+enum { TAG_CREATE, TAG_DELETE, TAG_FINALIZER, TAG_RELEASE, TAG_STATUS };
 
 struct job_memory {
     int64_t active, terminating; /* as they will be once the cache shows what was done */
@@ -250,15 +250,16 @@ static struct value pod_from_template(struct sync *s)
                       value_keep(value_get(template, ATOM_spec)));
 }
 
-/* Sends creations for the lowest free indexes; how many. Indexes in back-off are looked at again
- * when it ends. */
+/* Sends creations for the `count` lowest free indexes; how many. Those of them in back-off keep
+ * their turn and are looked at again when it ends. */
 static int64_t create_indexed(struct sync *s, const struct job_view *v, struct value pod,
                               int64_t count)
 {
-    int64_t sent = 0;
-    for (int64_t i = 0; i < v->succeeded_indexes.size && sent < count; i++) {
+    int64_t sent = 0, taken = 0;
+    for (int64_t i = 0; i < v->succeeded_indexes.size && taken < count; i++) {
         if (v->succeeded_indexes.has[i] || v->failed_indexes.has[i] || v->busy_indexes.has[i])
             continue;
+        taken++;
         struct job_backoff own = {v->index_failures[i], v->index_failed_ns[i]};
         struct duration left = job_backoff_left(own, s->step->wall);
         if (v->is_per_index && left.ns > 0) {
@@ -295,6 +296,7 @@ static bool create_pods(struct sync *s, const struct job_view *v, int64_t count)
     return true;
 }
 
+/* Pods of an undecided Job lose their finalizer first: they shall not be counted. */
 static bool delete_pods(struct sync *s, const struct job_view *v, int64_t count, const char *why)
 {
     struct informer *pods = controller_informer(s->controller, RESOURCE_pods);
@@ -310,6 +312,11 @@ static bool delete_pods(struct sync *s, const struct job_view *v, int64_t count,
         for (; i.key && count > 0; informer_next(&i)) {
             if (!pod_is_active(i.object) || pod_is_ready(i.object) != ready)
                 continue;
+            if (!v->target_reason && object_has_finalizer(i.object, S(JOB_FINALIZER))) {
+                expectations_expect_deletion_of(state_of(s)->finalizers, s->key, i.key,
+                                                s->step->now);
+                sync_send(s, release_request(i.key, i.object), TAG_RELEASE);
+            }
             expectations_expect_deletion_of(state_of(s)->expectations, s->key, i.key, s->step->now);
             sync_delete(s, i.key, object_uid(i.object), TAG_DELETE);
             count--;
@@ -352,7 +359,11 @@ static void handle_answer(struct sync *s, const struct answer *a)
     struct job_memory *m = memory_of(s);
     struct recorder *recorder = s->controller->recorder;
     struct str why = VALUE_STR(a->body, message);
-    if (answer_ok(a) && a->tag == TAG_CREATE) {
+    if (a->tag == TAG_RELEASE) {
+        if (!answer_ok(a))
+            expectations_deletion_of_observed(state_of(s)->finalizers, s->key, a->key);
+        m->is_failed = m->is_failed || (!answer_ok(a) && a->code != 404);
+    } else if (answer_ok(a) && a->tag == TAG_CREATE) {
         m->active++;
         recorder_event(recorder, s->step, s->object, "Normal", "SuccessfulCreate",
                        "Created pod: %.*s", STR_ARG(value_str(object_name(a->body))));
@@ -419,12 +430,26 @@ static struct request *release_request(const struct object_key *key, struct valu
 
 static enum sync_result final_status(struct sync *s);
 
+/* Whether the status, as written, accounts for the pod: then its finalizer may go. */
+static bool is_accounted_for(struct sync *s, struct value pod, struct value done)
+{
+    struct str message;
+    if (is_listed(s->object, object_uid(pod)))
+        return true;
+    if (VALUE_IS(pod, "Succeeded", status, phase))
+        return value_is_present(done);
+    if (condition_is_true(VALUE_GET(s->object, status, conditions), "SuccessCriteriaMet"))
+        return true;
+    return VALUE_IS(pod, "Failed", status, phase) &&
+           job_failure_action(s->step->scratch, s->object, pod, &message) == FAILURE_IGNORE;
+}
+
 /* The status stands, with the uids that are being counted: their pods may go. */
 static enum sync_result release_finalizers(struct sync *s)
 {
     struct informer *pods = controller_informer(s->controller, RESOURCE_pods);
     informer_index by_owner = informer_add_index(pods, informer_terms_controller_uid);
-    struct str message;
+    struct value done = VALUE_GET(s->object, status, completedIndexes);
     bool is_any = false;
     sync_parallel(s);
     struct informer_cursor i =
@@ -433,10 +458,7 @@ static enum sync_result release_finalizers(struct sync *s)
         if (!object_has_finalizer(i.object, S(JOB_FINALIZER)) ||
             expectations_awaits_deletion_of(state_of(s)->finalizers, s->key, i.key))
             continue;
-        bool is_ignored =
-            VALUE_IS(i.object, "Failed", status, phase) &&
-            job_failure_action(s->step->scratch, s->object, i.object, &message) == FAILURE_IGNORE;
-        if (!is_ignored && !is_listed(s->object, object_uid(i.object)))
+        if (!is_accounted_for(s, i.object, done))
             continue;
         expectations_expect_deletion_of(state_of(s)->finalizers, s->key, i.key, s->step->now);
         sync_send(s, release_request(i.key, i.object), TAG_FINALIZER);

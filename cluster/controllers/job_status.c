@@ -6,6 +6,11 @@
  * status.uncountedTerminatedPods; its finalizer is taken away; the uid leaves the list and the
  * number grows. A crash after any of them leaves enough to go on.
  *
+ * Exceptions, as upstream makes them: a success of an indexed Job needs no list, its index tells; a
+ * failed pod whose index is to be tried again keeps its finalizer until its replacement exists,
+ * since it carries the count of failures; once a Job has failed, pods that still run are failures
+ * at once; once it has succeeded, they are let go uncounted.
+ *
  * Conditions: FailureTarget (or SuccessCriteriaMet) as soon as the outcome is known, Failed (or
  * Complete) only when no pod is left active, terminating or uncounted.
  *
@@ -42,6 +47,7 @@ struct finished_pod {
     struct value pod;
     int64_t at_ns;
     bool has_succeeded;
+    bool is_last_of_index; /* of the failed ones */
 };
 
 static int by_finish(const void *a, const void *b, void *context)
@@ -105,21 +111,44 @@ static void note_index_failure(struct job_view *v, const struct finished_pod *f,
         index_set_add(&v->failed_indexes, index);
 }
 
+/* A pod with our finalizer that no write has counted. */
+static bool is_uncounted(struct sync *s, const struct job_view *v, const struct object_key *key,
+                         struct value pod)
+{
+    struct value uncounted = VALUE_GET(v->job, status, uncountedTerminatedPods);
+    const struct job_state *state = s->controller->state;
+    return object_has_finalizer(pod, S(JOB_FINALIZER)) &&
+           !has_uid(value_get(uncounted, ATOM_succeeded), object_uid(pod)) &&
+           !has_uid(value_get(uncounted, ATOM_failed), object_uid(pod)) &&
+           !expectations_awaits_deletion_of(state->finalizers, s->key, key);
+}
+
+static void count_failure(struct job_view *v, struct value pod)
+{
+    v->new_failed = value_append(v->new_failed, value_keep(object_uid(pod)));
+    v->failed++;
+}
+
+/* Its index is tried again later: until then the pod tells how often it failed. */
+static bool waits_for_replacement(const struct job_view *v, const struct finished_pod *f)
+{
+    int64_t index = job_pod_index(f->pod);
+    return v->is_per_index && f->is_last_of_index && index >= 0 && index < v->busy_indexes.size &&
+           !v->succeeded_indexes.has[index] && !v->failed_indexes.has[index] &&
+           !v->busy_indexes.has[index];
+}
+
 static void count_finished(struct sync *s, struct job_view *v, const struct finished_pod *f)
 {
     struct str message = S("");
-    struct value uid = object_uid(f->pod);
-    struct value uncounted = VALUE_GET(v->job, status, uncountedTerminatedPods);
-    bool is_listed = has_uid(value_get(uncounted, ATOM_succeeded), uid) ||
-                     has_uid(value_get(uncounted, ATOM_failed), uid);
-    const struct job_state *state = s->controller->state;
-    bool is_new = object_has_finalizer(f->pod, S(JOB_FINALIZER)) && !is_listed &&
-                  !expectations_awaits_deletion_of(state->finalizers, s->key, f->key);
+    bool is_new = is_uncounted(s, v, f->key, f->pod);
     if (f->has_succeeded) {
+        int64_t before = v->succeeded_indexes.count;
         index_set_add(&v->succeeded_indexes, job_pod_index(f->pod));
-        if (!is_new)
+        if (!is_new || (v->is_indexed && v->succeeded_indexes.count == before))
             return;
-        v->new_succeeded = value_append(v->new_succeeded, value_keep(uid));
+        if (!v->is_indexed)
+            v->new_succeeded = value_append(v->new_succeeded, value_keep(object_uid(f->pod)));
         v->succeeded++;
         v->backoff = (struct job_backoff){0};
         return;
@@ -128,10 +157,9 @@ static void count_finished(struct sync *s, struct job_view *v, const struct fini
     note_index_failure(v, f, action);
     if (action == FAILURE_FAIL_JOB && object_has_finalizer(f->pod, S(JOB_FINALIZER)))
         set_target(v, false, "PodFailurePolicy", message);
-    if (!is_new || action == FAILURE_IGNORE)
+    if (!is_new || action == FAILURE_IGNORE || waits_for_replacement(v, f))
         return; /* an ignored failure loses its finalizer uncounted */
-    v->new_failed = value_append(v->new_failed, value_keep(uid));
-    v->failed++;
+    count_failure(v, f->pod);
     v->counted_failures++;
     v->backoff.failures++;
     v->backoff.last_failure_ns = f->at_ns;
@@ -155,16 +183,45 @@ static void look_at_pods(struct sync *s, struct job_view *v)
         } else if (pod_is_finished(pod) || is_gone) {
             vec_push(&finished,
                      (struct finished_pod){i.key, pod, job_pod_finished_ns(pod, s->step->wall),
-                                           is_succeeded});
+                                           is_succeeded, false});
         } else {
             index_set_add(&v->busy_indexes,
                           job_pod_index(pod)); /* its replacement waits for its end */
         }
     }
     sort_stable(finished.items, finished.count, sizeof(finished.items[0]), by_finish, NULL);
+    struct index_set seen = index_set_new(s->step->scratch, v->busy_indexes.size);
+    for (size_t n = finished.count; n > 0 && v->is_per_index; n--) {
+        int64_t so_far = seen.count;
+        if (!finished.items[n - 1].has_succeeded)
+            index_set_add(&seen, job_pod_index(finished.items[n - 1].pod));
+        finished.items[n - 1].is_last_of_index = seen.count > so_far;
+    }
     for (size_t n = 0; n < finished.count; n++)
         count_finished(s, v, &finished.items[n]);
     vec_release(&finished);
+}
+
+/* The outcome is a failure: what was not counted above has failed with the Job. */
+static void count_the_rest(struct sync *s, struct job_view *v)
+{
+    struct informer *pods = controller_informer(s->controller, RESOURCE_pods);
+    informer_index by_owner = informer_add_index(pods, informer_terms_controller_uid);
+    size_t counted = value_count(v->new_failed);
+    struct informer_cursor i = informer_first_with(pods, by_owner, value_str(object_uid(v->job)));
+    for (; i.key; informer_next(&i)) {
+        bool is_finished = pod_is_finished(i.object);
+        bool is_gone = object_is_deleting(i.object) && !v->replaces_failed_only;
+        bool may_have_been_counted = (is_finished || is_gone) && !v->is_per_index;
+        if (may_have_been_counted || VALUE_IS(i.object, "Succeeded", status, phase) ||
+            !is_uncounted(s, v, i.key, i.object))
+            continue;
+        bool is_counted = false;
+        for (size_t n = 0; n < counted && !is_counted; n++)
+            is_counted = value_equal(value_at(v->new_failed, n), object_uid(i.object));
+        if (!is_counted)
+            count_failure(v, i.object);
+    }
 }
 
 /* "OnFailure": containers restart in place; their restarts count against the limit. */
@@ -242,6 +299,8 @@ struct job_view job_observe(struct sync *s, struct job_backoff backoff)
     struct job_view v = view_of(s, backoff);
     look_at_pods(s, &v);
     decide_outcome(s, &v);
+    if (v.target_reason && !v.is_success)
+        count_the_rest(s, &v);
     if (v.is_indexed)
         v.succeeded = v.succeeded_indexes.count;
     return v;
@@ -316,7 +375,9 @@ struct value job_status(struct sync *s, const struct job_view *v)
         "{startTime: %v, active: %v, ready: %D, terminating: %D, succeeded: %v, failed: %v, "
         "completedIndexes: %v, failedIndexes: %v, uncountedTerminatedPods: %v, conditions: %v}",
         start, or_absent(v->active), v->ready, v->terminating,
-        value_keep(value_get(old, ATOM_succeeded)), value_keep(value_get(old, ATOM_failed)),
+        v->is_indexed ? or_absent(v->succeeded_indexes.count)
+                      : value_keep(value_get(old, ATOM_succeeded)),
+        value_keep(value_get(old, ATOM_failed)),
         has_done ? index_set_text(&v->succeeded_indexes) : VALUE_ABSENT,
         v->is_per_index ? index_set_text(&v->failed_indexes) : VALUE_ABSENT, lists, conditions);
 }

@@ -29,7 +29,7 @@ struct member {
 struct member_set {
     const struct object_key *service;
     struct member_set *before, *after;
-    struct map pods;   /* struct member, ordered by key */
+    struct map pods; /* struct member, ordered by key */
     bool has_been_synced;
 };
 struct service_members {

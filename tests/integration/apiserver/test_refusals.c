@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A user compares a refusal word by word: the Status that answers a bad request must be the one of a
- * real API server, with its code, reason, message, details and causes. The requests go through the
- * whole server, from outside (not typed), one after another; refusals.def is the table.
+ * A user compares a refusal word by word: the Status that answers a bad request must be the one of
+ * a real API server, with its code, reason, message, details and causes. The requests go through
+ * the whole server, from outside (not typed), one after another; refusals.def is the table.
  */
 #include "sim/base/base.h"
 
@@ -83,28 +83,36 @@ static void put_objects(struct world *w)
         const char *namespace, *body;
     } objects[] = {
         {RESOURCE_serviceaccounts, "default",
-         "{\"apiVersion\": \"v1\", \"kind\": \"ServiceAccount\", \"metadata\": {\"name\": \"default\"}}"},
+         "{\"apiVersion\": \"v1\", \"kind\": \"ServiceAccount\", \"metadata\": {\"name\": "
+         "\"default\"}}"},
         {RESOURCE_nodes, NULL,
          "{\"apiVersion\": \"v1\", \"kind\": \"Node\", \"metadata\": {\"name\": \"fake-0\"}}"},
         {RESOURCE_configmaps, "default",
-         "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"settings\"}}"},
+         "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": "
+         "\"settings\"}}"},
         {RESOURCE_configmaps, "default",
          "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"notes\"}}"},
         {RESOURCE_configmaps, "default",
          "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"frozen\"},"
          " \"immutable\": true, \"data\": {\"a\": \"1\"}}"},
         {RESOURCE_rolebindings, "default",
-         "{\"apiVersion\": \"rbac.authorization.k8s.io/v1\", \"kind\": \"RoleBinding\", \"metadata\": "
-         "{\"name\": \"viewers\"}, \"roleRef\": {\"apiGroup\": \"rbac.authorization.k8s.io\", \"kind\": "
+         "{\"apiVersion\": \"rbac.authorization.k8s.io/v1\", \"kind\": \"RoleBinding\", "
+         "\"metadata\": "
+         "{\"name\": \"viewers\"}, \"roleRef\": {\"apiGroup\": \"rbac.authorization.k8s.io\", "
+         "\"kind\": "
          "\"ClusterRole\", \"name\": \"view\"}, \"subjects\": []}"},
         {RESOURCE_deployments, "default",
-         "{\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"metadata\": {\"name\": \"web\"}, "
-         "\"spec\": {\"replicas\": 0, \"selector\": {\"matchLabels\": {\"a\": \"b\"}}, \"template\": "
-         "{\"metadata\": {\"labels\": {\"a\": \"b\"}}, \"spec\": {\"containers\": [{\"name\": \"c\", "
+         "{\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"metadata\": {\"name\": "
+         "\"web\"}, "
+         "\"spec\": {\"replicas\": 0, \"selector\": {\"matchLabels\": {\"a\": \"b\"}}, "
+         "\"template\": "
+         "{\"metadata\": {\"labels\": {\"a\": \"b\"}}, \"spec\": {\"containers\": [{\"name\": "
+         "\"c\", "
          "\"image\": \"x\"}]}}}}"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(objects); i++)
-        expect_ok(ask(w, create_of(objects[i].resource, objects[i].namespace, objects[i].body)), 201);
+        expect_ok(ask(w, create_of(objects[i].resource, objects[i].namespace, objects[i].body)),
+                  201);
 }
 
 static void test_refusals(void)
@@ -116,7 +124,8 @@ static void test_refusals(void)
     struct credential *nobody = mem_new(struct credential);
     *nobody = (struct credential){.references = 1, .kind = CREDENTIAL_ANONYMOUS};
     const struct credential *people[] = {[ADMIN] = credential_ref(w.admin),
-                                         [MALLORY] = credential_certificate(S("mallory"), &group, 1),
+                                         [MALLORY] =
+                                             credential_certificate(S("mallory"), &group, 1),
                                          [ANONYMOUS] = nobody};
 
     for (size_t i = 0; i < ARRAY_COUNT(refusals); i++) {
@@ -137,7 +146,8 @@ static void test_refusals(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {{"refusals are those of a real API server", test_refusals}, CU_TEST_INFO_NULL};
+    CU_TestInfo tests[] = {{"refusals are those of a real API server", test_refusals},
+                           CU_TEST_INFO_NULL};
     CU_SuiteInfo suites[] = {{"refusals", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 1;
