@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state of one simulated container runtime, shared by its files: containerd.c (verbs), files.c (volumes and
- * what a container sees of them), programs.c (program models). Private to runtime/simulated.
+ * The state of one simulated container runtime, shared by its files. Private to runtime/simulated.
+ *
+ *   containerd.c   the process: inputs, requests to pods
+ *   verbs.c        the CRI's verbs
+ *   operations.c   verbs that take time
+ *   sandboxes.c    sandboxes and their addresses
+ *   containers.c   start, what is due, end, log, events
+ *   images.c       pulls, the registry, what is on the disk
+ *   files.c        volumes and what a container sees of them
+ *   programs.c     program models; shell*.c: scripts
+ *   faults.c       what can go wrong by order
  *
  * Invariants: a container belongs to a sandbox that is listed; a settled container (running, nothing due) has no
  * timer; containers are in the order of their ids.
@@ -66,7 +75,7 @@ struct container {
     int64_t cpu_milli;
 };
 
-struct operation; /* containerd.c */
+struct operation; /* a verb that takes time */
 struct runtime_node {
     const struct runtime_config *config;
     struct step *step; /* of the input being handled */
@@ -94,13 +103,75 @@ struct container_view { /* who looks: the owner of a shell_host */
     struct text *capture; /* exec: output goes here instead of the log */
 };
 
-/* containerd.c */
+/* Streams of random numbers; kinds of timers. */
+enum { PURPOSE_BOOT, PURPOSE_TIMING };
+enum tag_kind { TAG_OPERATION = 1, TAG_CONTAINER };
+static inline uint64_t runtime_tag(enum tag_kind kind, uint32_t id)
+{
+    return (uint64_t)kind << 32 | id;
+}
+
+/* verbs.c */
+void runtime_handle_request(struct runtime_node *n, stream_id stream, struct cri_request *r);
+void runtime_answer(struct runtime_node *n, stream_id stream, struct cri_response *own_response);
+void cri_fail(struct cri_response *r, enum cri_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* operations.c */
+struct operation {
+    uint32_t id;
+    stream_id stream;
+    struct cri_request *request; /* a reference */
+    struct cri_response *response;
+    struct shell *shell; /* ExecSync */
+    struct container_view view;
+    struct text output;
+    struct instant deadline;
+};
+/* Ends after base_ms and up to spread_ms more; base_ms below 0: by operation_end only. */
+struct operation *operation_new(struct runtime_node *n, stream_id stream, struct cri_request *r, int64_t base_ms,
+                                int64_t spread_ms);
+void operation_free(struct operation *o);
+void operation_end(struct runtime_node *n, struct operation *o); /* answers and frees */
+void operation_due(struct runtime_node *n, uint32_t id);         /* its timer */
+void operations_container_ended(struct runtime_node *n, uint32_t container);
+
+/* sandboxes.c */
+struct sandbox *sandbox_find(struct runtime_node *n, uint32_t id);
+void sandbox_set_range(struct runtime_node *n, struct str cidr);
+void sandbox_run_begin(struct runtime_node *n, stream_id stream, struct cri_request *r);
+void sandbox_run_finish(struct runtime_node *n, struct operation *o);
+void sandbox_stop(struct runtime_node *n, uint32_t id);
+void sandbox_remove(struct runtime_node *n, uint32_t id);
+void sandbox_list(struct runtime_node *n, struct cri_response *a);
+
+/* images.c */
+bool image_is_present(struct runtime_node *n, struct str reference);
+void images_read(struct runtime_node *n); /* from the disk */
+void pull_begin(struct runtime_node *n, stream_id stream, struct cri_request *r);
+void pull_finish(struct runtime_node *n, struct operation *o);
+void image_answer(struct runtime_node *n, const struct cri_request *r, struct cri_response *a);
+/* Something to remember over a reboot: one record, synced. */
+void runtime_record_append(struct runtime_node *n, file_id file, struct str reference, int64_t size_bytes,
+                           uint32_t record_bytes);
+
+/* containers.c */
 struct container *runtime_container(struct runtime_node *n, uint32_t id);
+void runtime_container_start(struct runtime_node *n, struct container *c, struct cri_response *r);
+void runtime_container_stop(struct runtime_node *n, struct container *c, struct duration grace); /* 0: SIGKILL at once */
+void runtime_container_remove(struct runtime_node *n, uint32_t id);
+void runtime_container_free(struct container *c);
 void container_arm(struct runtime_node *n, struct container *c); /* sets the timer to what is due next */
+void container_due(struct runtime_node *n, uint32_t id);         /* its timer */
 void container_end(struct runtime_node *n, struct container *c, int exit_code, const char *reason);
+struct cri_container_status container_status_of(const struct container *c); /* with references */
+void container_event(struct runtime_node *n, struct container *c, enum cri_event_type type); /* to all streams */
 void container_changed(struct runtime_node *n, struct container *c); /* a probe's outcome may be another */
 void pod_changed(struct runtime_node *n, struct sandbox *s);         /* likewise for all containers of the pod */
 void container_log_add(struct runtime_node *n, struct container *c, struct str bytes, bool is_error);
+void container_log_tail(const struct container *c, int64_t lines, struct text *out); /* lines < 0: all */
+
+/* faults.c */
+void runtime_handle_fault(struct runtime_node *n, const struct runtime_fault *f);
 
 /* programs.c */
 /* Chooses and starts the program; NULL, or the text of a start error. */

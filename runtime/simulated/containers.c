@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of a container: start, what is due next, signals, end, log; and the events that tell the
+ * kubelet.
+ *
+ * After each start and end every open stream hears an event (the container event stream that the
+ * kubelet's evented PLEG listens to). A prober that sleeps on a container (`wants_change`) gets one
+ * CRI_EVENT_CHANGED when an outcome may be another.
+ */
+#include "sim/base/base.h"
+
+#include "runtime/simulated/node.h"
+#include "runtime/simulated/timings.h"
+
+#define NEVER INT64_MAX
+
+struct container *runtime_container(struct runtime_node *n, uint32_t id)
+{
+    for (size_t i = 0; i < n->containers.count; i++) {
+        if (n->containers.items[i]->id == id)
+            return n->containers.items[i];
+    }
+    return NULL;
+}
+
+/* ---- logs ---- */
+
+static void log_timestamp(struct runtime_node *n, struct text *out)
+{
+    int64_t ns = n->step->wall.unix_ns;
+    int64_t seconds = ns / 1000000000;
+    int64_t days = seconds / 86400, rest = seconds % 86400;
+    /* Civil date of a day number (days since 1970-01-01), by eras of 400 years. */
+    int64_t z = days + 719468, era = z / 146097, day_of_era = z % 146097;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t shifted = (5 * day_of_year + 2) / 153, month = shifted < 10 ? shifted + 3 : shifted - 9;
+    text_printf(out,
+                "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64 ":%02" PRId64
+                ".%09" PRId64 "Z",
+                year_of_era + era * 400 + (month <= 2), month,
+                day_of_year - (153 * shifted + 2) / 5 + 1, rest / 3600, rest / 60 % 60, rest % 60,
+                ns % 1000000000);
+}
+
+void container_log_add(struct runtime_node *n, struct container *c, struct str bytes, bool is_error)
+{
+    if (!c->log)
+        c->log = mem_new(struct container_log);
+    for (;;) {
+        size_t end = str_find(bytes, '\n');
+        text_add(&c->log->partial, str_slice(bytes, 0, end));
+        if (end == bytes.size)
+            break;
+        log_timestamp(n, &c->log->text);
+        text_printf(&c->log->text, " %s F %.*s\n", is_error ? "stderr" : "stdout",
+                    STR_ARG(text_str(&c->log->partial)));
+        text_clear(&c->log->partial);
+        bytes = str_slice(bytes, end + 1, bytes.size);
+    }
+    if (c->log->text.size > LOG_BYTES_MAX) { /* drop the older half, at a line's end */
+        struct str all = text_str(&c->log->text);
+        struct str tail = str_slice(all, all.size / 2, all.size);
+        tail = str_slice(tail, str_find(tail, '\n') + 1, tail.size);
+        struct text kept = {0};
+        text_add(&kept, tail);
+        text_release(&c->log->text);
+        c->log->text = kept;
+    }
+}
+
+void container_log_tail(const struct container *c, int64_t lines, struct text *out)
+{
+    if (!c->log)
+        return;
+    struct str all = text_str(&c->log->text);
+    size_t from = all.size;
+    for (int64_t seen = 0; from > 0; from--) {
+        if (all.bytes[from - 1] == '\n' && lines >= 0 && seen++ == lines)
+            break;
+    }
+    text_add(out, str_slice(all, from, all.size));
+}
+
+/* ---- events ---- */
+
+struct cri_container_status container_status_of(const struct container *c)
+{
+    return (struct cri_container_status){.container = c->id,
+                                         .sandbox = c->sandbox->id,
+                                         .state = c->state,
+                                         .exit_code = c->exit_code,
+                                         .reason = c->reason,
+                                         .text =
+                                             c->text ? mem_copy_string(str_from(c->text)) : NULL,
+                                         .created = c->created,
+                                         .started = c->started,
+                                         .finished = c->finished,
+                                         .config = cri_container_config_ref(c->config)};
+}
+
+static void broadcast(struct runtime_node *n, struct cri_event *e)
+{
+    e->at = n->step->now;
+    for (size_t i = 0; i < n->streams.count; i++)
+        step_send(n->step, n->streams.items[i], message_ref(&e->message));
+    message_unref(&e->message);
+}
+
+void container_event(struct runtime_node *n, struct container *c, enum cri_event_type type)
+{
+    struct cri_event *e = cri_event_new(type);
+    if (type == CRI_EVENT_CHANGED)
+        e->status = (struct cri_container_status){.container = c->id, .sandbox = c->sandbox->id};
+    else
+        e->status = container_status_of(c);
+    broadcast(n, e);
+}
+
+void container_changed(struct runtime_node *n, struct container *c)
+{
+    if (!c->wants_change)
+        return;
+    c->wants_change = false;
+    container_event(n, c, CRI_EVENT_CHANGED);
+    container_arm(n, c);
+}
+
+void pod_changed(struct runtime_node *n, struct sandbox *s)
+{
+    for (size_t i = 0; i < n->containers.count; i++) {
+        if (n->containers.items[i]->sandbox == s)
+            container_changed(n, n->containers.items[i]);
+    }
+}
+
+/* ---- life ---- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What is due next: the end of the program, SIGKILL, the script's next instruction, and, when a
+ * prober sleeps on it, the instant at which the server begins to answer. */
+void container_arm(struct runtime_node *n, struct container *c)
+{
+    if (c->state != CRI_CONTAINER_RUNNING)
+        return;
+    int64_t now = n->step->now.ns;
+    int64_t at = earlier(c->ends_at.ns, c->kill_at.ns);
+    if (c->program == PROGRAM_SCRIPT && !c->is_hung && c->request_id == 0)
+        at = earlier(at, shell_wake_at(c->shell).ns);
+    if (c->wants_change && c->listens_at.ns > now)
+        at = earlier(at, c->listens_at.ns);
+    if (c->wants_change && c->ready_at.ns > now)
+        at = earlier(at, c->ready_at.ns);
+    if (at != NEVER)
+        c->timer = step_timer_move(n->step, c->timer, (struct instant){at},
+                                   runtime_tag(TAG_CONTAINER, c->id));
+    else
+        step_timer_cancel(n->step, c->timer);
+}
+
+void container_end(struct runtime_node *n, struct container *c, int exit_code, const char *reason)
+{
+    CHECK(c->state == CRI_CONTAINER_RUNNING);
+    step_timer_cancel(n->step, c->timer);
+    c->state = CRI_CONTAINER_EXITED;
+    c->exit_code = exit_code;
+    c->reason = reason ? reason : exit_code == 0 ? "Completed" : "Error";
+    c->finished = n->step->wall;
+    c->kill_at = INSTANT_NEVER;
+    c->request_id = 0;
+    c->memory_bytes = 0;
+    shell_free(c->shell);
+    c->shell = NULL;
+    mem_free(c->view);
+    c->view = NULL;
+    if (c->log && c->log->partial.size > 0)
+        container_log_add(n, c, S("\n"), false);
+    c->wants_change = false;
+    container_event(n, c, CRI_EVENT_STOPPED);
+    pod_changed(n, c->sandbox);
+    operations_container_ended(n, c->id);
+}
+
+void container_due(struct runtime_node *n, uint32_t id)
+{
+    struct container *c = runtime_container(n, id);
+    if (!c || c->state != CRI_CONTAINER_RUNNING)
+        return;
+    if (c->kill_at.ns <= n->step->now.ns) {
+        container_end(n, c, 137, NULL);
+        return;
+    }
+    program_step(n, c);
+    if (c->state == CRI_CONTAINER_RUNNING)
+        container_arm(n, c);
+}
+
+void runtime_container_free(struct container *c)
+{
+    shell_free(c->shell);
+    mem_free(c->view);
+    if (c->log) {
+        text_release(&c->log->text);
+        text_release(&c->log->partial);
+        mem_free(c->log);
+    }
+    container_files_release(c);
+    mem_free(c->text);
+    cri_container_config_unref(c->config);
+    mem_free(c);
+}
+
+void runtime_container_remove(struct runtime_node *n, uint32_t id)
+{
+    for (size_t i = 0; i < n->containers.count; i++) {
+        struct container *c = n->containers.items[i];
+        if (c->id != id)
+            continue;
+        if (c->state == CRI_CONTAINER_RUNNING)
+            container_end(n, c, 137, NULL);
+        vec_remove(&n->containers, i);
+        runtime_container_free(c);
+        return;
+    }
+}
+
+void runtime_container_start(struct runtime_node *n, struct container *c, struct cri_response *r)
+{
+    char *error = program_start(n, c);
+    c->started = n->step->wall;
+    c->kill_at = INSTANT_NEVER;
+    if (error) {
+        c->state = CRI_CONTAINER_EXITED;
+        c->exit_code = 128;
+        c->reason = "StartError";
+        c->text = error;
+        c->finished = n->step->wall;
+        cri_fail(r, CRI_UNKNOWN, "%s", error);
+        return;
+    }
+    c->state = CRI_CONTAINER_RUNNING;
+    container_event(n, c, CRI_EVENT_STARTED);
+    pod_changed(n, c->sandbox);
+    if (c->config->memory_limit_bytes > 0 && c->memory_bytes > c->config->memory_limit_bytes) {
+        container_end(n, c, 137, "OOMKilled");
+        return;
+    }
+    program_step(n, c);
+    if (c->state == CRI_CONTAINER_RUNNING)
+        container_arm(n, c);
+}
+
+/* Grace 0 and less: SIGKILL at once. */
+void runtime_container_stop(struct runtime_node *n, struct container *c, struct duration grace)
+{
+    struct instant kill =
+        instant_add(n->step->now, grace.ns > 0 ? grace : duration_ms(TIMING_KILL_MS));
+    if (kill.ns < c->kill_at.ns)
+        c->kill_at = kill;
+    container_arm(n, c);
+    if (grace.ns > 0 && !c->term_sent) {
+        c->term_sent = true;
+        program_terminate(n, c);
+    }
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Faults of the runtime and of what runs in it (runtime_fault in cri.h): containers killed,
+ * programs that hang or answer badly, memory that grows, a registry that is down or slow, a runtime
+ * that hangs.
+ */
+#include "sim/base/base.h"
+
+#include "runtime/simulated/node.h"
+#include "runtime/simulated/timings.h"
+
+static bool fault_names(const struct runtime_fault *f, const struct container *c)
+{
+    const struct cri_sandbox_config *s = c->sandbox->config;
+    return f->pod && str_equal(str_from(f->pod), str_from(s->name)) &&
+           (!f->namespace || str_equal(str_from(f->namespace), str_from(s->namespace))) &&
+           (!f->container || str_equal(str_from(f->container), str_from(c->config->name)));
+}
+
+static void fault_container(struct runtime_node *n, const struct runtime_fault *f,
+                            struct container *c)
+{
+    if (f->kind == RUNTIME_FAULT_KILL_CONTAINER) {
+        container_end(n, c, (int)f->number, NULL);
+        return;
+    }
+    if (f->kind == RUNTIME_FAULT_PROGRAM_HANG)
+        c->is_hung = f->number != 0;
+    if (f->kind == RUNTIME_FAULT_HTTP_STATUS)
+        c->http_status = (int)f->number;
+    if (f->kind == RUNTIME_FAULT_MEMORY) {
+        c->memory_bytes = f->number;
+        if (c->config->memory_limit_bytes > 0 && c->memory_bytes > c->config->memory_limit_bytes) {
+            container_end(n, c, 137, "OOMKilled");
+            return;
+        }
+        container_event(n, c, CRI_EVENT_MEMORY);
+    }
+    pod_changed(n, c->sandbox);
+    container_arm(n, c);
+}
+
+void runtime_handle_fault(struct runtime_node *n, const struct runtime_fault *f)
+{
+    if (f->kind == RUNTIME_FAULT_REGISTRY_DOWN)
+        n->registry_is_down = f->number != 0;
+    if (f->kind == RUNTIME_FAULT_REGISTRY_SLOW)
+        n->pull_bytes_per_s = f->number >= 1000 ? f->number : TIMING_PULL_BYTES_PER_S;
+    if (f->kind == RUNTIME_FAULT_HANG) {
+        n->is_hung = f->number != 0;
+        for (size_t i = 0; !n->is_hung && i < n->held.count; i++) {
+            runtime_handle_request(n, n->held_streams.items[i],
+                                   CONTAINER_OF(n->held.items[i], struct cri_request, message));
+            message_unref(n->held.items[i]);
+        }
+        if (!n->is_hung) {
+            vec_clear(&n->held);
+            vec_clear(&n->held_streams);
+            for (size_t i = 0; i < n->operations.count; i++)
+                (void)step_timer_set(n->step, n->step->now,
+                                     runtime_tag(TAG_OPERATION, n->operations.items[i]->id));
+        }
+    }
+    for (size_t i = 0; f->pod && i < n->containers.count; i++) {
+        struct container *c = n->containers.items[i];
+        if (c->state == CRI_CONTAINER_RUNNING && fault_names(f, c))
+            fault_container(n, f, c);
+    }
+}
