@@ -3,10 +3,11 @@
  * Jobs, cron jobs and autoscalers.
  *
  * DEVIATION: a time zone is taken to exist when it looks like one ("UTC", "Europe/Oslo"): there is
- * no zone database in here.
+ * no whole zone database in here; the CronJob controller tells of one that it does not know.
  */
 #include "sim/base/base.h"
 
+#include "cluster/api/cron.h"
 #include "cluster/api/validate_parts.h"
 
 #define INDEXED_PARALLELISM_MAX 100000
@@ -174,81 +175,6 @@ void validate_job_update(struct value new_job, struct value old_job, errors_t *e
 
 /* ---- CronJob ---- */
 
-/* One part of a field: "*", "5", "1-5", with "/2". */
-static bool check_cron_part(struct str part, int64_t low, int64_t high, struct text *why)
-{
-    struct str step, range = str_cut(part, '/', &step), end, begin = str_cut(range, '-', &end);
-    int64_t from = low, to = high, by = 1;
-    if (range.size < part.size && (!str_to_int64(step, &by) || by <= 0)) {
-        text_printf(why, "step of range should be a positive number: %.*s", STR_ARG(part));
-        return false;
-    }
-    if (str_equal(range, S("*")) || str_equal(range, S("?")))
-        return true;
-    bool has_letters = begin.size > 0 && !(begin.bytes[0] >= '0' && begin.bytes[0] <= '9');
-    if (has_letters && high <= 12)
-        return true; /* JAN, MON */
-    if (!str_to_int64(begin, &from)) {
-        text_printf(why,
-                    "failed to parse int from %.*s: strconv.Atoi: parsing \"%.*s\": invalid syntax",
-                    STR_ARG(begin), STR_ARG(begin));
-        return false;
-    }
-    to = from;
-    if (begin.size < range.size && !str_to_int64(end, &to)) {
-        text_printf(why,
-                    "failed to parse int from %.*s: strconv.Atoi: parsing \"%.*s\": invalid syntax",
-                    STR_ARG(end), STR_ARG(end));
-        return false;
-    }
-    if (from < low)
-        text_printf(why, "beginning of range (%d) below minimum (%d): %.*s", (int)from, (int)low,
-                    STR_ARG(part));
-    else if (to > high)
-        text_printf(why, "end of range (%d) above maximum (%d): %.*s", (int)to, (int)high,
-                    STR_ARG(part));
-    else if (from > to)
-        text_printf(why, "beginning of range (%d) beyond end of range (%d): %.*s", (int)from,
-                    (int)to, STR_ARG(part));
-    return why->size == 0;
-}
-
-static void cron_fault(struct str schedule, struct text *why)
-{
-    static const int limits[5][2] = {{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 6}};
-    struct str fields[16];
-    size_t count = 0;
-    if (str_starts_with(schedule, S("@"))) {
-        AUTO(value) struct value v = value_string(schedule);
-        if (!is_one_of(v, "@yearly|@annually|@monthly|@weekly|@daily|@midnight|@hourly") &&
-            !str_starts_with(schedule, S("@every ")))
-            text_printf(why, "unrecognized descriptor: %.*s", STR_ARG(schedule));
-        return;
-    }
-    for (struct str rest = str_trim(schedule); rest.size > 0;) {
-        struct str after, field = str_cut(rest, ' ', &after);
-        if (count < ARRAY_COUNT(fields))
-            fields[count] = field;
-        count++;
-        rest = str_trim(after);
-    }
-    if (count != 5) {
-        text_printf(why, "expected exactly 5 fields, found %d: [", (int)count);
-        for (size_t i = 0; i < count && i < ARRAY_COUNT(fields); i++)
-            text_printf(why, "%s%.*s", i ? " " : "", STR_ARG(fields[i]));
-        text_add_byte(why, ']');
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        for (struct str rest = fields[i]; rest.size > 0;) {
-            struct str after, part = str_cut(rest, ',', &after);
-            if (!check_cron_part(part, limits[i][0], limits[i][1], why))
-                return;
-            rest = after;
-        }
-    }
-}
-
 static void check_schedule(struct value spec, path_t path, errors_t *errors)
 {
     struct value schedule = VALUE_GET(spec, schedule), zone = VALUE_GET(spec, timeZone);
@@ -262,8 +188,8 @@ static void check_schedule(struct value spec, path_t path, errors_t *errors)
                         ? "cannot use both timeZone field and TZ or CRON_TZ in schedule"
                         : "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
     } else {
-        cron_fault(s, &why);
-        if (why.size > 0)
+        struct cron_schedule ignored;
+        if (!cron_schedule_parse(s, &ignored, &why))
             child_error(errors, FIELD_INVALID, path, "schedule", schedule, "%s", text_c(&why));
     }
     if (!value_is_present(zone))

@@ -34,6 +34,7 @@ static const struct {
     {&replicationcontroller_controller, WORKERS(concurrent_rc_syncs)},
     {&replicaset_controller, WORKERS(concurrent_replicaset_syncs)},
     {&job_controller, WORKERS(concurrent_job_syncs)},
+    {&cronjob_controller, WORKERS(concurrent_cron_job_syncs)},
     {&ttl_after_finished_controller, WORKERS(concurrent_ttl_after_finished_syncs)},
     {&deployment_controller, WORKERS(concurrent_deployment_syncs)},
     {&node_lifecycle_controller, WORKERS_AS_DECLARED},
