@@ -171,6 +171,8 @@ static const char *why_not_ready(const struct kubelet *k)
         return "container runtime network not ready: NetworkReady=false "
                "reason:NetworkPluginNotReady message:Network plugin returns "
                "error: cni plugin not initialized";
+    if (!k->registered) /* the Node is created so; the first status, a moment later, is ready */
+        return "CSINode is not yet initialized";
     return NULL;
 }
 
