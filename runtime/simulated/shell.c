@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #define SHELL_BUILTIN_NS 20000
+#define SHELL_JUMP_NS 1000
 #define SHELL_QUANTUM_NS 10000000
 #define SHELL_CALLS_MAX 200
 #define SHELL_CHILDREN_MAX 32
@@ -207,141 +208,6 @@ struct str shell_path(struct shell *s, struct str path, struct text *buffer)
     return text_str(buffer);
 }
 
-/* ---- expansion ---- */
-
-struct words {
-    VEC(char *) items;
-};
-
-static void parameter_text(struct shell *s, struct str name, struct text *out, bool *ret_set)
-{
-    int64_t number = 0;
-    *ret_set = true;
-    if (str_equal(name, S("?"))) {
-        text_add_int(out, s->status);
-    } else if (str_equal(name, S("#"))) {
-        text_add_int(out, s->parameters.count > 0 ? (int64_t)s->parameters.count - 1 : 0);
-    } else if (str_equal(name, S("$"))) {
-        text_add(out, S("1"));
-    } else if (str_equal(name, S("!"))) {
-        text_add_int(out, 6 + (int64_t)s->children.count);
-    } else if (str_equal(name, S("@")) || str_equal(name, S("*"))) {
-        for (size_t i = 1; i < s->parameters.count; i++)
-            text_printf(out, "%s%s", i > 1 ? " " : "", s->parameters.items[i]);
-    } else if (str_to_int64(name, &number)) {
-        *ret_set = (size_t)number < s->parameters.count;
-        if (*ret_set)
-            text_add(out, str_from(s->parameters.items[number]));
-        else if (number == 0)
-            text_add(out, S("sh"));
-    } else {
-        const char *value = shell_get(s, name);
-        *ret_set = value != NULL;
-        if (value)
-            text_add(out, str_from(value));
-    }
-}
-
-/* A fallback may name a variable itself: ${A:-$B}. */
-static void fallback_text(struct shell *s, struct str fallback, struct text *out)
-{
-    bool set = false;
-    if (str_starts_with(fallback, S("$")))
-        parameter_text(s, str_slice(fallback, 1, fallback.size), out, &set);
-    else
-        text_add(out, fallback);
-}
-
-static void part_text(struct shell *s, const struct shell_part *p, struct text *out)
-{
-    AUTO(text) struct text value = {0};
-    bool set = false, ok = false;
-    switch (p->kind) {
-    case PART_TEXT:
-        text_add(out, text_str(&p->text));
-        break;
-    case PART_VARIABLE:
-        parameter_text(s, text_str(&p->text), out, &set);
-        break;
-    case PART_DEFAULT:
-    case PART_ALTERNATIVE:
-        parameter_text(s, text_str(&p->text), &value, &set);
-        set = set && value.size > 0;
-        if (set == (p->kind == PART_ALTERNATIVE))
-            fallback_text(s, text_str(&p->fallback), out);
-        else if (set)
-            text_add(out, text_str(&value));
-        break;
-    case PART_LENGTH:
-        parameter_text(s, text_str(&p->text), &value, &set);
-        text_add_int(out, (int64_t)value.size);
-        break;
-    case PART_ARITHMETIC:
-        text_add_int(out, shell_arithmetic(s, text_str(&p->text), &ok));
-        break;
-    case PART_CAPTURE:
-        if (p->slot < s->slots.count)
-            text_add(out, text_str(&s->slots.items[p->slot]));
-        break;
-    }
-}
-
-static void word_text(struct shell *s, const struct shell_word *w, struct text *out)
-{
-    for (size_t i = 0; i < w->parts.count; i++)
-        part_text(s, &w->parts.items[i], out);
-}
-
-/* Field splitting: unquoted expansions break at blanks; {1..5} is no part of POSIX and stays. */
-static void expand_word(struct shell *s, const struct shell_word *w, struct words *out)
-{
-    AUTO(text) struct text field = {0};
-    bool open = w->is_quoted;
-    for (size_t i = 0; i < w->parts.count; i++) {
-        const struct shell_part *p = &w->parts.items[i];
-        AUTO(text) struct text value = {0};
-        part_text(s, p, &value);
-        if (p->is_quoted || p->kind == PART_TEXT) {
-            text_add(&field, text_str(&value));
-            open = open || value.size > 0;
-            continue;
-        }
-        for (size_t k = 0; k < value.size; k++) {
-            char c = value.bytes[k];
-            if (c != ' ' && c != '\n' && c != '\t') {
-                text_add_byte(&field, c);
-                open = true;
-            } else if (open) {
-                vec_push(&out->items, mem_copy_string(text_str(&field)));
-                text_clear(&field);
-                open = false;
-            }
-        }
-    }
-    if (open)
-        vec_push(&out->items, mem_copy_string(text_str(&field)));
-}
-
-/* NAME=value in front of a command. */
-static bool assignment_name(const struct shell_word *w, struct str *ret_name)
-{
-    if (w->parts.count == 0 || w->parts.items[0].kind != PART_TEXT || w->parts.items[0].is_quoted)
-        return false;
-    struct str text = text_str(&w->parts.items[0].text);
-    size_t equal = str_find(text, '=');
-    if (equal == text.size || equal == 0)
-        return false;
-    for (size_t i = 0; i < equal; i++) {
-        char c = text.bytes[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-                  (i > 0 && c >= '0' && c <= '9');
-        if (!ok)
-            return false;
-    }
-    *ret_name = str_slice(text, 0, equal);
-    return true;
-}
-
 /* ---- redirections ---- */
 
 static void sink_push(struct shell *s, enum sink_kind kind)
@@ -366,7 +232,7 @@ static bool redirect(struct shell *s, const struct shell_command *c)
         const struct shell_redirection *r = &c->redirections.items[i];
         AUTO(text) struct text word = {0};
         AUTO(text) struct text path = {0};
-        word_text(s, &r->word, &word);
+        shell_word_text(s, &r->word, &word);
         (void)shell_path(s, text_str(&word), &path);
         if (r->kind == REDIRECT_READ) {
             text_clear(&s->input);
@@ -403,6 +269,20 @@ static void redirect_end(struct shell *s, const struct shell_command *c)
         if (c->redirections.items[i].kind != REDIRECT_READ)
             sink_pop(s);
     }
+}
+
+/* Of a group, a loop or the like; calls remembers which until its end. */
+static void group_redirect_begin(struct shell *s, uint32_t command)
+{
+    (void)redirect(s, &s->code->commands.items[command]);
+    vec_push(&s->calls, command);
+}
+
+static void group_redirect_end(struct shell *s)
+{
+    redirect_end(s, &s->code->commands.items[vec_last(&s->calls)]);
+    (void)vec_pop(&s->calls);
+    s->has_input = false;
 }
 
 /* ---- running ---- */
@@ -486,19 +366,19 @@ static bool run_words(struct shell *s, struct instant now, char **words, size_t 
 static bool run_command(struct shell *s, struct instant now, uint32_t index)
 {
     const struct shell_command *c = &s->code->commands.items[index];
-    struct words words = {0};
+    struct shell_words words = {0};
     size_t first = 0;
     for (; first < c->words.count; first++) {
         struct str name;
-        if (!assignment_name(&c->words.items[first], &name))
+        if (!shell_assignment_name(&c->words.items[first], &name))
             break;
         AUTO(text) struct text value = {0};
-        word_text(s, &c->words.items[first], &value);
+        shell_word_text(s, &c->words.items[first], &value);
         if (first == 0 || first < c->words.count)
             shell_set(s, name, str_slice(text_str(&value), name.size + 1, value.size));
     }
     for (size_t i = first; i < c->words.count; i++)
-        expand_word(s, &c->words.items[i], &words);
+        shell_expand_word(s, &c->words.items[i], &words);
     bool stop = false;
     if (redirect(s, c)) {
         if (words.items.count == 0) {
@@ -579,10 +459,10 @@ static void pipe_next(struct shell *s, bool captures)
 
 static void for_begin(struct shell *s, const struct shell_command *c)
 {
-    struct words words = {0};
+    struct shell_words words = {0};
     struct shell_list list = {0};
     for (size_t i = 0; i < c->words.count; i++)
-        expand_word(s, &c->words.items[i], &words);
+        shell_expand_word(s, &c->words.items[i], &words);
     for (size_t i = 0; i < words.items.count; i++)
         vec_push(&list.items, words.items.items[i]);
     vec_release(&words.items);
@@ -597,8 +477,27 @@ static void for_next(struct shell *s, const struct shell_instruction *x)
         return;
     }
     AUTO(text) struct text name = {0};
-    word_text(s, &s->code->commands.items[x->a].words.items[0], &name);
+    shell_word_text(s, &s->code->commands.items[x->a].words.items[0], &name);
     shell_set(s, text_str(&name), str_from(list->items.items[list->next++]));
+}
+
+static void for_end(struct shell *s)
+{
+    list_release(&vec_last(&s->lists));
+    (void)vec_pop(&s->lists);
+}
+
+static void case_begin(struct shell *s, const struct shell_command *c)
+{
+    struct text word = {0};
+    shell_word_text(s, &c->words.items[0], &word);
+    if (s->case_words.count == 0) {
+        vec_push(&s->case_words, word);
+    } else {
+        text_release(&s->case_words.items[0]);
+        s->case_words.items[0] = word;
+    }
+    s->status = 0;
 }
 
 static bool case_matches(struct shell *s, const struct shell_command *patterns)
@@ -606,10 +505,17 @@ static bool case_matches(struct shell *s, const struct shell_command *patterns)
     bool found = false;
     for (size_t i = 0; i < patterns->words.count && !found; i++) {
         AUTO(text) struct text pattern = {0};
-        word_text(s, &patterns->words.items[i], &pattern);
+        shell_word_text(s, &patterns->words.items[i], &pattern);
         found = shell_match(text_str(&pattern), text_str(&vec_last(&s->case_words)));
     }
     return found;
+}
+
+/* An endless loop of nothing takes time too. */
+static void jump(struct shell *s, uint32_t to)
+{
+    s->at = to;
+    s->cost_ns += SHELL_JUMP_NS;
 }
 
 /* One instruction; true when the machine must stop. */
@@ -618,13 +524,11 @@ static bool run_instruction(struct shell *s, struct instant now)
     const struct shell_instruction x = s->code->instructions.items[s->at++];
     const struct shell_command *c =
         x.a < s->code->commands.count ? &s->code->commands.items[x.a] : NULL;
-    struct text word = {0};
     switch (x.operation) {
     case SHELL_COMMAND:
         return run_command(s, now, x.a);
     case SHELL_JUMP:
-        s->at = x.a;
-        s->cost_ns += 1000;
+        jump(s, x.a);
         break;
     case SHELL_JUMP_FALSE:
         s->at = s->status != 0 ? x.a : s->at;
@@ -645,18 +549,10 @@ static bool run_instruction(struct shell *s, struct instant now)
         for_next(s, &x);
         break;
     case SHELL_FOR_END:
-        list_release(&vec_last(&s->lists));
-        (void)vec_pop(&s->lists);
+        for_end(s);
         break;
     case SHELL_CASE_BEGIN:
-        word_text(s, &c->words.items[0], &word);
-        if (s->case_words.count == 0) {
-            vec_push(&s->case_words, word);
-        } else {
-            text_release(&s->case_words.items[0]);
-            s->case_words.items[0] = word;
-        }
-        s->status = 0;
+        case_begin(s, c);
         break;
     case SHELL_CASE_MATCH:
         s->at = case_matches(s, c) ? s->at : x.b;
@@ -674,13 +570,10 @@ static bool run_instruction(struct shell *s, struct instant now)
         s->has_input = false;
         break;
     case SHELL_REDIRECT_BEGIN:
-        (void)redirect(s, c);
-        vec_push(&s->calls, x.a);
+        group_redirect_begin(s, x.a);
         break;
     case SHELL_REDIRECT_END:
-        redirect_end(s, &s->code->commands.items[vec_last(&s->calls)]);
-        (void)vec_pop(&s->calls);
-        s->has_input = false;
+        group_redirect_end(s);
         break;
     case SHELL_FORK:
         fork_child(s);

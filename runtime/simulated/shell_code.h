@@ -130,6 +130,14 @@ bool shell_run_command(struct shell *s, struct instant now, char **words, size_t
 /* The answer to the request that the command made. */
 int shell_finish_request(struct shell *s, char **words, size_t count, const struct traffic_response *r);
 
+/* shell_expand.c */
+struct shell_words {
+    VEC(char *) items; /* owned */
+};
+void shell_word_text(struct shell *s, const struct shell_word *w, struct text *out); /* one field */
+void shell_expand_word(struct shell *s, const struct shell_word *w, struct shell_words *out); /* with field splitting */
+bool shell_assignment_name(const struct shell_word *w, struct str *ret_name); /* of NAME=value */
+
 /* shell.c */
 void shell_write(struct shell *s, struct str bytes);
 void shell_write_error(struct shell *s, const char *format, ...) PRINTF_LIKE(2, 3);
