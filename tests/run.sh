@@ -25,13 +25,15 @@ check() {
     fi
 }
 part() { printf '== %s (after %d s)\n' "$1" $(($(date +%s) - started)); }
-hash_of() { "$@" --quiet --output json 2>/dev/null | grep -o '"traceHash": *"[0-9a-f]*"' | head -1; }
+# The hash that a run prints; nothing when it fails, or when a sanitizer or valgrind finds something.
+hash_of() { "$@" --quiet --output json >"$work/json" 2>"$work/err" && grep -o '"traceHash": *"[0-9a-f]*"' "$work/json" | head -1; }
 same_hash() { # EXPECTED COMMAND...
     expected=$1
     shift
     actual=$(hash_of "$@")
     [ -n "$actual" ] && [ "$actual" = "$expected" ] || {
         echo "trace hash differs: $expected, then $actual from: $*"
+        cat "$work/err"
         return 1
     }
 }
