@@ -33,6 +33,7 @@
 #define MONITOR_PERIOD_S 5
 #define QUEUE_PERIOD_MS 100
 #define LEASE_NAMESPACE "kube-node-lease"
+#define LEASE_DURATION_S 40
 #define TAINT_CONFLICTS_MAX 5
 
 /* What the controller remembers of a node: when it last saw a sign of life. */
@@ -43,6 +44,7 @@ struct node_health {
     struct value renewal;         /* of the Lease; owned */
     struct zone *zone;
     bool in_queue;        /* waits for its NoExecute taint, or has had it */
+    bool lease_ran_out;   /* said so already */
     bool pods_need_retry; /* marking its pods not ready has failed */
     bool known;           /* seen in this round */
 };
@@ -387,6 +389,18 @@ static void plan_no_execute(struct lifecycle *l, struct step *step, struct node_
     }
 }
 
+/* For the reader of the timeline: the controller itself acts on the grace period only. */
+static void tell_of_lease(struct step *step, struct node_health *h, struct duration grace)
+{
+    int64_t age = instant_since(step->now, h->seen).ns;
+    bool ran_out = age >= duration_s(LEASE_DURATION_S).ns;
+    if (ran_out && !h->lease_ran_out && age <= grace.ns)
+        step_trace(step, NAME, h->key->name,
+                   "its lease has run out: no renewal for %" PRId64 " s (counts as silent after %" PRId64 " s)",
+                   age / 1000000000, grace.ns / 1000000000);
+    h->lease_ran_out = ran_out;
+}
+
 static void look_at(struct lifecycle *l, struct step *step, struct node_health *h, struct value node)
 {
     struct value ready = condition_find(VALUE_GET(node, status, conditions), "Ready");
@@ -397,6 +411,7 @@ static void look_at(struct lifecycle *l, struct step *step, struct node_health *
                                                                 : flags->node_startup_grace_period);
     struct str current = observed;
     bool silent = step->now.ns > instant_add(h->seen, grace).ns;
+    tell_of_lease(step, h, grace);
     if (silent && !str_equal(observed, S("Unknown"))) {
         current = S("Unknown");
         step_trace(step, NAME, h->key->name, "has given no sign of life for %" PRId64 " s: conditions become Unknown",
