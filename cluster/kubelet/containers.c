@@ -24,6 +24,7 @@
 
 static void create(struct pod_worker *w, size_t i);
 static void pull(struct pod_worker *w, size_t i);
+static void say_crash_backoff(struct pod_worker *w, size_t i);
 
 void container_release(struct pod_container *c)
 {
@@ -44,6 +45,11 @@ struct duration container_backoff(const struct kubelet *k, uint32_t failures)
 uint64_t container_spec_hash(struct value container)
 {
     return value_hash(VALUE_GET(container, image));
+}
+
+uint32_t container_next_attempt(const struct pod_container *c)
+{
+    return c->has_run ? c->attempt + 1 : c->attempt;
 }
 
 static void set_waiting(struct pod_container *c, const char *reason, struct str message)
@@ -170,6 +176,7 @@ static void on_created(struct kubelet *k, struct pod_worker *w, size_t i,
         c->last = c->ended;
         c->ended = (struct termination){0};
     }
+    c->attempt = container_next_attempt(c);
     c->container = r->container;
     kubelet_container_event(k, w, i, "Normal", "Created", "Container created");
     if (w->stage != WORKER_SYNCING) {
@@ -197,6 +204,7 @@ static void create(struct pod_worker *w, size_t i)
     if (!config) {
         if (reason)
             kubelet_container_event(k, w, i, "Warning", "Failed", "Error: %s", text_c(&message));
+        c->waits_for_objects = !reason;
         put_off(w, i, reason ? reason : c->waiting_reason, text_str(&message),
                 reason ? SYNC_RETRY_BACKOFF : duration_ms(20));
         return;
@@ -325,7 +333,35 @@ static bool refuse_name(struct pod_worker *w, size_t i, struct text *reference)
 
 /* ---- what is next ---- */
 
-/* In back-off: says so in the status and, once per look, by an event. */
+static bool waits_with(const struct pod_container *c, const char *reason)
+{
+    return c->waiting_reason && strcmp(c->waiting_reason, reason) == 0;
+}
+
+static void say_pull_backoff(struct pod_worker *w, size_t i)
+{
+    struct kubelet *k = w->kubelet;
+    char small[VALUE_SMALL_SIZE];
+    kubelet_container_event(k, w, i, "Normal", "BackOff", "Back-off pulling image \"%.*s\"",
+                            STR_ARG(image_of(w, i, small)));
+    kubelet_container_event(k, w, i, "Warning", "Failed", "Error: ImagePullBackOff");
+}
+
+/* A sync that has met an error comes again after 10 s, or, as long as a restart is held back, when
+ * that is over, but at the latest after the period of all syncs; up to half is added. */
+static void plan_look(struct pod_worker *w, const struct pod_container *c, bool is_pull)
+{
+    struct kubelet *k = w->kubelet;
+    int64_t period = is_pull ? SYNC_RETRY_BACKOFF.ns : k->flags.sync_frequency;
+    if (!is_pull && c->not_before.ns - k->step->now.ns <= period)
+        return; /* the restart is next */
+    int64_t jitter = (int64_t)step_random_below(k->step, PURPOSE_SYNC, (uint64_t)period / 2);
+    w->look_at = instant_add(k->step->now, duration_ns(period + jitter));
+}
+
+/* In back-off: says so in the status and, with each sync that finds it so, by an event.
+ * DEVIATION: what was held back goes on when the back-off is over, not with the first sync after
+ * that, which comes up to half the pause later. */
 static bool is_held_back(struct pod_worker *w, size_t i)
 {
     struct kubelet *k = w->kubelet;
@@ -334,21 +370,45 @@ static bool is_held_back(struct pod_worker *w, size_t i)
     if (c->not_before.ns <= k->step->now.ns)
         return false;
     worker_wake_at(w, c->not_before);
-    bool pull_failed = c->waiting_reason && (strcmp(c->waiting_reason, "ErrImagePull") == 0);
-    if (pull_failed && c->pull_error) {
+    bool pulls = waits_with(c, "ImagePullBackOff"), crashes = waits_with(c, "CrashLoopBackOff");
+    if (waits_with(c, "ErrImagePull") && c->pull_error) {
         AUTO(text) struct text message = {0};
-        struct str image = image_of(w, i, small);
-        text_printf(&message, "Back-off pulling image \"%.*s\": ErrImagePull: %s", STR_ARG(image),
-                    c->pull_error);
+        text_printf(&message, "Back-off pulling image \"%.*s\": ErrImagePull: %s",
+                    STR_ARG(image_of(w, i, small)), c->pull_error);
         if (w->status_in_flight)
             return true; /* let ErrImagePull be seen first */
         set_waiting(c, "ImagePullBackOff", text_str(&message));
-        kubelet_container_event(k, w, i, "Normal", "BackOff", "Back-off pulling image \"%.*s\"",
-                                STR_ARG(image));
-        kubelet_container_event(k, w, i, "Warning", "Failed", "Error: ImagePullBackOff");
+        say_pull_backoff(w, i);
+        plan_look(w, c, true);
         worker_status_changed(w);
+    } else if ((pulls || crashes) && w->look_at.ns <= k->step->now.ns) {
+        w->look_at = INSTANT_NEVER;
+        if (pulls)
+            say_pull_backoff(w, i);
+        else
+            say_crash_backoff(w, i);
+        plan_look(w, c, pulls);
     }
+    if (w->look_at.ns < c->not_before.ns)
+        worker_wake_at(w, w->look_at);
     return true;
+}
+
+/* "web_default(6f1c...)" */
+static void pod_text(const struct pod_worker *w, struct text *out)
+{
+    text_printf(out, "%.*s_%.*s(%.*s)", STR_ARG(w->key->name), STR_ARG(w->key->namespace),
+                STR_ARG(value_str(w->uid)));
+}
+
+static void say_crash_backoff(struct pod_worker *w, size_t i)
+{
+    char small[VALUE_SMALL_SIZE];
+    AUTO(text) struct text pod = {0};
+    pod_text(w, &pod);
+    kubelet_container_event(w->kubelet, w, i, "Warning", "BackOff",
+                            "Back-off restarting failed container %.*s in pod %s",
+                            STR_ARG(worker_container_name(w, i, small)), text_c(&pod));
 }
 
 static void crash_loop(struct pod_worker *w, size_t i, struct duration backoff)
@@ -361,16 +421,14 @@ static void crash_loop(struct pod_worker *w, size_t i, struct duration backoff)
     AUTO(text) struct text message = {0};
     AUTO(text) struct text length = {0};
     text_add_duration(&length, backoff);
-    text_printf(&pod, "%.*s_%.*s(%.*s)", STR_ARG(w->key->name), STR_ARG(w->key->namespace),
-                STR_ARG(value_str(w->uid)));
+    pod_text(w, &pod);
     text_printf(&message, "back-off %s restarting failed container=%.*s pod=%s", text_c(&length),
                 STR_ARG(name), text_c(&pod));
     set_waiting(c, "CrashLoopBackOff", text_str(&message));
     kubelet_trace(k, w, "container %.*s is restarted in %s (back-off)", STR_ARG(name),
                   text_c(&length));
-    kubelet_container_event(k, w, i, "Warning", "BackOff",
-                            "Back-off restarting failed container %.*s in pod %s", STR_ARG(name),
-                            text_c(&pod));
+    say_crash_backoff(w, i);
+    plan_look(w, c, false);
 }
 
 bool container_advance(struct pod_worker *w, size_t i)
@@ -385,6 +443,11 @@ bool container_advance(struct pod_worker *w, size_t i)
     if (refuse_name(w, i, &reference))
         return false;
     c->step = CONTAINER_STARTING;
+    if (c->waits_for_objects) { /* its image is there */
+        c->waits_for_objects = false;
+        create(w, i);
+        return c->step == CONTAINER_STARTING;
+    }
     if (VALUE_IS(worker_container_spec(w, i), "Always", imagePullPolicy)) {
         pull(w, i);
         return c->step == CONTAINER_STARTING;
@@ -482,7 +545,6 @@ static void plan_restart(struct pod_worker *w, size_t i)
         return;
     if (instant_since(k->step->now, c->started_at).ns >= 2 * k->flags.max_container_restart_period)
         c->start_failures = 0;
-    c->attempt++;
     if (c->start_failures++ == 0) {
         c->not_before = k->step->now;
         return;
@@ -536,7 +598,5 @@ void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_
         c->step = CONTAINER_RUNNING;
     else if (s->state == CRI_CONTAINER_EXITED) {
         take_end(c, s);
-        if (worker_restarts(w, c, s->exit_code))
-            c->attempt++;
     }
 }

@@ -276,6 +276,7 @@ static struct value new_node(struct kubelet *k)
         spec = value_set(spec, ATOM_taints, taints);
     value_drop(k->conditions);
     k->conditions = node_conditions(k, none);
+    k->is_ready = condition_is_true(k->conditions, "Ready");
     return value_pack("{apiVersion: v1, kind: Node, metadata: {name: %s, labels: %v, annotations: "
                       "{\"volumes.kubernetes.io/controller-managed-attach-detach\": \"true\"}}, "
                       "spec: %v, status: %v}",

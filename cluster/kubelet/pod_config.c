@@ -363,7 +363,7 @@ struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i
     struct value c = worker_container_spec(w, i);
     struct building b = {.worker = w, .container = c, .message = ret_message};
     b.config = cri_container_config_new(VALUE_STR(c, name), VALUE_STR(c, image));
-    b.config->attempt = w->containers[i].attempt;
+    b.config->attempt = container_next_attempt(&w->containers[i]);
     b.config->hash = w->containers[i].hash;
     b.config->is_init = w->containers[i].kind == CONTAINER_INIT;
     b.config->environment = service_environment(w);

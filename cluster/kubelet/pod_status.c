@@ -303,6 +303,17 @@ static struct value conditions_of(const struct pod_worker *w, struct str phase)
     return list;
 }
 
+/* Conditions of others; absent: none. */
+static struct value foreign_conditions(const struct pod_worker *w)
+{
+    struct value before = VALUE_GET(w->pod, status, conditions), list = VALUE_ABSENT;
+    for (size_t i = 0; i < value_count(before); i++) {
+        if (!is_own_condition(VALUE_STR(value_at(before, i), type)))
+            list = value_append(list, value_keep(value_at(before, i)));
+    }
+    return list;
+}
+
 /* ---- the whole ---- */
 
 static struct value add_addresses(const struct pod_worker *w, struct value status)
@@ -352,8 +363,8 @@ struct value pod_status(const struct pod_worker *w)
         status = value_set(status, ATOM_message, value_string(str_from(w->message)));
     }
     bool refused = w->reason && w->sandbox == 0 && !w->mounts_ready;
-    if (refused)
-        return value_share(status, before);
+    if (refused) /* the conditions that a kubelet owns go, PodScheduled too */
+        return value_share(value_set(status, ATOM_conditions, foreign_conditions(w)), before);
     status = add_addresses(w, status);
     if (w->init_count > 0)
         status = value_set(status, ATOM_initContainerStatuses, statuses(w, 0, w->init_count));

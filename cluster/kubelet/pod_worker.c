@@ -53,7 +53,7 @@ struct pod_worker *worker_new(struct kubelet *k, const struct object_key *key, s
     w->key = object_key_ref(key);
     w->pod = value_keep(pod);
     w->uid = value_keep(object_uid(pod));
-    w->wake_at = w->refresh_at = w->mount_retry_at = w->next_retry = INSTANT_NEVER;
+    w->wake_at = w->refresh_at = w->mount_retry_at = w->look_at = INSTANT_NEVER;
     w->start_time = k->step->wall;
     (void)time_parse(VALUE_GET(pod, status, startTime), &w->start_time);
     w->init_count = (uint16_t)value_count(VALUE_GET(pod, spec, initContainers));
@@ -212,7 +212,7 @@ static void restore_history(struct pod_worker *w)
             bool ran = value_is_present(VALUE_GET(status, containerID));
             bool succeeded = VALUE_INT(status, -1, state, terminated, exitCode) == 0;
             if (c->container == 0 && ran) { /* it ran before the host went down */
-                c->attempt = (uint32_t)restarts + 1;
+                c->attempt = (uint32_t)restarts;
                 c->has_run = true;
                 c->completed = c->kind == CONTAINER_INIT && succeeded;
                 if (w->was_terminal || c->completed)

@@ -34,7 +34,7 @@
 #define SYNC_RETRY_BACKOFF duration_s(10)
 #define MINIMUM_GRACE_SECONDS 2
 
-enum kubelet_purpose { PURPOSE_CLIENT, PURPOSE_PROBES }; /* streams of random numbers */
+enum kubelet_purpose { PURPOSE_CLIENT, PURPOSE_PROBES, PURPOSE_SYNC }; /* streams of random numbers */
 enum kubelet_tag { TAG_LEASE = 1, TAG_NODE_STATUS, TAG_WORKER, TAG_PROBE, TAG_RUNTIME, TAG_HOOK };
 static inline uint64_t kubelet_tag(enum kubelet_tag kind, uint64_t id)
 {
@@ -66,9 +66,10 @@ struct pod_container {
     enum container_kind kind;
     enum container_step step;
     uint32_t container; /* the runtime's number; 0: none */
-    uint32_t attempt;   /* restarts */
+    uint32_t attempt;   /* of the last one made: restarts */
     uint32_t start_failures, pull_failures; /* in a row: back-off doubles */
     bool has_run, is_started, is_ready, image_present, hook_done, completed;
+    bool waits_for_objects; /* ConfigMaps and Secrets of its environment are being fetched */
     uint64_t hash; /* of the specification it runs with */
     const char *waiting_reason; /* NULL: ContainerCreating or PodInitializing */
     char *waiting_message;
@@ -106,7 +107,8 @@ struct pod_worker {
     char *message;
     struct wall_time start_time;
     struct instant refresh_at; /* of volumes whose objects have changed; INSTANT_NEVER: none */
-    struct instant wake_at, mount_began, mount_retry_at, kill_began, next_retry;
+    struct instant wake_at, mount_began, mount_retry_at, kill_began;
+    struct instant look_at; /* while a container is held back: the next sync that says so */
     timer_id timer;
     struct pod_container *containers; /* init containers first, as in the spec */
     uint16_t container_count, init_count;
@@ -234,6 +236,7 @@ void container_ended(struct pod_worker *w, size_t i, const struct cri_container_
 void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_status *s);
 void container_release(struct pod_container *c);
 struct duration container_backoff(const struct kubelet *k, uint32_t failures);
+uint32_t container_next_attempt(const struct pod_container *c); /* of the next one made */
 uint64_t container_spec_hash(struct value container);
 
 /* pod_config.c */
@@ -268,5 +271,9 @@ void probers_changed(struct kubelet *k, uint32_t container, struct instant at); 
 /* admission.c */
 /* NULL: admitted; else the reason ("OutOfcpu"), with a message. */
 const char *admission_refuses(struct pod_worker *w, struct text *ret_message);
+/* The predicates that need no more than the objects. */
+bool admission_matches_node(struct value pod_spec, struct value node);   /* selector and required affinity */
+bool admission_ports_meet(struct value pod_spec, struct value other_spec); /* host ports that cannot be had twice */
+bool admission_tolerates_node(struct value pod_spec, struct value node); /* of NoExecute taints */
 
 #endif

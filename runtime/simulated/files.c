@@ -4,10 +4,9 @@
  *
  * A path in a container is looked up in the mount with the longest matching container path; outside
  * of every mount, in the container's own layer (what it wrote), then among the few facts of the
- * image. A subPath mount binds a file or folder of the volume; what the kubelet later writes into
- * the volume replaces files one by one, so a subPath of a ConfigMap shows the content of the
- * container's creation only in the real system. DEVIATION: a subPath mount sees later writes of the
- * kubelet; few programs read a mounted file twice.
+ * image. A subPath mount binds a file or folder of the volume. Volumes that the kubelet writes
+ * (ConfigMaps, Secrets and the like) get another folder with each change, so a subPath of one shows
+ * what it was at the start of the container for as long as that lives: `bound` keeps that.
  *
  * A service account's folder is computed when it is read: the namespace is the pod's, ca.crt and
  * token are placeholders of a stable form. DEVIATION: the token in a container's file is not one
@@ -92,6 +91,40 @@ void container_files_release(struct container *c)
 {
     volume_free(c->own_files);
     c->own_files = NULL;
+    for (uint16_t i = 0; c->bound && i < c->config->mount_count; i++)
+        volume_free(c->bound[i]);
+    mem_free(c->bound);
+    c->bound = NULL;
+}
+
+/* Volumes whose folder is another after each change. */
+static bool is_written_by_kubelet(struct str host_path)
+{
+    return str_contains(host_path, S("/kubernetes.io~configmap/")) ||
+           str_contains(host_path, S("/kubernetes.io~secret/")) ||
+           str_contains(host_path, S("/kubernetes.io~projected/")) ||
+           str_contains(host_path, S("/kubernetes.io~downward-api/"));
+}
+
+void container_files_bind(struct runtime_node *n, struct container *c)
+{
+    for (uint16_t i = 0; i < c->config->mount_count; i++) {
+        const struct cri_mount *m = &c->config->mounts[i];
+        struct volume *v = m->sub_path && is_written_by_kubelet(str_from(m->host_path))
+                               ? runtime_volume(n, str_from(m->host_path), false)
+                               : NULL;
+        if (!v)
+            continue;
+        if (!c->bound)
+            c->bound = mem_array(struct volume *, c->config->mount_count);
+        c->bound[i] = mem_new(struct volume);
+        for (size_t f = 0; f < v->files.count; f++) {
+            const struct node_file *from = &v->files.items[f];
+            struct node_file copy = {mem_copy_string(str_from(from->path)),
+                                     mem_copy_string(str_from(from->content))};
+            vec_push(&c->bound[i]->files, copy);
+        }
+    }
 }
 
 /* ---- what a container sees ---- */
@@ -118,6 +151,7 @@ static struct place place_of(struct runtime_node *n, struct container *c, struct
     path = without_slashes(path);
     const struct cri_mount *best = NULL;
     size_t best_size = 0;
+    struct volume *bound = NULL;
     for (uint16_t i = 0; i < c->config->mount_count; i++) {
         const struct cri_mount *m = &c->config->mounts[i];
         struct str at = without_slashes(str_from(m->container_path));
@@ -125,12 +159,14 @@ static struct place place_of(struct runtime_node *n, struct container *c, struct
             (!best || at.size > best_size)) {
             best = m;
             best_size = at.size;
+            bound = c->bound ? c->bound[i] : NULL;
         }
     }
     if (!best)
         return (struct place){NULL, c->own_files, path};
     struct str rest = without_slashes(str_slice(path, best_size, path.size));
-    struct place p = {best, runtime_volume(n, str_from(best->host_path), false), rest};
+    struct place p = {best, bound ? bound : runtime_volume(n, str_from(best->host_path), false),
+                      rest};
     if (best->sub_path) {
         text_printf(joined, "%s%s%.*s", best->sub_path, rest.size ? "/" : "", STR_ARG(rest));
         p.path = text_str(joined);

@@ -69,6 +69,7 @@ struct container {
     struct shell *shell;
     struct container_view *view; /* the script's; NULL without one */
     struct container_log *log;
+    struct volume **bound;    /* for each mount: what its subPath showed at the start; NULL: none */
     struct volume *own_files; /* written into the container's own layer; NULL: none */
     int64_t memory_bytes;
     uint64_t request_id; /* a traffic request of the script is out */
@@ -197,6 +198,7 @@ bool container_file_read(struct runtime_node *n, struct container *c, struct str
 const char *container_file_write(struct runtime_node *n, struct container *c, struct str path, struct str content, bool append);
 const char *container_file_remove(struct runtime_node *n, struct container *c, struct str path);
 void container_file_list(struct runtime_node *n, struct container *c, struct str path, struct text *out);
+void container_files_bind(struct runtime_node *n, struct container *c); /* at the start */
 void container_files_release(struct container *c);
 
 #endif

@@ -262,6 +262,7 @@ char *program_start(struct runtime_node *n, struct container *c)
 {
     char *words[64];
     size_t count = command_line(c, words, ARRAY_COUNT(words));
+    container_files_bind(n, c);
     c->ends_at = INSTANT_NEVER;
     c->listens_at = INSTANT_NEVER;
     c->program = c->model->program;
