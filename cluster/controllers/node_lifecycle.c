@@ -410,7 +410,9 @@ static void look_at(struct lifecycle *l, struct step *step, struct node_health *
     struct duration grace = duration_ns(value_is_present(ready) ? flags->node_monitor_grace_period
                                                                 : flags->node_startup_grace_period);
     struct str current = observed;
-    bool silent = step->now.ns > instant_add(h->seen, grace).ns;
+    /* Signs of life are dated by rounds. Real rounds are 5 s and the time that one takes apart, so after ten of them the grace
+     * of 50 s is over by some milliseconds; here it is over to the nanosecond. */
+    bool silent = step->now.ns >= instant_add(h->seen, grace).ns;
     tell_of_lease(step, h, grace);
     if (silent && !str_equal(observed, S("Unknown"))) {
         current = S("Unknown");
