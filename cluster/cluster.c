@@ -607,7 +607,7 @@ static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t
 
 static struct value stamp(struct value own_value, int64_t revision)
 {
-    return VALUE_SET(own_value, value_printf("%" PRId64, revision), metadata, resourceVersion);
+    return VALUE_SET(own_value, value_decimal(revision), metadata, resourceVersion);
 }
 
 static void on_applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before, struct str by, struct instant now)

@@ -67,6 +67,7 @@ struct value value_integer(int64_t n);
 struct value value_double(double d);
 struct value value_string(struct str s);
 struct value value_printf(const char *format, ...) PRINTF_LIKE(1, 2); /* a string */
+struct value value_decimal(int64_t n); /* a string, as resourceVersions are */
 struct value value_object(void);                                       /* {} */
 struct value value_array(void);                                        /* [] */
 /* From relaxed JSON with holes; a bug in the text aborts. Keys need no quotes, nor do words as values. The text is a

@@ -113,6 +113,19 @@ struct value value_string(struct str s)
     return string_node_new(s);
 }
 
+struct value value_decimal(int64_t n)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+    } while (rest /= 10);
+    if (n < 0)
+        digits[--at] = '-';
+    return value_string((struct str){digits + at, sizeof(digits) - at});
+}
+
 struct value value_printf(const char *format, ...)
 {
     AUTO(text) struct text t = {0};

@@ -11,6 +11,7 @@
 #include "sim/base/vec.h"
 
 #include <CUnit/Basic.h>
+#include <stdio.h>
 
 /* ---- strings ---- */
 
@@ -189,6 +190,26 @@ static void test_text(void)
     CU_ASSERT_STRING_EQUAL(text_c(&t), "7");
 }
 
+/* The formats that text_vprintf knows itself and those it leaves to the C library give the same. */
+static void test_format(void)
+{
+#define EXPECT_SAME(...)                                                                           \
+    do {                                                                                           \
+        char expected[256];                                                                        \
+        AUTO(text) struct text t = {0};                                                            \
+        snprintf(expected, sizeof(expected), __VA_ARGS__);                                         \
+        text_printf(&t, __VA_ARGS__);                                                              \
+        CU_ASSERT_STRING_EQUAL(text_c(&t), expected);                                              \
+        CU_ASSERT_EQUAL(t.size, strlen(expected));                                                 \
+    } while (0)
+    EXPECT_SAME("%s|%.*s|%.*s|%c|%%", "abc", 2, "xyz", 9, "short", 'c');
+    EXPECT_SAME("%d|%i|%u|%x|%ld|%zu", -1, INT32_MIN, UINT32_MAX, 0xabcdefu, INT64_MIN, SIZE_MAX);
+    EXPECT_SAME("%03" PRId64 "|%016" PRIx64 "|%02d|%05d|%04u", INT64_C(7), UINT64_C(0xbeef), -3, -12, 12345u);
+    EXPECT_SAME("%5d|%-5d|%+d|%.3s|%5.1f|%X|%3s", 42, 42, 42, "abcdef", 1.25, 0xabu, "a");
+    EXPECT_SAME("%s%s", "", "");
+#undef EXPECT_SAME
+}
+
 /* ---- memory ---- */
 
 static void test_arena(void)
@@ -350,6 +371,7 @@ int main(void)
         {"instants", test_instants},
         {"error messages", test_errmsg},
         {"text", test_text},
+        {"format", test_format},
         {"arena", test_arena},
         {"memory and vectors", test_memory_and_vectors},
         {"hash of bytes", test_hash_bytes},
