@@ -154,34 +154,21 @@ uint64_t value_hash(struct value v)
 {
     if (word_tag(v) == TAG_STRUCT)
         return struct_hash(v);
-    if (word_tag(v) == TAG_STRING || word_tag(v) == TAG_INLINE)
+    /* What fits into a word has one word, which its content alone decides. */
+    if (!word_is_pointer(v))
+        return hash_mix(v.word);
+    if (word_tag(v) == TAG_STRING)
         return hash_pair(VALUE_STRING, hash_bytes(string_in_place(&v)));
     if (word_tag(v) == TAG_ARRAY)
         return array_hash(v);
-    enum value_kind kind = value_kind(v);
-    uint64_t h = (uint64_t)kind;
-    switch (kind) {
-    case VALUE_NONE:
-    case VALUE_NULL:
-    case VALUE_ARRAY:
-        break;
-    case VALUE_BOOL:
-        return hash_pair(h, value_as_bool(v));
-    case VALUE_INTEGER:
-        return hash_pair(h, (uint64_t)value_as_integer(v, 0));
-    case VALUE_DOUBLE: {
-        double d = value_as_double(v, 0);
-        uint64_t bits;
-        memcpy(&bits, &d, sizeof(bits));
-        return hash_pair(h, bits);
-    }
-    case VALUE_STRING:
-        return hash_pair(h, hash_bytes(value_str(v)));
-    case VALUE_OBJECT:
+    if (word_is_dict(v)) {
+        uint64_t h = VALUE_OBJECT;
         for (size_t i = 0; i < value_count(v); i++)
             h = hash_pair(hash_pair(h, hash_bytes(value_key_at(v, i))),
                           value_hash(value_member_at(v, i)));
         return h;
     }
-    return hash_mix(h);
+    uint64_t bits;
+    memcpy(&bits, &word_number(v)->number, sizeof(bits));
+    return hash_pair(value_kind(v), bits);
 }
