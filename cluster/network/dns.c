@@ -2,15 +2,16 @@
  *
  * coredns: answers names of the zone cluster.local from Services and EndpointSlices.
  *
- *   <service>.<namespace>.svc.cluster.local              the cluster IP; of a headless Service its ready endpoints' addresses
- *   <hostname>.<service>.<namespace>.svc.cluster.local   one endpoint of a headless Service
+ *   <service>.<namespace>.svc.cluster.local              the cluster IP; of a headless Service its
+ * ready endpoints' addresses <hostname>.<service>.<namespace>.svc.cluster.local   one endpoint of a
+ * headless Service
  *
- * A pod's resolver tries the search list first when the name has fewer than five dots (ndots:5): <namespace>.svc.cluster.local,
- * svc.cluster.local, cluster.local, then the name itself. That is done here in one question, as all its answers come from
- * this server.
+ * A pod's resolver tries the search list first when the name has fewer than five dots (ndots:5):
+ * <namespace>.svc.cluster.local, svc.cluster.local, cluster.local, then the name itself. That is
+ * done here in one question, as all its answers come from this server.
  *
- * DEVIATION: the server is a process of the control plane, not a Deployment; names outside of the zone do not exist, so
- * ExternalName Services lead nowhere.
+ * DEVIATION: the server is a process of the control plane, not a Deployment; names outside of the
+ * zone do not exist, so ExternalName Services lead nowhere.
  *
  * Source: kubernetes.io/docs/concepts/services-networking/dns-pod-service/
  */
@@ -67,9 +68,11 @@ static void add_address(struct text *out, struct str address)
     text_add(out, address);
 }
 
-static void add_endpoints(struct dns *d, struct str namespace, struct str service, struct str hostname, struct text *out)
+static void add_endpoints(struct dns *d, struct str namespace, struct str service,
+                          struct str hostname, struct text *out)
 {
-    for (struct informer_cursor c = informer_first(d->slices, namespace); c.key; informer_next(&c)) {
+    for (struct informer_cursor c = informer_first(d->slices, namespace); c.key;
+         informer_next(&c)) {
         if (!str_equal(value_str(object_label(c.object, S(SERVICE_LABEL))), service))
             continue;
         struct value endpoints = VALUE_GET(c.object, endpoints);
@@ -148,7 +151,8 @@ static void dns_input(void *state, struct step *step, const struct input *in)
     if (r->kind != TRAFFIC_DNS || !r->host)
         return;
     AUTO(text) struct text addresses = {0};
-    bool found = resolve(d, str_from(r->host), str_from(r->namespace ? r->namespace : ""), &addresses);
+    bool found =
+        resolve(d, str_from(r->host), str_from(r->namespace ? r->namespace : ""), &addresses);
     struct traffic_response *a = traffic_response_new(r->id, found ? TRAFFIC_OK : TRAFFIC_NO_NAME);
     if (found)
         a->body = mem_copy_string(text_str(&addresses));

@@ -2,11 +2,12 @@
  *
  * kube-proxy: turns Services and EndpointSlices into the rules of its node.
  *
- * A change marks the rules as stale; they are written at once if the last writing is a second old (minSyncPeriod), else when
- * it is. What a Service's address leads to: the slices' ready endpoints; if there are none, those that still serve while they
- * terminate.
+ * A change marks the rules as stale; they are written at once if the last writing is a second old
+ * (minSyncPeriod), else when it is. What a Service's address leads to: the slices' ready endpoints;
+ * if there are none, those that still serve while they terminate.
  *
- * DEVIATION: rules are rebuilt whole; the traffic policy Local is kept for node ports only, and session affinity not at all.
+ * DEVIATION: rules are rebuilt whole; the traffic policy Local is kept for node ports only, and
+ * session affinity not at all.
  *
  * Source: kubernetes.io/docs/reference/networking/virtual-ips/
  */
@@ -48,14 +49,15 @@ static void service_terms(struct value slice, informer_emit_fn emit, void *sink)
         emit(sink, text_str(&t));
 }
 
-static void on_change(void *owner, struct step *step, const struct object_key *key, struct value before,
-                      struct value after)
+static void on_change(void *owner, struct step *step, const struct object_key *key,
+                      struct value before, struct value after)
 {
     struct kube_proxy *p = owner;
     MAYBE(key && value_is_present(before) && value_is_present(after));
     if (p->timer)
         return;
-    struct instant due = p->has_synced ? instant_add(p->last_sync, p->config->min_sync_period) : step->now;
+    struct instant due =
+        p->has_synced ? instant_add(p->last_sync, p->config->min_sync_period) : step->now;
     p->timer = step_timer_set(step, due, TAG_SYNC);
 }
 
@@ -128,20 +130,23 @@ static uint16_t slice_port(struct value slice, struct value name)
 }
 
 /* Adds the endpoints of one port: the ready ones, or those that serve while they terminate. */
-static void add_endpoints(struct kube_proxy *p, struct str term, struct value port_name, bool terminating,
-                          endpoint_list *out)
+static void add_endpoints(struct kube_proxy *p, struct str term, struct value port_name,
+                          bool terminating, endpoint_list *out)
 {
-    for (struct informer_cursor c = informer_first_with(p->slices, p->by_service, term); c.key; informer_next(&c)) {
+    for (struct informer_cursor c = informer_first_with(p->slices, p->by_service, term); c.key;
+         informer_next(&c)) {
         uint16_t port = slice_port(c.object, port_name);
         struct value endpoints = VALUE_GET(c.object, endpoints);
         for (size_t i = 0; port && i < value_count(endpoints); i++) {
             struct value e = value_at(endpoints, i);
             struct value ready = VALUE_GET(e, conditions, ready);
-            bool usable = terminating ? VALUE_BOOL_AT(e, conditions, serving) && VALUE_BOOL_AT(e, conditions, terminating)
+            bool usable = terminating ? VALUE_BOOL_AT(e, conditions, serving) &&
+                                            VALUE_BOOL_AT(e, conditions, terminating)
                                       : !value_is_present(ready) || value_as_bool(ready);
-            struct service_endpoint endpoint = {.port = port,
-                                                .is_local = str_equal(VALUE_STR(e, nodeName), p->config->node)};
-            if (usable && traffic_ip_parse(value_str(value_at(VALUE_GET(e, addresses), 0)), &endpoint.ip))
+            struct service_endpoint endpoint = {
+                .port = port, .is_local = str_equal(VALUE_STR(e, nodeName), p->config->node)};
+            if (usable &&
+                traffic_ip_parse(value_str(value_at(VALUE_GET(e, addresses), 0)), &endpoint.ip))
                 vec_push(out, endpoint);
         }
     }
@@ -179,8 +184,8 @@ static void add_service(struct kube_proxy *p, rule_list *rules, const struct inf
         char letter = protocol.size ? protocol.bytes[0] : 'T';
         add_rule(rules, ip, VALUE_INT(port, 0, port), letter, false, &endpoints);
         if (VALUE_INT(port, 0, nodePort) > 0)
-            add_rule(rules, 0, VALUE_INT(port, 0, nodePort), letter, VALUE_IS(spec, "Local", externalTrafficPolicy),
-                     &endpoints);
+            add_rule(rules, 0, VALUE_INT(port, 0, nodePort), letter,
+                     VALUE_IS(spec, "Local", externalTrafficPolicy), &endpoints);
         vec_release(&endpoints);
     }
 }
@@ -207,7 +212,8 @@ static void sync_rules(struct kube_proxy *p, struct step *step)
     message->count = (uint32_t)rules.count;
     for (size_t i = 0; i < rules.count; i++)
         message->endpoint_count += rules.items[i].endpoint_count;
-    step_observe(step, service_rules_message.kind, message->count, service_rules_message.digest(&message->message));
+    step_observe(step, service_rules_message.kind, message->count,
+                 service_rules_message.digest(&message->message));
     step_send_datagram(step, p->config->network, &message->message);
     p->has_synced = true;
     p->last_sync = step->now;

@@ -3,18 +3,20 @@
  * The pod network as pods and people meet it: names, Service addresses, routes.
  *
  * Three processes:
- *   network@<node>     the node's kernel: routes to the pods of every node, and the rules by which a Service's address becomes
- *                      the address of one of its endpoints. It lives as long as the host, whatever becomes of kube-proxy;
- *   kube-proxy@<node>  watches Services and EndpointSlices and writes those rules, at most once a second;
- *   coredns-<n>        answers names from Services and EndpointSlices.
+ *   network@<node>     the node's kernel: routes to the pods of every node, and the rules by which
+ * a Service's address becomes the address of one of its endpoints. It lives as long as the host,
+ * whatever becomes of kube-proxy; kube-proxy@<node>  watches Services and EndpointSlices and writes
+ * those rules, at most once a second; coredns-<n>        answers names from Services and
+ * EndpointSlices.
  *
- * A request (runtime/traffic.h) enters at the network process of the node where it begins, goes through name, rule and
- * route to the runtime of the pod's node, and comes back the same way.
+ * A request (runtime/traffic.h) enters at the network process of the node where it begins, goes
+ * through name, rule and route to the runtime of the pod's node, and comes back the same way.
  *
- * DEVIATION: routes are those of the nodes' pod ranges as the cluster was put together (a CNI plugin would learn them);
- * connections are not tracked, so each request chooses its endpoint anew.
+ * DEVIATION: routes are those of the nodes' pod ranges as the cluster was put together (a CNI
+ * plugin would learn them); connections are not tracked, so each request chooses its endpoint anew.
  *
- * Source: kubernetes.io/docs/reference/networking/virtual-ips/ and concepts/services-networking/dns-pod-service/
+ * Source: kubernetes.io/docs/reference/networking/virtual-ips/ and
+ * concepts/services-networking/dns-pod-service/
  */
 #ifndef CLUSTER_NETWORK_NETWORK_H
 #define CLUSTER_NETWORK_NETWORK_H

@@ -2,12 +2,14 @@
  *
  * network@<node>: the node's kernel as far as pods' traffic goes.
  *
- * A request goes through up to three stages: its host name is asked of the DNS servers; a Service's address and port become those of
- * one endpoint, chosen at random among the rule's (a rule without endpoints refuses); a pod's address is routed to the runtime
- * of the node whose pod range it lies in. What is no Service and no pod has no route.
+ * A request goes through up to three stages: its host name is asked of the DNS servers; a Service's
+ * address and port become those of one endpoint, chosen at random among the rule's (a rule without
+ * endpoints refuses); a pod's address is routed to the runtime of the node whose pod range it lies
+ * in. What is no Service and no pod has no route.
  *
- * A stage that hears nothing asks again after 1, 3 and 7 s, as TCP does with its first packet and a resolver with its question,
- * and gives up after 15 s. Answers go back to whoever asked, with his id.
+ * A stage that hears nothing asks again after 1, 3 and 7 s, as TCP does with its first packet and a
+ * resolver with its question, and gives up after 15 s. Answers go back to whoever asked, with his
+ * id.
  *
  * Invariant: each pending request has one timer and is answered exactly once.
  */
@@ -45,9 +47,10 @@ struct node_network {
 static void take_request(struct node_network *n, struct step *step, const struct input *in);
 static void go_on(struct node_network *n, struct step *step, struct pending *p);
 static void send_out(struct node_network *n, struct step *step, struct pending *p);
-static void take_answer(struct node_network *n, struct step *step, const struct traffic_response *r);
-static void answer(struct node_network *n, struct step *step, struct pending *p, enum traffic_result result,
-                   const struct traffic_response *from);
+static void take_answer(struct node_network *n, struct step *step,
+                        const struct traffic_response *r);
+static void answer(struct node_network *n, struct step *step, struct pending *p,
+                   enum traffic_result result, const struct traffic_response *from);
 
 /* ---- life ---- */
 
@@ -131,7 +134,8 @@ static void network_input(void *state, struct step *step, const struct input *in
 static void network_dump(const void *state, struct text *out)
 {
     const struct node_network *n = state;
-    text_printf(out, "%u rules, %zu requests under way\n", n->rules ? n->rules->count : 0, n->pending.count);
+    text_printf(out, "%u rules, %zu requests under way\n", n->rules ? n->rules->count : 0,
+                n->pending.count);
     for (uint32_t i = 0; n->rules && i < n->rules->count; i++) {
         const struct service_rule *r = &n->rules->rules[i];
         traffic_ip_text(r->ip, out);
@@ -170,7 +174,8 @@ static void take_request(struct node_network *n, struct step *step, const struct
     go_on(n, step, &vec_last(&n->pending));
 }
 
-static const struct service_rule *find_rule(const struct node_network *n, uint32_t ip, uint16_t port)
+static const struct service_rule *find_rule(const struct node_network *n, uint32_t ip,
+                                            uint16_t port)
 {
     bool own = ip == n->config->node_ip;
     for (uint32_t i = 0; n->rules && i < n->rules->count; i++) {
@@ -246,7 +251,8 @@ static char *copy(const char *s)
 static void send_out(struct node_network *n, struct step *step, struct pending *p)
 {
     bool asks_name = p->ip == 0;
-    struct traffic_request *r = traffic_request_new(asks_name ? TRAFFIC_DNS : p->request->kind, p->id);
+    struct traffic_request *r =
+        traffic_request_new(asks_name ? TRAFFIC_DNS : p->request->kind, p->id);
     r->source_ip = p->request->source_ip ? p->request->source_ip : n->config->node_ip;
     r->ip = p->ip;
     r->port = p->port;
@@ -255,7 +261,8 @@ static void send_out(struct node_network *n, struct step *step, struct pending *
     r->method = copy(p->request->method);
     r->path = copy(p->request->path);
     r->namespace = copy(p->request->namespace);
-    address_id to = asks_name ? n->config->dns[n->dns_turn++ % n->config->dns_count] : find_route(n, p->ip)->runtime;
+    address_id to = asks_name ? n->config->dns[n->dns_turn++ % n->config->dns_count]
+                              : find_route(n, p->ip)->runtime;
     step_send_datagram(step, to, &r->message);
     p->timer = step_timer_set(step, instant_add(step->now, duration_s(wait_s[p->tries])), p->id);
 }
@@ -282,8 +289,8 @@ static void take_answer(struct node_network *n, struct step *step, const struct 
     go_on(n, step, p);
 }
 
-static void answer(struct node_network *n, struct step *step, struct pending *p, enum traffic_result result,
-                   const struct traffic_response *from)
+static void answer(struct node_network *n, struct step *step, struct pending *p,
+                   enum traffic_result result, const struct traffic_response *from)
 {
     struct traffic_response *a = traffic_response_new(p->request->id, result);
     if (from) {

@@ -24,13 +24,16 @@ static uint64_t rules_digest(const struct message *message)
     for (uint32_t i = 0; i < r->count; i++) {
         h = hash_pair(h, (uint64_t)r->rules[i].ip << 16 | r->rules[i].port);
         for (uint32_t j = 0; j < r->rules[i].endpoint_count; j++)
-            h = hash_pair(h, (uint64_t)r->rules[i].endpoints[j].ip << 16 | r->rules[i].endpoints[j].port);
+            h = hash_pair(h, (uint64_t)r->rules[i].endpoints[j].ip << 16 |
+                                 r->rules[i].endpoints[j].port);
     }
     return h;
 }
 
-const struct message_type service_rules_message = {
-    .name = "service-rules", .kind = MESSAGE_NETWORK_FIRST, .release = rules_release, .digest = rules_digest};
+const struct message_type service_rules_message = {.name = "service-rules",
+                                                   .kind = MESSAGE_NETWORK_FIRST,
+                                                   .release = rules_release,
+                                                   .digest = rules_digest};
 
 struct service_rules *service_rules_new(void)
 {

@@ -2,11 +2,11 @@
  *
  * The scheduler's cache of nodes and of the pods on them; see cache.h.
  *
- * A pod may be seen before its node, or outlive it in the cache: such a slot has pods but no Node object, is never walked and is freed
- * with its last pod.
+ * A pod may be seen before its node, or outlive it in the cache: such a slot has pods but no Node
+ * object, is never walked and is freed with its last pod.
  *
- * Invariants: a pod is in exactly one node's list, at `position`; `requested` is the sum over that list; a
- * slot in `order` has a Node object.
+ * Invariants: a pod is in exactly one node's list, at `position`; `requested` is the sum over that
+ * list; a slot in `order` has a Node object.
  *
  * Source: pkg/scheduler/backend/cache (facts: the walking order, what counts as requested).
  */
@@ -22,7 +22,8 @@
 static bool node_has_key(const void *probe, const void *item);
 static bool pod_has_key(const void *probe, const void *item);
 static bool image_has_name(const void *probe, const void *item);
-static struct node_info *node_slot(struct cache *c, const struct object_key *key, uint32_t *ret_slot);
+static struct node_info *node_slot(struct cache *c, const struct object_key *key,
+                                   uint32_t *ret_slot);
 static void node_decode(struct cache *c, struct node_info *n);
 static void node_forget(struct cache *c, struct node_info *n);
 static void node_free_if_empty(struct cache *c, uint32_t slot);
@@ -88,12 +89,15 @@ void cache_put_node(struct cache *c, const struct object_key *key, struct value 
     n->node = VALUE_ABSENT;
     if (is_new)
         n->order = ++c->additions;
-    /* A heartbeat changes conditions only: nothing that is decoded here (taints point into the Node). */
-    bool is_same = !is_new && n->taint_count == 0 &&
-                   value_is_same(VALUE_GET(before, spec), VALUE_GET(node, spec)) &&
-                   value_is_same(VALUE_GET(before, metadata, labels), VALUE_GET(node, metadata, labels)) &&
-                   value_is_same(VALUE_GET(before, status, allocatable), VALUE_GET(node, status, allocatable)) &&
-                   value_is_same(VALUE_GET(before, status, images), VALUE_GET(node, status, images));
+    /* A heartbeat changes conditions only: nothing that is decoded here (taints point into the
+     * Node). */
+    bool is_same =
+        !is_new && n->taint_count == 0 &&
+        value_is_same(VALUE_GET(before, spec), VALUE_GET(node, spec)) &&
+        value_is_same(VALUE_GET(before, metadata, labels), VALUE_GET(node, metadata, labels)) &&
+        value_is_same(VALUE_GET(before, status, allocatable),
+                      VALUE_GET(node, status, allocatable)) &&
+        value_is_same(VALUE_GET(before, status, images), VALUE_GET(node, status, images));
     if (!is_same) {
         n->zone = VALUE_ABSENT;
         node_forget(c, n);
@@ -130,7 +134,8 @@ uint32_t cache_find_node(const struct cache *c, struct str name)
     return n ? n->slot : NODE_NONE;
 }
 
-/* Zones in the order of their first node, one node of each in turn, nodes of a zone in the order of addition. */
+/* Zones in the order of their first node, one node of each in turn, nodes of a zone in the order of
+ * addition. */
 static void build_order(struct cache *c)
 {
     typedef VEC(uint32_t) slots;
@@ -181,7 +186,8 @@ const uint32_t *cache_order(struct cache *c, size_t *ret_count)
     return c->order.items;
 }
 
-static struct node_info *node_slot(struct cache *c, const struct object_key *key, uint32_t *ret_slot)
+static struct node_info *node_slot(struct cache *c, const struct object_key *key,
+                                   uint32_t *ret_slot)
 {
     struct node_info *n = index_get(&c->node_index, key->hash, key);
     if (!n) {
@@ -305,9 +311,10 @@ void cache_put_pod(struct cache *c, const struct object_key *key, struct value p
         return;
     }
     struct pod_info *p = index_get(&c->pod_index, key->hash, key);
-    bool same_shape = p && value_is_same(VALUE_GET(p->pod, spec), VALUE_GET(pod, spec)) &&
-                      value_is_same(VALUE_GET(p->pod, metadata, labels), VALUE_GET(pod, metadata, labels)) &&
-                      p->is_deleting == object_is_deleting(pod);
+    bool same_shape =
+        p && value_is_same(VALUE_GET(p->pod, spec), VALUE_GET(pod, spec)) &&
+        value_is_same(VALUE_GET(p->pod, metadata, labels), VALUE_GET(pod, metadata, labels)) &&
+        p->is_deleting == object_is_deleting(pod);
     if (same_shape) { /* a status update */
         value_drop(p->pod);
         p->pod = value_keep(pod);
@@ -382,7 +389,8 @@ static void node_add_amounts(struct node_info *n, const struct pod_info *p, int 
     n->cpu_scored += sign * p->cpu_scored;
     n->memory_scored += sign * p->memory_scored;
     for (uint32_t i = 0; i < p->requests.extra_count; i++)
-        amounts_add_extra(&n->requested, p->requests.extra[i].resource, sign * p->requests.extra[i].amount);
+        amounts_add_extra(&n->requested, p->requests.extra[i].resource,
+                          sign * p->requests.extra[i].amount);
 }
 
 static bool is_terminal(struct value pod)
@@ -490,5 +498,6 @@ static bool pod_has_key(const void *probe, const void *item)
 
 static bool image_has_name(const void *probe, const void *item)
 {
-    return value_equal(((const struct image_info *)probe)->name, ((const struct image_info *)item)->name);
+    return value_equal(((const struct image_info *)probe)->name,
+                       ((const struct image_info *)item)->name);
 }

@@ -2,11 +2,11 @@
  *
  * One scheduling cycle; see cycle.h and the facts in framework.h.
  *
- * The walk over nodes begins where the last one ended and stops when enough feasible nodes are found: all of them
- * below 100 nodes, a share that falls from 50 % to 5 % above, but at least 100.
+ * The walk over nodes begins where the last one ended and stops when enough feasible nodes are
+ * found: all of them below 100 nodes, a share that falls from 50 % to 5 % above, but at least 100.
  *
- * DEVIATION: the real scheduler checks 16 nodes at a time, so which feasible nodes it finds first varies from run to run; here they
- * are taken in walking order.
+ * DEVIATION: the real scheduler checks 16 nodes at a time, so which feasible nodes it finds first
+ * varies from run to run; here they are taken in walking order.
  *
  * Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduler-perf-tuning/
  */
@@ -21,8 +21,8 @@
 #define FEASIBLE_MIN 100
 
 static bool run_pre_filters(struct cycle *c, const struct plugin **filters, size_t *count);
-static bool node_fits(struct cycle *c, const struct node_info *n, const struct plugin *const *filters,
-                      size_t count);
+static bool node_fits(struct cycle *c, const struct node_info *n,
+                      const struct plugin *const *filters, size_t count);
 static void find_feasible(struct cycle *c, const struct cycle_options *o,
                           const struct plugin *const *filters, size_t filter_count);
 static uint32_t choose(struct cycle *c, const struct cycle_options *o);
@@ -81,8 +81,8 @@ static uint32_t plugin_index(const struct plugin *p)
     return i;
 }
 
-static bool node_fits(struct cycle *c, const struct node_info *n, const struct plugin *const *filters,
-                      size_t count)
+static bool node_fits(struct cycle *c, const struct node_info *n,
+                      const struct plugin *const *filters, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         enum fit fit = filters[i]->filter(c, n);

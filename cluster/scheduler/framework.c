@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What plugins share: reasons, normalisation, tolerations, node affinity; and the table of plugins, in the order of the real
- * default profile. The plugins about volumes (VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone), dynamic
- * resources and preemption have no row.
+ * What plugins share: reasons, normalisation, tolerations, node affinity; and the table of plugins,
+ * in the order of the real default profile. The plugins about volumes (VolumeRestrictions,
+ * NodeVolumeLimits, VolumeBinding, VolumeZone), dynamic resources and preemption have no row.
  *
- * DEVIATION: a pod that needs a volume of those plugins is scheduled as if they agreed; the kubelet refuses what it cannot mount.
+ * DEVIATION: a pod that needs a volume of those plugins is scheduled as if they agreed; the kubelet
+ * refuses what it cannot mount.
  *
  * Source: kubernetes.io/docs/reference/scheduling/config/#scheduling-plugins
  */
@@ -60,8 +61,9 @@ void scores_normalize(int64_t *scores, size_t count, bool reversed)
 
 /* ---- tolerations ---- */
 
-/* kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration: "A toleration "matches" a taint if the keys are the
- * same and the effects are the same"; an empty key with Exists matches all keys, an empty effect all effects. */
+/* kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration: "A toleration "matches" a
+ * taint if the keys are the same and the effects are the same"; an empty key with Exists matches
+ * all keys, an empty effect all effects. */
 static bool toleration_matches(struct value toleration, const struct taint *t)
 {
     static const char *const effects[] = {"NoSchedule", "PreferNoSchedule", "NoExecute"};

@@ -2,7 +2,8 @@
  *
  * A pod as the scheduler needs it: decoded once, so that the loops over nodes read integers.
  *
- * For scoring alone, a container that asks for no CPU or memory counts as 100m and 200Mi, so that such pods spread too.
+ * For scoring alone, a container that asks for no CPU or memory counts as 100m and 200Mi, so that
+ * such pods spread too.
  */
 #include "sim/base/base.h"
 
@@ -88,7 +89,8 @@ static void decode_requests(struct cache *c, struct pod_info *p, struct value sp
     struct value names = podspec_resource_names(spec);
     for (size_t i = 0; i < value_count(names); i++) {
         struct str name = value_str(value_at(names, i));
-        if (str_equal(name, S("cpu")) || str_equal(name, S("memory")) || str_equal(name, S("ephemeral-storage")))
+        if (str_equal(name, S("cpu")) || str_equal(name, S("memory")) ||
+            str_equal(name, S("ephemeral-storage")))
             continue;
         int64_t amount = podspec_request_value(spec, name);
         if (amount > 0)
@@ -133,7 +135,8 @@ static void decode_ports(struct pod_info *p, struct value spec)
 
 /* ---- amounts ---- */
 
-void amounts_add(struct cache *c, struct amounts *a, struct str name, struct value quantity, int sign)
+void amounts_add(struct cache *c, struct amounts *a, struct str name, struct value quantity,
+                 int sign)
 {
     if (str_equal(name, S("cpu")))
         a->cpu += sign * quantity_milli(quantity);

@@ -5,16 +5,18 @@
  * A pod is in one of three places, or in flight (its cycle or its binding is under way):
  *   active         a heap by priority (high first), then by when it was put there;
  *   back-off       a heap by when its back-off ends: 1 s * 2^(attempts-1), at most 10 s;
- *   unschedulable  waits for a cluster event that one of the plugins that rejected it cares about. What has waited for
- *                  5 minutes is tried again; the real one looks every 30 s.
+ *   unschedulable  waits for a cluster event that one of the plugins that rejected it cares about.
+ * What has waited for 5 minutes is tried again; the real one looks every 30 s.
  *
- * Events that arrive while a pod is in its cycle are kept and count when the cycle ends without a node, so that
- * no wake-up is lost.
+ * Events that arrive while a pod is in its cycle are kept and count when the cycle ends without a
+ * node, so that no wake-up is lost.
  *
- * Since 1.33 an idle scheduler takes pods out of the back-off heap early (SchedulerPopFromBackoffQ), but not those whose
- * last try ended in an error; the same is done here.
+ * Since 1.33 an idle scheduler takes pods out of the back-off heap early
+ * (SchedulerPopFromBackoffQ), but not those whose last try ended in an error; the same is done
+ * here.
  *
- * Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduler-perf-tuning/ and pkg/scheduler/backend/queue.
+ * Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduler-perf-tuning/ and
+ * pkg/scheduler/backend/queue.
  */
 #include "sim/base/base.h"
 
@@ -28,12 +30,15 @@ typedef bool (*before_fn)(const struct queued_pod *a, const struct queued_pod *b
 
 static bool active_before(const struct queued_pod *a, const struct queued_pod *b);
 static bool backoff_before(const struct queued_pod *a, const struct queued_pod *b);
-static void heap_push(struct queued_pod ***items, size_t *count, struct queued_pod *p, before_fn before);
-static void heap_remove(struct queued_pod **items, size_t *count, size_t position, before_fn before);
+static void heap_push(struct queued_pod ***items, size_t *count, struct queued_pod *p,
+                      before_fn before);
+static void heap_remove(struct queued_pod **items, size_t *count, size_t position,
+                        before_fn before);
 static void leave_place(struct scheduling_queue *q, struct queued_pod *p);
 static void enter_active(struct scheduling_queue *q, struct queued_pod *p);
 static void enter_backoff(struct scheduling_queue *q, struct queued_pod *p);
-static void enter_waiting(struct scheduling_queue *q, struct queued_pod *p, enum queued_place place);
+static void enter_waiting(struct scheduling_queue *q, struct queued_pod *p,
+                          enum queued_place place);
 static struct duration backoff_of(const struct scheduling_queue *q, uint32_t count);
 static void wake(struct scheduling_queue *q, struct queued_pod *p, struct instant now);
 static bool is_gated(struct value pod);
@@ -61,8 +66,8 @@ void scheduling_queue_release(struct scheduling_queue *q)
 
 /* ---- coming and going ---- */
 
-void scheduling_queue_put(struct scheduling_queue *q, struct cache *cache, const struct object_key *key,
-               struct value pod, struct instant now)
+void scheduling_queue_put(struct scheduling_queue *q, struct cache *cache,
+                          const struct object_key *key, struct value pod, struct instant now)
 {
     q->pods.equal = same_key;
     struct queued_pod *p = index_get(&q->pods, key->hash, key);
@@ -112,7 +117,8 @@ void scheduling_queue_remove(struct scheduling_queue *q, const struct object_key
     queued_pod_free(p);
 }
 
-struct queued_pod *scheduling_queue_find(const struct scheduling_queue *q, const struct object_key *key)
+struct queued_pod *scheduling_queue_find(const struct scheduling_queue *q,
+                                         const struct object_key *key)
 {
     return q->pods.equal ? index_get(&q->pods, key->hash, key) : NULL;
 }
@@ -148,8 +154,8 @@ void scheduling_queue_done(struct scheduling_queue *q, struct queued_pod *p)
     queued_pod_free(p);
 }
 
-void scheduling_queue_unschedulable(struct scheduling_queue *q, struct queued_pod *p, uint32_t rejecting,
-                         uint32_t wanted_events, struct instant now)
+void scheduling_queue_unschedulable(struct scheduling_queue *q, struct queued_pod *p,
+                                    uint32_t rejecting, uint32_t wanted_events, struct instant now)
 {
     CHECK(p->place == QUEUED_IN_FLIGHT);
     leave_place(q, p);
@@ -194,7 +200,8 @@ size_t scheduling_queue_move(struct scheduling_queue *q, uint32_t event, struct 
     return moved;
 }
 
-bool scheduling_queue_wake_pod(struct scheduling_queue *q, const struct object_key *key, struct instant now)
+bool scheduling_queue_wake_pod(struct scheduling_queue *q, const struct object_key *key,
+                               struct instant now)
 {
     struct queued_pod *p = scheduling_queue_find(q, key);
     if (!p || p->place != QUEUED_UNSCHEDULABLE)
@@ -349,7 +356,8 @@ static void heap_down(struct queued_pod **items, size_t count, size_t i, before_
 }
 
 /* The caller has reserved room for one more. */
-static void heap_push(struct queued_pod ***items, size_t *count, struct queued_pod *p, before_fn before)
+static void heap_push(struct queued_pod ***items, size_t *count, struct queued_pod *p,
+                      before_fn before)
 {
     (*items)[*count] = p;
     heap_up(*items, (*count)++, before);

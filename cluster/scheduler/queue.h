@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The scheduling queue: active pods (priority, then time of arrival), pods in back-off, and unschedulable ones that wait for
- * an event that their rejecting plugins care about (or for 5 minutes).
+ * The scheduling queue: active pods (priority, then time of arrival), pods in back-off, and
+ * unschedulable ones that wait for an event that their rejecting plugins care about (or for 5
+ * minutes).
  */
 #ifndef CLUSTER_SCHEDULER_QUEUE_H
 #define CLUSTER_SCHEDULER_QUEUE_H
@@ -35,8 +36,8 @@ struct queued_pod {
 
 struct scheduling_queue {
     VEC(struct queued_pod *) active, backoff; /* heaps */
-    VEC(struct queued_pod *) waiting;         /* unschedulable and gated, in no order that matters */
-    VEC(struct queued_pod *) flying;          /* in their cycle or binding */
+    VEC(struct queued_pod *) waiting; /* unschedulable and gated, in no order that matters */
+    VEC(struct queued_pod *) flying;  /* in their cycle or binding */
     struct index pods;
     uint64_t arrivals;
     struct duration initial_backoff, max_backoff;
@@ -44,21 +45,27 @@ struct scheduling_queue {
 
 void scheduling_queue_release(struct scheduling_queue *q);
 /* A pod without a node has come or changed; `cache` decodes it. */
-void scheduling_queue_put(struct scheduling_queue *q, struct cache *cache, const struct object_key *key,
-               struct value pod, struct instant now);
+void scheduling_queue_put(struct scheduling_queue *q, struct cache *cache,
+                          const struct object_key *key, struct value pod, struct instant now);
 void scheduling_queue_remove(struct scheduling_queue *q, const struct object_key *key);
-struct queued_pod *scheduling_queue_find(const struct scheduling_queue *q, const struct object_key *key);
-bool scheduling_queue_has_active(const struct scheduling_queue *q); /* would scheduling_queue_pop give one */
+struct queued_pod *scheduling_queue_find(const struct scheduling_queue *q,
+                                         const struct object_key *key);
+bool scheduling_queue_has_active(
+    const struct scheduling_queue *q); /* would scheduling_queue_pop give one */
 /* The queue keeps owning it, in flight, until one of the three ends below; NULL: none active. */
 struct queued_pod *scheduling_queue_pop(struct scheduling_queue *q);
 void scheduling_queue_done(struct scheduling_queue *q, struct queued_pod *p); /* bound: forgotten */
-void scheduling_queue_unschedulable(struct scheduling_queue *q, struct queued_pod *p, uint32_t rejecting,
-                         uint32_t wanted_events, struct instant now);
-void scheduling_queue_failed(struct scheduling_queue *q, struct queued_pod *p, struct instant now); /* an error */
+void scheduling_queue_unschedulable(struct scheduling_queue *q, struct queued_pod *p,
+                                    uint32_t rejecting, uint32_t wanted_events, struct instant now);
+void scheduling_queue_failed(struct scheduling_queue *q, struct queued_pod *p,
+                             struct instant now); /* an error */
 /* A cluster event: pods that wait for it go to back-off or active. Returns how many moved. */
 size_t scheduling_queue_move(struct scheduling_queue *q, uint32_t event, struct instant now);
-bool scheduling_queue_wake_pod(struct scheduling_queue *q, const struct object_key *key, struct instant now);
-void scheduling_queue_tick(struct scheduling_queue *q, struct instant now); /* back-offs over; leftovers of 5 min */
-struct instant scheduling_queue_next_instant(const struct scheduling_queue *q); /* INSTANT_NEVER: none waits */
+bool scheduling_queue_wake_pod(struct scheduling_queue *q, const struct object_key *key,
+                               struct instant now);
+void scheduling_queue_tick(struct scheduling_queue *q,
+                           struct instant now); /* back-offs over; leftovers of 5 min */
+struct instant scheduling_queue_next_instant(
+    const struct scheduling_queue *q); /* INSTANT_NEVER: none waits */
 
 #endif

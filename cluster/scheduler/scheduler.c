@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kube-scheduler process: informers feed the cache and the queue; one cycle after another takes the head of the queue, finds a
- * node, assumes the pod there and sends the Binding; the next cycle does not wait for the answer.
+ * The kube-scheduler process: informers feed the cache and the queue; one cycle after another takes
+ * the head of the queue, finds a node, assumes the pod there and sends the Binding; the next cycle
+ * does not wait for the answer.
  *
  * What happens to a pod:
- *   bound            POST pods/<name>/binding succeeded: event Scheduled; the watch brings the pod back with its node;
- *   unschedulable    condition PodScheduled False / Unschedulable and event FailedScheduling; waits in the queue for an event
- *                    that the plugins that rejected it care about;
+ *   bound            POST pods/<name>/binding succeeded: event Scheduled; the watch brings the pod
+ * back with its node; unschedulable    condition PodScheduled False / Unschedulable and event
+ * FailedScheduling; waits in the queue for an event that the plugins that rejected it care about;
  *   binding refused  the assumption is taken back; condition SchedulerError; back-off.
  *
- * A cycle keeps the scheduler busy for flags.cycle_time, so that thousands of pods are not placed in one instant.
+ * A cycle keeps the scheduler busy for flags.cycle_time, so that thousands of pods are not placed
+ * in one instant.
  *
- * Invariants: at most one cycle is under way; a pod in flight is either assumed on a node or about to be put back.
+ * Invariants: at most one cycle is under way; a pod in flight is either assumed on a node or about
+ * to be put back.
  *
- * Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/ and pkg/scheduler/schedule_one.go.
+ * Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/ and
+ * pkg/scheduler/schedule_one.go.
  */
 #include "sim/base/base.h"
 
@@ -37,7 +41,8 @@ struct scheduler {
     struct scheduler_flags flags;
     struct client *client;
     struct informer_factory *informers;
-    struct informer *pods, *nodes, *services, *replicasets, *statefulsets, *controllers, *namespaces;
+    struct informer *pods, *nodes, *services, *replicasets, *statefulsets, *controllers,
+        *namespaces;
     struct recorder *recorder;
     struct leader_election *election;
     struct cache cache;
@@ -63,16 +68,17 @@ const struct process_type scheduler_process = {
     .dump = scheduler_dump,
 };
 
-static void on_pod(void *owner, struct step *step, const struct object_key *key, struct value before,
-                   struct value after);
-static void on_node(void *owner, struct step *step, const struct object_key *key, struct value before,
-                    struct value after);
+static void on_pod(void *owner, struct step *step, const struct object_key *key,
+                   struct value before, struct value after);
+static void on_node(void *owner, struct step *step, const struct object_key *key,
+                    struct value before, struct value after);
 static void wake(struct scheduler *s, struct step *step);
 static void schedule_one(struct scheduler *s, struct step *step);
-static void send_binding(struct scheduler *s, struct step *step, struct queued_pod *p, uint32_t slot);
+static void send_binding(struct scheduler *s, struct step *step, struct queued_pod *p,
+                         uint32_t slot);
 static void on_bound(void *owner, struct step *step, const struct response *r, uint64_t tag);
-static void give_up(struct scheduler *s, struct step *step, struct queued_pod *p, const char *reason,
-                    const char *message);
+static void give_up(struct scheduler *s, struct step *step, struct queued_pod *p,
+                    const char *reason, const char *message);
 static struct value default_selector(void *owner, const struct pod_info *p);
 static struct value namespace_labels(void *owner, struct str namespace);
 
@@ -187,7 +193,8 @@ static void wake(struct scheduler *s, struct step *step)
         return;
     if (!s->cycle_is_due && scheduling_queue_has_active(&s->queue)) {
         s->cycle_is_due = true;
-        s->cycle_timer = step_timer_set(step, instant_add(step->now, s->flags.cycle_time), TAG_CYCLE);
+        s->cycle_timer =
+            step_timer_set(step, instant_add(step->now, s->flags.cycle_time), TAG_CYCLE);
     }
     struct instant next = scheduling_queue_next_instant(&s->queue);
     if (next.ns == INSTANT_NEVER.ns || (s->queue_timer && s->queue_timer_at.ns == next.ns))
@@ -209,8 +216,8 @@ static bool is_ours(struct value pod)
            !VALUE_IS(pod, "Succeeded", status, phase) && !VALUE_IS(pod, "Failed", status, phase);
 }
 
-static void on_pod(void *owner, struct step *step, const struct object_key *key, struct value before,
-                   struct value after)
+static void on_pod(void *owner, struct step *step, const struct object_key *key,
+                   struct value before, struct value after)
 {
     struct scheduler *s = owner;
     bool was_assigned = value_is_present(before) && is_assigned(before);
@@ -222,7 +229,8 @@ static void on_pod(void *owner, struct step *step, const struct object_key *key,
         bool was_counted = cache_find_pod(&s->cache, key) != NULL;
         cache_put_pod(&s->cache, key, after);
         bool counts = cache_find_pod(&s->cache, key) != NULL;
-        bool labels_changed = was_assigned && !value_equal(object_labels(before), object_labels(after));
+        bool labels_changed =
+            was_assigned && !value_equal(object_labels(before), object_labels(after));
         if (was_counted && !counts)
             scheduling_queue_move(&s->queue, EVENT_POD_DELETE, step->now);
         else if ((!was_assigned && counts) || labels_changed)
@@ -248,13 +256,14 @@ static void on_pod(void *owner, struct step *step, const struct object_key *key,
         return; /* assumed; its binding is under way */
     scheduling_queue_put(&s->queue, &s->cache, key, after, step->now);
     /* The status we wrote ourselves wakes nobody; a changed spec or labels may. */
-    if (value_is_present(before) && (!value_equal(VALUE_GET(before, spec), VALUE_GET(after, spec)) ||
-                                     !value_equal(object_labels(before), object_labels(after))))
+    if (value_is_present(before) &&
+        (!value_equal(VALUE_GET(before, spec), VALUE_GET(after, spec)) ||
+         !value_equal(object_labels(before), object_labels(after))))
         scheduling_queue_wake_pod(&s->queue, key, step->now);
 }
 
-static void on_node(void *owner, struct step *step, const struct object_key *key, struct value before,
-                    struct value after)
+static void on_node(void *owner, struct step *step, const struct object_key *key,
+                    struct value before, struct value after)
 {
     struct scheduler *s = owner;
     if (!value_is_present(after)) {
@@ -266,7 +275,8 @@ static void on_node(void *owner, struct step *step, const struct object_key *key
     if (!value_is_present(before)) {
         event = EVENT_NODE_ADD;
     } else {
-        if (!value_equal(VALUE_GET(before, status, allocatable), VALUE_GET(after, status, allocatable)))
+        if (!value_equal(VALUE_GET(before, status, allocatable),
+                         VALUE_GET(after, status, allocatable)))
             event |= EVENT_NODE_ALLOCATABLE;
         if (!value_equal(object_labels(before), object_labels(after)))
             event |= EVENT_NODE_LABEL;
@@ -301,7 +311,8 @@ static void schedule_one(struct scheduler *s, struct step *step)
                         .default_selector = default_selector,
                         .namespace_labels = namespace_labels,
                         .owner = s};
-    struct cycle_options options = {.percentage_of_nodes_to_score = s->flags.percentage_of_nodes_to_score,
+    struct cycle_options options = {.percentage_of_nodes_to_score =
+                                        s->flags.percentage_of_nodes_to_score,
                                     .next_start = &s->next_start,
                                     .draw = draw,
                                     .draw_owner = s};
@@ -316,7 +327,8 @@ static void schedule_one(struct scheduler *s, struct step *step)
 }
 
 /* Assumes the pod on the node and sends the Binding; on_bound has the answer. */
-static void send_binding(struct scheduler *s, struct step *step, struct queued_pod *p, uint32_t slot)
+static void send_binding(struct scheduler *s, struct step *step, struct queued_pod *p,
+                         uint32_t slot)
 {
     struct pod_info *assumed = p->info;
     p->info = NULL;
@@ -326,10 +338,11 @@ static void send_binding(struct scheduler *s, struct step *step, struct queued_p
     struct request *r = request_for_key(VERB_CREATE, p->key);
     r->subresource = SUBRESOURCE_BINDING;
     r->is_typed = true;
-    r->body = value_pack("{apiVersion: v1, kind: Binding, metadata: {name: %v, namespace: %v, uid: %v},"
-                         " target: {kind: Node, name: %v}}",
-                         value_keep(object_name(p->pod)), value_keep(object_namespace(p->pod)),
-                         value_keep(object_uid(p->pod)), value_keep(object_name(s->cache.nodes.items[slot]->node)));
+    r->body = value_pack(
+        "{apiVersion: v1, kind: Binding, metadata: {name: %v, namespace: %v, uid: %v},"
+        " target: {kind: Node, name: %v}}",
+        value_keep(object_name(p->pod)), value_keep(object_namespace(p->pod)),
+        value_keep(object_uid(p->pod)), value_keep(object_name(s->cache.nodes.items[slot]->node)));
     AUTO(text) struct text name = {0};
     object_key_text(p->key, &name);
     step_trace(step, NAME, text_str(&name), "goes to %.*s", STR_ARG(node->name));
@@ -367,16 +380,17 @@ static void on_bound(void *owner, struct step *step, const struct response *r, u
 }
 
 /* Event FailedScheduling and condition PodScheduled=False, unless it says so already. */
-static void give_up(struct scheduler *s, struct step *step, struct queued_pod *p, const char *reason,
-                    const char *message)
+static void give_up(struct scheduler *s, struct step *step, struct queued_pod *p,
+                    const char *reason, const char *message)
 {
     AUTO(text) struct text name = {0};
     object_key_text(p->key, &name);
     step_trace(step, NAME, text_str(&name), "fits nowhere: %s", message);
     int size = (int)strlen(message);
     bool cut = size > NOTE_SIZE_MAX;
-    recorder_event_v1(s->recorder, step, p->pod, VALUE_ABSENT, "Warning", "FailedScheduling", "Scheduling", "%.*s%s",
-                      cut ? NOTE_SIZE_MAX - 4 : size, message, cut ? " ..." : "");
+    recorder_event_v1(s->recorder, step, p->pod, VALUE_ABSENT, "Warning", "FailedScheduling",
+                      "Scheduling", "%.*s%s", cut ? NOTE_SIZE_MAX - 4 : size, message,
+                      cut ? " ..." : "");
     struct value before = condition_find(VALUE_GET(p->pod, status, conditions), "PodScheduled");
     if (VALUE_IS(before, "False", status) && VALUE_IS(before, reason, reason) &&
         VALUE_IS(before, message, message))
@@ -389,7 +403,8 @@ static void give_up(struct scheduler *s, struct step *step, struct queued_pod *p
         " observedGeneration: %D, lastProbeTime: null, lastTransitionTime: %v}]}}",
         reason, message, object_generation(p->pod), value_keep(since));
     value_drop(now);
-    client_send(s->client, step, client_patch_request(p->key, PATCH_STRATEGIC, patch, SUBRESOURCE_STATUS), NULL,
+    client_send(s->client, step,
+                client_patch_request(p->key, PATCH_STRATEGIC, patch, SUBRESOURCE_STATUS), NULL,
                 NULL, 0);
 }
 
@@ -401,14 +416,16 @@ static struct value default_selector(void *owner, const struct pod_info *p)
     struct scheduler *s = owner;
     struct value labels = object_labels(p->pod);
     struct value merged = VALUE_ABSENT; /* of plain maps: Services, ReplicationControllers */
-    for (struct informer_cursor c = informer_first(s->services, p->key->namespace); c.key; informer_next(&c)) {
+    for (struct informer_cursor c = informer_first(s->services, p->key->namespace); c.key;
+         informer_next(&c)) {
         struct value wanted = VALUE_GET(c.object, spec, selector);
         bool matches = value_count(wanted) > 0;
         for (size_t i = 0; matches && i < value_count(wanted); i++)
-            matches = value_equal(value_get_key(labels, value_key_at(wanted, i)), value_member_at(wanted, i));
+            matches = value_equal(value_get_key(labels, value_key_at(wanted, i)),
+                                  value_member_at(wanted, i));
         for (size_t i = 0; matches && i < value_count(wanted); i++)
-            merged = value_set_key(value_is_present(merged) ? merged : value_object(), value_key_at(wanted, i),
-                                   value_keep(value_member_at(wanted, i)));
+            merged = value_set_key(value_is_present(merged) ? merged : value_object(),
+                                   value_key_at(wanted, i), value_keep(value_member_at(wanted, i)));
     }
     struct value ref = object_controller_ref(p->pod);
     struct str owner_name = VALUE_STR(ref, name);
@@ -416,7 +433,8 @@ static struct value default_selector(void *owner, const struct pod_info *p)
                           : VALUE_IS(ref, "StatefulSet", kind)           ? s->statefulsets
                           : VALUE_IS(ref, "ReplicationController", kind) ? s->controllers
                                                                          : NULL;
-    struct value controller = of ? informer_get_named(of, p->key->namespace, owner_name) : VALUE_ABSENT;
+    struct value controller =
+        of ? informer_get_named(of, p->key->namespace, owner_name) : VALUE_ABSENT;
     struct value selector = VALUE_GET(controller, spec, selector);
     if (of == s->controllers && value_count(selector) > 0) {
         struct value wrapped = value_pack("{matchLabels: %v}", value_keep(selector));
@@ -428,7 +446,8 @@ static struct value default_selector(void *owner, const struct pod_info *p)
     struct value all = value_is_present(selector) ? value_keep(selector) : value_object();
     struct value exact = VALUE_GET(all, matchLabels);
     for (size_t i = 0; i < value_count(exact); i++)
-        merged = value_set_key(merged, value_key_at(exact, i), value_keep(value_member_at(exact, i)));
+        merged =
+            value_set_key(merged, value_key_at(exact, i), value_keep(value_member_at(exact, i)));
     return VALUE_SET(all, merged, matchLabels);
 }
 
@@ -441,12 +460,15 @@ static struct value namespace_labels(void *owner, struct str namespace)
 static void scheduler_dump(const void *state, struct text *out)
 {
     const struct scheduler *s = state;
-    text_printf(out, "active %zu, back-off %zu, unschedulable or gated %zu, in flight %zu\n", s->queue.active.count,
-                s->queue.backoff.count, s->queue.waiting.count, s->queue.flying.count);
+    text_printf(out, "active %zu, back-off %zu, unschedulable or gated %zu, in flight %zu\n",
+                s->queue.active.count, s->queue.backoff.count, s->queue.waiting.count,
+                s->queue.flying.count);
     for (size_t i = 0; i < s->cache.nodes.count; i++) {
         const struct node_info *n = s->cache.nodes.items[i];
         if (n)
-            text_printf(out, "%.*s: %zu pods, cpu %" PRId64 "m of %" PRId64 "m, memory %" PRId64 " of %" PRId64 "\n",
+            text_printf(out,
+                        "%.*s: %zu pods, cpu %" PRId64 "m of %" PRId64 "m, memory %" PRId64
+                        " of %" PRId64 "\n",
                         STR_ARG(n->key->name), n->pods.count, n->requested.cpu, n->allocatable.cpu,
                         n->requested.memory, n->allocatable.memory);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counts of matching pods per node, by group; see spread_groups.h. The real scheduler counts anew in each cycle; the
- * numbers are the same, since both count the pods of the cache.
+ * Counts of matching pods per node, by group; see spread_groups.h. The real scheduler counts anew
+ * in each cycle; the numbers are the same, since both count the pods of the cache.
  */
 #include "sim/base/base.h"
 
@@ -24,9 +24,11 @@ struct spread_groups {
 };
 
 static bool has_namespace(const void *probe, const void *item);
-static struct namespace_groups *namespace_find(struct spread_groups *g, struct str namespace, bool make);
+static struct namespace_groups *namespace_find(struct spread_groups *g, struct str namespace,
+                                               bool make);
 static void group_free(struct spread_group *group);
-static void group_add(struct spread_group *group, const struct pod_info *p, uint32_t slot, int sign);
+static void group_add(struct spread_group *group, const struct pod_info *p, uint32_t slot,
+                      int sign);
 
 struct spread_groups *spread_groups_new(void)
 {
@@ -52,7 +54,8 @@ void spread_groups_free(struct spread_groups *g)
     mem_free(g);
 }
 
-const struct spread_group *spread_groups_get(struct cache *c, struct str namespace, struct value selector)
+const struct spread_group *spread_groups_get(struct cache *c, struct str namespace,
+                                             struct value selector)
 {
     struct spread_groups *g = c->groups;
     struct namespace_groups *n = namespace_find(g, namespace, true);
@@ -100,7 +103,8 @@ void spread_groups_slot_freed(struct spread_groups *g, uint32_t slot)
 
 static void group_add(struct spread_group *group, const struct pod_info *p, uint32_t slot, int sign)
 {
-    if (p->is_deleting || !group->compiled || !label_selector_matches(group->compiled, object_labels(p->pod)))
+    if (p->is_deleting || !group->compiled ||
+        !label_selector_matches(group->compiled, object_labels(p->pod)))
         return;
     if (slot >= group->slots) {
         size_t grown = slot + slot / 2 + 16;
@@ -111,7 +115,8 @@ static void group_add(struct spread_group *group, const struct pod_info *p, uint
     group->counts[slot] += (uint32_t)sign;
 }
 
-static struct namespace_groups *namespace_find(struct spread_groups *g, struct str namespace, bool make)
+static struct namespace_groups *namespace_find(struct spread_groups *g, struct str namespace,
+                                               bool make)
 {
     uint64_t hash = hash_bytes(namespace);
     struct namespace_groups *n = index_get(&g->by_namespace, hash, &namespace);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers by topology pair (label key, label value): (topology.kubernetes.io/zone, zone-a) -> 3. Lives in an arena.
- * Never iterated but over its values in the order of insertion.
+ * Numbers by topology pair (label key, label value): (topology.kubernetes.io/zone, zone-a) -> 3.
+ * Lives in an arena. Never iterated but over its values in the order of insertion.
  */
 #ifndef CLUSTER_SCHEDULER_TOPOLOGY_PAIRS_H
 #define CLUSTER_SCHEDULER_TOPOLOGY_PAIRS_H

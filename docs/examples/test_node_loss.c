@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a team would put into its CI: our Deployment survives the loss of any one node. Build and run:
+ * What a team would put into its CI: our Deployment survives the loss of any one node. Build and
+ * run:
  *
- *     cc -o test_node_loss test_node_loss.c $(pkg-config --cflags --libs wavetank) -lcunit && ./test_node_loss
+ *     cc -o test_node_loss test_node_loss.c $(pkg-config --cflags --libs wavetank) -lcunit &&
+ * ./test_node_loss
  */
 #include <CUnit/Basic.h>
 #include <stdio.h>
@@ -33,28 +35,34 @@ static const char deployment[] = "apiVersion: apps/v1\n"
 
 static struct wavetank *a_cluster_with_our_deployment(uint64_t seed)
 {
-    struct wavetank *w = wavetank_new("{nodes: [{count: 3, name: 'node-{i}'}]}", seed, error, sizeof(error));
+    struct wavetank *w =
+        wavetank_new("{nodes: [{count: 3, name: 'node-{i}'}]}", seed, error, sizeof(error));
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     MUST(wavetank_apply(w, deployment, error, sizeof(error)));
-    MUST(wavetank_do(w, "assert: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: shop}, status: {readyReplicas: 3}}}",
+    MUST(wavetank_do(w,
+                     "assert: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: "
+                     "shop}, status: {readyReplicas: 3}}}",
                      error, sizeof(error)));
     return w;
 }
 
-/* Whichever node loses its power, three replicas are ready again within seven minutes: 50 s until it is noticed, 300 s of
- * toleration, then the replacement. Two of three serve all the time. */
+/* Whichever node loses its power, three replicas are ready again within seven minutes: 50 s until
+ * it is noticed, 300 s of toleration, then the replacement. Two of three serve all the time. */
 static void test_any_node_may_die(void)
 {
     for (int node = 0; node < 3; node++) {
         struct wavetank *w = a_cluster_with_our_deployment(1);
         char fault[128];
-        snprintf(fault, sizeof(fault), "{name: power, nodeChaos: {action: power-off, nodes: [node-%d]}}", node);
+        snprintf(fault, sizeof(fault),
+                 "{name: power, nodeChaos: {action: power-off, nodes: [node-%d]}}", node);
 
         MUST(wavetank_inject(w, fault, error, sizeof(error)));
         MUST(wavetank_run_for(w, "7m", error, sizeof(error)));
 
-        MUST(wavetank_do(w, "assert: {timeout: 1s, resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: shop},"
-                            " status: {readyReplicas: 3}}}",
+        MUST(wavetank_do(w,
+                         "assert: {timeout: 1s, resource: {apiVersion: apps/v1, kind: Deployment, "
+                         "metadata: {name: shop},"
+                         " status: {readyReplicas: 3}}}",
                          error, sizeof(error)));
         CU_ASSERT_EQUAL(wavetank_violation_count(w), 0);
         wavetank_free(w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The visitor's process; see visitor.h. One request and its answer are one datagram each: what is lost is not asked again, as a
- * person would see a time-out.
+ * The visitor's process; see visitor.h. One request and its answer are one datagram each: what is
+ * lost is not asked again, as a person would see a time-out.
  */
 #include "sim/base/base.h"
 
@@ -32,11 +32,14 @@ static uint64_t visit_digest(const struct message *m)
 {
     const struct visit *v = (const void *)m; /* its first member */
     const struct traffic_request *r = v->request;
-    return hash_pair(hash_pair(r->id, (uint64_t)r->ip << 16 | r->port), hash_bytes(str_from(r->host ? r->host : "")));
+    return hash_pair(hash_pair(r->id, (uint64_t)r->ip << 16 | r->port),
+                     hash_bytes(str_from(r->host ? r->host : "")));
 }
 
-static const struct message_type visit_message = {
-    .name = "visit", .kind = MESSAGE_COMMAND_FIRST + 1, .release = visit_release, .digest = visit_digest};
+static const struct message_type visit_message = {.name = "visit",
+                                                  .kind = MESSAGE_COMMAND_FIRST + 1,
+                                                  .release = visit_release,
+                                                  .digest = visit_digest};
 
 static void *visitor_start(struct step *step, const void *config)
 {
@@ -63,7 +66,8 @@ static void visitor_input(void *state, struct step *step, const struct input *in
         visit->request->reply_to = v->config->address;
         step_send_datagram(step, visit->entrance, message_ref(&visit->request->message));
     } else if (in->kind == INPUT_DATAGRAM && in->message->type == &traffic_response_message) {
-        vec_push(&v->answers, CONTAINER_OF(message_ref(in->message), struct traffic_response, message));
+        vec_push(&v->answers,
+                 CONTAINER_OF(message_ref(in->message), struct traffic_response, message));
     }
 }
 
@@ -81,7 +85,8 @@ void visitor_post(struct sim *sim, process_id visitor, uint64_t id, address_id e
     sim_command(sim, visitor, &v->message);
 }
 
-const struct traffic_response *visitor_answer(const struct sim *sim, process_id visitor, uint64_t id)
+const struct traffic_response *visitor_answer(const struct sim *sim, process_id visitor,
+                                              uint64_t id)
 {
     const struct visitor *v = sim_process_state(sim, visitor);
     for (size_t i = v ? v->answers.count : 0; i > 0; i--)

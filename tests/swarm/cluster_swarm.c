@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: no random sequence of faults and operations breaks an invariant, and when the faults are over the cluster heals.
+ * Goal: no random sequence of faults and operations breaks an invariant, and when the faults are
+ * over the cluster heals.
  *
- * Method: each seed draws a cluster, a workload and a storm: faults with random kinds, targets and durations, with scaling, rollouts and
- * deletions in between (which may fail: the API may be away). The invariants are on all the time. Then every fault is healed, and within
- * a bound (longer than the longest time-out: evictions 300 s, back-offs 300 s) all nodes must be Ready, each Deployment must have the
- * replicas that it wants, and nothing may be stuck in deletion.
+ * Method: each seed draws a cluster, a workload and a storm: faults with random kinds, targets and
+ * durations, with scaling, rollouts and deletions in between (which may fail: the API may be away).
+ * The invariants are on all the time. Then every fault is healed, and within a bound (longer than
+ * the longest time-out: evictions 300 s, back-offs 300 s) all nodes must be Ready, each Deployment
+ * must have the replicas that it wants, and nothing may be stuck in deletion.
  *
- *     cluster_swarm [--seeds A-B] [--seed N]      --seed prints what it does, and the whole end of the timeline
+ *     cluster_swarm [--seeds A-B] [--seed N]      --seed prints what it does, and the whole end of
+ * the timeline
  *
- * A seed that fails prints the seed, what was drawn, the last 50 lines of the timeline and the command that replays it.
+ * A seed that fails prints the seed, what was drawn, the last 50 lines of the timeline and the
+ * command that replays it.
  */
 #include "sim/base/base.h"
 
@@ -79,7 +83,8 @@ static bool set_up(struct storm *s)
     AUTO(text) struct text yaml = {0};
     text_printf(&yaml,
                 "{etcd: {members: %d}, apiservers: %d, controllerManagers: %d, schedulers: %d,"
-                " nodes: [{count: %d, name: 'node-{i}', zones: [zone-a, zone-b]}], network: {latency: 500us, jitter: %dus}}",
+                " nodes: [{count: %d, name: 'node-{i}', zones: [zone-a, zone-b]}], network: "
+                "{latency: 500us, jitter: %dus}}",
                 s->etcd, s->apiservers, s->managers, s->schedulers, s->nodes, 1 + draw(s, 5000));
     text_printf(&s->log, "  cluster: %s\n", text_c(&yaml));
     s->w = wavetank_new(text_c(&yaml), s->seed, s->error, sizeof(s->error));
@@ -92,24 +97,31 @@ static bool deploy(struct storm *s)
         s->replicas[i] = 1 + draw(s, 5);
         int probe = draw(s, 2);
         if (act(s,
-                "create: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web-%d, namespace: default},"
-                " spec: {replicas: %d, selector: {matchLabels: {app: web-%d}}, template: {metadata: {labels: {app: web-%d}},"
+                "create: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: "
+                "web-%d, namespace: default},"
+                " spec: {replicas: %d, selector: {matchLabels: {app: web-%d}}, template: "
+                "{metadata: {labels: {app: web-%d}},"
                 " spec: {containers: [{name: web, image: 'nginx:1.27'%s}]}}}}}",
-                i, s->replicas[i], i, i, probe ? ", readinessProbe: {httpGet: {path: /, port: 80}}" : ""))
+                i, s->replicas[i], i, i,
+                probe ? ", readinessProbe: {httpGet: {path: /, port: 80}}" : ""))
             return false;
         if (act(s,
-                "create: {resource: {apiVersion: v1, kind: Service, metadata: {name: web-%d, namespace: default},"
+                "create: {resource: {apiVersion: v1, kind: Service, metadata: {name: web-%d, "
+                "namespace: default},"
                 " spec: {selector: {app: web-%d}, ports: [{port: 80}]}}}",
                 i, i))
             return false;
     }
-    if (draw(s, 2) && act(s, "create: {resource: {apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web-0,"
-                             " namespace: default}, spec: {minAvailable: 1, selector: {matchLabels: {app: web-0}}}}}"))
+    if (draw(s, 2) && act(s, "create: {resource: {apiVersion: policy/v1, kind: "
+                             "PodDisruptionBudget, metadata: {name: web-0,"
+                             " namespace: default}, spec: {minAvailable: 1, selector: "
+                             "{matchLabels: {app: web-0}}}}}"))
         return false;
-    if (draw(s, 2) &&
-        act(s, "create: {resource: {apiVersion: batch/v1, kind: Job, metadata: {name: work, namespace: default}, spec:"
-               " {completions: 3, parallelism: 2, template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox,"
-               " command: [sh, -c, 'sleep 20']}]}}}}}"))
+    if (draw(s, 2) && act(s, "create: {resource: {apiVersion: batch/v1, kind: Job, metadata: "
+                             "{name: work, namespace: default}, spec:"
+                             " {completions: 3, parallelism: 2, template: {spec: {restartPolicy: "
+                             "Never, containers: [{name: c, image: busybox,"
+                             " command: [sh, -c, 'sleep 20']}]}}}}}"))
         return false;
     return wavetank_run_for(s->w, "20s", s->error, sizeof(s->error)) == WAVETANK_OK;
 }
@@ -152,14 +164,14 @@ static void fault(struct storm *s, int number)
     case 0:
     case 1: {
         const char *action = process_actions[draw(s, 4)];
-        act(s, "inject: {name: f%d, duration: %ds, processChaos: {action: %s, components: ['%s']}}", number, seconds, action,
-            component(s, name, sizeof(name)));
+        act(s, "inject: {name: f%d, duration: %ds, processChaos: {action: %s, components: ['%s']}}",
+            number, seconds, action, component(s, name, sizeof(name)));
         break;
     }
     case 2: {
         const char *action = node_actions[draw(s, 4)];
-        act(s, "inject: {name: f%d, duration: %ds, nodeChaos: {action: %s, nodes: [node-%d]}}", number, seconds, action,
-            draw(s, s->nodes));
+        act(s, "inject: {name: f%d, duration: %ds, nodeChaos: {action: %s, nodes: [node-%d]}}",
+            number, seconds, action, draw(s, s->nodes));
         break;
     }
     case 3: {
@@ -167,7 +179,8 @@ static void fault(struct storm *s, int number)
         const char *direction = directions[draw(s, 3)];
         (void)component(s, name, sizeof(name));
         act(s,
-            "inject: {name: f%d, duration: %ds, networkChaos: {action: partition, direction: %s, selector: {components: ['%s']},"
+            "inject: {name: f%d, duration: %ds, networkChaos: {action: partition, direction: %s, "
+            "selector: {components: ['%s']},"
             " target: {components: ['%s']}}}",
             number, seconds, direction, name, component(s, other, sizeof(other)));
         break;
@@ -175,7 +188,8 @@ static void fault(struct storm *s, int number)
     case 4: {
         int latency = 1 + draw(s, 2000), jitter = draw(s, 500);
         act(s,
-            "inject: {name: f%d, duration: %ds, networkChaos: {action: delay, direction: both, selector: {components: ['%s']},"
+            "inject: {name: f%d, duration: %ds, networkChaos: {action: delay, direction: both, "
+            "selector: {components: ['%s']},"
             " delay: {latency: %dms, jitter: %dms}}}",
             number, seconds, component(s, name, sizeof(name)), latency, jitter);
         break;
@@ -183,7 +197,8 @@ static void fault(struct storm *s, int number)
     case 5: {
         int percent = 1 + draw(s, 60);
         act(s,
-            "inject: {name: f%d, duration: %ds, networkChaos: {action: loss, direction: both, selector: {components: ['%s']},"
+            "inject: {name: f%d, duration: %ds, networkChaos: {action: loss, direction: both, "
+            "selector: {components: ['%s']},"
             " loss: {percent: %d}}}",
             number, seconds, component(s, name, sizeof(name)), percent);
         break;
@@ -191,13 +206,17 @@ static void fault(struct storm *s, int number)
     case 6: {
         int member = draw(s, s->etcd);
         const char *kind = disk_faults[draw(s, 3)];
-        act(s, "inject: {name: f%d, duration: %ds, ioChaos: {action: fault, fault: %s, components: [etcd-%d]}}", number, seconds,
-            kind, member);
+        act(s,
+            "inject: {name: f%d, duration: %ds, ioChaos: {action: fault, fault: %s, components: "
+            "[etcd-%d]}}",
+            number, seconds, kind, member);
         break;
     }
     default:
-        act(s, "inject: {name: f%d, podChaos: {action: pod-kill, mode: one, selector: {labelSelectors: {app: web-%d}}}}", number,
-            draw(s, s->deployments));
+        act(s,
+            "inject: {name: f%d, podChaos: {action: pod-kill, mode: one, selector: "
+            "{labelSelectors: {app: web-%d}}}}",
+            number, draw(s, s->deployments));
         break;
     }
 }
@@ -208,14 +227,17 @@ static void operation(struct storm *s, int number)
     switch (draw(s, 3)) {
     case 0: {
         int wanted = draw(s, 7);
-        int code = act(s, "scale: {ref: {apiVersion: apps/v1, kind: Deployment, name: web-%d}, replicas: %d}", i, wanted);
+        int code = act(
+            s, "scale: {ref: {apiVersion: apps/v1, kind: Deployment, name: web-%d}, replicas: %d}",
+            i, wanted);
         if (code == WAVETANK_OK)
             s->replicas[i] = wanted;
         break;
     }
     case 1:
         act(s,
-            "patch: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web-%d}, spec: {template: {metadata:"
+            "patch: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web-%d}, "
+            "spec: {template: {metadata:"
             " {annotations: {change: 'n%d'}}}}}}",
             i, number);
         break;
@@ -248,23 +270,30 @@ static bool heals(struct storm *s)
     if (wavetank_run_for(s->w, "560s", s->error, sizeof(s->error)))
         return false;
     for (int i = 0; i < s->nodes; i++)
-        if (act(s, "patch: {resource: {apiVersion: v1, kind: Node, metadata: {name: node-%d}, spec: {unschedulable: null}}}", i))
+        if (act(s,
+                "patch: {resource: {apiVersion: v1, kind: Node, metadata: {name: node-%d}, spec: "
+                "{unschedulable: null}}}",
+                i))
             return false;
     if (wavetank_run_for(s->w, "900s", s->error, sizeof(s->error)))
         return false;
     if (act(s,
-            "count: {apiVersion: v1, kind: Node, jq: '.status.conditions | any(.type == \"Ready\" and .status == \"True\")',"
+            "count: {apiVersion: v1, kind: Node, jq: '.status.conditions | any(.type == \"Ready\" "
+            "and .status == \"True\")',"
             " equals: %d, timeout: 1s}",
             s->nodes))
         return false;
     for (int i = 0; i < s->deployments; i++)
         if (act(s,
-                "assert: {timeout: 1s, resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web-%d}}, jq:"
-                " '.spec.replicas == (.status.readyReplicas // 0) and .spec.replicas == (.status.updatedReplicas // 0) and"
+                "assert: {timeout: 1s, resource: {apiVersion: apps/v1, kind: Deployment, metadata: "
+                "{name: web-%d}}, jq:"
+                " '.spec.replicas == (.status.readyReplicas // 0) and .spec.replicas == "
+                "(.status.updatedReplicas // 0) and"
                 " .spec.replicas == (.status.replicas // 0)'}",
                 i))
             return false;
-    return !act(s, "count: {apiVersion: v1, kind: Pod, jq: '.metadata.deletionTimestamp != null', equals: 0, timeout: 1s}");
+    return !act(s, "count: {apiVersion: v1, kind: Pod, jq: '.metadata.deletionTimestamp != null', "
+                   "equals: 0, timeout: 1s}");
 }
 
 static void show_failure(struct storm *s, const char *program)
@@ -285,7 +314,8 @@ static void show_failure(struct storm *s, const char *program)
 
 static bool run_seed(uint64_t seed, bool is_verbose, const char *program, uint64_t *hash)
 {
-    struct storm s = {.seed = seed, .draws = random_stream(seed, 0, 0, 1), .is_verbose = is_verbose};
+    struct storm s = {
+        .seed = seed, .draws = random_stream(seed, 0, 0, 1), .is_verbose = is_verbose};
     bool passed = set_up(&s) && deploy(&s);
     if (passed) {
         storm_blows(&s);
@@ -323,6 +353,7 @@ int main(int count, char **arguments)
     uint64_t hash = 0;
     for (int64_t seed = first; seed <= last; seed++)
         failures += !run_seed((uint64_t)seed, is_verbose, arguments[0], &hash);
-    printf("%" PRId64 " seeds, %d failed, traces %016" PRIx64 "\n", last - first + 1, failures, hash);
+    printf("%" PRId64 " seeds, %d failed, traces %016" PRIx64 "\n", last - first + 1, failures,
+           hash);
     return failures > 0;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NodeResourcesBalancedAllocation: prefers the node whose CPU and memory would be used in like proportions.
+ * NodeResourcesBalancedAllocation: prefers the node whose CPU and memory would be used in like
+ * proportions.
  *
- * With f = requested / allocatable (at most 1) the balance is 100 * (1 - |f_cpu - f_memory| / 2). Since 1.36 the score is how much
- * the pod changes it: 50 + (50 + with - without) / 2. Pods that request nothing are left out.
+ * With f = requested / allocatable (at most 1) the balance is 100 * (1 - |f_cpu - f_memory| / 2).
+ * Since 1.36 the score is how much the pod changes it: 50 + (50 + with - without) / 2. Pods that
+ * request nothing are left out.
  *
- * DEVIATION: fractions are integers of 2^-30, where Kubernetes uses floating point; a balance may differ by one
- * where it lies within 1e-7 of a whole number.
+ * DEVIATION: fractions are integers of 2^-30, where Kubernetes uses floating point; a balance may
+ * differ by one where it lies within 1e-7 of a whole number.
  */
 #include "sim/base/base.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ImageLocality: prefers nodes that have the pod's images already. An image counts with its size times the share of the nodes that
- * have it, so that one popular node is not flooded; the sum is scaled from [23 MiB, 1000 MiB a container] to 0..100.
+ * ImageLocality: prefers nodes that have the pod's images already. An image counts with its size
+ * times the share of the nodes that have it, so that one popular node is not flooded; the sum is
+ * scaled from [23 MiB, 1000 MiB a container] to 0..100.
  *
  * DEVIATION: the share is kept in integers of 1e-6, where Kubernetes uses floating point.
  */

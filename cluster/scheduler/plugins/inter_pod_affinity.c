@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * InterPodAffinity: a pod near to, or far from, the pods that a selector matches, "near" being the same value of a node label
- * (topologyKey).
+ * InterPodAffinity: a pod near to, or far from, the pods that a selector matches, "near" being the
+ * same value of a node label (topologyKey).
  *
- * Filter: the node's domain must hold a pod that matches all required affinity terms (or nobody does anywhere, but the pod
- * itself matches: the first of its group), none that a required anti-affinity term matches, and no pod there may have a required
- * anti-affinity term that matches the incoming one. Score: weights of preferred terms, both ways; the required affinity of
- * a pod that is there counts as a preference of weight 1 for the incoming one.
+ * Filter: the node's domain must hold a pod that matches all required affinity terms (or nobody
+ * does anywhere, but the pod itself matches: the first of its group), none that a required
+ * anti-affinity term matches, and no pod there may have a required anti-affinity term that matches
+ * the incoming one. Score: weights of preferred terms, both ways; the required affinity of a pod
+ * that is there counts as a preference of weight 1 for the incoming one.
  *
- * Source: kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity
+ * Source:
+ * kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity
  */
 #include "sim/base/base.h"
 
@@ -40,7 +42,8 @@ const struct plugin inter_pod_affinity_plugin = {
     .score = score,
     .normalize = normalize,
     .weight = 2,
-    .events = EVENT_NODE_ADD | EVENT_NODE_LABEL | EVENT_POD_ADD | EVENT_POD_DELETE | EVENT_UNSCHEDULED_POD,
+    .events = EVENT_NODE_ADD | EVENT_NODE_LABEL | EVENT_POD_ADD | EVENT_POD_DELETE |
+              EVENT_UNSCHEDULED_POD,
 };
 
 /* ---- terms ---- */
@@ -55,8 +58,10 @@ static struct value preferred_terms(struct value affinity)
     return VALUE_GET(affinity, preferredDuringSchedulingIgnoredDuringExecution);
 }
 
-/* Is `namespace` among those the term is about? None named: the namespace of the pod that has the term. */
-static bool namespace_matches(struct cycle *c, struct value term, struct str owner, struct str namespace)
+/* Is `namespace` among those the term is about? None named: the namespace of the pod that has the
+ * term. */
+static bool namespace_matches(struct cycle *c, struct value term, struct str owner,
+                              struct str namespace)
 {
     struct value names = VALUE_GET(term, namespaces);
     struct value selector = VALUE_GET(term, namespaceSelector);
@@ -67,18 +72,21 @@ static bool namespace_matches(struct cycle *c, struct value term, struct str own
             return true;
     if (!value_is_present(selector))
         return false;
-    struct value labels = c->namespace_labels ? c->namespace_labels(c->owner, namespace) : VALUE_ABSENT;
+    struct value labels =
+        c->namespace_labels ? c->namespace_labels(c->owner, namespace) : VALUE_ABSENT;
     return label_selector_object_matches(selector, labels);
 }
 
 /* Does the term of a pod in `owner` match a pod with these labels in `namespace`? */
-static bool term_matches(struct cycle *c, struct value term, struct str owner, struct str namespace, struct value labels)
+static bool term_matches(struct cycle *c, struct value term, struct str owner, struct str namespace,
+                         struct value labels)
 {
     return namespace_matches(c, term, owner, namespace) &&
            label_selector_object_matches(VALUE_GET(term, labelSelector), labels);
 }
 
-static bool all_terms_match(struct cycle *c, struct value terms, struct str namespace, struct value labels)
+static bool all_terms_match(struct cycle *c, struct value terms, struct str namespace,
+                            struct value labels)
 {
     for (size_t i = 0; i < value_count(terms); i++)
         if (!term_matches(c, value_at(terms, i), c->namespace, namespace, labels))
@@ -86,8 +94,8 @@ static bool all_terms_match(struct cycle *c, struct value terms, struct str name
     return value_count(terms) > 0;
 }
 
-static void count_at(struct topology_pairs *pairs, struct cycle *c, struct value term, const struct node_info *n,
-                     int64_t amount)
+static void count_at(struct topology_pairs *pairs, struct cycle *c, struct value term,
+                     const struct node_info *n, int64_t amount)
 {
     struct str key = arena_str(c->arena, VALUE_STR(term, topologyKey));
     struct value domain = object_label(n->node, key);
@@ -171,7 +179,8 @@ static bool anti_affinity_holds(const struct affinity_state *s, const struct nod
     for (size_t i = 0; s->against.count > 0 && i < value_count(s->anti); i++) {
         struct str key = VALUE_STR(value_at(s->anti, i), topologyKey);
         struct value domain = object_label(n->node, key);
-        const int64_t *count = value_is_present(domain) ? topology_pairs_find(&s->against, key, domain) : NULL;
+        const int64_t *count =
+            value_is_present(domain) ? topology_pairs_find(&s->against, key, domain) : NULL;
         if (count && *count > 0)
             return false;
     }
@@ -181,7 +190,8 @@ static bool anti_affinity_holds(const struct affinity_state *s, const struct nod
 static bool existing_agree(const struct affinity_state *s, const struct node_info *n)
 {
     for (size_t i = 0; i < s->existing.count; i++)
-        if (value_equal(object_label(n->node, s->existing.items[i].key), s->existing.items[i].value))
+        if (value_equal(object_label(n->node, s->existing.items[i].key),
+                        s->existing.items[i].value))
             return false;
     return true;
 }
@@ -205,8 +215,8 @@ static enum fit filter(struct cycle *c, const struct node_info *n)
 
 /* ---- score ---- */
 
-static void add_incoming_terms(struct cycle *c, struct affinity_state *s, struct value terms, int64_t sign,
-                               const struct pod_info *p, const struct node_info *n)
+static void add_incoming_terms(struct cycle *c, struct affinity_state *s, struct value terms,
+                               int64_t sign, const struct pod_info *p, const struct node_info *n)
 {
     for (size_t i = 0; i < value_count(terms); i++) {
         struct value term = VALUE_GET(value_at(terms, i), podAffinityTerm);
@@ -282,5 +292,6 @@ static void normalize(struct cycle *c, int64_t *scores, size_t count)
         highest = scores[i] > highest ? scores[i] : highest;
     }
     for (size_t i = 0; i < count; i++)
-        scores[i] = highest == lowest ? 0 : SCHEDULER_SCORE_MAX * (scores[i] - lowest) / (highest - lowest);
+        scores[i] =
+            highest == lowest ? 0 : SCHEDULER_SCORE_MAX * (scores[i] - lowest) / (highest - lowest);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NodeAffinity: nodeSelector and required node affinity filter; preferred terms add their weights to the score.
+ * NodeAffinity: nodeSelector and required node affinity filter; preferred terms add their weights
+ * to the score.
  *
- * Source: kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#affinity-and-anti-affinity
+ * Source:
+ * kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#affinity-and-anti-affinity
  */
 #include "sim/base/base.h"
 
@@ -43,7 +45,8 @@ static enum fit filter(struct cycle *c, const struct node_info *n)
 
 static struct value preferred(const struct cycle *c)
 {
-    return VALUE_GET(c->spec, affinity, nodeAffinity, preferredDuringSchedulingIgnoredDuringExecution);
+    return VALUE_GET(c->spec, affinity, nodeAffinity,
+                     preferredDuringSchedulingIgnoredDuringExecution);
 }
 
 static enum fit pre_score(struct cycle *c)

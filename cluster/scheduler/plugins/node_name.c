@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NodeName: a pod that names its node fits there only. (Such a pod normally never comes to the scheduler.)
+ * NodeName: a pod that names its node fits there only. (Such a pod normally never comes to the
+ * scheduler.)
  */
 #include "sim/base/base.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NodePorts: two pods cannot hold the same host port (address, protocol, number) of a node; 0.0.0.0 clashes with every
- * address.
+ * NodePorts: two pods cannot hold the same host port (address, protocol, number) of a node; 0.0.0.0
+ * clashes with every address.
  */
 #include "sim/base/base.h"
 

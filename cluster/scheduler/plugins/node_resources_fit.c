@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NodeResourcesFit: what the pod requests must be left on the node; the score prefers the node that has most left (LeastAllocated over
- * CPU and memory, weight 1 each).
+ * NodeResourcesFit: what the pod requests must be left on the node; the score prefers the node that
+ * has most left (LeastAllocated over CPU and memory, weight 1 each).
  *
  * A request beyond the whole allocatable amount cannot be cured by preemption (since 1.33).
  */
@@ -75,7 +75,8 @@ static int64_t least(int64_t allocatable, int64_t requested)
 {
     if (allocatable <= 0)
         return -1;
-    return requested > allocatable ? 0 : (allocatable - requested) * SCHEDULER_SCORE_MAX / allocatable;
+    return requested > allocatable ? 0
+                                   : (allocatable - requested) * SCHEDULER_SCORE_MAX / allocatable;
 }
 
 static int64_t score(struct cycle *c, const struct node_info *n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NodeUnschedulable: a cordoned node (spec.unschedulable) takes no pod, but for those that tolerate the taint
- * node.kubernetes.io/unschedulable:NoSchedule.
+ * NodeUnschedulable: a cordoned node (spec.unschedulable) takes no pod, but for those that tolerate
+ * the taint node.kubernetes.io/unschedulable:NoSchedule.
  */
 #include "sim/base/base.h"
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * PodTopologySpread: keeps the pods that a selector matches evenly over topology domains (zones, hosts).
+ * PodTopologySpread: keeps the pods that a selector matches evenly over topology domains (zones,
+ * hosts).
  *
- * Filter (whenUnsatisfiable: DoNotSchedule): with the pod there, its domain may hold at most maxSkew more than the emptiest
- * eligible domain. Score (ScheduleAnyway, or the two default constraints when the pod states none: hostname with skew 3 and
- * zone with skew 5, over what a Service, ReplicaSet, ReplicationController or StatefulSet selects).
+ * Filter (whenUnsatisfiable: DoNotSchedule): with the pod there, its domain may hold at most
+ * maxSkew more than the emptiest eligible domain. Score (ScheduleAnyway, or the two default
+ * constraints when the pod states none: hostname with skew 3 and zone with skew 5, over what a
+ * Service, ReplicaSet, ReplicationController or StatefulSet selects).
  *
- * Score of a node = round(sum over constraints of count * ln(domains + 2) + maxSkew - 1), then 100 * (max + min - s) / max.
+ * Score of a node = round(sum over constraints of count * ln(domains + 2) + maxSkew - 1), then 100
+ * * (max + min - s) / max.
  *
- * DEVIATION: the logarithm is a fixed-point number of 2^-24; Kubernetes uses floating point. They round alike but within 1e-6 of
- * a half.
+ * DEVIATION: the logarithm is a fixed-point number of 2^-24; Kubernetes uses floating point. They
+ * round alike but within 1e-6 of a half.
  *
  * Source: kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
  */
@@ -58,8 +61,8 @@ const struct plugin pod_topology_spread_plugin = {
     .score = score,
     .normalize = normalize,
     .weight = 2,
-    .events = EVENT_NODE_ADD | EVENT_NODE_LABEL | EVENT_NODE_TAINT | EVENT_POD_ADD | EVENT_POD_DELETE |
-              EVENT_UNSCHEDULED_POD,
+    .events = EVENT_NODE_ADD | EVENT_NODE_LABEL | EVENT_NODE_TAINT | EVENT_POD_ADD |
+              EVENT_POD_DELETE | EVENT_UNSCHEDULED_POD,
 };
 
 /* ---- constraints ---- */
@@ -101,7 +104,8 @@ static void collect(struct cycle *c, const char *when, struct constraint *out, s
 
 static void collect_defaults(struct cycle *c, struct spread_state *s)
 {
-    struct value selector = c->default_selector ? c->default_selector(c->owner, c->pod) : VALUE_ABSENT;
+    struct value selector =
+        c->default_selector ? c->default_selector(c->owner, c->pod) : VALUE_ABSENT;
     if (!value_is_present(selector))
         return;
     s->soft[0] = constraint_make(c, S(HOSTNAME_LABEL), selector);
@@ -121,14 +125,16 @@ static bool has_all_keys(const struct constraint *list, size_t count, uint32_t s
 }
 
 /* May the pods of this node count for the constraint? */
-static bool node_counts(struct cycle *c, const struct constraint *k, const struct node_info *n, bool plain_affinity)
+static bool node_counts(struct cycle *c, const struct constraint *k, const struct node_info *n,
+                        bool plain_affinity)
 {
     if (k->honors_affinity && !plain_affinity && !node_matches_affinity(c->spec, n->node))
         return false;
     if (k->honors_taints && n->hard_taints > 0) {
         struct value tolerations = VALUE_GET(c->spec, tolerations);
         for (uint32_t i = 0; i < n->taint_count; i++)
-            if (n->taints[i].effect != TAINT_PREFER_NO_SCHEDULE && !pod_tolerates(tolerations, &n->taints[i]))
+            if (n->taints[i].effect != TAINT_PREFER_NO_SCHEDULE &&
+                !pod_tolerates(tolerations, &n->taints[i]))
                 return false;
     }
     return true;
@@ -173,7 +179,8 @@ static enum fit pre_filter(struct cycle *c)
             if (!node_counts(c, &s->hard[j], c->cache->nodes.items[order[i]], plain))
                 continue;
             int64_t *count = &s->hard[j].counts[topology_domain(s->hard[j].topology, order[i])];
-            *count = (*count == COUNT_NONE ? 0 : *count) + spread_group_at(s->hard[j].group, order[i]);
+            *count =
+                (*count == COUNT_NONE ? 0 : *count) + spread_group_at(s->hard[j].group, order[i]);
         }
     }
     for (size_t j = 0; j < s->hard_count; j++)
@@ -188,10 +195,12 @@ static enum fit filter(struct cycle *c, const struct node_info *n)
         const struct constraint *k = &s->hard[i];
         uint32_t domain = topology_domain(k->topology, n->slot);
         if (domain == 0) {
-            cycle_reject(c, "node(s) didn't match pod topology spread constraints (missing required label)");
+            cycle_reject(
+                c, "node(s) didn't match pod topology spread constraints (missing required label)");
             return FIT_NEVER;
         }
-        int64_t there = (k->counts[domain] == COUNT_NONE ? 0 : k->counts[domain]) + (k->matches_itself ? 1 : 0);
+        int64_t there =
+            (k->counts[domain] == COUNT_NONE ? 0 : k->counts[domain]) + (k->matches_itself ? 1 : 0);
         if (there - k->minimum > k->max_skew) {
             cycle_reject(c, "node(s) didn't match pod topology spread constraints");
             return FIT_NOT;
@@ -234,7 +243,8 @@ static void weigh(struct cycle *c, struct spread_state *s)
             continue;
         scored++;
         for (size_t j = 0; j < s->soft_count; j++) {
-            uint32_t domain = s->soft[j].is_hostname ? 0 : topology_domain(s->soft[j].topology, c->feasible[i]);
+            uint32_t domain =
+                s->soft[j].is_hostname ? 0 : topology_domain(s->soft[j].topology, c->feasible[i]);
             if (domain == 0 || s->soft[j].counts[domain] != COUNT_NONE)
                 continue;
             s->soft[j].counts[domain] = 0;

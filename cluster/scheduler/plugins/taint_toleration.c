@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * TaintToleration: a NoSchedule or NoExecute taint keeps off the pods that do not tolerate it; each PreferNoSchedule taint that
- * is not tolerated lowers the score.
+ * TaintToleration: a NoSchedule or NoExecute taint keeps off the pods that do not tolerate it; each
+ * PreferNoSchedule taint that is not tolerated lowers the score.
  *
  * Source: kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
  */
@@ -30,7 +30,8 @@ static enum fit filter(struct cycle *c, const struct node_info *n)
         return FIT;
     struct value tolerations = VALUE_GET(c->spec, tolerations);
     for (uint32_t i = 0; i < n->taint_count; i++) {
-        if (n->taints[i].effect == TAINT_PREFER_NO_SCHEDULE || pod_tolerates(tolerations, &n->taints[i]))
+        if (n->taints[i].effect == TAINT_PREFER_NO_SCHEDULE ||
+            pod_tolerates(tolerations, &n->taints[i]))
             continue;
         cycle_reject(c, "node(s) had untolerated taint(s)");
         return FIT_NEVER;
@@ -54,7 +55,8 @@ static int64_t score(struct cycle *c, const struct node_info *n)
     struct value tolerations = VALUE_GET(c->spec, tolerations);
     int64_t intolerable = 0;
     for (uint32_t i = 0; i < n->taint_count; i++)
-        if (n->taints[i].effect == TAINT_PREFER_NO_SCHEDULE && !pod_tolerates(tolerations, &n->taints[i]))
+        if (n->taints[i].effect == TAINT_PREFER_NO_SCHEDULE &&
+            !pod_tolerates(tolerations, &n->taints[i]))
             intolerable++;
     return intolerable;
 }

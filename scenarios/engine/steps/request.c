@@ -2,8 +2,9 @@
  *
  * Step `request`: one HTTP request from a pod, a node or from outside, and what must be answered.
  *
- * From a pod or a node it enters the network of that node, so names, Services, rules and routes are those that the node has at
- * that instant. From outside only nodes can be reached (by name or address, on a node port).
+ * From a pod or a node it enters the network of that node, so names, Services, rules and routes are
+ * those that the node has at that instant. From outside only nodes can be reached (by name or
+ * address, on a node port).
  *
  * The request is sent once: what is lost on the way shows as a time-out.
  */
@@ -74,7 +75,8 @@ static bool url_parse(struct str url, struct target *t, struct text *message)
     struct str port, host = str_cut(str_slice(rest, 0, slash), ':', &port);
     t->host = host;
     t->port = 80;
-    bool ok = host.size > 0 && (port.size == 0 || (str_to_int64(port, &t->port) && t->port > 0 && t->port < 65536));
+    bool ok = host.size > 0 &&
+              (port.size == 0 || (str_to_int64(port, &t->port) && t->port > 0 && t->port < 65536));
     if (!ok)
         text_printf(message, "request to %.*s: expected http://HOST[:PORT]/PATH", STR_ARG(url));
     return ok;
@@ -102,7 +104,8 @@ static struct str find_node(struct run *r, struct str host, char small[VALUE_SMA
     return S("");
 }
 
-static bool begin_at_pod(struct run *r, struct value from, struct traffic_request *q, struct text *node, struct text *message)
+static bool begin_at_pod(struct run *r, struct value from, struct traffic_request *q,
+                         struct text *node, struct text *message)
 {
     struct value given = value_get_key(from, S("namespace"));
     struct str namespace = value_is_present(given) ? value_str(given) : S("default");
@@ -119,8 +122,8 @@ static bool begin_at_pod(struct run *r, struct value from, struct traffic_reques
 }
 
 /* Fills in where the request begins and, from outside, whose address it goes to. */
-static bool begin_at(struct run *r, struct value from, const struct target *t, struct traffic_request *q, struct text *node,
-                     struct text *message)
+static bool begin_at(struct run *r, struct value from, const struct target *t,
+                     struct traffic_request *q, struct text *node, struct text *message)
 {
     char small[VALUE_SMALL_SIZE];
     if (value_is_present(value_get_key(from, S("pod"))))
@@ -129,7 +132,10 @@ static bool begin_at(struct run *r, struct value from, const struct target *t, s
     struct str host = outside ? t->host : value_str(value_get_key(from, S("node")));
     struct str found = find_node(r, host, small);
     if (found.size == 0) {
-        text_printf(message, outside ? "from outside only nodes can be reached, and %.*s is none" : "no node %.*s", STR_ARG(host));
+        text_printf(message,
+                    outside ? "from outside only nodes can be reached, and %.*s is none"
+                            : "no node %.*s",
+                    STR_ARG(host));
         return false;
     }
     text_add(node, found);
@@ -159,7 +165,8 @@ static const char *error_word(enum traffic_result result)
     return "";
 }
 
-static enum outcome judge(struct str url, struct value expect, const struct traffic_response *a, struct text *message)
+static enum outcome judge(struct str url, struct value expect, const struct traffic_response *a,
+                          struct text *message)
 {
     enum traffic_result result = a ? a->result : TRAFFIC_TIMEOUT;
     struct value error = value_get_key(expect, S("error")), body = value_get_key(expect, S("body"));
@@ -167,7 +174,8 @@ static enum outcome judge(struct str url, struct value expect, const struct traf
         if (str_equal(value_str(error), str_from(error_word(result))))
             return OUTCOME_PASSED;
         struct str wanted = value_str(error);
-        text_printf(message, "request to %.*s: expected %.*s, got %s", STR_ARG(url), STR_ARG(wanted),
+        text_printf(message, "request to %.*s: expected %.*s, got %s", STR_ARG(url),
+                    STR_ARG(wanted),
                     result == TRAFFIC_OK ? "an answer" : traffic_result_text(result));
         return OUTCOME_FAILED;
     }
@@ -179,7 +187,8 @@ static enum outcome judge(struct str url, struct value expect, const struct traf
     struct str part = value_str(body), actual = str_from(a->body ? a->body : "");
     if (a->status == status && str_contains(actual, part))
         return OUTCOME_PASSED;
-    text_printf(message, "request to %.*s: expected status %" PRId64 ", got %d: %.*s", STR_ARG(url), status, a->status,
+    text_printf(message, "request to %.*s: expected status %" PRId64 ", got %d: %.*s", STR_ARG(url),
+                status, a->status,
                 STR_ARG(str_slice(actual, 0, actual.size < 200 ? actual.size : 200)));
     if (part.size)
         text_printf(message, "\nexpected in the body: %.*s", STR_ARG(part));
@@ -216,7 +225,8 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
     visitor_post(r->sim, r->visitor, w.id, node_network_address(r->sim, text_str(&node)), q);
     (void)run_until(r, is_answered, &w, run_deadline(r, arguments));
     const struct traffic_response *a = visitor_answer(r->sim, r->visitor, w.id);
-    sim_trace(r->sim, "request", url, "%s, status %d", traffic_result_text(a ? a->result : TRAFFIC_TIMEOUT), a ? a->status : 0);
+    sim_trace(r->sim, "request", url, "%s, status %d",
+              traffic_result_text(a ? a->result : TRAFFIC_TIMEOUT), a ? a->status : 0);
     return judge(url, value_get_key(arguments, S("expect")), a, message);
 }
 

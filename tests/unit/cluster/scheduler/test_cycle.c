@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The scheduling cycle as a pure function: a few nodes and pods go into the cache, one pod is scheduled, and the chosen
- * node or the message is compared with what the documentation (or a recorded real scheduler) says.
+ * The scheduling cycle as a pure function: a few nodes and pods go into the cache, one pod is
+ * scheduled, and the chosen node or the message is compared with what the documentation (or a
+ * recorded real scheduler) says.
  */
 #include "sim/base/base.h"
 
@@ -49,12 +50,15 @@ static struct value parse(const char *text)
 static void add_node(struct world *w, const char *name, const char *rest)
 {
     AUTO(text) struct text t = {0};
-    text_printf(&t,
-                "{\"metadata\": {\"name\": \"%s\", \"labels\": {\"kubernetes.io/hostname\": \"%s\"%s}}, \"spec\": {%s},"
-                " \"status\": {\"allocatable\": {\"cpu\": \"4\", \"memory\": \"8Gi\", \"pods\": \"10\"}}}",
-                name, name, rest[0] == ',' ? rest : "", rest[0] == ',' ? "" : rest);
+    text_printf(
+        &t,
+        "{\"metadata\": {\"name\": \"%s\", \"labels\": {\"kubernetes.io/hostname\": \"%s\"%s}}, "
+        "\"spec\": {%s},"
+        " \"status\": {\"allocatable\": {\"cpu\": \"4\", \"memory\": \"8Gi\", \"pods\": \"10\"}}}",
+        name, name, rest[0] == ',' ? rest : "", rest[0] == ',' ? "" : rest);
     struct value node = parse(text_c(&t));
-    const struct object_key *key = object_key_of(resource_get(RESOURCE_nodes), S(""), str_from(name));
+    const struct object_key *key =
+        object_key_of(resource_get(RESOURCE_nodes), S(""), str_from(name));
     cache_put_node(&w->cache, key, node);
     object_key_unref(key);
     value_drop(node);
@@ -63,7 +67,9 @@ static void add_node(struct world *w, const char *name, const char *rest)
 static struct value pod_make(const char *name, const char *labels, const char *spec)
 {
     AUTO(text) struct text t = {0};
-    text_printf(&t, "{\"metadata\": {\"name\": \"%s\", \"namespace\": \"default\", \"labels\": {%s}}, \"spec\": {%s}}",
+    text_printf(&t,
+                "{\"metadata\": {\"name\": \"%s\", \"namespace\": \"default\", \"labels\": {%s}}, "
+                "\"spec\": {%s}}",
                 name, labels, spec);
     return parse(text_c(&t));
 }
@@ -71,7 +77,8 @@ static struct value pod_make(const char *name, const char *labels, const char *s
 static void add_pod(struct world *w, const char *name, const char *labels, const char *spec)
 {
     struct value pod = pod_make(name, labels, spec);
-    const struct object_key *key = object_key_of(resource_get(RESOURCE_pods), S("default"), str_from(name));
+    const struct object_key *key =
+        object_key_of(resource_get(RESOURCE_pods), S("default"), str_from(name));
     cache_put_pod(&w->cache, key, pod);
     object_key_unref(key);
     value_drop(pod);
@@ -82,7 +89,8 @@ static const char *schedule(struct world *w, const char *labels, const char *spe
 {
     arena_clear(&w->arena);
     struct value pod = pod_make("new", labels, spec);
-    const struct object_key *key = object_key_of(resource_get(RESOURCE_pods), S("default"), S("new"));
+    const struct object_key *key =
+        object_key_of(resource_get(RESOURCE_pods), S("default"), S("new"));
     struct pod_info *info = pod_info_new(&w->cache, key, pod);
     struct cycle *c = arena_new(&w->arena, struct cycle);
     c->cache = &w->cache;
@@ -90,14 +98,17 @@ static const char *schedule(struct world *w, const char *labels, const char *spe
     c->pod = info;
     struct cycle_options options = {.next_start = &w->next_start, .draw = draw, .draw_owner = w};
     uint32_t slot = cycle_run(c, &options);
-    const char *result = slot == NODE_NONE ? cycle_message(c) : w->cache.nodes.items[slot]->key->name.bytes;
+    const char *result =
+        slot == NODE_NONE ? cycle_message(c) : w->cache.nodes.items[slot]->key->name.bytes;
     pod_info_free(info);
     object_key_unref(key);
     value_drop(pod);
     return result;
 }
 
-#define CPU(amount) "\"containers\": [{\"name\": \"c\", \"image\": \"i\", \"resources\": {\"requests\": {\"cpu\": \"" amount "\"}}}]"
+#define CPU(amount)                                                                                \
+    "\"containers\": [{\"name\": \"c\", \"image\": \"i\", \"resources\": {\"requests\": "          \
+    "{\"cpu\": \"" amount "\"}}}]"
 
 /* The messages of a real scheduler, word for word. */
 static void test_messages(void)
@@ -107,14 +118,17 @@ static void test_messages(void)
 
     CU_ASSERT_STRING_EQUAL(schedule(&w, "", CPU("1")), "no nodes available to schedule pods");
 
-    add_node(&w, "a", "\"taints\": [{\"key\": \"dedicated\", \"value\": \"db\", \"effect\": \"NoSchedule\"}]");
+    add_node(
+        &w, "a",
+        "\"taints\": [{\"key\": \"dedicated\", \"value\": \"db\", \"effect\": \"NoSchedule\"}]");
     add_node(&w, "b", "");
     add_node(&w, "c", "");
     add_node(&w, "d", "");
-    CU_ASSERT_STRING_EQUAL(schedule(&w, "", CPU("5")),
-                           "0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 Insufficient cpu. "
-                           "no new claims to deallocate, preemption: 0/4 nodes are available: "
-                           "4 Preemption is not helpful for scheduling.");
+    CU_ASSERT_STRING_EQUAL(
+        schedule(&w, "", CPU("5")),
+        "0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 Insufficient cpu. "
+        "no new claims to deallocate, preemption: 0/4 nodes are available: "
+        "4 Preemption is not helpful for scheduling.");
     CU_ASSERT_STRING_EQUAL(schedule(&w, "", CPU("1") ", \"nodeSelector\": {\"disk\": \"ssd\"}"),
                            "0/4 nodes are available: 1 node(s) had untolerated taint(s), "
                            "3 node(s) didn't match Pod's node affinity/selector. "
@@ -122,16 +136,18 @@ static void test_messages(void)
                            "4 Preemption is not helpful for scheduling.");
 
     for (int i = 0; i < 3; i++) {
-        static const char *const specs[] = {"\"nodeName\": \"b\"," CPU("4"), "\"nodeName\": \"c\"," CPU("4"),
+        static const char *const specs[] = {"\"nodeName\": \"b\"," CPU("4"),
+                                            "\"nodeName\": \"c\"," CPU("4"),
                                             "\"nodeName\": \"d\"," CPU("4")};
         static const char *const names[] = {"pb", "pc", "pd"};
         add_pod(&w, names[i], "", specs[i]);
     }
-    CU_ASSERT_STRING_EQUAL(schedule(&w, "", CPU("1")),
-                           "0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 Insufficient cpu. "
-                           "no new claims to deallocate, preemption: 0/4 nodes are available: "
-                           "3 No preemption victims found for incoming pod, "
-                           "1 Preemption is not helpful for scheduling.");
+    CU_ASSERT_STRING_EQUAL(
+        schedule(&w, "", CPU("1")),
+        "0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 Insufficient cpu. "
+        "no new claims to deallocate, preemption: 0/4 nodes are available: "
+        "3 No preemption victims found for incoming pod, "
+        "1 Preemption is not helpful for scheduling.");
     world_release(&w);
 }
 
@@ -143,29 +159,40 @@ static void test_filters_choose(void)
     add_node(&w, "b", ", \"disk\": \"ssd\", \"rank\": \"5\"");
     add_node(&w, "c", ", \"disk\": \"hdd\", \"rank\": \"9\"");
 
-    CU_ASSERT_STRING_EQUAL(schedule(&w, "", CPU("1") ", \"nodeSelector\": {\"disk\": \"ssd\"}"), "b");
+    CU_ASSERT_STRING_EQUAL(schedule(&w, "", CPU("1") ", \"nodeSelector\": {\"disk\": \"ssd\"}"),
+                           "b");
+    CU_ASSERT_STRING_EQUAL(schedule(&w, "",
+                                    CPU("1") ", \"affinity\": {\"nodeAffinity\": "
+                                             "{\"requiredDuringSchedulingIgnoredDuringExecution\":"
+                                             " {\"nodeSelectorTerms\": [{\"matchExpressions\": "
+                                             "[{\"key\": \"rank\", \"operator\": \"Gt\","
+                                             " \"values\": [\"6\"]}]}]}}}"),
+                           "c");
     CU_ASSERT_STRING_EQUAL(
-        schedule(&w, "", CPU("1") ", \"affinity\": {\"nodeAffinity\": {\"requiredDuringSchedulingIgnoredDuringExecution\":"
-                                  " {\"nodeSelectorTerms\": [{\"matchExpressions\": [{\"key\": \"rank\", \"operator\": \"Gt\","
-                                  " \"values\": [\"6\"]}]}]}}}"),
+        schedule(&w, "",
+                 CPU("1") ", \"affinity\": {\"nodeAffinity\": "
+                          "{\"preferredDuringSchedulingIgnoredDuringExecution\":"
+                          " [{\"weight\": 10, \"preference\": {\"matchExpressions\": [{\"key\": "
+                          "\"disk\","
+                          " \"operator\": \"NotIn\", \"values\": [\"ssd\"]}]}}]}}"),
         "c");
     CU_ASSERT_STRING_EQUAL(
-        schedule(&w, "", CPU("1") ", \"affinity\": {\"nodeAffinity\": {\"preferredDuringSchedulingIgnoredDuringExecution\":"
-                                  " [{\"weight\": 10, \"preference\": {\"matchExpressions\": [{\"key\": \"disk\","
-                                  " \"operator\": \"NotIn\", \"values\": [\"ssd\"]}]}}]}}"),
-        "c");
-    CU_ASSERT_STRING_EQUAL(
-        schedule(&w, "", CPU("1") ", \"nodeName\": \"a\", \"tolerations\": [{\"key\": \"node.kubernetes.io/unschedulable\","
-                                  " \"operator\": \"Exists\", \"effect\": \"NoSchedule\"}]"),
+        schedule(&w, "",
+                 CPU("1") ", \"nodeName\": \"a\", \"tolerations\": [{\"key\": "
+                          "\"node.kubernetes.io/unschedulable\","
+                          " \"operator\": \"Exists\", \"effect\": \"NoSchedule\"}]"),
         "a");
 
     /* Host ports: the second pod with the same port cannot share the node. */
-    const char *port = "\"nodeName\": \"b\", \"containers\": [{\"name\": \"c\", \"image\": \"i\", \"ports\":"
-                       " [{\"containerPort\": 80, \"hostPort\": 80, \"protocol\": \"TCP\"}]}]";
+    const char *port =
+        "\"nodeName\": \"b\", \"containers\": [{\"name\": \"c\", \"image\": \"i\", \"ports\":"
+        " [{\"containerPort\": 80, \"hostPort\": 80, \"protocol\": \"TCP\"}]}]";
     add_pod(&w, "holder", "", port);
-    CU_ASSERT_STRING_EQUAL(schedule(&w, "", "\"containers\": [{\"name\": \"c\", \"image\": \"i\", \"ports\":"
-                                            " [{\"containerPort\": 80, \"hostPort\": 80, \"protocol\": \"TCP\"}]}]"),
-                           "c");
+    CU_ASSERT_STRING_EQUAL(
+        schedule(&w, "",
+                 "\"containers\": [{\"name\": \"c\", \"image\": \"i\", \"ports\":"
+                 " [{\"containerPort\": 80, \"hostPort\": 80, \"protocol\": \"TCP\"}]}]"),
+        "c");
     world_release(&w);
 }
 
@@ -191,7 +218,8 @@ static void test_scores(void)
 }
 
 static const char spread[] =
-    CPU("1") ", \"topologySpreadConstraints\": [{\"maxSkew\": 1, \"topologyKey\": \"zone\", \"whenUnsatisfiable\":"
+    CPU("1") ", \"topologySpreadConstraints\": [{\"maxSkew\": 1, \"topologyKey\": \"zone\", "
+             "\"whenUnsatisfiable\":"
              " \"DoNotSchedule\", \"labelSelector\": {\"matchLabels\": {\"app\": \"web\"}}}]";
 
 static void test_topology_spread(void)
@@ -224,9 +252,11 @@ static void test_inter_pod_affinity(void)
     add_node(&w, "a", ", \"zone\": \"z1\"");
     add_node(&w, "b", ", \"zone\": \"z2\"");
     static const char near[] =
-        CPU("1") ", \"affinity\": {\"podAffinity\": {\"requiredDuringSchedulingIgnoredDuringExecution\": [" TERM "]}}";
+        CPU("1") ", \"affinity\": {\"podAffinity\": "
+                 "{\"requiredDuringSchedulingIgnoredDuringExecution\": [" TERM "]}}";
     static const char far[] =
-        CPU("1") ", \"affinity\": {\"podAntiAffinity\": {\"requiredDuringSchedulingIgnoredDuringExecution\": [" TERM "]}}";
+        CPU("1") ", \"affinity\": {\"podAntiAffinity\": "
+                 "{\"requiredDuringSchedulingIgnoredDuringExecution\": [" TERM "]}}";
 
     /* Nobody matches anywhere: only the first of the group may go. */
     CU_ASSERT_STRING_EQUAL(schedule(&w, "\"app\": \"db\"", near),
@@ -244,7 +274,8 @@ static void test_inter_pod_affinity(void)
     world_init(&w);
     add_node(&w, "a", ", \"zone\": \"z1\"");
     static const char hermit[] = "\"nodeName\": \"a\"," CPU(
-        "1") ", \"affinity\": {\"podAntiAffinity\": {\"requiredDuringSchedulingIgnoredDuringExecution\": [" TERM "]}}";
+        "1") ", \"affinity\": {\"podAntiAffinity\": "
+             "{\"requiredDuringSchedulingIgnoredDuringExecution\": [" TERM "]}}";
     add_pod(&w, "hermit", "", hermit);
     CU_ASSERT_PTR_NOT_NULL(strstr(schedule(&w, "\"app\": \"web\"", CPU("1")),
                                   "1 node(s) didn't satisfy existing pods anti-affinity rules"));
@@ -252,14 +283,16 @@ static void test_inter_pod_affinity(void)
     world_release(&w);
 }
 
-/* percentageOfNodesToScore 0: 50 - n/125, at least 5 %, at least 100 nodes. [doc:scheduler-perf-tuning] */
+/* percentageOfNodesToScore 0: 50 - n/125, at least 5 %, at least 100 nodes.
+ * [doc:scheduler-perf-tuning] */
 static void test_feasible_wanted(void)
 {
     static const struct {
         size_t nodes;
         int percentage;
         size_t wanted;
-    } rows[] = {{5, 0, 5}, {99, 0, 99}, {100, 0, 100}, {1000, 0, 420}, {5000, 0, 500}, {6000, 0, 300}, {1000, 30, 300}, {1000, 100, 1000}};
+    } rows[] = {{5, 0, 5},      {99, 0, 99},    {100, 0, 100},   {1000, 0, 420},
+                {5000, 0, 500}, {6000, 0, 300}, {1000, 30, 300}, {1000, 100, 1000}};
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         CU_ASSERT_EQUAL(cycle_feasible_wanted(rows[i].nodes, rows[i].percentage), rows[i].wanted);
 }
@@ -295,7 +328,8 @@ static void test_sums_return_to_zero(void)
     for (int round = 0; round < 3; round++) {
         add_pod(&w, "p", "", "\"nodeName\": \"a\"," CPU("1"));
         CU_ASSERT_EQUAL(w.cache.nodes.items[0]->requested.cpu, 1000);
-        const struct object_key *key = object_key_of(resource_get(RESOURCE_pods), S("default"), S("p"));
+        const struct object_key *key =
+            object_key_of(resource_get(RESOURCE_pods), S("default"), S("p"));
         cache_remove_pod(&w.cache, key);
         object_key_unref(key);
         CU_ASSERT_EQUAL(w.cache.nodes.items[0]->requested.cpu, 0);
@@ -317,7 +351,9 @@ int main(void)
         {"sums return to zero", test_sums_return_to_zero},
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{"scheduling cycle", NULL, NULL, NULL, NULL, (CU_TestInfo *)(uintptr_t)tests}, CU_SUITE_INFO_NULL};
+    CU_SuiteInfo suites[] = {
+        {"scheduling cycle", NULL, NULL, NULL, NULL, (CU_TestInfo *)(uintptr_t)tests},
+        CU_SUITE_INFO_NULL};
     CU_initialize_registry();
     CU_register_suites(suites);
     CU_basic_run_tests();
