@@ -2,9 +2,9 @@
  *
  * coredns: answers names of the zone cluster.local from Services and EndpointSlices.
  *
- *   <service>.<namespace>.svc.cluster.local              the cluster IP; of a headless Service its
- * ready endpoints' addresses <hostname>.<service>.<namespace>.svc.cluster.local   one endpoint of a
- * headless Service
+ *   <service>.<namespace>.svc.cluster.local              the cluster IP; of a headless Service
+ *                                                        the addresses of its ready endpoints
+ *   <hostname>.<service>.<namespace>.svc.cluster.local   one endpoint of a headless Service
  *
  * A pod's resolver tries the search list first when the name has fewer than five dots (ndots:5):
  * <namespace>.svc.cluster.local, svc.cluster.local, cluster.local, then the name itself. That is

@@ -4,10 +4,11 @@
  *
  * Three processes:
  *   network@<node>     the node's kernel: routes to the pods of every node, and the rules by which
- * a Service's address becomes the address of one of its endpoints. It lives as long as the host,
- * whatever becomes of kube-proxy; kube-proxy@<node>  watches Services and EndpointSlices and writes
- * those rules, at most once a second; coredns-<n>        answers names from Services and
- * EndpointSlices.
+ *                      a Service's address becomes the address of one of its endpoints. It lives
+ *                      as long as the host, whatever becomes of kube-proxy;
+ *   kube-proxy@<node>  watches Services and EndpointSlices and writes those rules, at most once a
+ *                      second;
+ *   coredns-<n>        answers names from Services and EndpointSlices.
  *
  * A request (runtime/traffic.h) enters at the network process of the node where it begins, goes
  * through name, rule and route to the runtime of the pod's node, and comes back the same way.

@@ -6,7 +6,7 @@
  *   active         a heap by priority (high first), then by when it was put there;
  *   back-off       a heap by when its back-off ends: 1 s * 2^(attempts-1), at most 10 s;
  *   unschedulable  waits for a cluster event that one of the plugins that rejected it cares about.
- * What has waited for 5 minutes is tried again; the real one looks every 30 s.
+ *                  What has waited for 5 minutes is tried again; the real one looks every 30 s.
  *
  * Events that arrive while a pod is in its cycle are kept and count when the cycle ends without a
  * node, so that no wake-up is lost.

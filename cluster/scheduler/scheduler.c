@@ -5,9 +5,10 @@
  * does not wait for the answer.
  *
  * What happens to a pod:
- *   bound            POST pods/<name>/binding succeeded: event Scheduled; the watch brings the pod
- * back with its node; unschedulable    condition PodScheduled False / Unschedulable and event
- * FailedScheduling; waits in the queue for an event that the plugins that rejected it care about;
+ *   bound            POST pods/<name>/binding succeeded: event Scheduled; the watch brings the
+ *                    pod back with its node;
+ *   unschedulable    condition PodScheduled False / Unschedulable and event FailedScheduling;
+ *                    waits in the queue for an event that the rejecting plugins care about;
  *   binding refused  the assumption is taken back; condition SchedulerError; back-off.
  *
  * A cycle keeps the scheduler busy for flags.cycle_time, so that thousands of pods are not placed
