@@ -78,7 +78,7 @@ unit: $(UNIT_PROGRAMS) ## build and run the unit tests (MODE=debug: with sanitiz
 
 # ---- what users run ----
 
-.PHONY: dependencies demo test lint trace-doc bench golden install clean
+.PHONY: dependencies demo test lint trace-doc deviations bench golden install clean
 dependencies:
 	@tests/dependencies.sh $(BUILD_PACKAGES)
 
@@ -101,6 +101,9 @@ lint: all ## style, layers, banned calls, sizes
 
 trace-doc: ## sentences of Kubernetes' documentation that a source obeys and no test proves
 	@tests/trace_doc.sh
+
+deviations: ## docs/deviations.md from the DEVIATION: comments of the sources
+	@tests/deviations.sh > docs/deviations.md
 
 bench: dependencies ## speeds beside their budgets; also build/bench.json
 	@$(MAKE) -s -j$$(nproc) all $(filter $(BUILD)/tests/bench/%,$(PLAIN_PROGRAMS))
