@@ -121,6 +121,22 @@ static struct value refuse(int code, const char *reason, const struct text *why)
                        code == 400 ? VALUE_ABSENT : value_object());
 }
 
+/* Patches of components are not decoded; a list that they emptied is left out all the same, as Go's
+ * omitempty does. */
+static struct value without_empty_lists(struct value own_object, atom section)
+{
+    struct value part = value_get(own_object, section);
+    for (size_t i = value_count(part); i > 0; i--) {
+        struct value member = value_member_at(part, i - 1);
+        if (value_kind(member) != VALUE_ARRAY || value_count(member) > 0)
+            continue;
+        const atom path[] = {section, value_key_atom_at(part, i - 1)};
+        own_object = value_set_path(own_object, VALUE_ABSENT, path, ARRAY_COUNT(path));
+        part = value_get(own_object, section);
+    }
+    return own_object;
+}
+
 struct value patch_object(const struct request *r, struct value own_object,
                           struct value *ret_status, struct value *warnings)
 {
@@ -162,7 +178,7 @@ struct value patch_object(const struct request *r, struct value own_object,
         return VALUE_ABSENT;
     }
     if (r->is_typed)
-        return next;
+        return without_empty_lists(without_empty_lists(next, ATOM_metadata), ATOM_spec);
     const struct decode_options options = {.validation = r->field_validation};
     return decode(type, next, &options, ret_status, warnings);
 }

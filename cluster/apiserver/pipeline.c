@@ -314,6 +314,9 @@ void call_refuse(struct call *c, struct step *step, struct value own_status)
         }
         struct str reason = VALUE_STR(own_status, reason);
         struct str message = VALUE_STR(own_status, message);
+        if (str_starts_with(message, S("Operation cannot be fulfilled")) &&
+            str_contains(message, S("has been modified")))
+            message = S("it has been modified since it was read");
         struct str by = c->user ? c->user->by : S("nobody");
         step_trace(step, "kube-apiserver", text_str(&subject), "%s by %.*s refused: %d %.*s: %.*s",
                    verb_text(c->request->verb), STR_ARG(by), code, STR_ARG(reason),

@@ -577,6 +577,11 @@ enum sync_result sync_retry(struct sync *s, const char *format, ...)
 enum sync_result sync_retry_answer(struct sync *s, const struct answer *a)
 {
     struct str message = VALUE_STR(a->body, message);
+    if (a->code == 409 && VALUE_IS(a->body, "Conflict", reason)) {
+        set_error(s, message);
+        sync_trace(s, "its copy was old (conflict): tries again");
+        return SYNC_RETRY;
+    }
     if (a->code == 0)
         message = S("no answer from the API server");
     else if (message.size == 0)

@@ -14,7 +14,7 @@
  * updateReplicaSetStatus = status_of and write_status.
  *
  * Phases: 0 observe and claim; 1 the fresh read before an adoption; 2 create or delete; 3 its
- * answers, then status; 4 the status' answer.
+ * answers, then status; 4 to 6 the status' answers.
  *
  * If an answer never comes (code 0) the pod may exist: the expectation for it is lowered as for a
  * failure, the key is retried, and by then the cache usually shows it. That is upstream's
@@ -49,7 +49,15 @@ const struct controller_info replicaset_controller = {
 
 #define BURST_REPLICAS 500
 
-enum { PHASE_OBSERVE, PHASE_CLAIM, PHASE_MANAGE, PHASE_ANSWERS, PHASE_STATUS };
+enum {
+    PHASE_OBSERVE,
+    PHASE_CLAIM,
+    PHASE_MANAGE,
+    PHASE_ANSWERS,
+    PHASE_STATUS,
+    PHASE_STATUS_READ,  /* the fresh copy to try once more with */
+    PHASE_STATUS_AGAIN,
+};
 enum { TAG_OWNER, TAG_ADOPT, TAG_RELEASE, TAG_CREATE, TAG_DELETE, TAG_STATUS };
 
 struct replicaset_state {
@@ -69,6 +77,7 @@ struct replicaset_memory {
     int64_t released;
     int diff; /* active - replicas when acting; 0: nothing was done */
     bool act;
+    struct value status; /* as it is written; kept by the sync */
     char failure[256]; /* of a create or delete, for the condition; empty: none */
     bool is_failed;
 };
@@ -79,7 +88,9 @@ static enum sync_result manage(struct sync *s, struct value rs);
 static enum sync_result handle_answers(struct sync *s, struct value rs);
 static struct replica_status status_of(struct sync *s, struct value rs);
 static enum sync_result write_status(struct sync *s, struct value rs);
-static enum sync_result finish(struct sync *s, struct value rs);
+static enum sync_result after_status(struct sync *s);
+static enum sync_result write_status_again(struct sync *s);
+static enum sync_result finish(struct sync *s);
 
 /* ---- state ---- */
 
@@ -199,8 +210,12 @@ enum sync_result replicaset_sync(struct sync *s)
         return manage(s, rs);
     case PHASE_ANSWERS:
         return handle_answers(s, rs);
+    case PHASE_STATUS:
+        return after_status(s);
+    case PHASE_STATUS_READ:
+        return write_status_again(s);
     default:
-        return finish(s, rs);
+        return finish(s);
     }
 }
 
@@ -687,14 +702,34 @@ static enum sync_result write_status(struct sync *s, struct value rs)
     }
     sync_trace(s, "status: %d pods, %d ready, %d available, %d terminating", (int)status.replicas,
                (int)status.ready, (int)status.available, (int)status.terminating);
+    memory_of(s)->status = sync_keep(s, new);
     sync_update_status(s, s->controller->info->primary, VALUE_SET(value_keep(rs), new, status),
                        TAG_STATUS);
     return sync_wait(s, PHASE_STATUS);
 }
 
-static enum sync_result finish(struct sync *s, struct value rs)
+/* Whatever the reason, once more in place with a fresh copy (upstream: statusUpdateRetries). */
+static enum sync_result after_status(struct sync *s)
 {
-    (void)rs;
+    if (answer_ok(&s->answers[0]))
+        return conclude(s);
+    sync_send(s, request_for_key(VERB_GET, s->key), TAG_OWNER);
+    return sync_wait(s, PHASE_STATUS_READ);
+}
+
+static enum sync_result write_status_again(struct sync *s)
+{
+    const struct answer *fresh = &s->answers[0];
+    if (!answer_ok(fresh))
+        return fresh->code == 404 ? SYNC_DONE : sync_retry_answer(s, fresh);
+    sync_update_status(
+        s, s->controller->info->primary,
+        VALUE_SET(value_keep(fresh->body), value_keep(memory_of(s)->status), status), TAG_STATUS);
+    return sync_wait(s, PHASE_STATUS_AGAIN);
+}
+
+static enum sync_result finish(struct sync *s)
+{
     if (!answer_ok(&s->answers[0]) && s->answers[0].code != 404)
         return sync_retry_answer(s, &s->answers[0]);
     return conclude(s);
