@@ -233,6 +233,7 @@ enum runtime_fault_kind {
     RUNTIME_FAULT_REGISTRY_DOWN,    /* number 1: on, 0: off */
     RUNTIME_FAULT_REGISTRY_SLOW,    /* number: bandwidth in bytes/s, 0: normal */
     RUNTIME_FAULT_HANG,             /* number 1: no verb is answered any more, 0: goes on */
+    RUNTIME_FAULT_DOWN,             /* its service is dead, containers run on; number: for so many ns, -1: until 0 */
     RUNTIME_FAULT_KILL_CONTAINER,   /* pod, container; number: exit code */
     RUNTIME_FAULT_PROGRAM_HANG,     /* pod, container: answers nothing; number 0: goes on */
     RUNTIME_FAULT_MEMORY,           /* pod, container; number: bytes in use from now on */

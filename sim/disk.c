@@ -52,6 +52,11 @@ static const struct disk_fault *fault_of(const struct sim *sim, process_id proce
     return p->disk_fault ? p->disk_fault : &host_of(sim, p->host)->disk.fault;
 }
 
+bool step_disk_is_full(const struct step *step)
+{
+    return fault_of(step->sim, step->process)->is_full;
+}
+
 static size_t file_count(const struct file *f)
 {
     return f->records.count - f->gone - f->dropped;

@@ -183,6 +183,8 @@ void step_file_truncate(struct step *step, file_id file, size_t from);
 /* Reading is immediate (start-up code reads its own files). A record may be torn: size cut, payload
  * unusable. */
 size_t step_file_count(struct step *step, file_id file);
+/* As statfs would tell: no room on the host's disk for this process. */
+bool step_disk_is_full(const struct step *step);
 /* Borrowed. */
 struct message *step_file_record(struct step *step, file_id file, size_t index, bool *ret_torn);
 

@@ -22,6 +22,8 @@
 #include "cluster/api/object.h"
 #include "sim/base/mem.h"
 
+#define PURPOSE_IDENTITY 0x1d /* a stream of random numbers of its own */
+
 struct leader_election {
     struct client *client;
     struct leader_election_options options;
@@ -75,8 +77,23 @@ void leader_election_free(struct leader_election *e)
     mem_free(e);
 }
 
+/* A process that was started again is somebody else: it waits until the lease of its predecessor
+ * has run out, as the real ones do after a crash. */
+static void make_unique(struct leader_election *e, struct step *step)
+{
+    uint64_t a = step_random(step, PURPOSE_IDENTITY);
+    uint64_t b = step_random(step, PURPOSE_IDENTITY);
+    struct value unique = value_printf(
+        "%.*s_%08x-%04x-4%03x-%04x-%012" PRIx64, STR_ARG(value_str(e->identity)),
+        (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
+        (unsigned)(0x8000 | b >> 50), b & 0xffffffffffff);
+    value_drop(e->identity);
+    e->identity = unique;
+}
+
 void leader_election_start(struct leader_election *e, struct step *step)
 {
+    make_unique(e, step);
     attempt(e, step);
 }
 

@@ -13,7 +13,7 @@
 struct leader_election;
 struct leader_election_options {
     struct str name;      /* of the Lease in kube-system: "kube-scheduler" */
-    struct str identity;  /* "<host>_<uuid>" */
+    struct str identity;  /* the host; "_<uuid>" is added, another at each start */
     struct duration lease_duration, renew_deadline, retry_period; /* 0: the defaults */
     void (*started)(void *owner, struct step *step); /* we lead */
     void (*stopped)(void *owner, struct step *step); /* we led; real binaries exit now */

@@ -6,7 +6,7 @@
  *     struct controller_flags flags;
  *     controller_flags_init(&flags);
  *     controller_flags_set(&flags, S("kube-api-qps"), S("5000"), &message);
- *     struct controller_manager_config config = {.server = balancer, .flags = &flags, .identity = S("cp-0_..."), ...};
+ *     struct controller_manager_config config = {.server = balancer, .flags = &flags, .identity = S("cp-0"), ...};
  *     sim_process_add(sim, &(struct process_options){.type = &controller_manager_process, .config = &config, ...});
  */
 #ifndef CLUSTER_CONTROLLERS_MANAGER_H
@@ -40,7 +40,7 @@ struct controller_manager_config {
     address_id server;
     const struct controller_flags *flags;
     const struct credential *credential; /* user system:kube-controller-manager */
-    struct str identity;                 /* of the lease's holder: "<host>_<uuid>" */
+    struct str identity;                 /* of the lease's holder: the host */
 };
 extern const struct process_type controller_manager_process;
 

@@ -270,6 +270,12 @@ static const char *predicate_fails(const char *name, const char *why, struct tex
     return name;
 }
 
+/* Pods without which the node or the cluster does not work are taken under pressure as well. */
+static bool is_critical(const struct pod_worker *w)
+{
+    return VALUE_INT(worker_spec(w), 0, priority) >= 2000000000;
+}
+
 const char *admission_refuses(struct pod_worker *w, struct text *ret_message)
 {
     struct kubelet *k = w->kubelet;
@@ -279,6 +285,10 @@ const char *admission_refuses(struct pod_worker *w, struct text *ret_message)
     if (os.size > 0 && !str_equal(os, S("linux"))) {
         text_add(ret_message, S("Failed to admit pod as the OS field doesn't match node OS"));
         return "PodOSNotSupported";
+    }
+    if (k->disk_pressure && !is_critical(w)) {
+        text_add(ret_message, S("The node had condition: [DiskPressure]. "));
+        return "Evicted";
     }
     const char *reason = room_refuses(w, ret_message);
     if (reason || !value_is_present(node))

@@ -20,6 +20,8 @@
 
 #include "cluster/kubelet/private.h"
 
+#define RUNTIME_SILENCE_SECONDS 30
+
 #include <stdio.h>
 
 void kubelet_flags_defaults(struct kubelet_flags *f)
@@ -381,6 +383,39 @@ static void connect_runtime(struct kubelet *k)
     k->runtime = step_connect(k->step, cri_address(k->step->sim, k->node_name));
 }
 
+/* The runtime is asked for its status every five seconds; no answer for 30 s means that it is down.
+ * Asking one that answers is invisible, so it is done when there may be something to see. */
+static void on_status_answer(struct kubelet *k, struct pod_worker *w, size_t container,
+                             const struct cri_response *r)
+{
+    (void)w;
+    (void)container;
+    (void)r;
+    k->is_asking_runtime = false;
+    if (!k->runtime_is_silent)
+        return;
+    k->runtime_is_silent = false;
+    node_status_changed(k);
+}
+
+static void ask_runtime(struct kubelet *k)
+{
+    if (k->is_asking_runtime || !k->runtime_is_up)
+        return;
+    k->is_asking_runtime = true;
+    kubelet_cri(k, NULL, 0, kubelet_request(k, CRI_STATUS), on_status_answer);
+    (void)step_timer_set(k->step, instant_add(k->step->now, duration_s(RUNTIME_SILENCE_SECONDS)),
+                         kubelet_tag(TAG_SILENCE, 0));
+}
+
+static void runtime_gave_no_answer(struct kubelet *k)
+{
+    if (!k->is_asking_runtime || k->runtime_is_silent)
+        return;
+    k->runtime_is_silent = true;
+    node_status_changed(k);
+}
+
 static void on_runtime_connected(struct kubelet *k)
 {
     kubelet_cri(k, NULL, 0, kubelet_request(k, CRI_STATUS), on_runtime_status);
@@ -498,6 +533,7 @@ static void *start(struct step *step, const void *config)
         kubelet_flags_defaults(&k->flags);
     k->runtime_lost_at = INSTANT_NEVER;
     k->began = step->wall;
+    k->started = step->now;
     make_clients(k);
     connect_runtime(k);
     node_start(k);
@@ -527,6 +563,12 @@ static void handle_timer(struct kubelet *k, const struct input *in)
         connect_runtime(k);
         break;
     case TAG_HOOK:
+        break;
+    case TAG_DISK:
+        node_disk_look(k);
+        break;
+    case TAG_SILENCE:
+        runtime_gave_no_answer(k);
         break;
     }
 }
@@ -567,7 +609,10 @@ static void input(void *state, struct step *step, const struct input *in)
     case INPUT_ACCEPTED:
     case INPUT_DATAGRAM:
     case INPUT_DISK_DONE:
+        break;
     case INPUT_COMMAND:
+        node_disk_changed(k);
+        ask_runtime(k);
         break;
     }
 }

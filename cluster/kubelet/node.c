@@ -163,6 +163,8 @@ static struct value condition(struct kubelet *k, struct value before, const char
 
 static const char *why_not_ready(const struct kubelet *k)
 {
+    if (k->runtime_is_silent)
+        return "container runtime is down";
     if (!k->runtime_is_up)
         return k->runtime_lost_at.ns != INT64_MAX
                    ? "container runtime is down"
@@ -186,9 +188,11 @@ struct value node_conditions(struct kubelet *k, struct value before)
                         memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
                         memory ? "kubelet has insufficient memory available"
                                : "kubelet has sufficient memory available"));
-    list =
-        value_append(list, condition(k, before, "DiskPressure", false, "KubeletHasNoDiskPressure",
-                                     "kubelet has no disk pressure"));
+    bool disk = k->disk_pressure;
+    list = value_append(
+        list, condition(k, before, "DiskPressure", disk,
+                        disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
+                        disk ? "kubelet has disk pressure" : "kubelet has no disk pressure"));
     list = value_append(list, condition(k, before, "PIDPressure", false, "KubeletHasSufficientPID",
                                         "kubelet has sufficient PID available"));
     list = value_append(list, condition(k, before, "Ready", why == NULL,
@@ -213,6 +217,58 @@ struct value node_status(struct kubelet *k, struct value conditions)
                       "nodeInfo: %v}",
                       addresses(k), resources(k, false), resources(k, true), conditions,
                       node_info(k));
+}
+
+/* ---- disk pressure ----
+ *
+ * The free space is looked at every ten seconds. Pressure that has gone is shown for the transition
+ * period more, lest the condition flap.
+ *
+ * DEVIATION: no pod is evicted to make room. What fills the disk here is nothing of the pods'.
+ */
+
+#define MONITORING_SECONDS 10
+
+static void look_release(struct message *m)
+{
+    mem_free(m);
+}
+
+static const struct message_type look_message = {
+    .name = "look", .kind = RUNTIME_MESSAGE_FAULT, .release = look_release};
+
+struct message *kubelet_look_new(void)
+{
+    struct message *m = mem_new(struct message);
+    message_init(m, &look_message, sizeof(*m));
+    return m;
+}
+
+void node_disk_changed(struct kubelet *k)
+{
+    int64_t period = duration_s(MONITORING_SECONDS).ns;
+    int64_t into = instant_since(k->step->now, k->started).ns % period;
+    struct instant next = instant_add(k->step->now, duration_ns(period - into));
+    step_timer_set(k->step, next, kubelet_tag(TAG_DISK, 0));
+}
+
+void node_disk_look(struct kubelet *k)
+{
+    bool is_full = step_disk_is_full(k->step), before = k->disk_pressure;
+    struct duration held = duration_ns(k->flags.eviction_pressure_transition_period);
+    if (is_full)
+        k->disk_pressure_until = INSTANT_NEVER;
+    else if (k->disk_pressure && k->disk_pressure_until.ns == INSTANT_NEVER.ns) {
+        k->disk_pressure_until = instant_add(k->step->now, held);
+        step_timer_set(k->step, k->disk_pressure_until, kubelet_tag(TAG_DISK, 0));
+    }
+    k->disk_pressure =
+        is_full || (before && instant_before(k->step->now, k->disk_pressure_until));
+    if (k->disk_pressure == before)
+        return;
+    step_trace(k->step, "kubelet", k->node_name, "disk pressure %s",
+               before ? "has gone" : "begins: no room is left");
+    node_status_changed(k);
 }
 
 /* ---- events ---- */
@@ -365,6 +421,8 @@ void node_start(struct kubelet *k)
 {
     /* Register even when the runtime is silent, to say that the node is not ready. */
     status_beat(k, instant_add(k->step->now, duration_s(5)));
+    if (step_disk_is_full(k->step))
+        node_disk_look(k);
 }
 
 /* ---- lease ---- */

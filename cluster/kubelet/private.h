@@ -35,7 +35,8 @@
 #define MINIMUM_GRACE_SECONDS 2
 
 enum kubelet_purpose { PURPOSE_CLIENT, PURPOSE_PROBES, PURPOSE_SYNC }; /* streams of random numbers */
-enum kubelet_tag { TAG_LEASE = 1, TAG_NODE_STATUS, TAG_WORKER, TAG_PROBE, TAG_RUNTIME, TAG_HOOK };
+enum kubelet_tag { TAG_LEASE = 1, TAG_NODE_STATUS, TAG_WORKER, TAG_PROBE, TAG_RUNTIME, TAG_HOOK,
+    TAG_DISK, TAG_SILENCE };
 static inline uint64_t kubelet_tag(enum kubelet_tag kind, uint64_t id)
 {
     return (uint64_t)kind << 40 | id;
@@ -156,7 +157,9 @@ struct kubelet {
     struct informer *pods, *node, *services;
     stream_id runtime;
     bool runtime_is_up, runtime_has_listed, registered, registering, lease_in_flight, lease_known, is_ready, status_in_flight;
-    bool network_is_ready, cidr_sent, pull_in_flight, started_event, rebooted, memory_pressure;
+    bool network_is_ready, cidr_sent, pull_in_flight, started_event, rebooted, memory_pressure, disk_pressure;
+    bool is_asking_runtime, runtime_is_silent;
+    struct instant started, disk_pressure_until;
     struct instant runtime_lost_at, memory_pressure_until, status_posted_at, lease_renewed_at;
     timer_id status_timer, lease_timer;
     uint64_t boot;
@@ -199,6 +202,8 @@ struct str worker_subject(struct kubelet *k, const struct pod_worker *w);
 
 /* node.c */
 void node_start(struct kubelet *k);
+void node_disk_changed(struct kubelet *k);
+void node_disk_look(struct kubelet *k);
 void node_register(struct kubelet *k);
 void node_lease_tick(struct kubelet *k);
 void node_status_tick(struct kubelet *k);

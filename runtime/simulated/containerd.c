@@ -91,6 +91,8 @@ static void *start(struct step *step, const void *config)
 static void handle_message(struct runtime_node *n, const struct input *in)
 {
     struct message *m = in->message;
+    if (m->type == &cri_request_message && n->is_down)
+        return; /* it came in just before the end */
     if (m->type == &cri_request_message && n->is_hung) {
         vec_push(&n->held, message_ref(m));
         vec_push(&n->held_streams, in->stream);
@@ -116,13 +118,17 @@ static void input(void *state, struct step *step, const struct input *in)
     n->step = step;
     switch (in->kind) {
     case INPUT_TIMER:
-        if (in->tag >> 32 == TAG_OPERATION)
+        if (in->tag >> 32 == TAG_UP)
+            runtime_go_down(n, 0);
+        else if (in->tag >> 32 == TAG_OPERATION)
             operation_due(n, (uint32_t)in->tag);
         else
             container_due(n, (uint32_t)in->tag);
         break;
     case INPUT_ACCEPTED:
-        if (in->address == n->socket)
+        if (in->address == n->socket && n->is_down)
+            step_close(step, in->stream);
+        else if (in->address == n->socket)
             vec_push(&n->streams, in->stream);
         break;
     case INPUT_MESSAGE:

@@ -40,8 +40,31 @@ static void fault_container(struct runtime_node *n, const struct runtime_fault *
     container_arm(n, c);
 }
 
+/* The service dies: its connections close, containers run on, for their parents are the shims.
+ * DEVIATION: what it was about (pulls, creations) is brought to its end, not left halfway. */
+void runtime_go_down(struct runtime_node *n, int64_t for_ns)
+{
+    n->is_down = for_ns != 0;
+    step_trace(n->step, "containerd", str_from(n->config->node), "%s",
+               n->is_down ? "the service has ended; containers run on" : "the service is back");
+    if (!n->is_down)
+        return;
+    for (size_t i = 0; i < n->streams.count; i++)
+        step_close(n->step, n->streams.items[i]);
+    vec_clear(&n->streams);
+    for (size_t i = 0; i < n->held.count; i++)
+        message_unref(n->held.items[i]);
+    vec_clear(&n->held);
+    vec_clear(&n->held_streams);
+    if (for_ns > 0)
+        (void)step_timer_set(n->step, instant_add(n->step->now, duration_ns(for_ns)),
+                             runtime_tag(TAG_UP, 0));
+}
+
 void runtime_handle_fault(struct runtime_node *n, const struct runtime_fault *f)
 {
+    if (f->kind == RUNTIME_FAULT_DOWN)
+        runtime_go_down(n, f->number);
     if (f->kind == RUNTIME_FAULT_REGISTRY_DOWN)
         n->registry_is_down = f->number != 0;
     if (f->kind == RUNTIME_FAULT_REGISTRY_SLOW)

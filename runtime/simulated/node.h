@@ -92,7 +92,7 @@ struct runtime_node {
     uint64_t last_request;
     uint32_t cidr_base, cidr_size, cidr_next; /* size 0: none yet */
     file_id image_file;
-    bool registry_is_down, is_hung;
+    bool registry_is_down, is_hung, is_down;
     int64_t pull_bytes_per_s;
     VEC(struct message *) held; /* while hung: requests not looked at; each with its stream */
     VEC(stream_id) held_streams;
@@ -106,7 +106,7 @@ struct container_view { /* who looks: the owner of a shell_host */
 
 /* Streams of random numbers; kinds of timers. */
 enum { PURPOSE_BOOT, PURPOSE_TIMING };
-enum tag_kind { TAG_OPERATION = 1, TAG_CONTAINER };
+enum tag_kind { TAG_OPERATION = 1, TAG_CONTAINER, TAG_UP };
 static inline uint64_t runtime_tag(enum tag_kind kind, uint32_t id)
 {
     return (uint64_t)kind << 32 | id;
@@ -172,6 +172,7 @@ void container_log_add(struct runtime_node *n, struct container *c, struct str b
 void container_log_tail(const struct container *c, int64_t lines, struct text *out); /* lines < 0: all */
 
 /* faults.c */
+void runtime_go_down(struct runtime_node *n, int64_t for_ns); /* 0: it is up again; -1: until told */
 void runtime_handle_fault(struct runtime_node *n, const struct runtime_fault *f);
 
 /* programs.c */

@@ -7,6 +7,7 @@
 
 #include "scenarios/engine/faults.h"
 
+#include "cluster/kubelet/kubelet.h"
 #include "sim/base/mem.h"
 
 const struct fault_kind *const fault_kinds[] = {&fault_node, &fault_process, &fault_network,
@@ -177,6 +178,16 @@ bool fault_find_process(struct run *r, struct str name, process_id *ret_process,
     text_printf(message, "no component has the name \"%.*s\"; there are: ", STR_ARG(name));
     cluster_component_names(r->cluster, 24, message);
     return false;
+}
+
+void fault_tell_kubelet(struct run *r, host_id host)
+{
+    AUTO(text) struct text name = {0};
+    process_id kubelet;
+    text_printf(&name, "kubelet@%.*s", STR_ARG(sim_host_name(r->sim, host)));
+    if (sim_find_process(r->sim, text_str(&name), &kubelet) &&
+        sim_process_is_running(r->sim, kubelet))
+        sim_command(r->sim, kubelet, kubelet_look_new());
 }
 
 bool fault_hosts(struct run *r, struct value names, struct active_fault *f, struct text *message)

@@ -50,5 +50,7 @@ bool fault_processes(struct run *r, struct value names, struct active_fault *f,
 bool fault_find_host(struct run *r, struct str name, host_id *ret_host, struct text *message);
 bool fault_find_process(struct run *r, struct str name, process_id *ret_process,
                         struct text *message);
+/* The kubelet of the machine, if it has one, looks at its disk and its runtime. */
+void fault_tell_kubelet(struct run *r, host_id host);
 
 #endif

@@ -55,13 +55,25 @@ const struct shape reference_shape = {.kind = SHAPE_OBJECT,
                                       .field_count = ARRAY_COUNT(reference_fields),
                                       .holds = is_known_kind};
 
+static const char *const errors[] = {"timeout", "lost", NULL};
+static const struct shape error_shape = {.kind = SHAPE_ENUM, .choices = errors};
+static bool is_refusal(struct value v, struct text *expected, struct text *at)
+{
+    (void)at;
+    text_add(expected, S("either error, or code, reason and message"));
+    return !value_is_present(value_get_key(v, S("error"))) || value_count(v) == 1;
+}
 static const struct shape_field expect_fields[] = {
     {"code", &shape_integer, false, "the HTTP status, such as 422"},
     {"reason", &shape_string, false, "the Status' reason, such as Invalid"},
     {"message", &shape_string, false, "a part of the Status' message"},
+    {"error", &error_shape, false,
+     "no answer, so that the outcome is unknown: timeout, or lost (the connection broke or was refused)"},
 };
-const struct shape expect_shape = {
-    .kind = SHAPE_OBJECT, .fields = expect_fields, .field_count = ARRAY_COUNT(expect_fields)};
+const struct shape expect_shape = {.kind = SHAPE_OBJECT,
+                                   .fields = expect_fields,
+                                   .field_count = ARRAY_COUNT(expect_fields),
+                                   .holds = is_refusal};
 
 static bool has_one_bound(struct value v, struct text *expected, struct text *at)
 {
@@ -113,21 +125,56 @@ const struct object_key *reference_key(struct value ref, struct text *message)
 
 /* ---- what a write answered ---- */
 
+static enum outcome result_judge(struct value expect, const struct user_result *result,
+                                 struct str what, struct text *message);
+
 static void status_text(const struct user_result *result, struct text *out)
 {
     struct str reason = VALUE_STR(result->body, reason), what = VALUE_STR(result->body, message);
     if (result->error.size)
         text_printf(out, "error: %s", text_c(&result->error));
     else if (result->code == 0)
-        text_add(out, S("the connection to the API server was lost; the outcome is unknown"));
+        text_add(out, S("the connection to the API server was lost or refused; the outcome is unknown"));
     else if (reason.size)
         text_printf(out, "Error from server (%.*s): %.*s", STR_ARG(reason), STR_ARG(what));
     else
         text_printf(out, "Error from server: %.*s", STR_ARG(what));
 }
 
-enum outcome result_judge(struct value expect, const struct user_result *result, struct str what,
-                          struct text *message)
+/* `expect: {error: ...}`: the answer must not come. NULL: it has not, within the time-out. */
+static enum outcome judge_silence(struct str error, const struct user_result *result,
+                                  struct str what, struct text *message)
+{
+    const char *found = !result ? "timeout" : result->code == 0 ? "lost" : NULL;
+    text_clear(message);
+    if (found && str_equal(error, str_from(found))) {
+        text_printf(message, "%.*s: no answer, as expected: %.*s", STR_ARG(what), STR_ARG(error));
+        return OUTCOME_PASSED;
+    }
+    text_printf(message, "%.*s: expected no answer (%.*s); found ", STR_ARG(what), STR_ARG(error));
+    if (!result)
+        text_add(message, S("none within the time-out"));
+    else if (result->code >= 200 && result->code < 300)
+        text_printf(message, "%d: %s", result->code, result->done);
+    else
+        status_text(result, message);
+    return OUTCOME_FAILED;
+}
+
+enum outcome act_and_judge(struct run *r, struct user_action *own_action, struct value arguments,
+                           struct str what, struct text *message)
+{
+    const struct user_result *result =
+        run_action(r, own_action, run_deadline(r, arguments), message);
+    struct value expect = value_get_key(arguments, S("expect"));
+    struct value error = value_get_key(expect, S("error"));
+    if (value_is_present(error) && !r->is_stopped)
+        return judge_silence(value_str(error), result, what, message);
+    return result ? result_judge(expect, result, what, message) : OUTCOME_FAILED;
+}
+
+static enum outcome result_judge(struct value expect, const struct user_result *result,
+                                 struct str what, struct text *message)
 {
     bool is_good = result->code >= 200 && result->code < 300;
     int64_t code = VALUE_INT(expect, -1, code);

@@ -34,9 +34,10 @@ extern const struct shape count_shape;
 struct value arguments_namespace(struct value arguments);
 const struct object_key *reference_key(struct value ref,
                                        struct text *message); /* owned; NULL with a message */
-/* Compares a result with `expect` (absent: it must have been done). */
-enum outcome result_judge(struct value expect, const struct user_result *result, struct str what,
-                          struct text *message);
+/* Carries the action out and compares its result with `expect` of the arguments (absent: it must
+ * have been done). */
+enum outcome act_and_judge(struct run *r, struct user_action *own_action, struct value arguments,
+                           struct str what, struct text *message);
 /* A matcher from {resource} or {apiVersion, kind, selector, namespace} and jq. */
 void matcher_of_resource(struct value resource, struct value jq, struct matcher *ret);
 void matcher_of_kind(struct value arguments, struct matcher *ret);

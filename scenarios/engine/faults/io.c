@@ -34,35 +34,59 @@ static const struct shape shape = {.kind = SHAPE_OBJECT,
                                    .field_count = ARRAY_COUNT(fields),
                                    .holds = has_settings};
 
-static void set_all(struct run *r, const struct active_fault *f, const struct disk_fault *fault)
+static bool names(const struct active_fault *f, process_id process)
 {
     for (size_t i = 0; i < f->handles.count; i++) {
-        process_id process = f->handles.items[i];
-        sim_disk_fault_set(r->sim, sim_process_host(r->sim, process), process, fault);
+        if (f->handles.items[i] == process)
+            return true;
+    }
+    return false;
+}
+
+static void add_to(const struct active_fault *f, struct disk_fault *disk)
+{
+    struct value action = VALUE_GET(f->arguments, action);
+    struct value kind =
+        value_is(action, "fault") ? value_get_key(f->arguments, S("fault")) : action;
+    struct duration delay = value_duration(f->arguments, S("delay"), (struct duration){0});
+    disk->is_full |= value_is(kind, "full");
+    disk->loses_syncs |= value_is(kind, "fsync-lost");
+    disk->tears_writes |= value_is(kind, "torn-write");
+    if (value_is(kind, "latency") && delay.ns > disk->sync_latency.ns)
+        disk->sync_latency = delay;
+}
+
+/* Several faults of one disk add up, so what a process sees is put together anew whenever one
+ * comes or goes. `changed` itself may be in the list or not. */
+static void set_all(struct run *r, const struct active_fault *changed, bool is_active)
+{
+    for (size_t i = 0; i < changed->handles.count; i++) {
+        process_id process = changed->handles.items[i];
+        struct disk_fault disk = {0};
+        if (is_active)
+            add_to(changed, &disk);
+        for (size_t j = 0; j < r->faults.count; j++) {
+            const struct active_fault *f = r->faults.items[j];
+            if (f != changed && f->kind == &fault_io && names(f, process))
+                add_to(f, &disk);
+        }
+        sim_disk_fault_set(r->sim, sim_process_host(r->sim, process), process, &disk);
+        fault_tell_kubelet(r, sim_process_host(r->sim, process));
     }
 }
 
 static bool inject(struct run *r, struct active_fault *f, struct value arguments,
                    struct text *message)
 {
-    struct value action = VALUE_GET(arguments, action);
-    struct value kind = value_is(action, "fault") ? value_get_key(arguments, S("fault")) : action;
     if (!fault_processes(r, value_get_key(arguments, S("components")), f, message))
         return false;
-    struct disk_fault fault = {
-        .is_full = value_is(kind, "full"),
-        .loses_syncs = value_is(kind, "fsync-lost"),
-        .tears_writes = value_is(kind, "torn-write"),
-    };
-    if (value_is(kind, "latency"))
-        fault.sync_latency = value_duration(arguments, S("delay"), (struct duration){0});
-    set_all(r, f, &fault);
+    set_all(r, f, true);
     return true;
 }
 
 static void heal(struct run *r, struct active_fault *f)
 {
-    set_all(r, f, &(struct disk_fault){0});
+    set_all(r, f, false);
 }
 
 const struct fault_kind fault_io = {

@@ -34,8 +34,10 @@ static bool inject(struct run *r, struct active_fault *f, struct value arguments
             sim_host_reboot(r->sim, host, duration_s(REBOOT_SECONDS));
         else if (value_is(action, "pause"))
             sim_host_pause(r->sim, host);
-        else
+        else {
             sim_disk_fault_set(r->sim, host, 0, &(struct disk_fault){.is_full = true});
+            fault_tell_kubelet(r, host);
+        }
     }
     return true;
 }
@@ -49,8 +51,10 @@ static void heal(struct run *r, struct active_fault *f)
             sim_host_power_on(r->sim, host);
         else if (value_is(action, "pause"))
             sim_host_resume(r->sim, host);
-        else if (value_is(action, "disk-full"))
+        else if (value_is(action, "disk-full")) {
             sim_disk_fault_set(r->sim, host, 0, &(struct disk_fault){0});
+            fault_tell_kubelet(r, host);
+        }
     }
 }
 

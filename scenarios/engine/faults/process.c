@@ -5,8 +5,11 @@
  */
 #include "sim/base/base.h"
 
+#include "runtime/cri.h"
 #include "scenarios/engine/faults.h"
 #include "sim/fault.h"
+
+#define RUNTIME_RESTART_SECONDS 5 /* containerd: RestartSec=5 */
 
 static const char *const actions[] = {"kill", "stop", "pause", "hang", NULL};
 static const struct shape action_shape = {.kind = SHAPE_ENUM, .choices = actions};
@@ -19,6 +22,33 @@ static const struct shape_field fields[] = {
 static const struct shape shape = {
     .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
 
+static bool is_of_kind(const struct run *r, process_id process, enum component_kind kind)
+{
+    for (size_t i = 0; i < cluster_component_count(r->cluster, kind); i++) {
+        if (cluster_component(r->cluster, kind, i) == process)
+            return true;
+    }
+    return false;
+}
+
+/* The containers of a machine live in its runtime's process here, while real ones are children of
+ * shims: of the runtime only its service fails. */
+static void act_on_runtime(struct run *r, process_id process, struct value action, bool is_end)
+{
+    bool is_silent = value_is(action, "pause") || value_is(action, "hang");
+    int64_t number = is_end                      ? 0
+                     : is_silent                 ? 1
+                     : value_is(action, "kill") ? duration_s(RUNTIME_RESTART_SECONDS).ns
+                                                 : -1;
+    if (!sim_process_is_running(r->sim, process) || (is_end && value_is(action, "kill")))
+        return;
+    struct runtime_fault *fault =
+        runtime_fault_new(is_silent ? RUNTIME_FAULT_HANG : RUNTIME_FAULT_DOWN, S(""), S(""), S(""),
+                          number);
+    sim_command(r->sim, process, &fault->message);
+    fault_tell_kubelet(r, sim_process_host(r->sim, process));
+}
+
 static bool inject(struct run *r, struct active_fault *f, struct value arguments,
                    struct text *message)
 {
@@ -26,8 +56,17 @@ static bool inject(struct run *r, struct active_fault *f, struct value arguments
     if (!fault_processes(r, value_get_key(arguments, S("components")), f, message))
         return false;
     for (size_t i = 0; i < f->handles.count; i++) {
+        if (!is_of_kind(r, f->handles.items[i], COMPONENT_NETWORK))
+            continue;
+        text_printf(message, "%.*s stands for the kernel of its machine: use nodeChaos",
+                    STR_ARG(sim_process_name(r->sim, f->handles.items[i])));
+        return false;
+    }
+    for (size_t i = 0; i < f->handles.count; i++) {
         process_id process = f->handles.items[i];
-        if (value_is(action, "kill"))
+        if (is_of_kind(r, process, COMPONENT_RUNTIME))
+            act_on_runtime(r, process, action, false);
+        else if (value_is(action, "kill"))
             sim_process_kill(r->sim, process);
         else if (value_is(action, "stop"))
             sim_process_stop(r->sim, process, (struct duration){0});
@@ -43,10 +82,13 @@ static void heal(struct run *r, struct active_fault *f)
 {
     struct value action = VALUE_GET(f->arguments, action);
     for (size_t i = 0; i < f->handles.count; i++) {
-        if (value_is(action, "stop"))
-            sim_process_start(r->sim, f->handles.items[i]);
+        process_id process = f->handles.items[i];
+        if (is_of_kind(r, process, COMPONENT_RUNTIME))
+            act_on_runtime(r, process, action, true);
+        else if (value_is(action, "stop"))
+            sim_process_start(r->sim, process);
         else if (!value_is(action, "kill"))
-            sim_process_resume(r->sim, f->handles.items[i]);
+            sim_process_resume(r->sim, process);
     }
 }
 

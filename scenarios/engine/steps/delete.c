@@ -33,10 +33,7 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
     a->propagation = value_is(policy, "Foreground") ? PROPAGATION_FOREGROUND
                      : value_is(policy, "Orphan")   ? PROPAGATION_ORPHAN
                                                     : PROPAGATION_BACKGROUND;
-    const struct user_result *result = run_action(r, a, run_deadline(r, arguments), message);
-    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what),
-                                 message)
-                  : OUTCOME_FAILED;
+    return act_and_judge(r, a, arguments, text_str(&what), message);
 }
 
 const struct step_kind step_delete = {

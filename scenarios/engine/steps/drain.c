@@ -21,12 +21,9 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
     struct user_action *a =
         user_action_new(USER_DRAIN, object_key_of(resource_get(RESOURCE_nodes), S(""), node));
     a->is_forced = value_as_bool(value_get_key(arguments, S("force")));
-    const struct user_result *result = run_action(r, a, run_deadline(r, arguments), message);
-    if (!result)
-        return OUTCOME_FAILED;
     AUTO(text) struct text what = {0};
     text_printf(&what, "unable to drain node \"%.*s\"", STR_ARG(node));
-    return result_judge(value_get_key(arguments, S("expect")), result, text_str(&what), message);
+    return act_and_judge(r, a, arguments, text_str(&what), message);
 }
 
 const struct step_kind step_drain = {

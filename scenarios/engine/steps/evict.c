@@ -21,11 +21,7 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
         return OUTCOME_FAILED;
     AUTO(text) struct text what = {0};
     text_printf(&what, "eviction of pod %.*s/%.*s", STR_ARG(key->namespace), STR_ARG(key->name));
-    const struct user_result *result =
-        run_action(r, user_action_new(USER_EVICT, key), run_deadline(r, arguments), message);
-    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what),
-                                 message)
-                  : OUTCOME_FAILED;
+    return act_and_judge(r, user_action_new(USER_EVICT, key), arguments, text_str(&what), message);
 }
 
 const struct step_kind step_evict = {

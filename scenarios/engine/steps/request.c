@@ -39,10 +39,13 @@ static bool is_source(struct value v, struct text *expected, struct text *at)
            value_is_present(value_get_key(v, S("node")));
 }
 static const struct shape from_shape = {.kind = SHAPE_ANY, .holds = is_source};
+static const char *const errors[] = {"refused",     "timeout", "unreachable",
+                                     "no-name",     "reset",   NULL};
+static const struct shape error_shape = {.kind = SHAPE_ENUM, .choices = errors};
 static const struct shape_field expect_fields[] = {
     {"status", &shape_integer, false, "the HTTP status"},
     {"body", &shape_string, false, "a part of the body"},
-    {"error", &shape_string, false, "no answer: refused, timeout, unreachable, no-name"},
+    {"error", &error_shape, false, "no answer: refused, timeout, unreachable, no-name, reset"},
 };
 static const struct shape answer_shape = {
     .kind = SHAPE_OBJECT, .fields = expect_fields, .field_count = ARRAY_COUNT(expect_fields)};

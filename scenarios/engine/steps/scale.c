@@ -24,10 +24,7 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
     text_printf(&what, "%.*s/%.*s", STR_ARG(key->resource->qualified), STR_ARG(key->name));
     struct user_action *a = user_action_new(USER_SCALE, key);
     a->replicas = value_as_integer(value_get_key(arguments, S("replicas")), 0);
-    const struct user_result *result = run_action(r, a, run_deadline(r, arguments), message);
-    return result ? result_judge(value_get_key(arguments, S("expect")), result, text_str(&what),
-                                 message)
-                  : OUTCOME_FAILED;
+    return act_and_judge(r, a, arguments, text_str(&what), message);
 }
 
 const struct step_kind step_scale = {

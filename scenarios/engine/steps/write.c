@@ -62,10 +62,7 @@ static enum outcome write_object(struct run *r, enum user_verb verb, struct valu
     AUTO(text) struct text what = {0};
     text_printf(&what, "%.*s/%.*s", STR_ARG(resource->qualified),
                 STR_ARG(VALUE_STR(object, metadata, name)));
-    const struct user_result *result = run_action(r, a, run_deadline(r, arguments), message);
-    if (!result)
-        return OUTCOME_FAILED;
-    return result_judge(value_get_key(arguments, S("expect")), result, text_str(&what), message);
+    return act_and_judge(r, a, arguments, text_str(&what), message);
 }
 
 enum outcome write_objects(struct run *r, enum user_verb verb, struct value arguments,
