@@ -83,10 +83,10 @@ static void make_unique(struct leader_election *e, struct step *step)
 {
     uint64_t a = step_random(step, PURPOSE_IDENTITY);
     uint64_t b = step_random(step, PURPOSE_IDENTITY);
-    struct value unique = value_printf(
-        "%.*s_%08x-%04x-4%03x-%04x-%012" PRIx64, STR_ARG(value_str(e->identity)),
-        (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
-        (unsigned)(0x8000 | b >> 50), b & 0xffffffffffff);
+    struct value unique =
+        value_printf("%.*s_%08x-%04x-4%03x-%04x-%012" PRIx64, STR_ARG(value_str(e->identity)),
+                     (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
+                     (unsigned)(0x8000 | b >> 50), b & 0xffffffffffff);
     value_drop(e->identity);
     e->identity = unique;
 }

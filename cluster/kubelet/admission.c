@@ -297,11 +297,10 @@ const char *admission_refuses(struct pod_worker *w, struct text *ret_message)
         return predicate_fails("NodeAffinity", "node(s) didn't match Pod's node affinity/selector",
                                ret_message);
     if (host_ports_are_taken(w))
-        return predicate_fails("NodePorts",
-                               "node(s) didn't have free ports for the requested pod ports",
-                               ret_message);
+        return predicate_fails(
+            "NodePorts", "node(s) didn't have free ports for the requested pod ports", ret_message);
     if (!admission_tolerates_node(spec, node))
-        return predicate_fails("TaintToleration",
-                               "node(s) had taints that the pod didn't tolerate", ret_message);
+        return predicate_fails("TaintToleration", "node(s) had taints that the pod didn't tolerate",
+                               ret_message);
     return NULL;
 }

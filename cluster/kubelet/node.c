@@ -262,8 +262,7 @@ void node_disk_look(struct kubelet *k)
         k->disk_pressure_until = instant_add(k->step->now, held);
         step_timer_set(k->step, k->disk_pressure_until, kubelet_tag(TAG_DISK, 0));
     }
-    k->disk_pressure =
-        is_full || (before && instant_before(k->step->now, k->disk_pressure_until));
+    k->disk_pressure = is_full || (before && instant_before(k->step->now, k->disk_pressure_until));
     if (k->disk_pressure == before)
         return;
     step_trace(k->step, "kubelet", k->node_name, "disk pressure %s",

@@ -68,7 +68,8 @@ static const struct shape_field expect_fields[] = {
     {"reason", &shape_string, false, "the Status' reason, such as Invalid"},
     {"message", &shape_string, false, "a part of the Status' message"},
     {"error", &error_shape, false,
-     "no answer, so that the outcome is unknown: timeout, or lost (the connection broke or was refused)"},
+     "no answer, so that the outcome is unknown: timeout, or lost (the connection broke or was "
+     "refused)"},
 };
 const struct shape expect_shape = {.kind = SHAPE_OBJECT,
                                    .fields = expect_fields,
@@ -134,7 +135,8 @@ static void status_text(const struct user_result *result, struct text *out)
     if (result->error.size)
         text_printf(out, "error: %s", text_c(&result->error));
     else if (result->code == 0)
-        text_add(out, S("the connection to the API server was lost or refused; the outcome is unknown"));
+        text_add(out,
+                 S("the connection to the API server was lost or refused; the outcome is unknown"));
     else if (reason.size)
         text_printf(out, "Error from server (%.*s): %.*s", STR_ARG(reason), STR_ARG(what));
     else

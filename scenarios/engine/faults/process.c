@@ -36,15 +36,14 @@ static bool is_of_kind(const struct run *r, process_id process, enum component_k
 static void act_on_runtime(struct run *r, process_id process, struct value action, bool is_end)
 {
     bool is_silent = value_is(action, "pause") || value_is(action, "hang");
-    int64_t number = is_end                      ? 0
-                     : is_silent                 ? 1
+    int64_t number = is_end                     ? 0
+                     : is_silent                ? 1
                      : value_is(action, "kill") ? duration_s(RUNTIME_RESTART_SECONDS).ns
-                                                 : -1;
+                                                : -1;
     if (!sim_process_is_running(r->sim, process) || (is_end && value_is(action, "kill")))
         return;
-    struct runtime_fault *fault =
-        runtime_fault_new(is_silent ? RUNTIME_FAULT_HANG : RUNTIME_FAULT_DOWN, S(""), S(""), S(""),
-                          number);
+    struct runtime_fault *fault = runtime_fault_new(
+        is_silent ? RUNTIME_FAULT_HANG : RUNTIME_FAULT_DOWN, S(""), S(""), S(""), number);
     sim_command(r->sim, process, &fault->message);
     fault_tell_kubelet(r, sim_process_host(r->sim, process));
 }

@@ -39,8 +39,7 @@ static bool is_source(struct value v, struct text *expected, struct text *at)
            value_is_present(value_get_key(v, S("node")));
 }
 static const struct shape from_shape = {.kind = SHAPE_ANY, .holds = is_source};
-static const char *const errors[] = {"refused",     "timeout", "unreachable",
-                                     "no-name",     "reset",   NULL};
+static const char *const errors[] = {"refused", "timeout", "unreachable", "no-name", "reset", NULL};
 static const struct shape error_shape = {.kind = SHAPE_ENUM, .choices = errors};
 static const struct shape_field expect_fields[] = {
     {"status", &shape_integer, false, "the HTTP status"},
