@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The garbage collector: deletes objects whose owners are gone, and carries out foreground and orphan deletion.
+ * The garbage collector: deletes objects whose owners are gone, and carries out foreground and
+ * orphan deletion.
  *
- * It watches every kind that can be deleted and keeps a graph: a node for each object, known by its uid, with edges from owner to
- * dependents. An owner that is only named by its dependents has a virtual node until it is seen, or found absent.
+ * It watches every kind that can be deleted and keeps a graph: a node for each object, known by its
+ * uid, with edges from owner to dependents. An owner that is only named by its dependents has a
+ * virtual node until it is seen, or found absent.
  *
  * One sync is one object (upstream: attemptToDeleteItem, attemptToOrphan):
- *   - its owners are sorted, by live reads, into solid (exist), dangling (absent, or another uid) and waiting (are being deleted in the foreground);
+ *   - its owners are sorted, by live reads, into solid (exist), dangling (absent, or another uid)
+ * and waiting (are being deleted in the foreground);
  *   - a solid owner: the references to dangling and waiting ones are taken out; nothing is deleted;
- *   - a waiting owner and dependents of its own: deleted in the foreground, so that the owner waits for the whole tree;
- *   - else deleted: in the foreground or orphaning its dependents if its finalizers ask for that, in the background otherwise;
- *   - an object being deleted in the foreground: its blocking dependents are looked at; when none is left its finalizer goes;
- *   - an object with the finalizer "orphan": the references to it are taken out of its dependents, then the finalizer goes.
+ *   - a waiting owner and dependents of its own: deleted in the foreground, so that the owner waits
+ * for the whole tree;
+ *   - else deleted: in the foreground or orphaning its dependents if its finalizers ask for that,
+ * in the background otherwise;
+ *   - an object being deleted in the foreground: its blocking dependents are looked at; when none
+ * is left its finalizer goes;
+ *   - an object with the finalizer "orphan": the references to it are taken out of its dependents,
+ * then the finalizer goes.
  *
- * Nothing is deleted on the word of the graph alone: an owner counts as absent only when a live read says so (404, or another uid), as
- * the caches of different kinds are never of one instant.
+ * Nothing is deleted on the word of the graph alone: an owner counts as absent only when a live
+ * read says so (404, or another uid), as the caches of different kinds are never of one instant.
  *
- * Source: kubernetes.io/docs/concepts/architecture/garbage-collection/; upstream pkg/controller/garbagecollector.
+ * Source: kubernetes.io/docs/concepts/architecture/garbage-collection/; upstream
+ * pkg/controller/garbagecollector.
  */
 #include "sim/base/base.h"
 
@@ -39,13 +47,14 @@ struct graph_node {
     struct value owners;          /* metadata.ownerReferences; owned */
     bool is_virtual;              /* not seen by an informer */
     bool is_deleting_dependents;  /* being deleted in the foreground */
+    bool is_going;                /* being deleted, and nothing for us to do about it */
     VEC(struct graph_node *) dependents;
 };
 
 struct garbage_collector {
     struct controller *controller;
     struct index nodes_by_uid, nodes_by_key;
-    struct map nodes; /* by uid; for the release only */
+    struct map nodes;         /* by uid; for the release only */
     VEC(struct value) absent; /* uids found absent by a live read, a ring */
     size_t absent_next;
 };
@@ -62,12 +71,13 @@ const struct controller_info garbage_collector_controller = {
     .watch_count = 1,
     .sync = gc_sync,
     .workers = 20,
+    .qps_factor = 2, /* a deletion takes two requests */
     .new_state = gc_new,
     .free_state = gc_free,
 };
 
-static void on_change(void *owner, struct step *step, const struct object_key *key, struct value before,
-                      struct value after);
+static void on_change(void *owner, struct step *step, const struct object_key *key,
+                      struct value before, struct value after);
 
 /* ---- life ---- */
 
@@ -83,7 +93,8 @@ static bool has_key(const void *probe, const void *item)
 
 static int by_uid(const void *probe, const void *item)
 {
-    return value_compare(((const struct graph_node *)probe)->uid, ((const struct graph_node *)item)->uid);
+    return value_compare(((const struct graph_node *)probe)->uid,
+                         ((const struct graph_node *)item)->uid);
 }
 
 /* Upstream leaves Events out, and what cannot be listed, watched and deleted. */
@@ -103,7 +114,8 @@ static void *gc_new(struct controller *c, struct step *step)
     g->nodes.compare = by_uid;
     for (size_t i = 0; i < resource_count(); i++)
         if (is_collected(resource_at(i)))
-            informer_handle(informer_factory_get(c->informers, (enum resource_known)i), on_change, g);
+            informer_handle(informer_factory_get(c->informers, (enum resource_known)i), on_change,
+                            g);
     return g;
 }
 
@@ -142,7 +154,8 @@ static struct graph_node *find_key(struct garbage_collector *g, const struct obj
     return index_get(&g->nodes_by_key, key->hash, key);
 }
 
-static struct graph_node *node_add(struct garbage_collector *g, struct value uid, const struct object_key *key)
+static struct graph_node *node_add(struct garbage_collector *g, struct value uid,
+                                   const struct object_key *key)
 {
     struct graph_node *n = mem_new(struct graph_node);
     n->uid = value_keep(uid);
@@ -153,11 +166,15 @@ static struct graph_node *node_add(struct garbage_collector *g, struct value uid
     return n;
 }
 
-/* The key that an ownerReference of an object in `namespace` names; owned; NULL for an unknown kind. */
+/* The key that an ownerReference of an object in `namespace` names; owned; NULL for an unknown
+ * kind. */
 static const struct object_key *owner_key(struct value reference, struct str namespace)
 {
-    const struct resource *r = resource_find_kind(VALUE_STR(reference, apiVersion), VALUE_STR(reference, kind));
-    return r ? object_key_of(r->storage, r->is_namespaced ? namespace : S(""), VALUE_STR(reference, name)) : NULL;
+    const struct resource *r =
+        resource_find_kind(VALUE_STR(reference, apiVersion), VALUE_STR(reference, kind));
+    return r ? object_key_of(r->storage, r->is_namespaced ? namespace : S(""),
+                             VALUE_STR(reference, name))
+             : NULL;
 }
 
 static void link_owners(struct garbage_collector *g, struct step *step, struct graph_node *n)
@@ -227,8 +244,8 @@ static void object_gone(struct garbage_collector *g, struct step *step, struct g
     n->is_deleting_dependents = false;
 }
 
-static void on_change(void *owner, struct step *step, const struct object_key *key, struct value before,
-                      struct value after)
+static void on_change(void *owner, struct step *step, const struct object_key *key,
+                      struct value before, struct value after)
 {
     struct garbage_collector *g = owner;
     if (!value_is_present(after)) {
@@ -249,6 +266,7 @@ static void on_change(void *owner, struct step *step, const struct object_key *k
     if (is_new)
         index_put(&g->nodes_by_key, key->hash, key, n);
     n->is_virtual = false;
+    n->is_going = object_is_deleting(after) && !wants_work(after);
     if (!value_equal(n->owners, owners)) {
         unlink_owners(g, step, n);
         value_drop(n->owners);
@@ -326,7 +344,8 @@ static enum sync_result delete_dependents(struct sync *s, struct graph_node *n, 
         struct graph_node *d = n->dependents.items[i];
         for (size_t j = 0; j < value_count(d->owners); j++) {
             struct value reference = value_at(d->owners, j);
-            if (!value_equal(VALUE_GET(reference, uid), n->uid) || !VALUE_BOOL_AT(reference, blockOwnerDeletion))
+            if (!value_equal(VALUE_GET(reference, uid), n->uid) ||
+                !VALUE_BOOL_AT(reference, blockOwnerDeletion))
                 continue;
             blocking++;
             if (!d->is_deleting_dependents)
@@ -348,7 +367,8 @@ static enum sync_result orphan_dependents(struct sync *s, struct graph_node *n)
         for (size_t j = 0; j < value_count(d->owners); j++)
             if (!value_equal(VALUE_GET(value_at(d->owners, j), uid), n->uid))
                 kept = value_append(kept, value_keep(value_at(d->owners, j)));
-        struct value patch = value_pack("{metadata: {uid: %v, ownerReferences: %v}}", value_keep(d->uid), kept);
+        struct value patch =
+            value_pack("{metadata: {uid: %v, ownerReferences: %v}}", value_keep(d->uid), kept);
         sync_patch(s, d->key, PATCH_MERGE, patch, 0);
     }
     sync_trace(s, "orphans its %zu dependents", n->dependents.count);
@@ -378,7 +398,8 @@ static enum sync_result ask_owners(struct sync *s, struct gc_memory *m, struct v
 static enum sync_result ask_live(struct sync *s)
 {
     struct graph_node *n = find_key(s->controller->state, s->key);
-    if (!n || n->is_virtual)
+    if (!n || n->is_virtual ||
+        n->is_going) /* "being deleted" is one-way: its end wakes its dependents */
         return SYNC_DONE;
     sync_send(s, request_for_key(VERB_GET, s->key), 0);
     return sync_wait(s, PHASE_READ);
@@ -406,7 +427,8 @@ static enum sync_result sort_live(struct sync *s, struct gc_memory *m)
 
 enum owner_state { OWNER_SOLID, OWNER_DANGLING, OWNER_WAITING };
 
-static enum owner_state judge_owner(struct sync *s, struct gc_memory *m, struct value reference, uint32_t index)
+static enum owner_state judge_owner(struct sync *s, struct gc_memory *m, struct value reference,
+                                    uint32_t index)
 {
     struct garbage_collector *g = s->controller->state;
     struct value uid = VALUE_GET(reference, uid);
@@ -418,13 +440,15 @@ static enum owner_state judge_owner(struct sync *s, struct gc_memory *m, struct 
             remember_absent(g, uid);
             return OWNER_DANGLING;
         }
-        bool waits = answer_ok(a) && object_is_deleting(a->body) && object_has_finalizer(a->body, S(FOREGROUND));
+        bool waits = answer_ok(a) && object_is_deleting(a->body) &&
+                     object_has_finalizer(a->body, S(FOREGROUND));
         return waits ? OWNER_WAITING : OWNER_SOLID; /* unreadable: presumed to be there */
     }
     return is_known_absent(g, uid) ? OWNER_DANGLING : OWNER_SOLID;
 }
 
-static enum sync_result delete_object(struct sync *s, struct value object, enum propagation propagation)
+static enum sync_result delete_object(struct sync *s, struct value object,
+                                      enum propagation propagation)
 {
     struct request *r = client_delete_request(s->key, object_uid(object));
     request_delete_options(r)->propagation = propagation;
@@ -464,7 +488,8 @@ static enum sync_result judge(struct sync *s, struct gc_memory *m)
         return sync_wait(s, PHASE_WRITTEN);
     }
     value_drop(solid);
-    sync_trace(s, waiting ? "its owner waits for it to go: deletes it" : "its owner does not exist any more: deletes it");
+    sync_trace(s, waiting ? "its owner waits for it to go: deletes it"
+                          : "its owner does not exist any more: deletes it");
     if (waiting > 0 && n->dependents.count > 0)
         return delete_object(s, m->object, PROPAGATION_FOREGROUND);
     return delete_object(s, m->object,
@@ -485,7 +510,8 @@ static enum sync_result gc_sync(struct sync *s)
         return judge(s, m);
     case PHASE_ORPHANED:
         for (size_t i = 0; i < s->answer_count; i++)
-            if (!answer_ok(&s->answers[i]) && s->answers[i].code != 404 && s->answers[i].code != 422)
+            if (!answer_ok(&s->answers[i]) && s->answers[i].code != 404 &&
+                s->answers[i].code != 422)
                 return sync_retry_answer(s, &s->answers[i]);
         return drop_finalizer(s, m->object, ORPHAN);
     default:
