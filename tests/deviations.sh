@@ -16,7 +16,7 @@ git ls-files 'sim/*.[ch]' 'runtime/*.[ch]' 'cluster/*.[ch]' 'cluster/*.def' 'sce
     function flush() {
         if (!open) return
         gsub(/[ \t]+/, " ", text); sub(/^ /, "", text); sub(/ $/, "", text)
-        if (text ~ /^[a-z]+ /) text = toupper(substr(text, 1, 1)) substr(text, 2)
+        if (text ~ /^[a-z]+ / && text !~ /^(etcd|coredns|managedFields|kubectl|containerd) /) text = toupper(substr(text, 1, 1)) substr(text, 2)
         folder = FILE; sub(/\/[^\/]*$/, "", folder)
         if (folder != last_folder) { printf "\n## %s\n\n", folder; last_folder = folder }
         name = FILE; sub(/.*\//, "", name)
@@ -28,9 +28,12 @@ git ls-files 'sim/*.[ch]' 'runtime/*.[ch]' 'cluster/*.[ch]' 'cluster/*.def' 'sce
         line = $0
         end = index(line, "*/")
         if (end) line = substr(line, 1, end - 1)
-        if (open && !end && (line ~ /^[ \t]*\*[ \t]*$/ || line !~ /^[ \t]*(\/\*|\*)/)) flush()
+        if (open && !end && line ~ /^[ \t]*\*?[ \t]*$/) flush()
         at = index(line, "DEVIATION:")
         if (at) {
+            before = substr(line, 1, at - 1)
+            sub(/^[ \t]*\*/, "", before)
+            text = text " " before
             flush()
             FILE = FILENAME; open = 1; text = ""
             line = substr(line, at + length("DEVIATION:"))

@@ -346,8 +346,6 @@ void validate_pod_update(struct value new_pod, struct value old_pod, errors_t *e
         VALUE_INT(new, 0, terminationGracePeriodSeconds) == 1)
         allowed = value_set(allowed, ATOM_terminationGracePeriodSeconds, value_integer(1));
     allowed = take_scheduling(allowed, new, &path, errors);
-    /* DEVIATION: the real message ends with a unified diff of two dumps of Go's internal structs.
-     */
     if (!value_equal(allowed, new))
         field_error_at(errors, FIELD_FORBIDDEN, &path, VALUE_ABSENT,
                        "pod updates may not change fields other than `spec.containers[*].image`,"

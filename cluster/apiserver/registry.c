@@ -445,8 +445,6 @@ void registry_update(struct call *c, struct step *step)
         registry_load(c, step, scale_update);
         return;
     }
-    /* DEVIATION: server-side apply is refused as a media type that is not known: owners of fields
-     * are not tracked in this version. kubectl apply works by its client-side merge. */
     if (r->verb == VERB_PATCH && r->patch_type == PATCH_APPLY) {
         call_refuse(c, step,
                     status_make(415, S("UnsupportedMediaType"),

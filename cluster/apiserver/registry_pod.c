@@ -357,10 +357,9 @@ static void evict_mark(struct call *c, struct step *step)
         return;
     }
     struct value condition =
-        value_pack("{type: DisruptionTarget, observedGeneration: %D, status: \"True\", "
-                   "lastTransitionTime: %v, "
+        value_pack("{type: DisruptionTarget, status: \"True\", lastTransitionTime: %v, "
                    "reason: EvictionByEvictionAPI, message: \"Eviction API: evicting\"}",
-                   object_generation(c->existing->value), time_value(step->wall));
+                   time_value(step->wall));
     value_drop(c->object);
     c->object = condition_put(value_keep(c->existing->value), condition);
     registry_put(c, step, evict_marked, evict_mark);

@@ -3,13 +3,17 @@
  * Pod garbage collection: deletes pods that nobody else will.
  *
  * Every 20 s it looks for
- *   - pods bound to a node that does not exist: after the node has been missing for 40 s and a live read of the API confirms it;
+ *   - pods bound to a node that does not exist: after the node has been missing for 40 s and a live
+ * read of the API confirms it;
  *   - pods that are being deleted and were never bound;
- *   - pods being deleted on a node that is not ready and carries the taint node.kubernetes.io/out-of-service;
+ *   - pods being deleted on a node that is not ready and carries the taint
+ * node.kubernetes.io/out-of-service;
  *   - ended pods above a threshold of 12,500, the oldest first.
- * Such a pod is marked Failed with the condition DisruptionTarget (unless it has ended), then deleted with grace 0. One sync is one pod.
+ * Such a pod is marked Failed with the condition DisruptionTarget (unless it has ended), then
+ * deleted with grace 0. One sync is one pod.
  *
- * Source: kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection; upstream pkg/controller/podgc.
+ * Source: kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection;
+ * upstream pkg/controller/podgc.
  */
 #include "sim/base/base.h"
 
@@ -79,7 +83,8 @@ static bool has_ended(struct value pod)
 
 static struct value node_of(struct controller *c, struct value pod)
 {
-    return informer_get_named(controller_informer(c, RESOURCE_nodes), S(""), VALUE_STR(pod, spec, nodeName));
+    return informer_get_named(controller_informer(c, RESOURCE_nodes), S(""),
+                              VALUE_STR(pod, spec, nodeName));
 }
 
 /* True when the node has been missing for long enough. */
@@ -122,13 +127,15 @@ static void gc_tick(struct controller *c, struct step *step)
 {
     struct pod_gc *g = c->state;
     int64_t ended = 0;
-    for (struct informer_cursor p = informer_first(controller_informer(c, RESOURCE_pods), S("")); p.key; informer_next(&p)) {
+    for (struct informer_cursor p = informer_first(controller_informer(c, RESOURCE_pods), S(""));
+         p.key; informer_next(&p)) {
         struct value name = VALUE_GET(p.object, spec, nodeName);
         bool bound = value_is_present(name) && !value_is(name, "");
         struct value node = bound ? node_of(c, p.object) : VALUE_ABSENT;
         ended += has_ended(p.object);
-        bool collects = bound ? (!value_is_present(node) ? is_past_quarantine(g, name, step->now)
-                                                         : object_is_deleting(p.object) && is_out_of_service(node))
+        bool collects = bound ? (!value_is_present(node)
+                                     ? is_past_quarantine(g, name, step->now)
+                                     : object_is_deleting(p.object) && is_out_of_service(node))
                               : object_is_deleting(p.object);
         if (collects)
             controller_enqueue(c, step, p.key);
@@ -155,9 +162,11 @@ static int by_creation(const void *a, const void *b, void *context)
 static void collect_ended(struct controller *c, struct step *step, int64_t surplus)
 {
     VEC(struct ended_pod) pods = {0};
-    for (struct informer_cursor p = informer_first(controller_informer(c, RESOURCE_pods), S("")); p.key; informer_next(&p))
+    for (struct informer_cursor p = informer_first(controller_informer(c, RESOURCE_pods), S(""));
+         p.key; informer_next(&p))
         if (has_ended(p.object))
-            vec_push(&pods, (struct ended_pod){p.key, VALUE_GET(p.object, metadata, creationTimestamp)});
+            vec_push(&pods,
+                     (struct ended_pod){p.key, VALUE_GET(p.object, metadata, creationTimestamp)});
     sort_stable(pods.items, pods.count, sizeof(pods.items[0]), by_creation, NULL);
     for (int64_t i = 0; i < surplus && (size_t)i < pods.count; i++)
         controller_enqueue(c, step, pods.items[i].key);
@@ -180,16 +189,20 @@ static enum sync_result mark_and_delete(struct sync *s, struct value pod, bool o
 {
     if (has_ended(pod))
         return delete_now(s);
-    sync_trace(s, orphaned ? "its node %.*s does not exist any more: marks it Failed and deletes it"
-                           : "nobody will end it (node \"%.*s\"): marks it Failed and deletes it",
+    sync_trace(s,
+               orphaned ? "its node %.*s does not exist any more: marks it Failed and deletes it"
+                        : "nobody will end it (node \"%.*s\"): marks it Failed and deletes it",
                STR_ARG(VALUE_STR(pod, spec, nodeName)));
     struct value now = time_value(s->step->wall);
-    struct value patch = orphaned ? value_pack("{status: {phase: Failed, conditions: [{type: DisruptionTarget, status: \"True\","
-                                               " reason: DeletionByPodGC, message: \"PodGC: node no longer exists\","
-                                               " observedGeneration: %D, lastProbeTime: null, lastTransitionTime: %v}]}}",
-                                               object_generation(pod), value_keep(now))
-                                  : value_pack("{status: {phase: Failed}}");
-    value_drop(now);
+    struct value condition = value_pack(
+        "[{type: DisruptionTarget, status: \"True\", reason: DeletionByPodGC, message: \"PodGC: "
+        "node no "
+        "longer exists\", observedGeneration: %D, lastProbeTime: null, lastTransitionTime: %v}]",
+        object_generation(pod), now);
+    struct value patch =
+        value_pack("{status: {phase: Failed, observedGeneration: %D, conditions: %v}}",
+                   object_generation(pod), orphaned ? value_keep(condition) : VALUE_ABSENT);
+    value_drop(condition);
     sync_send(s, client_patch_request(s->key, PATCH_STRATEGIC, patch, SUBRESOURCE_STATUS), 0);
     return sync_wait(s, PHASE_MARKED);
 }
@@ -205,7 +218,8 @@ static enum sync_result gc_sync(struct sync *s)
     case PHASE_LOOK: {
         if (!orphaned)
             return mark_and_delete(s, pod, false);
-        const struct object_key *node = object_key_of(resource_get(RESOURCE_nodes), S(""), node_name);
+        const struct object_key *node =
+            object_key_of(resource_get(RESOURCE_nodes), S(""), node_name);
         sync_send(s, request_for_key(VERB_GET, node), 0);
         object_key_unref(node);
         return sync_wait(s, PHASE_NODE_READ);
@@ -213,7 +227,8 @@ static enum sync_result gc_sync(struct sync *s)
     case PHASE_NODE_READ:
         return s->answers[0].code == 404 ? mark_and_delete(s, pod, true) : SYNC_DONE;
     case PHASE_MARKED:
-        return answer_ok(&s->answers[0]) ? delete_now(s) : SYNC_DONE; /* the next round tries again */
+        return answer_ok(&s->answers[0]) ? delete_now(s)
+                                         : SYNC_DONE; /* the next round tries again */
     default:
         return SYNC_DONE;
     }

@@ -6,6 +6,8 @@
  *
  * DEVIATION: a pod that needs a volume of those plugins is scheduled as if they agreed; the kubelet
  * refuses what it cannot mount.
+ * DEVIATION: no pod is preempted: one that only a victim's place could help stays Pending, and its
+ * message says that no victims were found.
  *
  * Source: kubernetes.io/docs/reference/scheduling/config/#scheduling-plugins
  */

@@ -24,6 +24,7 @@ grep -niE '\b(kube|pod|kubelet|deployment|etcd)\b' $(printf '%s\n' $sources | gr
 grep -nE '.{101,}' $(printf '%s\n' $sources | grep -E '\.c$' | grep -vE '^cluster/api/schema/') | cut -c1-120 && fail "a line over 100 columns"
 for f in $sources; do head -3 "$f" | grep -q 'SPDX-License-Identifier' || fail "$f: no SPDX line"; done
 
+tests/deviations.sh | cmp -s - docs/deviations.md || fail "docs/deviations.md is out of date: make deviations"
 awk -f tests/lint/lengths.awk $(printf '%s\n' $sources | grep -E '\.c$' | grep -vE '^cluster/api/schema/') || fail "too long"
 
 for h in $(printf '%s\n' $sources | grep '\.h$'); do
