@@ -240,6 +240,8 @@ static void on_watch(struct apiserver *s, struct step *step, const struct etcd_w
     if (w->id != s->etcd.watch_id)
         return;
     if (!w->canceled) {
+        if (w->count > 0)
+            s->etcd.leaderless = 0;
         watch_caches_apply(s, step, w);
         return;
     }
@@ -250,7 +252,9 @@ static void on_watch(struct apiserver *s, struct step *step, const struct etcd_w
     }
     /* The member has lost its leader: a member that has one is to be found (I46: no silently stale
      * cache). */
+    /* If none has, they accept and turn away at once: that counts as a failure to connect. */
     stream_id stream = s->etcd.stream;
+    s->etcd.failures = s->etcd.leaderless++;
     step_trace(step, "kube-apiserver", s->flags.name, "etcd: member %d ended the watch",
                (int)s->etcd.member);
     on_closed(s, step);

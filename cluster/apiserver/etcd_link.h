@@ -29,6 +29,7 @@ struct etcd_link {
     bool is_connected;
     size_t member;    /* index of the configured address */
     int failures;     /* since the last success */
+    int leaderless;   /* members in a row that ended the watch for want of a leader */
     bool was_lost;
     timer_id timer;
     VEC(struct etcd_operation) operations;

@@ -151,7 +151,9 @@ static void list_machines(struct run *r, struct text *out)
     size_t shown = 0;
     for (size_t k = 0; k < COMPONENT_KIND_COUNT; k++) {
         enum component_kind kind = (enum component_kind)k;
-        if (kind == COMPONENT_RUNTIME)
+        bool is_beside_kubelet =
+            kind == COMPONENT_RUNTIME || kind == COMPONENT_PROXY || kind == COMPONENT_NETWORK;
+        if (is_beside_kubelet)
             continue;
         for (size_t i = 0; i < cluster_component_count(r->cluster, kind) && shown < 24;
              i++, shown++) {

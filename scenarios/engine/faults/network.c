@@ -16,7 +16,7 @@ static const char *const directions[] = {"to", "from", "both", NULL};
 static const struct shape action_shape = {.kind = SHAPE_ENUM, .choices = actions};
 static const struct shape direction_shape = {.kind = SHAPE_ENUM, .choices = directions};
 static const struct shape_field side_fields[] = {
-    {"nodes", &shape_strings, false, "machines by name"},
+    {"nodes", &shape_strings, false, "machines by name; outside: where users sit"},
     {"zones", &shape_strings, false, "all machines of these zones"},
     {"components", &shape_strings, false, "single components"},
 };
@@ -79,7 +79,9 @@ static bool read_side(struct run *r, struct value v, struct side *side, struct t
     struct value components = value_get_key(v, S("components"));
     for (size_t i = 0; i < value_count(nodes); i++) {
         host_id host;
-        if (!fault_find_host(r, value_str(value_at(nodes, i)), &host, message))
+        if (value_is(value_at(nodes, i), "outside"))
+            host = cluster_outside(r->cluster);
+        else if (!fault_find_host(r, value_str(value_at(nodes, i)), &host, message))
             return false;
         vec_push(&side->hosts, host);
     }
