@@ -54,9 +54,21 @@ golden() {
     diff -u "${1%.yaml}.trace" "$work/trace" | head -n 60 >"$work/diff"
     [ ! -s "$work/diff" ] || { cat "$work/diff"; echo "UPDATE=1 make golden takes the new timeline"; return 1; }
 }
+# What the name says: NAME.bad.yaml is refused (2), NAME.fail.yaml fails (1), all others hold (0).
+ends_with() {
+    "$program" run "$2" --quiet
+    status=$?
+    [ "$status" = "$1" ] || { echo "exit status $status, expected $1"; return 1; }
+}
 test_scenarios() {
     for s in $scenarios; do check "$s is as its golden trace says" golden "$s"; done
-    for s in tests/scenarios/*/*.yaml; do check "$s" "$program" run "$s" --quiet; done
+    for s in $(grep -rl --include='*.yaml' '^kind: Scenario' tests/scenarios | sort); do
+        case $s in
+        *.bad.yaml) check "$s is refused" ends_with 2 "$s" ;;
+        *.fail.yaml) check "$s fails" ends_with 1 "$s" ;;
+        *) check "$s holds" ends_with 0 "$s" ;;
+        esac
+    done
 }
 
 # The same hash: again, without address randomisation, with poisoned memory, other compilers and optimisation, sanitizers,
