@@ -103,6 +103,46 @@ bool condition_is_true(struct value conditions, const char *type)
     return value_is(value_get(condition_find(conditions, type), ATOM_status), "True");
 }
 
+/* ---- pods and nodes ---- */
+
+bool pod_is_finished(struct value pod)
+{
+    struct value phase = VALUE_GET(pod, status, phase);
+    return value_is(phase, "Succeeded") || value_is(phase, "Failed");
+}
+
+/* kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration: "A toleration "matches" a
+ * taint if the keys are the same and the effects are the same"; an empty key (with Exists) matches
+ * all keys, an empty effect all effects. */
+bool toleration_matches(struct value toleration, struct value taint)
+{
+    struct str key = VALUE_STR(toleration, key), effect = VALUE_STR(toleration, effect);
+    if (effect.size > 0 && !str_equal(effect, VALUE_STR(taint, effect)))
+        return false;
+    if (key.size > 0 && !str_equal(key, VALUE_STR(taint, key)))
+        return false;
+    return VALUE_IS(toleration, "Exists", operator) ||
+           str_equal(VALUE_STR(toleration, value), VALUE_STR(taint, value));
+}
+
+/* ---- numbers ---- */
+
+int64_t int_or_percent(struct value v, int64_t total, bool round_up)
+{
+    struct str text = value_str(v);
+    int64_t percent;
+    if (text.size == 0)
+        return value_as_integer(v, 0);
+    if (!str_ends_with(text, S("%")) || !str_to_int64(str_slice(text, 0, text.size - 1), &percent))
+        return 0;
+    return (percent * total + (round_up ? 99 : 0)) / 100;
+}
+
+struct value count_or_absent(int64_t n)
+{
+    return n ? value_integer(n) : VALUE_ABSENT;
+}
+
 /* ---- names ---- */
 
 void name_suffix(uint64_t (*next)(void *owner), void *owner, char out[NAME_SUFFIX_SIZE])

@@ -30,6 +30,16 @@ struct value owner_reference_make(const struct resource *r, struct value owner);
 struct value condition_find(struct value conditions, const char *type); /* absent when none */
 bool condition_is_true(struct value conditions, const char *type);
 
+/* Pods: phase Succeeded or Failed; no phase follows. */
+bool pod_is_finished(struct value pod);
+/* Does a toleration of a pod match a taint of a node? */
+bool toleration_matches(struct value toleration, struct value taint);
+
+/* IntOrString: a number, or "25%" of the total, rounded up or down; 0 for anything else. */
+int64_t int_or_percent(struct value v, int64_t total, bool round_up);
+/* A number of a status that Go leaves out when it is 0. */
+struct value count_or_absent(int64_t n);
+
 /* metav1.Time: whole seconds, UTC; MicroTime: microseconds. */
 struct value time_value(struct wall_time t);
 struct value micro_time_value(struct wall_time t);

@@ -26,11 +26,6 @@ static struct value add_count(struct value own_used, struct str name, int64_t co
     return add(own_used, name, quantity_of_milli(count * 1000));
 }
 
-static bool has_ended(struct value pod)
-{
-    return VALUE_IS(pod, "Succeeded", status, phase) || VALUE_IS(pod, "Failed", status, phase);
-}
-
 static struct value amount_of(struct str name, int64_t milli, int64_t units)
 {
     if (str_equal(name, S("cpu")))
@@ -104,7 +99,7 @@ struct value quota_add_usage(struct value own_used, const struct resource *resou
     text_printf(&name, "count/%.*s", STR_ARG(resource->qualified));
     struct value used = add_count(own_used, text_str(&name), 1);
     if (resource == resource_get(RESOURCE_pods))
-        return has_ended(object) ? used : add_pod(used, object);
+        return pod_is_finished(object) ? used : add_pod(used, object);
     static const enum resource_known by_plural[] = {
         RESOURCE_services,       RESOURCE_configmaps,     RESOURCE_secrets, RESOURCE_replicationcontrollers,
         RESOURCE_resourcequotas, RESOURCE_persistentvolumeclaims,

@@ -171,11 +171,6 @@ static struct value set_failure(struct rollout *r, struct value own_conditions)
 
 /* ---- status ---- */
 
-static struct value or_absent(int64_t n)
-{
-    return n ? value_integer(n) : VALUE_ABSENT;
-}
-
 static struct value counts_of(struct rollout *r, int64_t *ret_available)
 {
     int64_t wanted = 0, actual = 0, ready = 0, available = 0, terminating = 0;
@@ -199,9 +194,9 @@ static struct value counts_of(struct rollout *r, int64_t *ret_available)
         "{observedGeneration: %D, replicas: %v, updatedReplicas: %v, readyReplicas: %v, "
         "availableReplicas: %v, unavailableReplicas: %v, terminatingReplicas: %v, collisionCount: "
         "%v}",
-        object_generation(r->deployment), or_absent(actual),
-        or_absent(rollout_has_new(r) ? r->all[r->new].actual : 0), or_absent(ready),
-        or_absent(available), or_absent(unavailable),
+        object_generation(r->deployment), count_or_absent(actual),
+        count_or_absent(rollout_has_new(r) ? r->all[r->new].actual : 0), count_or_absent(ready),
+        count_or_absent(available), count_or_absent(unavailable),
         is_terminating_known ? value_integer(terminating) : VALUE_ABSENT, value_keep(collisions));
 }
 

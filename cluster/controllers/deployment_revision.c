@@ -136,27 +136,15 @@ static int by_creation(const void *a, const void *b, void *context)
     return order ? order : object_key_compare(x->key, y->key);
 }
 
-/* An int, or a percentage of the replicas, rounded as told. */
-static int64_t resolve(struct value v, int64_t replicas, bool round_up)
-{
-    struct str text = value_str(v);
-    int64_t percent;
-    if (text.size == 0)
-        return value_as_integer(v, 0);
-    if (!str_ends_with(text, S("%")) || !str_to_int64(str_slice(text, 0, text.size - 1), &percent))
-        return 0;
-    return (percent * replicas + (round_up ? 99 : 0)) / 100;
-}
-
 static void resolve_bounds(struct rollout *r)
 {
     struct value strategy = VALUE_GET(r->deployment, spec, strategy);
     r->is_rolling = !VALUE_IS(strategy, "Recreate", type);
     if (!r->is_rolling || r->replicas == 0)
         return;
-    r->max_surge = resolve(VALUE_GET(strategy, rollingUpdate, maxSurge), r->replicas, true);
+    r->max_surge = int_or_percent(VALUE_GET(strategy, rollingUpdate, maxSurge), r->replicas, true);
     r->max_unavailable =
-        resolve(VALUE_GET(strategy, rollingUpdate, maxUnavailable), r->replicas, false);
+        int_or_percent(VALUE_GET(strategy, rollingUpdate, maxUnavailable), r->replicas, false);
     if (r->max_surge == 0 && r->max_unavailable == 0)
         r->max_unavailable = 1; /* or nothing could ever move */
     if (r->max_unavailable > r->replicas)

@@ -142,25 +142,15 @@ static void count_pods(struct sync *s, struct value budget, struct tally *t)
     label_selector_free(selector);
 }
 
-/* An integer, or a percentage of `total` rounded up. */
-static int64_t scaled(struct value amount, int64_t total)
-{
-    struct str text = value_str(amount);
-    int64_t percent;
-    if (text.size > 0 && text.bytes[text.size - 1] == '%' && str_to_int64(str_slice(text, 0, text.size - 1), &percent))
-        return (total * percent + 99) / 100;
-    return value_as_integer(amount, 0);
-}
-
 static void want(struct value budget, const struct tally *t, int64_t *ret_expected, int64_t *ret_desired)
 {
     struct value at_least = VALUE_GET(budget, spec, minAvailable), at_most = VALUE_GET(budget, spec, maxUnavailable);
     if (value_is_present(at_most)) {
         *ret_expected = t->expected_by_scale;
-        *ret_desired = t->expected_by_scale - scaled(at_most, t->expected_by_scale);
+        *ret_desired = t->expected_by_scale - int_or_percent(at_most, t->expected_by_scale, true);
     } else if (value_kind(at_least) == VALUE_STRING) {
         *ret_expected = t->expected_by_scale;
-        *ret_desired = scaled(at_least, t->expected_by_scale);
+        *ret_desired = int_or_percent(at_least, t->expected_by_scale, true);
     } else {
         *ret_expected = t->matching;
         *ret_desired = value_as_integer(at_least, 0);

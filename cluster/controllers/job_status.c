@@ -338,11 +338,6 @@ static struct value with_new(struct value old, struct value new)
     return all;
 }
 
-static struct value or_absent(int64_t n)
-{
-    return n ? value_integer(n) : VALUE_ABSENT;
-}
-
 struct value job_status(struct sync *s, const struct job_view *v)
 {
     struct value old = value_get(v->job, ATOM_status),
@@ -374,8 +369,8 @@ struct value job_status(struct sync *s, const struct job_view *v)
     return value_pack(
         "{startTime: %v, active: %v, ready: %D, terminating: %D, succeeded: %v, failed: %v, "
         "completedIndexes: %v, failedIndexes: %v, uncountedTerminatedPods: %v, conditions: %v}",
-        start, or_absent(v->active), v->ready, v->terminating,
-        v->is_indexed ? or_absent(v->succeeded_indexes.count)
+        start, count_or_absent(v->active), v->ready, v->terminating,
+        v->is_indexed ? count_or_absent(v->succeeded_indexes.count)
                       : value_keep(value_get(old, ATOM_succeeded)),
         value_keep(value_get(old, ATOM_failed)),
         has_done ? index_set_text(&v->succeeded_indexes) : VALUE_ABSENT,

@@ -76,11 +76,6 @@ static void gc_free(void *state)
 
 /* ---- the round ---- */
 
-static bool has_ended(struct value pod)
-{
-    return VALUE_IS(pod, "Succeeded", status, phase) || VALUE_IS(pod, "Failed", status, phase);
-}
-
 static struct value node_of(struct controller *c, struct value pod)
 {
     return informer_get_named(controller_informer(c, RESOURCE_nodes), S(""),
@@ -132,7 +127,7 @@ static void gc_tick(struct controller *c, struct step *step)
         struct value name = VALUE_GET(p.object, spec, nodeName);
         bool bound = value_is_present(name) && !value_is(name, "");
         struct value node = bound ? node_of(c, p.object) : VALUE_ABSENT;
-        ended += has_ended(p.object);
+        ended += pod_is_finished(p.object);
         bool collects = bound ? (!value_is_present(node)
                                      ? is_past_quarantine(g, name, step->now)
                                      : object_is_deleting(p.object) && is_out_of_service(node))
@@ -164,7 +159,7 @@ static void collect_ended(struct controller *c, struct step *step, int64_t surpl
     VEC(struct ended_pod) pods = {0};
     for (struct informer_cursor p = informer_first(controller_informer(c, RESOURCE_pods), S(""));
          p.key; informer_next(&p))
-        if (has_ended(p.object))
+        if (pod_is_finished(p.object))
             vec_push(&pods,
                      (struct ended_pod){p.key, VALUE_GET(p.object, metadata, creationTimestamp)});
     sort_stable(pods.items, pods.count, sizeof(pods.items[0]), by_creation, NULL);
@@ -187,7 +182,7 @@ static enum sync_result delete_now(struct sync *s)
 
 static enum sync_result mark_and_delete(struct sync *s, struct value pod, bool orphaned)
 {
-    if (has_ended(pod))
+    if (pod_is_finished(pod))
         return delete_now(s);
     sync_trace(s,
                orphaned ? "its node %.*s does not exist any more: marks it Failed and deletes it"

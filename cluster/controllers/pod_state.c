@@ -8,12 +8,6 @@
 
 #include "cluster/controllers/pod_state.h"
 
-bool pod_is_finished(struct value pod)
-{
-    struct value phase = VALUE_GET(pod, status, phase);
-    return value_is(phase, "Succeeded") || value_is(phase, "Failed");
-}
-
 bool pod_is_active(struct value pod)
 {
     return !object_is_deleting(pod) && !pod_is_finished(pod);

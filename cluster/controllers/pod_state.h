@@ -7,7 +7,6 @@
 
 #include "cluster/api/object.h"
 
-bool pod_is_finished(struct value pod);    /* phase Succeeded or Failed */
 bool pod_is_active(struct value pod);      /* neither finished nor being deleted */
 bool pod_is_terminating(struct value pod); /* being deleted and not finished */
 bool pod_is_ready(struct value pod);

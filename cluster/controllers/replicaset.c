@@ -666,11 +666,6 @@ static struct value conditions_of(struct sync *s, struct value rs)
     return new;
 }
 
-static struct value or_absent(int64_t n)
-{
-    return n ? value_integer(n) : VALUE_ABSENT;
-}
-
 static struct value status_value(struct sync *s, struct value rs,
                                  const struct replica_status *status)
 {
@@ -678,10 +673,10 @@ static struct value status_value(struct sync *s, struct value rs,
     return value_pack(
         "{replicas: %D, fullyLabeledReplicas: %v, readyReplicas: %v, availableReplicas: %v, "
         "terminatingReplicas: %v, observedGeneration: %v, conditions: %v}",
-        status->replicas, or_absent(status->fully_labeled), or_absent(status->ready),
-        or_absent(status->available),
+        status->replicas, count_or_absent(status->fully_labeled), count_or_absent(status->ready),
+        count_or_absent(status->available),
         is_replicaset ? value_integer(status->terminating) : VALUE_ABSENT,
-        or_absent(object_generation(rs)), conditions_of(s, rs));
+        count_or_absent(object_generation(rs)), conditions_of(s, rs));
 }
 
 static enum sync_result conclude(struct sync *s)

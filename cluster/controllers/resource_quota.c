@@ -55,16 +55,12 @@ static void wake_quota(struct controller *c, struct step *step, const struct obj
     controller_enqueue(c, step, key);
 }
 
-static bool has_ended(struct value pod)
-{
-    return VALUE_IS(pod, "Succeeded", status, phase) || VALUE_IS(pod, "Failed", status, phase);
-}
-
 /* Something was given back: a deletion, or a pod that has ended. What comes is counted by admission. */
 static void wake_quotas_of_namespace(struct controller *c, struct step *step, const struct object_key *key,
                                      struct value before, struct value after)
 {
-    bool ended = value_is_present(before) && value_is_present(after) && !has_ended(before) && has_ended(after);
+    bool ended = value_is_present(before) && value_is_present(after) && !pod_is_finished(before) &&
+                 pod_is_finished(after);
     if (value_is_present(after) && !ended)
         return;
     struct informer *quotas = controller_informer(c, RESOURCE_resourcequotas);

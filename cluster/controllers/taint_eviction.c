@@ -125,17 +125,6 @@ static void wake_pods_of_node(struct controller *c, struct step *step, const str
 
 /* ---- the decision, pure ---- */
 
-static bool tolerates(struct value toleration, struct value taint)
-{
-    struct str effect = VALUE_STR(toleration, effect), key = VALUE_STR(toleration, key);
-    if (effect.size > 0 && !str_equal(effect, S("NoExecute")))
-        return false;
-    if (key.size > 0 && !str_equal(key, VALUE_STR(taint, key)))
-        return false;
-    return VALUE_IS(toleration, "Exists", operator) ||
-           str_equal(VALUE_STR(toleration, value), VALUE_STR(taint, value));
-}
-
 enum stay { STAY_FOR_EVER, STAY_FOR_SECONDS, STAY_NOT };
 
 /* How long the pod may stay beside these taints. */
@@ -149,7 +138,7 @@ static enum stay how_long(struct value tolerations, struct value taints, int64_t
         bool tolerated = false;
         for (size_t j = 0; j < value_count(tolerations) && !tolerated; j++) {
             struct value t = value_at(tolerations, j);
-            tolerated = tolerates(t, taint);
+            tolerated = toleration_matches(t, taint);
             if (!tolerated || !value_is_present(VALUE_GET(t, tolerationSeconds)))
                 continue;
             int64_t seconds = VALUE_INT(t, 0, tolerationSeconds);

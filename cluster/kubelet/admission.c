@@ -236,17 +236,9 @@ static bool host_ports_are_taken(const struct pod_worker *w)
 
 static bool tolerates(struct value tolerations, struct value taint)
 {
-    for (size_t i = 0; i < value_count(tolerations); i++) {
-        struct value t = value_at(tolerations, i);
-        struct str key = VALUE_STR(t, key), effect = VALUE_STR(t, effect);
-        bool any_value = VALUE_IS(t, "Exists", operator);
-        if (effect.size > 0 && !str_equal(effect, VALUE_STR(taint, effect)))
-            continue;
-        if (key.size > 0 ? !str_equal(key, VALUE_STR(taint, key)) : !any_value)
-            continue;
-        if (any_value || str_equal(VALUE_STR(t, value), VALUE_STR(taint, value)))
+    for (size_t i = 0; i < value_count(tolerations); i++)
+        if (toleration_matches(value_at(tolerations, i), taint))
             return true;
-    }
     return false;
 }
 

@@ -30,7 +30,6 @@ static void node_free_if_empty(struct cache *c, uint32_t slot);
 static void node_add_amounts(struct node_info *n, const struct pod_info *p, int sign);
 static void attach(struct cache *c, struct pod_info *p, uint32_t slot);
 static void detach(struct cache *c, struct pod_info *p);
-static bool is_terminal(struct value pod);
 static void topology_place(struct topology_key *t, const struct node_info *n);
 static void topology_free(struct topology_key *t);
 
@@ -306,7 +305,7 @@ void cache_add_pod(struct cache *c, struct pod_info *own_pod, uint32_t slot)
 
 void cache_put_pod(struct cache *c, const struct object_key *key, struct value pod)
 {
-    if (is_terminal(pod)) {
+    if (pod_is_finished(pod)) {
         cache_remove_pod(c, key);
         return;
     }
@@ -391,12 +390,6 @@ static void node_add_amounts(struct node_info *n, const struct pod_info *p, int 
     for (uint32_t i = 0; i < p->requests.extra_count; i++)
         amounts_add_extra(&n->requested, p->requests.extra[i].resource,
                           sign * p->requests.extra[i].amount);
-}
-
-static bool is_terminal(struct value pod)
-{
-    struct value phase = VALUE_GET(pod, status, phase);
-    return value_is(phase, "Succeeded") || value_is(phase, "Failed");
 }
 
 /* ---- dense ids ---- */

@@ -63,10 +63,8 @@ void scores_normalize(int64_t *scores, size_t count, bool reversed)
 
 /* ---- tolerations ---- */
 
-/* kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration: "A toleration "matches" a
- * taint if the keys are the same and the effects are the same"; an empty key with Exists matches
- * all keys, an empty effect all effects. */
-static bool toleration_matches(struct value toleration, const struct taint *t)
+/* toleration_matches (object.h) over a decoded taint. */
+static bool taint_is_tolerated_by(struct value toleration, const struct taint *t)
 {
     static const char *const effects[] = {"NoSchedule", "PreferNoSchedule", "NoExecute"};
     struct str effect = VALUE_STR(toleration, effect);
@@ -83,7 +81,7 @@ static bool toleration_matches(struct value toleration, const struct taint *t)
 bool pod_tolerates(struct value tolerations, const struct taint *t)
 {
     for (size_t i = 0; i < value_count(tolerations); i++)
-        if (toleration_matches(value_at(tolerations, i), t))
+        if (taint_is_tolerated_by(value_at(tolerations, i), t))
             return true;
     return false;
 }

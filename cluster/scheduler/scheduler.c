@@ -214,7 +214,7 @@ static bool is_assigned(struct value pod)
 static bool is_ours(struct value pod)
 {
     return VALUE_IS(pod, NAME, spec, schedulerName) && !object_is_deleting(pod) &&
-           !VALUE_IS(pod, "Succeeded", status, phase) && !VALUE_IS(pod, "Failed", status, phase);
+           !pod_is_finished(pod);
 }
 
 static void on_pod(void *owner, struct step *step, const struct object_key *key,

@@ -85,9 +85,7 @@ static bool add_pod(struct job *j, struct value pod)
     if (value_is(VALUE_GET(controller, kind), "DaemonSet") ||
         value_is_present(object_annotation(pod, S("kubernetes.io/config.mirror"))))
         return true;
-    struct str phase = VALUE_STR(pod, status, phase);
-    bool has_ended = str_equal(phase, S("Succeeded")) || str_equal(phase, S("Failed"));
-    if (!value_is_present(controller) && !has_ended && !j->action->is_forced) {
+    if (!value_is_present(controller) && !pod_is_finished(pod) && !j->action->is_forced) {
         text_printf(&j->result.error,
                     "cannot delete cannot delete Pods that declare no controller (use --force to "
                     "override): %.*s/%.*s",

@@ -11,18 +11,12 @@
 #include "scenarios/engine/run.h"
 #include "sim/base/mem.h"
 
-static bool has_ended(struct value pod)
-{
-    struct value phase = VALUE_GET(pod, status, phase);
-    return value_is(phase, "Succeeded") || value_is(phase, "Failed");
-}
-
 /* ---- I70, I71 ---- */
 
 static void phase_changed(struct verdict *v, void *memory, const struct view_change *change)
 {
     (void)memory;
-    if (!is_of(change, RESOURCE_pods) || !is_update(change) || !has_ended(change->before))
+    if (!is_of(change, RESOURCE_pods) || !is_update(change) || !pod_is_finished(change->before))
         return;
     struct value before = VALUE_GET(change->before, status, phase),
                  after = VALUE_GET(change->after, status, phase);
@@ -43,7 +37,7 @@ static void ready_changed(struct verdict *v, void *memory, const struct view_cha
 {
     (void)memory;
     if (!is_of(change, RESOURCE_pods) || !value_is_present(change->after) ||
-        !has_ended(change->after))
+        !pod_is_finished(change->after))
         return;
     (*v->checked)++;
     if (condition_is_true(VALUE_GET(change->after, status, conditions), "Ready"))
@@ -125,7 +119,7 @@ static void loads_free(void *memory)
 
 static bool is_placed(struct value pod)
 {
-    return value_is_present(pod) && VALUE_STR(pod, spec, nodeName).size > 0 && !has_ended(pod);
+    return value_is_present(pod) && VALUE_STR(pod, spec, nodeName).size > 0 && !pod_is_finished(pod);
 }
 
 static struct load *load_add(struct loads *l, const struct object_key *node, struct value pod,
@@ -218,17 +212,6 @@ static struct value node_of(const struct verdict *v, struct value pod)
                           VALUE_STR(pod, spec, nodeName));
 }
 
-static bool tolerates(struct value toleration, struct value taint)
-{
-    struct str effect = VALUE_STR(toleration, effect), key = VALUE_STR(toleration, key);
-    if (effect.size && !str_equal(effect, S("NoExecute")))
-        return false;
-    if (key.size && !str_equal(key, VALUE_STR(taint, key)))
-        return false;
-    return VALUE_IS(toleration, "Exists", operator) ||
-           str_equal(VALUE_STR(toleration, value), VALUE_STR(taint, value));
-}
-
 /* The least seconds that a taint is endured: 0 when nothing tolerates it, -1 for ever. */
 static int64_t endurance(struct value pod, struct value taint)
 {
@@ -237,7 +220,7 @@ static int64_t endurance(struct value pod, struct value taint)
     bool is_tolerated = false;
     for (size_t i = 0; i < value_count(tolerations); i++) {
         struct value t = value_at(tolerations, i);
-        if (!tolerates(t, taint))
+        if (!toleration_matches(t, taint))
             continue;
         is_tolerated = true;
         int64_t seconds = VALUE_INT(t, -1, tolerationSeconds);

@@ -172,8 +172,48 @@ static void test_messages(void)
     CU_ASSERT(value_heap_stats().nodes == nodes);
 }
 
+/* [doc:taint-and-toleration] */
+static void test_tolerations(void)
+{
+    static const struct {
+        const char *toleration;
+        bool matches; /* the taint a=x:NoExecute */
+    } rows[] = {
+        {"{key: a, value: x, effect: NoExecute}", true},
+        {"{key: a, operator: Equal, value: x}", true},
+        {"{key: a, operator: Exists}", true},
+        {"{operator: Exists}", true},
+        {"{key: a, value: y}", false},
+        {"{key: b, operator: Exists}", false},
+        {"{key: a, operator: Exists, effect: NoSchedule}", false},
+    };
+    AUTO(value) struct value taint = value_pack("{key: a, value: x, effect: NoExecute}");
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        AUTO(value) struct value t = value_pack(rows[i].toleration);
+        CU_ASSERT_EQUAL(toleration_matches(t, taint), rows[i].matches);
+    }
+}
+
+static void test_int_or_percent(void)
+{
+    static const struct {
+        const char *text; /* NULL: the number 3 */
+        int64_t total, up, down;
+    } rows[] = {{NULL, 10, 3, 3},  {"25%", 10, 3, 2}, {"25%", 8, 2, 2},
+                {"0%", 10, 0, 0}, {"3", 10, 0, 0},   {"x%", 10, 0, 0}};
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        AUTO(value)
+        struct value v = rows[i].text ? value_string(str_from(rows[i].text)) : value_integer(3);
+        CU_ASSERT_EQUAL(int_or_percent(v, rows[i].total, true), rows[i].up);
+        CU_ASSERT_EQUAL(int_or_percent(v, rows[i].total, false), rows[i].down);
+    }
+    CU_ASSERT_EQUAL(int_or_percent(VALUE_ABSENT, 10, true), 0);
+}
+
 static CU_TestInfo tests[] = {
     {"metadata, owners, conditions", test_metadata},
+    {"tolerations", test_tolerations},
+    {"a number or a percentage", test_int_or_percent},
     {"times", test_times},
     {"random suffixes", test_suffix},
     {"keys", test_keys},
