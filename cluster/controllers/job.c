@@ -290,37 +290,37 @@ static bool create_pods(struct sync *s, const struct job_view *v, int64_t count)
     value_drop(pod);
     if (sent == 0)
         return false;
-    sync_trace(s, "%d active, %d succeeded -> creates %d pods", (int)v->active, (int)v->succeeded,
-               (int)sent);
+    sync_trace(s, "%d active, %d succeeded -> creates %d pod%s", (int)v->active, (int)v->succeeded,
+               (int)sent, sent == 1 ? "" : "s");
     expectations_expect(state_of(s)->expectations, s->key, (int)sent, 0, s->step->now);
     return true;
 }
 
 /* Pods of an undecided Job lose their finalizer first: they shall not be counted. */
-static bool delete_pods(struct sync *s, const struct job_view *v, int64_t count, const char *why)
+static bool delete_pods(struct sync *s, const struct job_view *v, int64_t excess, const char *why)
 {
     struct informer *pods = controller_informer(s->controller, RESOURCE_pods);
     informer_index by_owner = informer_add_index(pods, informer_terms_controller_uid);
-    if (count <= 0)
+    struct job_candidate *candidates =
+        arena_array(s->step->scratch, struct job_candidate, (size_t)v->active + 1);
+    size_t count = 0;
+    struct informer_cursor i = informer_first_with(pods, by_owner, value_str(object_uid(v->job)));
+    for (; i.key; informer_next(&i))
+        if (pod_is_active(i.object))
+            candidates[count++] = job_candidate_of(i.key, i.object);
+    CHECK((int64_t)count == v->active);
+    size_t going =
+        job_pods_to_remove(candidates, count, v->is_indexed ? v->completions : -1, excess);
+    if (going > PODS_PER_SYNC_MAX)
+        going = PODS_PER_SYNC_MAX;
+    if (going == 0)
         return false;
-    sync_trace(s, "%s -> deletes %d of %d active pods", why, (int)count, (int)v->active);
+    sync_trace(s, "%s -> deletes %zu of %d active pods", why, going, (int)v->active);
     sync_parallel(s);
-    /* Those not ready first, then in the order of names: a short form of ActivePods' order. */
-    for (int ready = 0; ready <= 1; ready++) {
-        struct informer_cursor i =
-            informer_first_with(pods, by_owner, value_str(object_uid(v->job)));
-        for (; i.key && count > 0; informer_next(&i)) {
-            if (!pod_is_active(i.object) || pod_is_ready(i.object) != ready)
-                continue;
-            if (!v->target_reason && object_has_finalizer(i.object, S(JOB_FINALIZER))) {
-                expectations_expect_deletion_of(state_of(s)->finalizers, s->key, i.key,
-                                                s->step->now);
-                sync_send(s, release_request(i.key, i.object), TAG_RELEASE);
-            }
-            expectations_expect_deletion_of(state_of(s)->expectations, s->key, i.key, s->step->now);
-            sync_delete(s, i.key, object_uid(i.object), TAG_DELETE);
-            count--;
-        }
+    for (size_t n = 0; n < going; n++) {
+        const struct job_candidate *c = &candidates[n];
+        expectations_expect_deletion_of(state_of(s)->expectations, s->key, c->key, s->step->now);
+        sync_delete(s, c->key, object_uid(c->pod), TAG_DELETE);
     }
     return true;
 }
@@ -348,8 +348,9 @@ static bool manage(struct sync *s, const struct job_view *v)
     if (v->is_suspended)
         return delete_pods(s, v, v->active, "the Job is suspended");
     int64_t wanted = wanted_active(v);
-    if (v->active > wanted)
-        return delete_pods(s, v, v->active - wanted, "more pods run than are wanted");
+    if (v->active > 0 && (v->active > wanted || v->is_indexed) &&
+        delete_pods(s, v, v->active - wanted, "more pods run than are wanted"))
+        return true;
     int64_t present = v->active + (v->replaces_failed_only ? v->terminating : 0);
     return wanted > present && create_pods(s, v, wanted - present);
 }
@@ -576,8 +577,8 @@ static enum sync_result last(struct sync *s)
         recorder_event(s->controller->recorder, s->step, a->body, "Warning",
                        arena_str(s->step->scratch, reason).bytes, "%.*s", STR_ARG(message));
     if (job_is_finished(a->body))
-        sync_trace(s, "the Job is %s",
-                   condition_is_true(conditions, "Complete") ? "complete" : "failed");
+        sync_trace(s, "the Job %s",
+                   condition_is_true(conditions, "Complete") ? "is complete" : "has failed");
     return conclude(s);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The Job controller: job.c (loop, creating and deleting), job_policy.c (pure rules: back-off, indexes, failure and success
- * policies), job_status.c (counting through finalizers, conditions).
+ * policies), job_removal.c (which pods go), job_status.c (counting through finalizers, conditions).
  */
 #ifndef CLUSTER_CONTROLLERS_JOB_H
 #define CLUSTER_CONTROLLERS_JOB_H
@@ -46,6 +46,19 @@ int job_success_rule(struct arena *scratch, struct value job, const struct index
 int64_t job_pod_index(struct value pod); /* -1: none */
 /* When it ended: the last container's end, else the deletion, else `now`. */
 int64_t job_pod_finished_ns(struct value pod, struct wall_time now);
+
+/* An active pod that may have to go. */
+struct job_candidate {
+    const struct object_key *key; /* borrowed, as the pod */
+    struct value pod;
+    int64_t index; /* -1: none */
+    bool is_superfluous, is_assigned, is_ready;
+    int phase; /* 0 Pending, 1 Unknown, 2 Running */
+    int64_t ready_since_ns, restarts, created_ns;
+};
+struct job_candidate job_candidate_of(const struct object_key *key, struct value pod);
+/* How many must go: they come to stand first. indexes: completions of an Indexed Job, else -1; excess: at least so many. */
+size_t job_pods_to_remove(struct job_candidate *pods, size_t count, int64_t indexes, int64_t excess);
 
 /* What one look at the pods gives. */
 struct job_view {

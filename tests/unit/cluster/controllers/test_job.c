@@ -92,12 +92,45 @@ static void test_success_policy(void)
     arena_release(&scratch);
 }
 
+/* Superfluous indexes go first, of two with the same index the younger; then the least useful. */
+static void test_removal(void)
+{
+    const struct object_key *keys[5];
+    for (int i = 0; i < 5; i++) {
+        char name[2] = {(char)('a' + i), 0};
+        keys[i] = object_key_of(resource_get(RESOURCE_pods), S("ns"), str_from(name));
+    }
+    struct job_candidate pods[] = {
+        {.key = keys[0], .index = 0, .is_assigned = true, .phase = 2, .created_ns = 1},
+        {.key = keys[1], .index = 1, .is_assigned = true, .phase = 2, .created_ns = 1},
+        {.key = keys[2], .index = 1, .is_assigned = true, .phase = 2, .created_ns = 5},
+        {.key = keys[3], .index = 3, .is_assigned = true, .phase = 2, .created_ns = 1},
+        {.key = keys[4], .index = 2, .is_assigned = false, .created_ns = 1}};
+
+    CU_ASSERT_EQUAL(job_pods_to_remove(pods, 5, 3, 0), 2);
+    CU_ASSERT_PTR_EQUAL(pods[0].key, keys[2]);
+    CU_ASSERT_PTR_EQUAL(pods[1].key, keys[3]);
+    CU_ASSERT_EQUAL(job_pods_to_remove(pods, 5, 3, 3), 3);
+    CU_ASSERT_PTR_EQUAL(pods[2].key, keys[4]);
+    for (size_t i = 0; i < 5; i++)
+        pods[i].is_superfluous = false;
+    CU_ASSERT_EQUAL(job_pods_to_remove(pods, 5, -1, 2), 2);
+    CU_ASSERT_PTR_EQUAL(pods[0].key, keys[4]);
+    CU_ASSERT_PTR_EQUAL(pods[1].key, keys[2]);
+    CU_ASSERT_EQUAL(job_pods_to_remove(pods, 5, -1, -3), 0);
+    CU_ASSERT_EQUAL(job_pods_to_remove(pods, 5, -1, 9), 5);
+
+    for (int i = 0; i < 5; i++)
+        object_key_unref(keys[i]);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {{"back-off", test_backoff},
                            {"index sets", test_index_sets},
                            {"failure policy", test_failure_policy},
                            {"success policy", test_success_policy},
+                           {"removal", test_removal},
                            CU_TEST_INFO_NULL};
     CU_SuiteInfo suites[] = {{"job", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
