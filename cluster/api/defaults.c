@@ -33,6 +33,8 @@ static const struct {
     [RESOURCE_persistentvolumeclaims] = {default_claim, false},
     [RESOURCE_storageclasses] = {default_storage_class, false},
     [RESOURCE_csidrivers] = {default_csi_driver, true},
+    [RESOURCE_resourceclaims] = {default_resource_claim, true},
+    [RESOURCE_resourceclaimtemplates] = {default_resource_claim_template, true},
     [RESOURCE_namespaces] = {default_namespace, false},
     [RESOURCE_nodes] = {default_node, false},
     [RESOURCE_secrets] = {default_secret, false},

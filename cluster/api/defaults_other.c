@@ -41,6 +41,47 @@ struct value default_claim(struct value o)
     return default_made_member(o, ATOM_status, pending);
 }
 
+/* "ExactCount" of one device, where nothing else is said. */
+static struct value device_count(struct value request)
+{
+    request = default_text(request, ATOM_allocationMode, "ExactCount");
+    if (VALUE_IS(request, "ExactCount", allocationMode) &&
+        value_as_integer(value_get(request, ATOM_count), 0) == 0)
+        request = value_set(request, ATOM_count, value_integer(1));
+    return request;
+}
+
+static struct value device_request(struct value request)
+{
+    request = default_member(request, ATOM_exactly, device_count);
+    return default_items(request, ATOM_firstAvailable, device_count);
+}
+
+static struct value device_claim(struct value devices)
+{
+    return default_items(devices, ATOM_requests, device_request);
+}
+
+static struct value resource_claim_spec(struct value spec)
+{
+    return default_member(spec, ATOM_devices, device_claim);
+}
+
+struct value default_resource_claim(struct value o)
+{
+    return default_member(o, ATOM_spec, resource_claim_spec);
+}
+
+static struct value claim_in_template(struct value spec)
+{
+    return default_member(spec, ATOM_spec, resource_claim_spec);
+}
+
+struct value default_resource_claim_template(struct value o)
+{
+    return default_member(o, ATOM_spec, claim_in_template);
+}
+
 struct value default_storage_class(struct value o)
 {
     static const struct scalar_default table[] = {TEXT_POINTER(reclaimPolicy, "Delete"),

@@ -95,6 +95,8 @@ struct value default_network_policy(struct value own_object);
 struct value default_volume(struct value own_object);
 struct value default_claim(struct value own_object);
 struct value default_storage_class(struct value own_object);
+struct value default_resource_claim(struct value own_object);
+struct value default_resource_claim_template(struct value own_object);
 struct value default_csi_driver(struct value own_object);
 
 struct value default_namespace(struct value own_object);

@@ -306,6 +306,8 @@ void registry_create(struct call *c, struct step *step)
     object = default_object(c->request->resource, object, VALUE_ABSENT);
     if (c->request->resource != c->resource)
         object = version_convert(object, c->request->resource, c->resource);
+    if (c->resource == resource_get(RESOURCE_certificatesigningrequests))
+        object = csr_name_requester(c, object);
     c->object = registry_fill_system(c, step, object);
     struct str prefix = VALUE_STR(c->object, metadata, generateName);
     if (VALUE_STR(c->object, metadata, name).size == 0 && prefix.size > 0)

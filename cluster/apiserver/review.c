@@ -79,6 +79,18 @@ static struct value user_info(const struct user *u)
     return u->uid.size > 0 ? value_set(info, ATOM_uid, value_string(u->uid)) : info;
 }
 
+struct value csr_name_requester(struct call *c, struct value own_object)
+{
+    struct value info = user_info(c->user), spec = value_keep(VALUE_GET(own_object, spec));
+    if (!value_is_present(spec))
+        spec = value_object();
+    spec = value_set(spec, ATOM_username, value_keep(value_get(info, ATOM_username)));
+    spec = value_set(spec, ATOM_groups, value_keep(value_get(info, ATOM_groups)));
+    spec = value_set(spec, ATOM_uid, value_keep(value_get(info, ATOM_uid)));
+    value_drop(info);
+    return value_set(own_object, ATOM_spec, value_set(spec, ATOM_extra, VALUE_ABSENT));
+}
+
 /* Alone among the reviews, this one gets a time of creation. */
 static void identity_review(struct call *c, struct step *step)
 {

@@ -281,6 +281,24 @@ static void call_dispatch(struct client *c, struct step *step, struct call *call
     map_put(&c->calls, call);
 }
 
+/* Behind all that are ready no later. */
+static void lane_put(struct lane *lane, struct call *own_call)
+{
+    struct call *before = NULL;
+    if (lane->last && lane->last->ready_at.ns <= own_call->ready_at.ns)
+        before = lane->last;
+    for (struct call *call = lane->first; !before && call; call = call->next) {
+        if (call->ready_at.ns > own_call->ready_at.ns)
+            break;
+        if (!call->next || call->next->ready_at.ns > own_call->ready_at.ns)
+            before = call;
+    }
+    own_call->next = before ? before->next : lane->first;
+    *(before ? &before->next : &lane->first) = own_call;
+    if (lane->last == before)
+        lane->last = own_call;
+}
+
 static struct call *lane_pop(struct client *c, struct lane *lane)
 {
     struct call *call = lane->first;
@@ -354,12 +372,10 @@ static uint64_t enqueue(struct client *c, struct step *step, struct request *own
     own_call->id = own_request->id;
     own_call->request = own_request;
     struct lane *lane = &c->lanes.items[c->lane];
-    own_call->ready_at = token_bucket_reserve(&lane->bucket, step->now);
-    if (lane->last)
-        lane->last->next = own_call;
-    else
-        lane->first = own_call;
-    lane->last = own_call;
+    /* Watches are not rate limited: they go before what waits for its turn. */
+    own_call->ready_at =
+        own_call->event ? step->now : token_bucket_reserve(&lane->bucket, step->now);
+    lane_put(lane, own_call);
     c->waiting++;
     uint64_t id = own_request->id;
     line_move(c, step);

@@ -18,6 +18,7 @@ extern const struct controller_info resource_quota_controller;
 extern const struct controller_info disruption_controller;
 extern const struct controller_info serviceaccount_controller;
 extern const struct controller_info root_ca_publisher_controller;
+extern const struct controller_info clusterrole_aggregation_controller;
 extern const struct controller_info namespace_controller;
 extern const struct controller_info endpoints_controller;
 extern const struct controller_info job_controller;

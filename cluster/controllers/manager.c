@@ -28,6 +28,7 @@ static const struct {
 } controllers[] = {
     {&serviceaccount_controller, WORKERS_AS_DECLARED},
     {&root_ca_publisher_controller, WORKERS_AS_DECLARED},
+    {&clusterrole_aggregation_controller, WORKERS_AS_DECLARED},
     {&namespace_controller, WORKERS(concurrent_namespace_syncs)},
     {&endpoints_controller, WORKERS(concurrent_endpoint_syncs)},
     {&endpointslice_controller, WORKERS(concurrent_service_endpoint_syncs)},
