@@ -129,15 +129,31 @@ int value_compare(struct value a, struct value b)
     return compare_lists(a, b, kind);
 }
 
-/* The hash of a key is kept beside its atom: keys are most of what there is to hash. */
+/* Words: what fits into a word has one word, which its content alone decides. */
+static inline uint64_t part_hash(struct value v)
+{
+    return word_is_pointer(v) ? value_hash(v) : hash_mix(v.word);
+}
+
+/* First all keys (a shape knows that hash), then all parts. */
 static uint64_t struct_hash(struct value v)
 {
     const struct list_node *n = word_list(v);
     const struct shape *shape = node_shape(&n->head);
-    uint64_t h = VALUE_OBJECT;
+    uint64_t h = shape->content_hash;
     for (uint32_t i = 0; i < shape->count; i++)
-        h = hash_pair(hash_pair(h, value_heap.atoms.items[shape->keys[i]].content_hash),
-                      value_hash(n->items[i]));
+        h = hash_pair(h, part_hash(n->items[i]));
+    return h;
+}
+
+static uint64_t dict_hash(struct value v)
+{
+    const struct list_node *n = word_list(v);
+    uint64_t h = VALUE_OBJECT;
+    for (uint32_t i = 0; i < n->head.info; i++)
+        h = hash_pair(h, hash_bytes(key_word_str(&n->items[2 * i])));
+    for (uint32_t i = 0; i < n->head.info; i++)
+        h = hash_pair(h, part_hash(n->items[2 * i + 1]));
     return h;
 }
 
@@ -146,7 +162,7 @@ static uint64_t array_hash(struct value v)
     const struct list_node *n = word_list(v);
     uint64_t h = VALUE_ARRAY;
     for (uint32_t i = 0; i < n->head.info; i++)
-        h = hash_pair(h, value_hash(n->items[i]));
+        h = hash_pair(h, part_hash(n->items[i]));
     return h;
 }
 
@@ -154,20 +170,14 @@ uint64_t value_hash(struct value v)
 {
     if (word_tag(v) == TAG_STRUCT)
         return struct_hash(v);
-    /* What fits into a word has one word, which its content alone decides. */
     if (!word_is_pointer(v))
         return hash_mix(v.word);
     if (word_tag(v) == TAG_STRING)
         return hash_pair(VALUE_STRING, hash_bytes(string_in_place(&v)));
     if (word_tag(v) == TAG_ARRAY)
         return array_hash(v);
-    if (word_is_dict(v)) {
-        uint64_t h = VALUE_OBJECT;
-        for (size_t i = 0; i < value_count(v); i++)
-            h = hash_pair(hash_pair(h, hash_bytes(value_key_at(v, i))),
-                          value_hash(value_member_at(v, i)));
-        return h;
-    }
+    if (word_is_dict(v))
+        return dict_hash(v);
     uint64_t bits;
     memcpy(&bits, &word_number(v)->number, sizeof(bits));
     return hash_pair(value_kind(v), bits);

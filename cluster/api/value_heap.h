@@ -140,6 +140,7 @@ static inline bool node_is_sole(struct value v)
 struct shape {
     uint32_t id, count;
     uint32_t index_mask;
+    uint64_t content_hash; /* of the keys, as value_hash has it */
     atom keys[]; /* sorted by their bytes; behind them index_mask + 1 bytes of positions, 255 empty
                   */
 };

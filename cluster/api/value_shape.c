@@ -72,8 +72,10 @@ static struct shape *shape_new(const atom *keys, uint32_t count)
     s->index_mask = index_size - 1;
     uint8_t *index = (uint8_t *)(s->keys + count);
     memset(index, SHAPE_EMPTY, index_size);
+    s->content_hash = VALUE_OBJECT;
     for (uint32_t k = 0; k < count; k++) {
         s->keys[k] = keys[k];
+        s->content_hash = hash_pair(s->content_hash, value_heap.atoms.items[keys[k]].content_hash);
         uint32_t i = shape_hash(keys[k]) & s->index_mask;
         while (index[i] != SHAPE_EMPTY)
             i = (i + 1) & s->index_mask;

@@ -260,9 +260,10 @@ static void apply_revoke(struct etcd_member *m, struct step *step, struct propos
         result->error = ETCD_ERROR_LEASE_NOT_FOUND;
         return;
     }
-    VEC(const struct object_key *) keys = {0};
-    for (struct map_cursor c = map_first(&lease->keys); c.item; map_next(&c))
-        vec_push(&keys, object_key_ref(c.item));
+    struct key_list keys = {0};
+    store_lease_keys(m->store, lease, &keys);
+    for (size_t i = 0; i < keys.count; i++)
+        (void)object_key_ref(keys.items[i]);
     if (keys.count > 0)
         (void)commit(m, step, p, index, keys.items, keys.count); /* the answer has no versions */
     if (keys.count > 0) /* one that was renewed under another id ends unnoticed */

@@ -22,6 +22,7 @@
 #include "cluster/api/request.h"
 #include "sim/base/hash.h"
 #include "sim/base/mem.h"
+#include "sim/base/sort.h"
 
 #define RING_CAPACITY_FIRST 256
 #define SNAPSHOT_OVERHEAD_BYTES 4096
@@ -138,9 +139,9 @@ static void table_release(struct table *t)
 
 static void lease_free(struct store_lease *lease)
 {
-    for (struct map_cursor c = map_first(&lease->keys); c.item; map_next(&c))
-        object_key_unref(c.item);
-    map_release(&lease->keys);
+    for (size_t i = 0; i < lease->attached.count; i++)
+        object_key_unref(lease->attached.items[i]);
+    vec_release(&lease->attached);
     mem_free(lease);
 }
 
@@ -316,19 +317,13 @@ static struct space *space_of(struct table *t, struct str namespace)
     return space;
 }
 
-static void lease_detach(struct store *s, int64_t id, const struct object_key *key)
-{
-    struct store_lease *lease = map_get(&s->leases, &(struct store_lease){.id = id});
-    if (lease && map_remove(&lease->keys, key))
-        object_key_unref(key);
-}
-
+/* Most keys with a lease are Events: thousands on one lease, read once, when it ends. So a key is only noted
+ * here; whether it still hangs on the lease, its newest version says when the lease's keys are asked for. */
 static void lease_attach(struct store *s, int64_t id, const struct object_key *key)
 {
     struct store_lease *lease = map_get(&s->leases, &(struct store_lease){.id = id});
-    if (!lease || map_get(&lease->keys, key))
-        return;
-    (void)map_put(&lease->keys, (void *)(uintptr_t)object_key_ref(key)); /* it was not in there */
+    if (lease)
+        vec_push(&lease->attached, object_key_ref(key));
 }
 
 /* Makes `kv` the newest of its key and says what was before. */
@@ -354,8 +349,6 @@ static struct etcd_change key_write(struct store *s, const struct etcd_kv *kv)
         space->live += is_there ? 1 : -1;
         s->live += is_there ? 1 : (size_t)-1;
     }
-    if (was_there && old->lease && old->lease != kv->lease)
-        lease_detach(s, old->lease, key);
     if (kv->lease && (!was_there || old->lease != kv->lease))
         lease_attach(s, kv->lease, key);
     t->newest[key->id] = etcd_kv_ref(kv);
@@ -436,7 +429,7 @@ bool store_lease_grant(struct store *s, int64_t id, int64_t ttl_seconds)
         return false;
     struct store_lease *lease = mem_new(struct store_lease);
     *lease = (struct store_lease){
-        .id = id, .ttl_seconds = ttl_seconds, .keys = {.compare = object_key_compare}};
+        .id = id, .ttl_seconds = ttl_seconds};
     (void)map_put(&s->leases, lease); /* there was none */
     return true;
 }
@@ -451,10 +444,32 @@ const struct map *store_leases(const struct store *s)
     return &s->leases;
 }
 
+static int compare_keys(const void *a, const void *b, void *context)
+{
+    (void)context;
+    return object_key_compare(*(const struct object_key *const *)a, *(const struct object_key *const *)b);
+}
+
+void store_lease_keys(const struct store *s, const struct store_lease *lease, struct key_list *out)
+{
+    size_t first = out->count;
+    for (size_t i = 0; i < lease->attached.count; i++) {
+        const struct etcd_kv *kv = store_get(s, lease->attached.items[i]);
+        if (kv && kv->lease == lease->id)
+            vec_push(out, kv->key);
+    }
+    sort_stable(out->items + first, out->count - first, sizeof(out->items[0]), compare_keys, NULL);
+    size_t kept = first;
+    for (size_t i = first; i < out->count; i++) /* one may have come back to the lease */
+        if (kept == first || out->items[kept - 1] != out->items[i])
+            out->items[kept++] = out->items[i];
+    out->count = kept;
+}
+
 void store_lease_remove(struct store *s, int64_t id)
 {
     struct store_lease *lease = map_remove(&s->leases, &(struct store_lease){.id = id});
-    CHECK(lease && lease->keys.count == 0);
+    CHECK(lease);
     lease_free(lease);
 }
 

@@ -70,15 +70,21 @@ void store_compact(struct store *s, int64_t revision);
 
 /* ---- leases ---- */
 
+struct key_list {
+    const struct object_key **items;
+    size_t count, capacity;
+};
 struct store_lease {
     int64_t id, ttl_seconds;
-    struct map keys; /* of const struct object_key */
+    struct key_list attached; /* private to store.c */
 };
 bool store_lease_grant(struct store *s, int64_t id,
                        int64_t ttl_seconds); /* false: there is one with this id */
 const struct store_lease *store_lease(const struct store *s, int64_t id);
 const struct map *store_leases(const struct store *s); /* of struct store_lease, by id */
-void store_lease_remove(struct store *s, int64_t id);  /* its keys are deleted by then */
+/* Appends the keys that hang on the lease now, in their order, borrowed. */
+void store_lease_keys(const struct store *s, const struct store_lease *lease, struct key_list *out);
+void store_lease_remove(struct store *s, int64_t id); /* its keys are deleted by then */
 
 /* ---- snapshots: immutable messages that share the versions ---- */
 

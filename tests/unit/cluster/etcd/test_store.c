@@ -153,14 +153,21 @@ static void test_lease(void)
     for (size_t i = 0; i < 3; i++)
         write(s, keys[i], true, 7);
     write(s, keys[1], true, 0); /* detached by a write without the lease */
-    CU_ASSERT_EQUAL(store_lease(s, 7)->keys.count, 2);
+    write(s, keys[0], true, 0);
+    write(s, keys[0], true, 7); /* comes back: counted once */
+    struct key_list attached = {0};
+    store_lease_keys(s, store_lease(s, 7), &attached);
+    CU_ASSERT_EQUAL_FATAL(attached.count, 2);
+    CU_ASSERT_PTR_EQUAL(attached.items[0], keys[0]);
+    CU_ASSERT_PTR_EQUAL(attached.items[1], keys[2]);
+    vec_release(&attached);
 
     const struct etcd_kv *gone[] = {version(s, keys[0], false, 0), version(s, keys[2], false, 0)};
     store_commit(s, gone, 2);
     store_lease_remove(s, 7);
 
     size_t count = 0;
-    const struct etcd_change *changes = store_changes(s, 6, &count);
+    const struct etcd_change *changes = store_changes(s, 8, &count);
     CU_ASSERT_EQUAL_FATAL(count, 2);
     CU_ASSERT_EQUAL(changes[1].before->mod_revision, 4);
     CU_ASSERT_EQUAL(store_key_count(s), 1);
