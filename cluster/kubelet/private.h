@@ -101,6 +101,7 @@ struct pod_worker {
     bool status_news;  /* the status goes out with the next sync */
     uint8_t calls; /* to the runtime, in flight */
     uint8_t mount_failures;
+    uint64_t mounted; /* of volumes, a bit each */
     uint32_t sandbox, sandbox_attempt, ip;
     int64_t grace_seconds;
     int64_t cpu_milli, memory_bytes; /* requests */
