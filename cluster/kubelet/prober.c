@@ -174,8 +174,9 @@ static void turned(struct pod_worker *w, struct prober *p, uint32_t failures)
         probers_start(w, i);
     } else if (!success) {
         AUTO(text) struct text why = {0};
-        text_printf(&why, "Container %.*s failed %s probe, will be restarted", STR_ARG(name),
-                    p->type == PROBE_STARTUP ? "startup" : "liveness");
+        text_printf(&why, "Container %.*s failed %s probe%s", STR_ARG(name),
+                    p->type == PROBE_STARTUP ? "startup" : "liveness",
+                    worker_restarts(w, c, 1) ? ", will be restarted" : "");
         kubelet_trace(k, w, "%s probe of container %.*s failed %u times",
                       p->type == PROBE_STARTUP ? "startup" : "liveness", STR_ARG(name), failures);
         int64_t grace = VALUE_INT(probe_spec(w, p), -1, terminationGracePeriodSeconds);
