@@ -93,6 +93,7 @@ struct cri_container_config {
     struct cri_pairs variables;
     struct cri_environment *environment; /* may be NULL; `variables` win */
     int64_t cpu_limit_milli, memory_limit_bytes; /* 0: none */
+    int oom_score_adj; /* whom the kernel ends first when the node has no memory left */
 };
 struct cri_container_config *cri_container_config_new(struct str name, struct str image);
 struct cri_container_config *cri_container_config_ref(struct cri_container_config *c);
@@ -120,6 +121,7 @@ struct cri_container_status {
     const char *reason; /* "Completed", "Error", "OOMKilled", "StartError"; a constant */
     char *text;         /* with a StartError; NULL: none; owned */
     struct wall_time created, started, finished;
+    int64_t memory_bytes; /* in use */
     struct cri_container_config *config; /* a reference */
 };
 struct cri_sandbox_status {
@@ -141,7 +143,7 @@ void cri_id_text(uint64_t boot, uint32_t container, struct text *out);
 /* ---- messages ---- */
 
 enum cri_verb {
-    CRI_STATUS,
+    CRI_STATUS, /* number: CRI_EVENT_MEMORY when less memory is available on the node */
     CRI_UPDATE_RUNTIME_CONFIG, /* text: the pod CIDR */
     CRI_RUN_POD_SANDBOX,
     CRI_STOP_POD_SANDBOX,
@@ -152,7 +154,7 @@ enum cri_verb {
     CRI_START_CONTAINER,
     CRI_STOP_CONTAINER, /* timeout: grace before SIGKILL */
     CRI_REMOVE_CONTAINER,
-    CRI_LIST_CONTAINERS, /* sandbox 0: all */
+    CRI_LIST_CONTAINERS, /* sandbox 0: all; with memory_available_bytes of the node */
     CRI_CONTAINER_STATUS,
     CRI_CONTAINER_STATS, /* container 0: the whole node */
     CRI_EXEC_SYNC,

@@ -234,7 +234,7 @@ static bool host_ports_are_taken(const struct pod_worker *w)
 
 /* ---- taints ---- */
 
-static bool tolerates(struct value tolerations, struct value taint)
+bool admission_tolerates(struct value tolerations, struct value taint)
 {
     for (size_t i = 0; i < value_count(tolerations); i++)
         if (toleration_matches(value_at(tolerations, i), taint))
@@ -248,7 +248,7 @@ bool admission_tolerates_node(struct value pod_spec, struct value node)
     for (size_t i = 0; i < value_count(taints); i++) {
         struct value taint = value_at(taints, i);
         if (VALUE_IS(taint, "NoExecute", effect) &&
-            !tolerates(VALUE_GET(pod_spec, tolerations), taint))
+            !admission_tolerates(VALUE_GET(pod_spec, tolerations), taint))
             return false;
     }
     return true;
@@ -262,12 +262,6 @@ static const char *predicate_fails(const char *name, const char *why, struct tex
     return name;
 }
 
-/* Pods without which the node or the cluster does not work are taken under pressure as well. */
-static bool is_critical(const struct pod_worker *w)
-{
-    return VALUE_INT(worker_spec(w), 0, priority) >= 2000000000;
-}
-
 const char *admission_refuses(struct pod_worker *w, struct text *ret_message)
 {
     struct kubelet *k = w->kubelet;
@@ -278,10 +272,8 @@ const char *admission_refuses(struct pod_worker *w, struct text *ret_message)
         text_add(ret_message, S("Failed to admit pod as the OS field doesn't match node OS"));
         return "PodOSNotSupported";
     }
-    if (k->disk_pressure && !is_critical(w)) {
-        text_add(ret_message, S("The node had condition: [DiskPressure]. "));
+    if (eviction_refuses(k, w->pod, ret_message))
         return "Evicted";
-    }
     const char *reason = room_refuses(w, ret_message);
     if (reason || !value_is_present(node))
         return reason;

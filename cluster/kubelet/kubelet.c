@@ -383,6 +383,13 @@ static void connect_runtime(struct kubelet *k)
     k->runtime = step_connect(k->step, cri_address(k->step->sim, k->node_name));
 }
 
+static struct cri_request *status_request(struct kubelet *k)
+{
+    struct cri_request *r = kubelet_request(k, CRI_STATUS);
+    r->number = k->flags.eviction_hard_memory_available;
+    return r;
+}
+
 /* The runtime is asked for its status every five seconds; no answer for 30 s means that it is down.
  * Asking one that answers is invisible, so it is done when there may be something to see. */
 static void on_status_answer(struct kubelet *k, struct pod_worker *w, size_t container,
@@ -403,7 +410,7 @@ static void ask_runtime(struct kubelet *k)
     if (k->is_asking_runtime || !k->runtime_is_up)
         return;
     k->is_asking_runtime = true;
-    kubelet_cri(k, NULL, 0, kubelet_request(k, CRI_STATUS), on_status_answer);
+    kubelet_cri(k, NULL, 0, status_request(k), on_status_answer);
     (void)step_timer_set(k->step, instant_add(k->step->now, duration_s(RUNTIME_SILENCE_SECONDS)),
                          kubelet_tag(TAG_SILENCE, 0));
 }
@@ -418,7 +425,7 @@ static void runtime_gave_no_answer(struct kubelet *k)
 
 static void on_runtime_connected(struct kubelet *k)
 {
-    kubelet_cri(k, NULL, 0, kubelet_request(k, CRI_STATUS), on_runtime_status);
+    kubelet_cri(k, NULL, 0, status_request(k), on_runtime_status);
     if (k->config->pod_cidr) {
         struct cri_request *r = kubelet_request(k, CRI_UPDATE_RUNTIME_CONFIG);
         r->text = mem_copy_string(str_from(k->config->pod_cidr));
@@ -454,6 +461,8 @@ static void handle_event(struct kubelet *k, const struct cri_event *e)
         probers_changed(k, e->status.container, e->at);
         return;
     }
+    if (e->type == CRI_EVENT_MEMORY)
+        eviction_notice(k);
     if (e->type != CRI_EVENT_STOPPED)
         return;
     for (size_t i = 0; i < k->workers.count; i++) {
@@ -562,10 +571,10 @@ static void handle_timer(struct kubelet *k, const struct input *in)
     case TAG_RUNTIME:
         connect_runtime(k);
         break;
-    case TAG_HOOK:
+    case TAG_EVICTION:
+        eviction_tick(k);
         break;
-    case TAG_DISK:
-        node_disk_look(k);
+    case TAG_HOOK:
         break;
     case TAG_SILENCE:
         runtime_gave_no_answer(k);
@@ -611,7 +620,7 @@ static void input(void *state, struct step *step, const struct input *in)
     case INPUT_DISK_DONE:
         break;
     case INPUT_COMMAND:
-        node_disk_changed(k);
+        eviction_notice(k);
         ask_runtime(k);
         break;
     }

@@ -181,18 +181,18 @@ static const char *why_not_ready(const struct kubelet *k)
 struct value node_conditions(struct kubelet *k, struct value before)
 {
     const char *why = why_not_ready(k);
-    bool memory = k->memory_pressure;
+    bool memory = k->memory_pressure, disk = k->disk_pressure;
     struct value list = value_array();
     list = value_append(
         list, condition(k, before, "MemoryPressure", memory,
                         memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
                         memory ? "kubelet has insufficient memory available"
                                : "kubelet has sufficient memory available"));
-    bool disk = k->disk_pressure;
-    list = value_append(
-        list, condition(k, before, "DiskPressure", disk,
-                        disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
-                        disk ? "kubelet has disk pressure" : "kubelet has no disk pressure"));
+    list =
+        value_append(list, condition(k, before, "DiskPressure", disk,
+                                     disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
+                                     disk ? "kubelet has disk pressure"
+                                          : "kubelet has no disk pressure"));
     list = value_append(list, condition(k, before, "PIDPressure", false, "KubeletHasSufficientPID",
                                         "kubelet has sufficient PID available"));
     list = value_append(list, condition(k, before, "Ready", why == NULL,
@@ -219,15 +219,7 @@ struct value node_status(struct kubelet *k, struct value conditions)
                       node_info(k));
 }
 
-/* ---- disk pressure ----
- *
- * The free space is looked at every ten seconds. Pressure that has gone is shown for the transition
- * period more, lest the condition flap.
- *
- * DEVIATION: no pod is evicted to make room. What fills the disk here is nothing of the pods'.
- */
-
-#define MONITORING_SECONDS 10
+/* ---- the command to look ---- */
 
 static void look_release(struct message *m)
 {
@@ -244,36 +236,10 @@ struct message *kubelet_look_new(void)
     return m;
 }
 
-void node_disk_changed(struct kubelet *k)
-{
-    int64_t period = duration_s(MONITORING_SECONDS).ns;
-    int64_t into = instant_since(k->step->now, k->started).ns % period;
-    struct instant next = instant_add(k->step->now, duration_ns(period - into));
-    step_timer_set(k->step, next, kubelet_tag(TAG_DISK, 0));
-}
-
-void node_disk_look(struct kubelet *k)
-{
-    bool is_full = step_disk_is_full(k->step), before = k->disk_pressure;
-    struct duration held = duration_ns(k->flags.eviction_pressure_transition_period);
-    if (is_full)
-        k->disk_pressure_until = INSTANT_NEVER;
-    else if (k->disk_pressure && k->disk_pressure_until.ns == INSTANT_NEVER.ns) {
-        k->disk_pressure_until = instant_add(k->step->now, held);
-        step_timer_set(k->step, k->disk_pressure_until, kubelet_tag(TAG_DISK, 0));
-    }
-    k->disk_pressure = is_full || (before && instant_before(k->step->now, k->disk_pressure_until));
-    if (k->disk_pressure == before)
-        return;
-    step_trace(k->step, "kubelet", k->node_name, "disk pressure %s",
-               before ? "has gone" : "begins: no room is left");
-    node_status_changed(k);
-}
-
 /* ---- events ---- */
 
 /* The kubelet names its node by name in the place of the uid, as it does before it knows it. */
-static void node_event(struct kubelet *k, const char *type, const char *reason, const char *message)
+void node_event(struct kubelet *k, const char *type, const char *reason, const char *message)
 {
     AUTO(value)
     struct value about = value_pack("{apiVersion: v1, kind: Node, metadata: {name: %s, uid: %s}}",
@@ -421,7 +387,7 @@ void node_start(struct kubelet *k)
     /* Register even when the runtime is silent, to say that the node is not ready. */
     status_beat(k, instant_add(k->step->now, duration_s(5)));
     if (step_disk_is_full(k->step))
-        node_disk_look(k);
+        eviction_notice(k);
 }
 
 /* ---- lease ---- */
@@ -529,6 +495,7 @@ static void on_status(void *owner, struct step *step, const struct response *r, 
         value_drop(k->node_object);
         k->node_object = value_keep(r->body);
         k->status_posted_at = k->step->now;
+        node_status_changed(k); /* what became another meanwhile */
         return;
     }
     k->status_posted_at = (struct instant){0};

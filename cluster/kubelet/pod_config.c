@@ -14,6 +14,7 @@
 
 #include "cluster/kubelet/private.h"
 
+#include "cluster/api/podspec.h"
 #include "cluster/api/quantity.h"
 #include "runtime/traffic.h"
 
@@ -357,6 +358,23 @@ static void add_words(struct building *b)
     }
 }
 
+/* Guaranteed pods go last, BestEffort ones first; in between by what was requested. */
+static int oom_score_adj(const struct pod_worker *w, struct value container)
+{
+    struct str class = VALUE_STR(w->pod, status, qosClass);
+    if (class.size == 0)
+        class = podspec_qos_class(worker_spec(w));
+    int64_t capacity = w->kubelet->config->memory_bytes;
+    if (eviction_is_critical(worker_spec(w)) || str_equal(class, S("Guaranteed")))
+        return -997;
+    if (str_equal(class, S("BestEffort")) || capacity == 0)
+        return 1000;
+    int64_t request =
+        quantity_value(value_get_key(VALUE_GET(container, resources, requests), S("memory")));
+    int64_t adj = 1000 - request / (capacity / 1000 + 1);
+    return (int)(adj < 3 ? 3 : adj > 999 ? 999 : adj);
+}
+
 struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i,
                                                   const char **ret_reason, struct text *ret_message)
 {
@@ -381,6 +399,7 @@ struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i
         quantity_milli(value_get_key(VALUE_GET(c, resources, limits), S("cpu")));
     b.config->memory_limit_bytes =
         quantity_value(value_get_key(VALUE_GET(c, resources, limits), S("memory")));
+    b.config->oom_score_adj = oom_score_adj(w, c);
     if (VALUE_STR(c, workingDir).size > 0)
         b.config->working_directory = mem_copy_string(VALUE_STR(c, workingDir));
     if (!b.reason && !b.is_waiting)

@@ -295,8 +295,14 @@ static struct value conditions_of(const struct pod_worker *w, struct str phase)
                                               : NULL,
                                         end || !bad ? NULL : text_c(&not_ready)));
     list = value_append(list, condition(w, "PodScheduled", true, NULL, NULL));
+    bool evicted = w->reason && strcmp(w->reason, "Evicted") == 0;
+    if (evicted)
+        list = value_append(
+            list, condition(w, "DisruptionTarget", true, "TerminationByKubelet", w->message));
     struct value before = VALUE_GET(w->pod, status, conditions);
     for (size_t i = 0; i < value_count(before); i++) {
+        if (evicted && VALUE_IS(value_at(before, i), "DisruptionTarget", type))
+            continue;
         if (!is_own_condition(VALUE_STR(value_at(before, i), type)))
             list = value_append(list, value_keep(value_at(before, i)));
     }

@@ -532,7 +532,9 @@ static int64_t grace_left(const struct pod_worker *w)
 {
     int64_t elapsed = instant_since(w->kubelet->step->now, w->kill_began).ns / 1000000000;
     int64_t left = w->grace_seconds - elapsed;
-    return w->grace_seconds <= 0 ? 0 : left < MINIMUM_GRACE_SECONDS ? MINIMUM_GRACE_SECONDS : left;
+    int64_t least =
+        w->grace_seconds < MINIMUM_GRACE_SECONDS ? w->grace_seconds : MINIMUM_GRACE_SECONDS;
+    return w->grace_seconds <= 0 ? 0 : left < least ? least : left;
 }
 
 /* True while a container of this kind lives; stops those that run. */

@@ -11,6 +11,7 @@
  *   volumes.c       volumes: fetch, write, FailedMount
  *   prober.c        startup, readiness and liveness probes
  *   admission.c     may this pod run here?
+ *   eviction.c      memory or disk run out: pods are ended
  *
  * Invariants: a worker belongs to one pod uid; at most one call to the runtime that changes a pod is in flight per
  * worker (`calls`); nothing starts before the runtime has said what runs already and the pods have been listed.
@@ -35,8 +36,16 @@
 #define MINIMUM_GRACE_SECONDS 2
 
 enum kubelet_purpose { PURPOSE_CLIENT, PURPOSE_PROBES, PURPOSE_SYNC }; /* streams of random numbers */
-enum kubelet_tag { TAG_LEASE = 1, TAG_NODE_STATUS, TAG_WORKER, TAG_PROBE, TAG_RUNTIME, TAG_HOOK,
-    TAG_DISK, TAG_SILENCE };
+enum kubelet_tag {
+    TAG_LEASE = 1,
+    TAG_NODE_STATUS,
+    TAG_WORKER,
+    TAG_PROBE,
+    TAG_RUNTIME,
+    TAG_HOOK,
+    TAG_EVICTION,
+    TAG_SILENCE
+};
 static inline uint64_t kubelet_tag(enum kubelet_tag kind, uint64_t id)
 {
     return (uint64_t)kind << 40 | id;
@@ -160,9 +169,11 @@ struct kubelet {
     bool runtime_is_up, runtime_has_listed, registered, registering, lease_in_flight, lease_known, is_ready, status_in_flight;
     bool network_is_ready, cidr_sent, pull_in_flight, started_event, rebooted, memory_pressure, disk_pressure;
     bool is_asking_runtime, runtime_is_silent;
-    struct instant started, disk_pressure_until;
+    bool eviction_looks;     /* asks the runtime what is used */
+    uint32_t evicted_worker; /* whose end is waited for; 0: nobody's */
+    struct instant started, evicted_at, disk_pressure_until;
     struct instant runtime_lost_at, memory_pressure_until, status_posted_at, lease_renewed_at;
-    timer_id status_timer, lease_timer;
+    timer_id status_timer, lease_timer, eviction_timer;
     uint64_t boot;
     uint64_t last_call;
     uint32_t last_worker, last_prober;
@@ -203,11 +214,10 @@ struct str worker_subject(struct kubelet *k, const struct pod_worker *w);
 
 /* node.c */
 void node_start(struct kubelet *k);
-void node_disk_changed(struct kubelet *k);
-void node_disk_look(struct kubelet *k);
 void node_register(struct kubelet *k);
 void node_lease_tick(struct kubelet *k);
 void node_status_tick(struct kubelet *k);
+void node_event(struct kubelet *k, const char *type, const char *reason, const char *message);
 void node_status_changed(struct kubelet *k); /* compute and post at once */
 void node_object_changed(struct kubelet *k, struct value node);
 struct value node_conditions(struct kubelet *k, struct value before); /* owned */
@@ -280,6 +290,19 @@ const char *admission_refuses(struct pod_worker *w, struct text *ret_message);
 /* The predicates that need no more than the objects. */
 bool admission_matches_node(struct value pod_spec, struct value node);   /* selector and required affinity */
 bool admission_ports_meet(struct value pod_spec, struct value other_spec); /* host ports that cannot be had twice */
+bool admission_tolerates(struct value tolerations, struct value taint);
 bool admission_tolerates_node(struct value pod_spec, struct value node); /* of NoExecute taints */
+
+/* eviction.c */
+struct eviction_rank {
+    uint32_t worker;
+    int64_t priority, usage, request;
+};
+int eviction_compare(const struct eviction_rank *a, const struct eviction_rank *b); /* less than 0: a goes first */
+bool eviction_is_critical(struct value pod_spec);
+void eviction_notice(struct kubelet *k); /* something may have run out */
+void eviction_tick(struct kubelet *k);
+/* True when the pressure keeps this pod off the node. */
+bool eviction_refuses(const struct kubelet *k, struct value pod, struct text *message);
 
 #endif

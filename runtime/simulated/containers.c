@@ -97,6 +97,7 @@ struct cri_container_status container_status_of(const struct container *c)
                                          .created = c->created,
                                          .started = c->started,
                                          .finished = c->finished,
+                                         .memory_bytes = c->memory_bytes,
                                          .config = cri_container_config_ref(c->config)};
 }
 
@@ -173,7 +174,7 @@ void container_end(struct runtime_node *n, struct container *c, int exit_code, c
     c->finished = n->step->wall;
     c->kill_at = INSTANT_NEVER;
     c->request_id = 0;
-    c->memory_bytes = 0;
+    container_memory_set(n, c, 0);
     shell_free(c->shell);
     c->shell = NULL;
     mem_free(c->view);
@@ -229,6 +230,52 @@ void runtime_container_remove(struct runtime_node *n, uint32_t id)
     }
 }
 
+/* ---- memory ---- */
+
+void container_memory_set(struct runtime_node *n, struct container *c, int64_t bytes)
+{
+    n->memory_used += bytes - c->memory_bytes;
+    c->memory_bytes = bytes;
+}
+
+/* Whom the kernel ends when nothing is left: memory in use counts as thousandths of the node's,
+ * with the container's own adjustment on top. */
+static struct container *oom_victim(const struct runtime_node *n)
+{
+    struct container *victim = NULL;
+    int64_t worst = INT64_MIN;
+    for (size_t i = 0; i < n->containers.count; i++) {
+        struct container *c = n->containers.items[i];
+        int64_t score =
+            c->memory_bytes / (n->config->memory_bytes / 1000 + 1) + c->config->oom_score_adj;
+        if (c->state == CRI_CONTAINER_RUNNING && c->memory_bytes > 0 && score > worst) {
+            victim = c;
+            worst = score;
+        }
+    }
+    return victim;
+}
+
+void container_memory_check(struct runtime_node *n, struct container *c)
+{
+    int64_t limit = c->config->memory_limit_bytes;
+    if (c->state == CRI_CONTAINER_RUNNING && limit > 0 && c->memory_bytes > limit)
+        container_end(n, c, 137, "OOMKilled");
+    while (n->config->memory_bytes > 0 && n->memory_used > n->config->memory_bytes) {
+        struct container *victim = oom_victim(n);
+        if (!victim)
+            break;
+        step_trace(n->step, "kernel", str_from(n->config->node),
+                   "out of memory: kills container %s of %s/%s", victim->config->name,
+                   victim->sandbox->config->namespace, victim->sandbox->config->name);
+        container_end(n, victim, 137, "OOMKilled");
+    }
+    bool is_low = n->config->memory_bytes - n->memory_used < n->memory_low;
+    if (is_low && !n->memory_reported)
+        container_event(n, c, CRI_EVENT_MEMORY);
+    n->memory_reported = is_low;
+}
+
 void runtime_container_start(struct runtime_node *n, struct container *c, struct cri_response *r)
 {
     char *error = program_start(n, c);
@@ -239,6 +286,7 @@ void runtime_container_start(struct runtime_node *n, struct container *c, struct
         c->exit_code = 128;
         c->reason = "StartError";
         c->text = error;
+        container_memory_set(n, c, 0);
         c->finished = n->step->wall;
         cri_fail(r, CRI_UNKNOWN, "%s", error);
         return;
@@ -246,10 +294,9 @@ void runtime_container_start(struct runtime_node *n, struct container *c, struct
     c->state = CRI_CONTAINER_RUNNING;
     container_event(n, c, CRI_EVENT_STARTED);
     pod_changed(n, c->sandbox);
-    if (c->config->memory_limit_bytes > 0 && c->memory_bytes > c->config->memory_limit_bytes) {
-        container_end(n, c, 137, "OOMKilled");
+    container_memory_check(n, c);
+    if (c->state != CRI_CONTAINER_RUNNING)
         return;
-    }
     program_step(n, c);
     if (c->state == CRI_CONTAINER_RUNNING)
         container_arm(n, c);

@@ -29,12 +29,10 @@ static void fault_container(struct runtime_node *n, const struct runtime_fault *
     if (f->kind == RUNTIME_FAULT_HTTP_STATUS)
         c->http_status = (int)f->number;
     if (f->kind == RUNTIME_FAULT_MEMORY) {
-        c->memory_bytes = f->number;
-        if (c->config->memory_limit_bytes > 0 && c->memory_bytes > c->config->memory_limit_bytes) {
-            container_end(n, c, 137, "OOMKilled");
+        container_memory_set(n, c, f->number);
+        container_memory_check(n, c);
+        if (c->state != CRI_CONTAINER_RUNNING)
             return;
-        }
-        container_event(n, c, CRI_EVENT_MEMORY);
     }
     pod_changed(n, c->sandbox);
     container_arm(n, c);

@@ -51,7 +51,7 @@ struct container {
     uint32_t id;
     struct sandbox *sandbox;
     enum cri_container_state state;
-    bool is_hung, wants_change, memory_reported, term_sent;
+    bool is_hung, wants_change, term_sent;
     int exit_code;
     int http_status; /* fault: answers everything with this; 0: normal */
     const char *reason;
@@ -71,7 +71,7 @@ struct container {
     struct container_log *log;
     struct volume **bound;    /* for each mount: what its subPath showed at the start; NULL: none */
     struct volume *own_files; /* written into the container's own layer; NULL: none */
-    int64_t memory_bytes;
+    int64_t memory_bytes; /* set by container_memory_set */
     uint64_t request_id; /* a traffic request of the script is out */
     int64_t cpu_milli;
 };
@@ -92,7 +92,8 @@ struct runtime_node {
     uint64_t last_request;
     uint32_t cidr_base, cidr_size, cidr_next; /* size 0: none yet */
     file_id image_file;
-    bool registry_is_down, is_hung, is_down;
+    bool registry_is_down, is_hung, is_down, memory_reported;
+    int64_t memory_used, memory_low; /* low: less available than this is worth an event */
     int64_t pull_bytes_per_s;
     VEC(struct message *) held; /* while hung: requests not looked at; each with its stream */
     VEC(stream_id) held_streams;
@@ -168,6 +169,9 @@ struct cri_container_status container_status_of(const struct container *c); /* w
 void container_event(struct runtime_node *n, struct container *c, enum cri_event_type type); /* to all streams */
 void container_changed(struct runtime_node *n, struct container *c); /* a probe's outcome may be another */
 void pod_changed(struct runtime_node *n, struct sandbox *s);         /* likewise for all containers of the pod */
+void container_memory_set(struct runtime_node *n, struct container *c, int64_t bytes);
+/* Limits of the container and of the node: whoever is beyond is killed, maybe `c` itself. */
+void container_memory_check(struct runtime_node *n, struct container *c);
 void container_log_add(struct runtime_node *n, struct container *c, struct str bytes, bool is_error);
 void container_log_tail(const struct container *c, int64_t lines, struct text *out); /* lines < 0: all */
 

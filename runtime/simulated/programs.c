@@ -146,7 +146,7 @@ static void host_environment(void *owner, struct text *out)
 static void host_memory(void *owner, int64_t bytes)
 {
     struct container_view *v = owner;
-    v->container->memory_bytes = bytes;
+    container_memory_set(v->node, v->container, bytes);
 }
 
 void container_shell_host(struct container_view *view, struct shell_host *out)
@@ -253,7 +253,8 @@ static void apply_profile(struct runtime_node *n, struct container *c)
     }
     c->ready_at =
         profile_duration(c, "ready-after", &d) ? instant_add(n->step->now, d) : n->step->now;
-    (void)profile_bytes(c, "memory", &c->memory_bytes);
+    if (profile_bytes(c, "memory", &number))
+        container_memory_set(n, c, number);
     if (profile_number(c, "cpu-milli", &number) && number >= 0)
         c->cpu_milli = number;
 }
@@ -266,7 +267,7 @@ char *program_start(struct runtime_node *n, struct container *c)
     c->ends_at = INSTANT_NEVER;
     c->listens_at = INSTANT_NEVER;
     c->program = c->model->program;
-    c->memory_bytes = (int64_t)c->model->memory_mib << 20;
+    container_memory_set(n, c, (int64_t)c->model->memory_mib << 20);
     c->cpu_milli = c->model->cpu_milli;
     if (count > 0) {
         struct str name = base_name(str_from(words[0]));
@@ -335,12 +336,12 @@ void program_step(struct runtime_node *n, struct container *c)
     for (int i = 0; i < 1000; i++) {
         if (c->request_id != 0)
             break;
+        int64_t memory = c->memory_bytes;
         enum shell_state state = shell_run(c->shell, now);
-        int64_t limit = c->config->memory_limit_bytes;
-        if (limit > 0 && c->memory_bytes > limit) {
-            container_end(n, c, 137, "OOMKilled");
+        if (c->memory_bytes != memory)
+            container_memory_check(n, c);
+        if (c->state != CRI_CONTAINER_RUNNING)
             return;
-        }
         if (state == SHELL_EXITED) {
             container_end(n, c, shell_exit_code(c->shell), NULL);
             return;

@@ -110,6 +110,7 @@ static void list_containers(struct runtime_node *n, const struct cri_request *r,
         if (wanted)
             a->containers[a->container_count++] = container_status_of(c);
     }
+    a->memory_available_bytes = n->config->memory_bytes - n->memory_used;
     if (r->verb == CRI_CONTAINER_STATUS && a->container_count == 0)
         cri_fail(a, CRI_NOT_FOUND, "an error occurred when try to find container: not found");
 }
@@ -205,6 +206,7 @@ static void handle_quick(struct runtime_node *n, struct cri_request *r, struct c
     switch (r->verb) {
     case CRI_STATUS:
         a->boot = n->boot;
+        n->memory_low = r->number;
         break;
     case CRI_UPDATE_RUNTIME_CONFIG:
         sandbox_set_range(n, str_from(r->text));
