@@ -40,11 +40,6 @@ static bool is_lower(char c)
     return c >= 'a' && c <= 'z';
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_alphanumeric(char c)
 {
     return is_lower(c) || (c >= 'A' && c <= 'Z') || is_digit(c);

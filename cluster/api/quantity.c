@@ -127,11 +127,6 @@ static void set_units(struct number *n, uint64_t units)
 
 /* ---- reading ---- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static struct str take_digits(struct str s, size_t *at)
 {
     size_t from = *at;

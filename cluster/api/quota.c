@@ -127,14 +127,6 @@ struct value quota_mask(struct value used, struct value hard)
 
 /* ---- scopes ---- */
 
-static bool is_in(struct value values, struct value text)
-{
-    for (size_t i = 0; i < value_count(values); i++)
-        if (value_equal(value_at(values, i), text))
-            return true;
-    return false;
-}
-
 static bool has_cross_namespace_affinity(struct value pod)
 {
     static const char *const kinds[] = {"podAffinity", "podAntiAffinity"};
@@ -175,7 +167,7 @@ static bool scope_matches(struct str scope, struct value expression, struct valu
         return has_class;
     if (VALUE_IS(expression, "DoesNotExist", operator))
         return !has_class;
-    bool named = has_class && is_in(VALUE_GET(expression, values), class);
+    bool named = has_class && value_has_item(VALUE_GET(expression, values), class);
     return VALUE_IS(expression, "NotIn", operator) ? !named : named;
 }
 

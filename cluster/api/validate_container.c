@@ -455,7 +455,7 @@ static void check_lifecycle(struct value c, path_t path, errors_t *errors)
         check_handler(value_get(l, ATOM_preStop), &stop, errors);
 }
 
-static void check_id(errors_t *errors, path_t path, const char *name, struct value id)
+void check_id(errors_t *errors, path_t path, const char *name, struct value id)
 {
     int64_t n = value_as_integer(id, 0);
     if (n < 0 || n > INT32_MAX)

@@ -30,6 +30,8 @@ void check_child_rule(errors_t *errors, path_t parent, const char *child, struct
 void check_nonnegative(errors_t *errors, path_t parent, const char *child, struct value number);
 void check_port_number(errors_t *errors, path_t parent, const char *child, struct value number);
 void check_port_number_or_name(errors_t *errors, path_t parent, const char *child, struct value v);
+/* Of users and groups. */
+void check_id(errors_t *errors, path_t path, const char *name, struct value id);
 void check_labels(errors_t *errors, path_t path, struct value labels);
 void check_label_selector(errors_t *errors, path_t path, struct value selector);
 void check_immutable(errors_t *errors, path_t parent, const char *child, struct value new,

@@ -72,14 +72,6 @@ static void check_host_network(struct value spec, path_t path, errors_t *errors)
     }
 }
 
-static void check_id(errors_t *errors, path_t path, const char *name, struct value id)
-{
-    int64_t n = value_as_integer(id, 0);
-    if (n < 0 || n > INT32_MAX)
-        child_error(errors, FIELD_INVALID, path, name, id,
-                    "must be between 0 and 2147483647, inclusive");
-}
-
 static void check_pod_security(struct value spec, path_t path, errors_t *errors)
 {
     struct value s = value_get(spec, ATOM_securityContext), groups;

@@ -182,3 +182,11 @@ uint64_t value_hash(struct value v)
     memcpy(&bits, &word_number(v)->number, sizeof(bits));
     return hash_pair(value_kind(v), bits);
 }
+
+bool value_has_item(struct value array, struct value item)
+{
+    for (size_t i = 0; i < value_count(array); i++)
+        if (value_equal(value_at(array, i), item))
+            return true;
+    return false;
+}

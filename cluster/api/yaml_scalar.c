@@ -21,11 +21,6 @@ static bool is_one_of(struct str s, const char *const *words)
     return false;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* ---- numbers ---- */
 
 static int digit_of(char c)

@@ -65,11 +65,6 @@ static void emit_string(yaml_emitter_t *emitter, struct str bytes)
 
 /* ---- the order of keys: go-yaml's, numbers by their value, letters behind all else ---- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* DEVIATION: letters beyond ASCII count as letters one and all; go-yaml asks Unicode. */
 static bool is_letter(char c)
 {

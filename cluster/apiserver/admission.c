@@ -158,3 +158,13 @@ void admission_refuse(struct admission *a, struct str why)
     struct str name = a->name.size > 0 ? a->name : given.size > 0 ? given : prefix;
     a->status = status_forbidden(a->asked, name, why);
 }
+
+void admission_reason(struct text *out, const char *format, ...)
+{
+    if (out->size > 0)
+        text_add(out, S(", "));
+    va_list arguments;
+    va_start(arguments, format);
+    text_vprintf(out, format, arguments);
+    va_end(arguments);
+}

@@ -43,6 +43,8 @@ void admission_start(struct call *c, struct step *step, enum admission_operation
 /* The validating chain; absent: admitted; else the refusal, owned. */
 struct value admission_validate(struct call *c, struct step *step, enum admission_operation operation);
 void admission_refuse(struct admission *a, struct str why); /* 403 in Kubernetes' form */
+/* One more reason, behind ", ". */
+void admission_reason(struct text *out, const char *format, ...) PRINTF_LIKE(2, 3);
 
 extern const struct admission_plugin admission_namespace_lifecycle, admission_limit_ranger, admission_service_account,
     admission_node_restriction, admission_taint_nodes_by_condition, admission_pod_security, admission_priority,

@@ -88,23 +88,15 @@ bool pod_tolerates(struct value tolerations, const struct taint *t)
 
 /* ---- node affinity ---- */
 
-static bool is_in(struct value values, struct value text)
-{
-    for (size_t i = 0; i < value_count(values); i++)
-        if (value_equal(value_at(values, i), text))
-            return true;
-    return false;
-}
-
 static bool expression_matches(struct value expression, struct value actual)
 {
     struct str operator= VALUE_STR(expression, operator);
     struct value values = VALUE_GET(expression, values);
     bool present = value_is_present(actual);
     if (str_equal(operator, S("In")))
-        return present && is_in(values, actual);
+        return present && value_has_item(values, actual);
     if (str_equal(operator, S("NotIn")))
-        return !present || !is_in(values, actual);
+        return !present || !value_has_item(values, actual);
     if (str_equal(operator, S("Exists")))
         return present;
     if (str_equal(operator, S("DoesNotExist")))

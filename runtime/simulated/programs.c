@@ -169,15 +169,6 @@ void container_shell_host(struct container_view *view, struct shell_host *out)
 
 /* ---- start ---- */
 
-static struct str base_name(struct str path)
-{
-    for (size_t i = path.size; i > 0; i--) {
-        if (path.bytes[i - 1] == '/')
-            return str_slice(path, i, path.size);
-    }
-    return path;
-}
-
 /* The words that are run: command, then arguments; for images with an entry point that takes a
  * command, the arguments. */
 static size_t command_line(const struct container *c, char **words, size_t max)
@@ -189,7 +180,7 @@ static size_t command_line(const struct container *c, char **words, size_t max)
     if (count == 0 && config->argument_count > 0 && !c->model->has_shell)
         return 0; /* flags of the image's own program */
     if (count == 0 && config->argument_count > 0 && c->model->program != PROGRAM_SHELL &&
-        !shell_knows_command(base_name(str_from(config->arguments[0]))))
+        !shell_knows_command(shell_base_name(str_from(config->arguments[0]))))
         return 0;
     for (uint16_t i = 0; i < config->argument_count && count < max; i++)
         words[count++] = config->arguments[i];
@@ -208,7 +199,7 @@ static void start_script(struct runtime_node *n, struct container *c, char **wor
     c->view = mem_new(struct container_view); /* lives as long as the shell */
     *c->view = (struct container_view){n, c, NULL};
     container_shell_host(c->view, &host);
-    struct str name = base_name(str_from(words[0]));
+    struct str name = shell_base_name(str_from(words[0]));
     size_t flag = 1;
     while (flag < count && words[flag][0] == '-' && !str_contains(str_from(words[flag]), S("c")))
         flag++;
@@ -270,7 +261,7 @@ char *program_start(struct runtime_node *n, struct container *c)
     container_memory_set(n, c, (int64_t)c->model->memory_mib << 20);
     c->cpu_milli = c->model->cpu_milli;
     if (count > 0) {
-        struct str name = base_name(str_from(words[0]));
+        struct str name = shell_base_name(str_from(words[0]));
         if (c->model->has_shell && (is_shell(name) || shell_knows_command(name))) {
             start_script(n, c, words, count);
         } else if (c->model->program == PROGRAM_SHELL || (is_shell(name) && !c->model->has_shell)) {

@@ -64,5 +64,6 @@ bool shell_terminate(struct shell *s);
 bool shell_read_clock(const struct shell *s); /* the script looked at the time: its outcome may differ later */
 
 bool shell_knows_command(struct str name);
+struct str shell_base_name(struct str path); /* what follows the last slash */
 
 #endif

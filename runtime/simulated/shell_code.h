@@ -120,6 +120,11 @@ struct shell_call { /* of a command */
     char **words;
     size_t count;
 };
+static inline struct str shell_call_word(const struct shell_call *c, size_t i) /* empty beyond the end */
+{
+    return i < c->count ? str_from(c->words[i]) : (struct str){"", 0};
+}
+
 /* shell_network.c */
 int shell_run_http(struct shell_call *c);
 int shell_run_nslookup(struct shell_call *c);

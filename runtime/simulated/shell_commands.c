@@ -15,11 +15,6 @@
 
 typedef int (*command_fn)(struct shell_call *c);
 
-static struct str word(const struct shell_call *c, size_t i)
-{
-    return i < c->count ? str_from(c->words[i]) : (struct str){"", 0};
-}
-
 /* ---- output ---- */
 
 static void add_escaped(struct text *out, struct str s)
@@ -45,19 +40,19 @@ static int run_echo(struct shell_call *c)
     AUTO(text) struct text out = {0};
     size_t i = 1;
     bool newline = true, escapes = false;
-    for (; i < c->count && (str_equal(word(c, i), S("-n")) || str_equal(word(c, i), S("-e")) ||
-                            str_equal(word(c, i), S("-ne")));
+    for (; i < c->count && (str_equal(shell_call_word(c, i), S("-n")) || str_equal(shell_call_word(c, i), S("-e")) ||
+                            str_equal(shell_call_word(c, i), S("-ne")));
          i++) {
-        newline = newline && !str_contains(word(c, i), S("n"));
-        escapes = escapes || str_contains(word(c, i), S("e"));
+        newline = newline && !str_contains(shell_call_word(c, i), S("n"));
+        escapes = escapes || str_contains(shell_call_word(c, i), S("e"));
     }
     for (size_t first = i; i < c->count; i++) {
         if (i > first)
             text_add_byte(&out, ' ');
         if (escapes)
-            add_escaped(&out, word(c, i));
+            add_escaped(&out, shell_call_word(c, i));
         else
-            text_add(&out, word(c, i));
+            text_add(&out, shell_call_word(c, i));
     }
     if (newline)
         text_add_byte(&out, '\n');
@@ -69,7 +64,7 @@ static int run_printf(struct shell_call *c)
 {
     AUTO(text) struct text format = {0};
     AUTO(text) struct text out = {0};
-    add_escaped(&format, word(c, 1));
+    add_escaped(&format, shell_call_word(c, 1));
     size_t next = 2;
     do {
         for (size_t i = 0; i < format.size; i++) {
@@ -82,7 +77,7 @@ static int run_printf(struct shell_call *c)
                 while (i + 1 < format.size && str_find(S("sdiuxcb"), format.bytes[i + 1]) == 7)
                     i++;
                 i++;
-                text_add(&out, word(c, next++));
+                text_add(&out, shell_call_word(c, next++));
             }
         }
     } while (next < c->count && next > 2);
@@ -104,8 +99,8 @@ static int run_date(struct shell_call *c)
     int64_t shifted = (5 * doy + 2) / 153, month = shifted < 10 ? shifted + 3 : shifted - 9;
     int64_t day_of_month = doy - (153 * shifted + 2) / 5 + 1, year = yoe + era * 400 + (month <= 2);
     AUTO(text) struct text out = {0};
-    size_t f = c->count > 1 && str_equal(word(c, 1), S("-u")) ? 2 : 1;
-    if (!str_starts_with(word(c, f), S("+"))) {
+    size_t f = c->count > 1 && str_equal(shell_call_word(c, 1), S("-u")) ? 2 : 1;
+    if (!str_starts_with(shell_call_word(c, f), S("+"))) {
         text_printf(
             &out, "%s %s %2" PRId64 " %02" PRId64 ":%02" PRId64 ":%02" PRId64 " UTC %" PRId64 "\n",
             days[day % 7], months[month - 1], day_of_month, rest / 3600, rest / 60 % 60, rest % 60,
@@ -113,7 +108,7 @@ static int run_date(struct shell_call *c)
         shell_write(c->shell, text_str(&out));
         return 0;
     }
-    struct str format = word(c, f);
+    struct str format = shell_call_word(c, f);
     for (size_t i = 1; i < format.size; i++) {
         char k = format.bytes[i] == '%' && i + 1 < format.size ? format.bytes[++i] : '\0';
         if (k == '\0')
@@ -148,7 +143,7 @@ static int run_env(struct shell_call *c)
 {
     AUTO(text) struct text out = {0};
     if (c->count > 1) { /* printenv NAME */
-        const char *value = shell_get(c->shell, word(c, 1));
+        const char *value = shell_get(c->shell, shell_call_word(c, 1));
         if (value)
             text_printf(&out, "%s\n", value);
         shell_write(c->shell, text_str(&out));
@@ -185,7 +180,7 @@ static int run_hostname(struct shell_call *c)
 static int run_whoami(struct shell_call *c)
 {
     shell_write(c->shell,
-                str_equal(word(c, 0), S("id")) ? S("uid=0(root) gid=0(root)\n") : S("root\n"));
+                str_equal(shell_call_word(c, 0), S("id")) ? S("uid=0(root) gid=0(root)\n") : S("root\n"));
     return 0;
 }
 
@@ -200,8 +195,8 @@ static int run_seq(struct shell_call *c)
 {
     int64_t from = 1, to = 0;
     AUTO(text) struct text out = {0};
-    if (!str_to_int64(word(c, c->count - 1), &to) ||
-        (c->count > 2 && !str_to_int64(word(c, 1), &from)))
+    if (!str_to_int64(shell_call_word(c, c->count - 1), &to) ||
+        (c->count > 2 && !str_to_int64(shell_call_word(c, 1), &from)))
         return 1;
     for (int64_t i = from; i <= to && i < from + 100000; i++)
         text_printf(&out, "%" PRId64 "\n", i);
@@ -224,10 +219,10 @@ static int gather(struct shell_call *c, size_t first, struct text *out)
     int status = 0;
     bool any = false;
     for (size_t i = first; i < c->count; i++) {
-        if (str_starts_with(word(c, i), S("-")) && word(c, i).size > 1)
+        if (str_starts_with(shell_call_word(c, i), S("-")) && shell_call_word(c, i).size > 1)
             continue;
         any = true;
-        if (!read_file(c, word(c, i), out)) {
+        if (!read_file(c, shell_call_word(c, i), out)) {
             shell_write_error(c->shell, "%s: can't open '%s': No such file or directory\n",
                               c->words[0], c->words[i]);
             status = 1;
@@ -254,16 +249,16 @@ static int run_head_tail(struct shell_call *c)
     AUTO(text) struct text all = {0};
     int64_t lines = 10;
     size_t first = 1;
-    bool follows = false, is_tail = str_equal(word(c, 0), S("tail"));
-    for (; first < c->count && str_starts_with(word(c, first), S("-")); first++) {
-        struct str w = word(c, first);
+    bool follows = false, is_tail = str_equal(shell_call_word(c, 0), S("tail"));
+    for (; first < c->count && str_starts_with(shell_call_word(c, first), S("-")); first++) {
+        struct str w = shell_call_word(c, first);
         follows = follows || str_contains(w, S("f")) || str_contains(w, S("F"));
         if (str_equal(w, S("-n")) && first + 1 < c->count)
-            (void)str_to_int64(word(c, ++first), &lines);
+            (void)str_to_int64(shell_call_word(c, ++first), &lines);
         else if (w.size > 1)
             (void)str_to_int64(str_slice(w, 1, w.size), &lines);
     }
-    int status = str_equal(word(c, first), S("/dev/null")) ? 0 : gather(c, first, &all);
+    int status = str_equal(shell_call_word(c, first), S("/dev/null")) ? 0 : gather(c, first, &all);
     struct str s = text_str(&all);
     size_t at = is_tail ? s.size : 0;
     int64_t seen = 0;
@@ -287,12 +282,12 @@ static int run_grep(struct shell_call *c)
     AUTO(text) struct text out = {0};
     size_t first = 1;
     bool quiet = false, invert = false, count_only = false;
-    for (; first < c->count && str_starts_with(word(c, first), S("-")); first++) {
-        quiet = quiet || str_contains(word(c, first), S("q"));
-        invert = invert || str_contains(word(c, first), S("v"));
-        count_only = count_only || str_contains(word(c, first), S("c"));
+    for (; first < c->count && str_starts_with(shell_call_word(c, first), S("-")); first++) {
+        quiet = quiet || str_contains(shell_call_word(c, first), S("q"));
+        invert = invert || str_contains(shell_call_word(c, first), S("v"));
+        count_only = count_only || str_contains(shell_call_word(c, first), S("c"));
     }
-    struct str pattern = word(c, first);
+    struct str pattern = shell_call_word(c, first);
     (void)gather(c, first + 1, &all);
     struct str rest = text_str(&all);
     int64_t found = 0;
@@ -321,7 +316,7 @@ static int run_wc(struct shell_call *c)
     (void)gather(c, 1, &all);
     int64_t n = 0;
     for (size_t i = 0; i < all.size; i++)
-        n += str_equal(word(c, 1), S("-c")) || all.bytes[i] == '\n';
+        n += str_equal(shell_call_word(c, 1), S("-c")) || all.bytes[i] == '\n';
     text_printf(&out, "%" PRId64 "\n", n);
     shell_write(c->shell, text_str(&out));
     return 0;
@@ -330,12 +325,12 @@ static int run_wc(struct shell_call *c)
 static int run_touch(struct shell_call *c)
 {
     int status = 0;
-    bool is_folder = str_equal(word(c, 0), S("mkdir"));
+    bool is_folder = str_equal(shell_call_word(c, 0), S("mkdir"));
     for (size_t i = 1; i < c->count; i++) {
-        if (str_starts_with(word(c, i), S("-")))
+        if (str_starts_with(shell_call_word(c, i), S("-")))
             continue;
         AUTO(text) struct text path = {0};
-        (void)shell_path(c->shell, word(c, i), &path);
+        (void)shell_path(c->shell, shell_call_word(c, i), &path);
         if (is_folder)
             text_add(&path, S("/.keep"));
         const char *error =
@@ -353,12 +348,12 @@ static int run_rm(struct shell_call *c)
     int status = 0;
     bool force = false;
     for (size_t i = 1; i < c->count; i++) {
-        if (str_starts_with(word(c, i), S("-"))) {
-            force = force || str_contains(word(c, i), S("f"));
+        if (str_starts_with(shell_call_word(c, i), S("-"))) {
+            force = force || str_contains(shell_call_word(c, i), S("f"));
             continue;
         }
         AUTO(text) struct text path = {0};
-        (void)shell_path(c->shell, word(c, i), &path);
+        (void)shell_path(c->shell, shell_call_word(c, i), &path);
         const char *error = c->shell->host.remove(c->shell->host.owner, text_str(&path));
         if (error && !force) {
             shell_write_error(c->shell, "rm: can't remove '%s': %s\n", c->words[i], error);
@@ -375,14 +370,14 @@ static int run_cp(struct shell_call *c)
     size_t from = c->count > 3 ? c->count - 2 : 1;
     if (c->count < 3)
         return 1;
-    if (!read_file(c, word(c, from), &content)) {
+    if (!read_file(c, shell_call_word(c, from), &content)) {
         shell_write_error(c->shell, "%s: can't stat '%s': No such file or directory\n", c->words[0],
                           c->words[from]);
         return 1;
     }
-    (void)shell_path(c->shell, word(c, from + 1), &path);
+    (void)shell_path(c->shell, shell_call_word(c, from + 1), &path);
     if (c->shell->host.kind(c->shell->host.owner, text_str(&path)) == FILE_DIRECTORY) {
-        struct str name = word(c, from);
+        struct str name = shell_call_word(c, from);
         while (str_find(name, '/') < name.size)
             name = str_slice(name, str_find(name, '/') + 1, name.size);
         text_printf(&path, "/%.*s", STR_ARG(name));
@@ -392,7 +387,7 @@ static int run_cp(struct shell_call *c)
     if (error)
         shell_write_error(c->shell, "%s: can't create '%s': %s\n", c->words[0], c->words[from + 1],
                           error);
-    if (!error && str_equal(word(c, 0), S("mv")))
+    if (!error && str_equal(shell_call_word(c, 0), S("mv")))
         return run_rm(&(struct shell_call){c->shell, c->now, c->words, c->count - 1});
     return error ? 1 : 0;
 }
@@ -402,9 +397,9 @@ static int run_ls(struct shell_call *c)
     AUTO(text) struct text path = {0};
     AUTO(text) struct text out = {0};
     size_t first = 1;
-    while (first < c->count && str_starts_with(word(c, first), S("-")))
+    while (first < c->count && str_starts_with(shell_call_word(c, first), S("-")))
         first++;
-    (void)shell_path(c->shell, word(c, first), &path);
+    (void)shell_path(c->shell, shell_call_word(c, first), &path);
     enum file_kind kind = c->shell->host.kind(c->shell->host.owner, text_str(&path));
     if (kind == FILE_NONE) {
         shell_write_error(c->shell, "ls: %s: No such file or directory\n",
@@ -412,7 +407,7 @@ static int run_ls(struct shell_call *c)
         return 1;
     }
     if (kind == FILE_REGULAR)
-        text_printf(&out, "%.*s\n", STR_ARG(word(c, first)));
+        text_printf(&out, "%.*s\n", STR_ARG(shell_call_word(c, first)));
     else
         c->shell->host.list(c->shell->host.owner, text_str(&path), &out);
     shell_write(c->shell, text_str(&out));
@@ -422,7 +417,7 @@ static int run_ls(struct shell_call *c)
 static int run_cd(struct shell_call *c)
 {
     AUTO(text) struct text path = {0};
-    (void)shell_path(c->shell, c->count > 1 ? word(c, 1) : S("/root"), &path);
+    (void)shell_path(c->shell, c->count > 1 ? shell_call_word(c, 1) : S("/root"), &path);
     text_clear(&c->shell->directory);
     text_add(&c->shell->directory, text_str(&path));
     return 0;
@@ -479,30 +474,30 @@ static int test_two(struct shell_call *c, struct str a, struct str o, struct str
 static int test_words(struct shell_call *c, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
-        if (str_equal(word(c, i), S("-o")) && i > from && to - from > 3)
+        if (str_equal(shell_call_word(c, i), S("-o")) && i > from && to - from > 3)
             return test_words(c, from, i) == 0 || test_words(c, i + 1, to) == 0 ? 0 : 1;
     }
     for (size_t i = from; i < to; i++) {
-        if (str_equal(word(c, i), S("-a")) && i > from && to - from > 3)
+        if (str_equal(shell_call_word(c, i), S("-a")) && i > from && to - from > 3)
             return test_words(c, from, i) == 0 && test_words(c, i + 1, to) == 0 ? 0 : 1;
     }
-    if (to > from && str_equal(word(c, from), S("!")))
+    if (to > from && str_equal(shell_call_word(c, from), S("!")))
         return test_words(c, from + 1, to) == 0 ? 1 : 0;
     size_t count = to > from ? to - from : 0;
     if (count == 0)
         return 1;
     if (count == 1)
-        return word(c, from).size > 0 ? 0 : 1;
+        return shell_call_word(c, from).size > 0 ? 0 : 1;
     if (count == 2)
-        return test_one(c, word(c, from), word(c, from + 1)) ? 0 : 1;
-    return test_two(c, word(c, from), word(c, from + 1), word(c, from + 2));
+        return test_one(c, shell_call_word(c, from), shell_call_word(c, from + 1)) ? 0 : 1;
+    return test_two(c, shell_call_word(c, from), shell_call_word(c, from + 1), shell_call_word(c, from + 2));
 }
 
 static int run_test(struct shell_call *c)
 {
     size_t to = c->count;
-    if (str_equal(word(c, 0), S("["))) {
-        if (!str_equal(word(c, to - 1), S("]"))) {
+    if (str_equal(shell_call_word(c, 0), S("["))) {
+        if (!str_equal(shell_call_word(c, to - 1), S("]"))) {
             shell_write_error(c->shell, "sh: missing ]\n");
             return 2;
         }
@@ -527,7 +522,7 @@ static int run_false(struct shell_call *c)
 static int run_exit(struct shell_call *c)
 {
     int64_t code = c->shell->status;
-    if (c->count > 1 && !str_to_int64(word(c, 1), &code))
+    if (c->count > 1 && !str_to_int64(shell_call_word(c, 1), &code))
         code = 2;
     c->shell->has_exited = true;
     return (int)(code & 255);
@@ -536,7 +531,7 @@ static int run_exit(struct shell_call *c)
 static int run_return(struct shell_call *c)
 {
     int64_t code = c->shell->status;
-    if (c->count > 1 && !str_to_int64(word(c, 1), &code))
+    if (c->count > 1 && !str_to_int64(shell_call_word(c, 1), &code))
         code = 2;
     shell_return(c->shell);
     return (int)(code & 255);
@@ -547,7 +542,7 @@ static int run_sleep(struct shell_call *c)
 {
     int64_t total = 0;
     for (size_t i = 1; i < c->count; i++) {
-        struct str w = word(c, i);
+        struct str w = shell_call_word(c, i);
         struct duration d;
         AUTO(text) struct text unit = {0};
         if (str_equal(w, S("infinity")) || str_equal(w, S("inf")))
@@ -575,8 +570,8 @@ static int run_export(struct shell_call *c)
 {
     for (size_t i = 1; i < c->count; i++) {
         struct str value = {0};
-        struct str name = str_cut(word(c, i), '=', &value);
-        if (name.size < word(c, i).size)
+        struct str name = str_cut(shell_call_word(c, i), '=', &value);
+        if (name.size < shell_call_word(c, i).size)
             shell_set(c->shell, name, value);
     }
     return 0;
@@ -591,11 +586,11 @@ static int run_read(struct shell_call *c)
     struct str after = {0};
     struct str line = str_cut(rest, '\n', &after);
     s->input_at += line.size < rest.size ? line.size + 1 : line.size;
-    size_t first = str_equal(word(c, 1), S("-r")) ? 2 : 1;
+    size_t first = str_equal(shell_call_word(c, 1), S("-r")) ? 2 : 1;
     for (size_t i = first; i < c->count; i++) {
         struct str tail = {0};
         struct str head = i + 1 < c->count ? str_cut(line, ' ', &tail) : line;
-        shell_set(s, word(c, i), head);
+        shell_set(s, shell_call_word(c, i), head);
         line = tail;
     }
     return 0;
@@ -604,11 +599,11 @@ static int run_read(struct shell_call *c)
 static int run_trap(struct shell_call *c)
 {
     for (size_t i = 2; i < c->count; i++) {
-        struct str signal = word(c, i);
+        struct str signal = shell_call_word(c, i);
         if (str_equal(signal, S("TERM")) || str_equal(signal, S("SIGTERM")) ||
             str_equal(signal, S("15")) || str_equal(signal, S("EXIT"))) {
             text_clear(&c->shell->trap);
-            text_add(&c->shell->trap, word(c, 1));
+            text_add(&c->shell->trap, shell_call_word(c, 1));
             c->shell->has_trap = c->shell->has_trap || !str_equal(signal, S("EXIT"));
         }
     }
@@ -661,8 +656,8 @@ static int run_stress(struct shell_call *c)
 {
     for (size_t i = 1; i + 1 < c->count; i++) {
         int64_t n = 0;
-        struct str w = word(c, i + 1);
-        if (!str_equal(word(c, i), S("--vm-bytes")))
+        struct str w = shell_call_word(c, i + 1);
+        if (!str_equal(shell_call_word(c, i), S("--vm-bytes")))
             continue;
         int shift = str_ends_with(w, S("G"))   ? 30
                     : str_ends_with(w, S("M")) ? 20
@@ -733,7 +728,7 @@ static const struct {
     {"whoami", run_whoami, 800},
 };
 
-static struct str base_name(struct str path)
+struct str shell_base_name(struct str path)
 {
     for (size_t i = path.size; i > 0; i--) {
         if (path.bytes[i - 1] == '/')
@@ -744,7 +739,7 @@ static struct str base_name(struct str path)
 
 static size_t find_command(struct str name)
 {
-    name = base_name(name);
+    name = shell_base_name(name);
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
         if (str_equal(name, str_from(commands[i].name)))
             return i;

@@ -7,11 +7,6 @@
 
 #include "runtime/simulated/shell_code.h"
 
-static struct str word(const struct shell_call *c, size_t i)
-{
-    return i < c->count ? str_from(c->words[i]) : (struct str){"", 0};
-}
-
 /* [http://]host[:port][/path] */
 static void parse_url(struct str url, struct traffic_request *r)
 {
@@ -40,7 +35,7 @@ int shell_run_http(struct shell_call *c)
     struct traffic_request *r = traffic_request_new(TRAFFIC_HTTP, 0);
     struct str url = {"", 0};
     for (size_t i = 1; i < c->count; i++) {
-        struct str w = word(c, i);
+        struct str w = shell_call_word(c, i);
         bool takes_value = str_equal(w, S("-O")) || str_equal(w, S("-T")) ||
                            str_equal(w, S("-o")) || str_equal(w, S("-m")) ||
                            str_equal(w, S("-H")) || str_equal(w, S("-X")) ||
@@ -60,8 +55,8 @@ int shell_run_nslookup(struct shell_call *c)
 {
     struct traffic_request *r = traffic_request_new(TRAFFIC_DNS, 0);
     for (size_t i = 1; i < c->count; i++) {
-        if (!str_starts_with(word(c, i), S("-"))) {
-            r->host = mem_copy_string(word(c, i));
+        if (!str_starts_with(shell_call_word(c, i), S("-"))) {
+            r->host = mem_copy_string(shell_call_word(c, i));
             break;
         }
     }
@@ -74,7 +69,7 @@ int shell_run_nc(struct shell_call *c)
     struct traffic_request *r = traffic_request_new(TRAFFIC_CONNECT, 0);
     int64_t port = 0;
     for (size_t i = 1; i < c->count; i++) {
-        struct str w = word(c, i);
+        struct str w = shell_call_word(c, i);
         if (str_equal(w, S("-w")))
             i++;
         else if (!str_starts_with(w, S("-")) && !r->host)

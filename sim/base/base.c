@@ -103,11 +103,6 @@ struct str str_trim(struct str s)
     return str_slice(s, from, to);
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 bool str_to_int64(struct str s, int64_t *ret_value)
 {
     bool is_negative = s.size > 0 && s.bytes[0] == '-';

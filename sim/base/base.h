@@ -76,6 +76,10 @@ size_t str_find(struct str s, char byte);
  */
 struct str str_cut(struct str s, char byte, struct str *rest);
 struct str str_trim(struct str s); /* without blanks, tabs and line ends around it */
+static inline bool is_digit(char c) /* of ASCII, whatever the locale */
+{
+    return c >= '0' && c <= '9';
+}
 /* A decimal integer, whole string; false when it is none or does not fit. */
 bool str_to_int64(struct str s, int64_t *ret_value);
 

@@ -119,30 +119,19 @@ static void mutate(struct admission *a)
 
 /* ---- bounds ---- */
 
-static void complain(struct text *out, const char *format, ...) PRINTF_LIKE(2, 3);
-static void complain(struct text *out, const char *format, ...)
-{
-    if (out->size > 0)
-        text_add(out, S(", "));
-    va_list arguments;
-    va_start(arguments, format);
-    text_vprintf(out, format, arguments);
-    va_end(arguments);
-}
-
 static void check_minimum(struct text *out, struct str type, struct str name, struct value minimum,
                           struct value request, struct value limit)
 {
     struct str least = value_str(minimum);
     struct str shown = value_str(request), shown_limit = value_str(limit);
     if (!value_is_present(request))
-        complain(out, "minimum %.*s usage per %.*s is %.*s.  No request is specified",
+        admission_reason(out, "minimum %.*s usage per %.*s is %.*s.  No request is specified",
                  STR_ARG(name), STR_ARG(type), STR_ARG(least));
     else if (quantity_compare(request, minimum) < 0)
-        complain(out, "minimum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name),
+        admission_reason(out, "minimum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name),
                  STR_ARG(type), STR_ARG(least), STR_ARG(shown));
     else if (value_is_present(limit) && quantity_compare(limit, minimum) < 0)
-        complain(out, "minimum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name),
+        admission_reason(out, "minimum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name),
                  STR_ARG(type), STR_ARG(least), STR_ARG(shown_limit));
 }
 
@@ -152,13 +141,13 @@ static void check_maximum(struct text *out, struct str type, struct str name, st
     struct str most = value_str(maximum);
     struct str shown = value_str(limit), shown_request = value_str(request);
     if (!value_is_present(limit))
-        complain(out, "maximum %.*s usage per %.*s is %.*s.  No limit is specified", STR_ARG(name),
+        admission_reason(out, "maximum %.*s usage per %.*s is %.*s.  No limit is specified", STR_ARG(name),
                  STR_ARG(type), STR_ARG(most));
     else if (quantity_compare(limit, maximum) > 0)
-        complain(out, "maximum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name),
+        admission_reason(out, "maximum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name),
                  STR_ARG(type), STR_ARG(most), STR_ARG(shown));
     else if (value_is_present(request) && quantity_compare(request, maximum) > 0)
-        complain(out, "maximum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name),
+        admission_reason(out, "maximum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name),
                  STR_ARG(type), STR_ARG(most), STR_ARG(shown_request));
 }
 
@@ -169,7 +158,7 @@ static void check_ratio(struct text *out, struct str type, struct str name, stru
     int64_t of = quantity_milli(request), limit_milli = quantity_milli(limit),
             most_milli = quantity_milli(ratio);
     if (of <= 0 || !value_is_present(limit)) {
-        complain(out,
+        admission_reason(out,
                  "%.*s max limit to request ratio per %.*s is %.*s, but no request is specified or "
                  "request is 0",
                  STR_ARG(name), STR_ARG(type), STR_ARG(most));
@@ -177,7 +166,7 @@ static void check_ratio(struct text *out, struct str type, struct str name, stru
     }
     int64_t micro = limit_milli / of * 1000000 + limit_milli % of * 1000000 / of;
     if (micro > most_milli * 1000)
-        complain(out,
+        admission_reason(out,
                  "%.*s max limit to request ratio per %.*s is %.*s, but provided ratio is %" PRId64
                  ".%06" PRId64,
                  STR_ARG(name), STR_ARG(type), STR_ARG(most), micro / 1000000, micro % 1000000);

@@ -45,24 +45,13 @@ static void find(struct value spec, container_fn is_bad, struct finding *ret_fin
                 finding_add(ret_finding, value_at(lists[l], i));
 }
 
-static void say(struct text *out, const char *format, ...) PRINTF_LIKE(2, 3);
-static void say(struct text *out, const char *format, ...)
-{
-    if (out->size > 0)
-        text_add(out, S(", "));
-    va_list arguments;
-    va_start(arguments, format);
-    text_vprintf(out, format, arguments);
-    va_end(arguments);
-}
-
 static void check_containers(struct text *out, struct value spec, container_fn is_bad,
                              const char *title, const char *pod_or, const char *must)
 {
     struct finding f = {0};
     find(spec, is_bad, &f);
     if (f.count > 0)
-        say(out, "%s (%scontainer%s %s %s)", title, pod_or, f.count > 1 ? "s" : "",
+        admission_reason(out, "%s (%scontainer%s %s %s)", title, pod_or, f.count > 1 ? "s" : "",
             text_c(&f.containers), must);
     text_release(&f.containers);
 }
@@ -154,7 +143,7 @@ static void check_host_namespaces(struct text *out, struct value spec)
     if (VALUE_BOOL_AT(spec, hostIPC))
         text_printf(&which, "%shostIPC=true", which.size > 0 ? ", " : "");
     if (which.size > 0)
-        say(out, "host namespaces (%s)", text_c(&which));
+        admission_reason(out, "host namespaces (%s)", text_c(&which));
 }
 
 static void check_volumes(struct text *out, struct value spec, bool is_restricted)
@@ -180,7 +169,7 @@ static void check_volumes(struct text *out, struct value spec, bool is_restricte
         count++;
     }
     if (count > 0)
-        say(out, "%s (volume%s %s)", is_restricted ? "restricted volume types" : "hostPath volumes",
+        admission_reason(out, "%s (volume%s %s)", is_restricted ? "restricted volume types" : "hostPath volumes",
             count > 1 ? "s" : "", text_c(&names));
 }
 
