@@ -86,6 +86,11 @@ host_id cluster_host_id(const struct cluster *c, size_t index);
 struct str cluster_host_zone(const struct cluster *c, size_t index);
 host_id cluster_outside(const struct cluster *c); /* the host where users sit */
 
+/* Flag i of all, in the order of components; false beyond the last. The name is appended to the text. */
+struct cluster_flag {
+    const char *component, *help; /* help may be empty */
+};
+bool cluster_flag_at(size_t i, struct cluster_flag *ret_flag, struct text *ret_name);
 /* Is this a flag of a component, with a value of its type? Names are those of the real binaries. */
 enum err cluster_flag_check(struct str component, struct str flag, struct value v, struct errmsg *message) MUST_CHECK;
 

@@ -114,7 +114,7 @@ static enum err set_as_text(struct component_settings *s, struct str component, 
     enum err e = str_equal(component, S("kubelet"))
                      ? kubelet_flags_set(&s->kubelet, flag, text_str(&written), message)
                      : controller_flags_set(&s->controllers, flag, text_str(&written), message);
-    if (e)
+    if (e && e != ERR_UNKNOWN)
         errmsg_prefix(message, "flag --%.*s of %.*s", STR_ARG(flag), STR_ARG(component));
     return e;
 }
@@ -122,7 +122,6 @@ static enum err set_as_text(struct component_settings *s, struct str component, 
 enum err settings_set(struct component_settings *s, struct arena *arena, struct str component,
                       struct str flag, struct value v, struct errmsg *message)
 {
-    AUTO(text) struct text known = {0};
     bool is_component = false;
     if (str_equal(component, S("kubelet")) || str_equal(component, S("kube-controller-manager")))
         return set_as_text(s, component, flag, v, message);
@@ -132,7 +131,6 @@ enum err settings_set(struct component_settings *s, struct arena *arena, struct 
         is_component = true;
         if (str_equal(flag, str_from(flags[i].name)))
             return set(&flags[i], (char *)s + flags[i].offset, arena, v, message);
-        text_printf(&known, "%s%s", known.size ? ", " : "", flags[i].name);
     }
     if (!is_component)
         return errmsg_set(
@@ -140,8 +138,29 @@ enum err settings_set(struct component_settings *s, struct arena *arena, struct 
             "unknown component \"%.*s\"; expected: etcd, kube-apiserver, kube-controller-manager, "
             "kube-scheduler, kubelet",
             STR_ARG(component));
-    return errmsg_set(message, ERR_UNKNOWN, "unknown flag --%.*s of %.*s; expected one of: %s",
-                      STR_ARG(flag), STR_ARG(component), text_c(&known));
+    return errmsg_set(message, ERR_UNKNOWN, "unknown flag --%.*s of %.*s", STR_ARG(flag),
+                      STR_ARG(component));
+}
+
+bool cluster_flag_at(size_t i, struct cluster_flag *ret_flag, struct text *ret_name)
+{
+    if (i < ARRAY_COUNT(flags)) {
+        *ret_flag = (struct cluster_flag){flags[i].component, ""};
+        text_add(ret_name, str_from(flags[i].name));
+        return true;
+    }
+    i -= ARRAY_COUNT(flags);
+    if (i < controller_flag_count) {
+        *ret_flag = (struct cluster_flag){"kube-controller-manager", controller_flag_table[i].help};
+        text_add(ret_name, str_from(controller_flag_table[i].name));
+        return true;
+    }
+    i -= controller_flag_count;
+    if (i >= kubelet_flag_count)
+        return false;
+    *ret_flag = (struct cluster_flag){"kubelet", kubelet_flag_table[i].help};
+    kubelet_flag_text(&kubelet_flag_table[i], ret_name);
+    return true;
 }
 
 enum err cluster_flag_check(struct str component, struct str flag, struct value v,

@@ -80,6 +80,6 @@ enum err controller_flags_set(struct controller_flags *flags, struct str name, s
         *field_of(flags, info) = parsed;
         return ERR_OK;
     }
-    return errmsg_set(message, ERR_UNKNOWN, "kube-controller-manager has no flag --%.*s here",
+    return errmsg_set(message, ERR_UNKNOWN, "unknown flag --%.*s of kube-controller-manager",
                       STR_ARG(name));
 }

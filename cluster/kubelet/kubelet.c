@@ -18,6 +18,7 @@
  */
 #include "sim/base/base.h"
 
+#include "cluster/api/quantity.h"
 #include "cluster/kubelet/private.h"
 
 #define RUNTIME_SILENCE_SECONDS 30
@@ -54,27 +55,63 @@ static bool flag_name_equal(struct str given, struct str name)
     return k == name.size;
 }
 
+const struct kubelet_flag_info kubelet_flag_table[] = {
+#define KUBELET_FLAG(name, text, value, help) {text, help, value},
+#include "cluster/kubelet/flags.def"
+#undef KUBELET_FLAG
+};
+const size_t kubelet_flag_count = ARRAY_COUNT(kubelet_flag_table);
+
+void kubelet_flag_text(const struct kubelet_flag_info *flag, struct text *out)
+{
+    for (const char *c = flag->name; *c; c++) {
+        bool is_upper = *c >= 'A' && *c <= 'Z', was_upper = c > flag->name && c[-1] < 'a';
+        if (is_upper && !was_upper)
+            text_add_byte(out, '-');
+        text_add_byte(out, is_upper ? (char)(*c - 'A' + 'a') : *c);
+    }
+}
+
+/* A flag whose default is a second or more in nanoseconds is a duration. */
+static bool flag_parse(int64_t default_value, struct str s, int64_t *ret_number)
+{
+    struct duration d;
+    if (default_value >= 1000000000) {
+        bool is_duration = duration_parse(s, &d) && d.ns >= 0 && !str_to_int64(s, ret_number);
+        *ret_number = is_duration ? d.ns : 0;
+        return is_duration;
+    }
+    if (str_equal(s, S("true")) || str_equal(s, S("false"))) {
+        *ret_number = str_equal(s, S("true"));
+        return default_value == 0 || default_value == 1;
+    }
+    AUTO(text) struct text quantity = {0};
+    if (str_to_int64(s, ret_number))
+        return *ret_number >= 0;
+    if (!quantity_canonical(s, &quantity))
+        return false;
+    AUTO(value) struct value v = value_string(s);
+    *ret_number = quantity_value(v);
+    return *ret_number >= 0;
+}
+
 enum err kubelet_flags_set(struct kubelet_flags *f, struct str name, struct str value,
                            struct errmsg *message)
 {
     int64_t number = 0;
-    struct duration d = {0};
-    if (str_equal(value, S("true")) || str_equal(value, S("false")))
-        number = str_equal(value, S("true"));
-    else if (duration_parse(value, &d) && !str_to_int64(value, &number))
-        number = d.ns;
-    else if (!str_to_int64(value, &number))
-        return errmsg_set(message, ERR_VALUE,
-                          "kubelet: %.*s: \"%.*s\" is neither a number nor a duration",
-                          STR_ARG(name), STR_ARG(value));
 #define KUBELET_FLAG(field, text, default_value, help)                                             \
     if (flag_name_equal(name, S(text))) {                                                          \
+        if (!flag_parse(default_value, value, &number))                                            \
+            return errmsg_set(message, ERR_VALUE, "expected %s, found \"%.*s\"",                   \
+                              (default_value) >= 1000000000 ? "a duration such as 10s"             \
+                                                            : "a number of at least 0",            \
+                              STR_ARG(value));                                                     \
         f->field = number;                                                                         \
         return ERR_OK;                                                                             \
     }
 #include "cluster/kubelet/flags.def"
 #undef KUBELET_FLAG
-    return errmsg_set(message, ERR_UNKNOWN, "kubelet: unknown flag \"%.*s\"", STR_ARG(name));
+    return errmsg_set(message, ERR_UNKNOWN, "unknown flag --%.*s of kubelet", STR_ARG(name));
 }
 
 /* ---- calls to the runtime ---- */

@@ -11,6 +11,7 @@
 #define CLUSTER_KUBELET_KUBELET_H
 
 #include "cluster/client/client.h"
+#include "sim/base/text.h"
 #include "sim/sim.h"
 
 /* Flags by the real names of KubeletConfiguration; 0: the default of the table in flags.def. */
@@ -21,6 +22,14 @@ struct kubelet_flags {
 };
 void kubelet_flags_defaults(struct kubelet_flags *f);
 /* By the name as in the real configuration ("maxPods") or flag ("max-pods"); durations in Go's notation. */
+struct kubelet_flag_info {
+    const char *name, *help; /* as in KubeletConfiguration */
+    int64_t default_value;
+};
+extern const struct kubelet_flag_info kubelet_flag_table[];
+extern const size_t kubelet_flag_count;
+/* In the command line's way: "maxPods" is "max-pods". */
+void kubelet_flag_text(const struct kubelet_flag_info *flag, struct text *out);
 enum err kubelet_flags_set(struct kubelet_flags *f, struct str name, struct str value, struct errmsg *message) MUST_CHECK;
 
 struct kubelet_pair {

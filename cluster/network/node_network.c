@@ -231,6 +231,11 @@ static void go_on(struct node_network *n, struct step *step, struct pending *p)
             answer(n, step, p, TRAFFIC_REFUSED, NULL);
             return;
         }
+        bool is_self = p->ip == n->config->node_ip; /* no rule for this port: nobody listens */
+        if (is_self && !rule) {
+            answer(n, step, p, TRAFFIC_REFUSED, NULL);
+            return;
+        }
         if (!find_route(n, p->ip)) {
             answer(n, step, p, TRAFFIC_UNREACHABLE, NULL);
             return;

@@ -53,4 +53,7 @@ bool fault_find_process(struct run *r, struct str name, process_id *ret_process,
 /* The kubelet of the machine, if it has one, looks at its disk and its runtime. */
 void fault_tell_kubelet(struct run *r, host_id host);
 
+/* Whether every machine, zone and component that the scenario's faults name is there. */
+enum err faults_check_names(struct run *r, struct errmsg *message) MUST_CHECK;
+
 #endif

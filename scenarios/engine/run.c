@@ -74,6 +74,10 @@ struct run *run_new(const struct scenario *s, const struct run_options *options,
         invariants_new(r, value_get_key(value_get_key(s->spec, S("invariants")), S("disable")));
     add_checks(r, value_get_key(s->spec, S("always")), false);
     add_checks(r, value_get_key(s->spec, S("never")), true);
+    if (faults_check_names(r, message)) {
+        run_free(r);
+        return NULL;
+    }
     return r;
 }
 

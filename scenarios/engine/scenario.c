@@ -12,6 +12,7 @@
 #include "scenarios/engine/faults.h"
 #include "scenarios/engine/steps.h"
 #include "sim/base/mem.h"
+#include "sim/base/vec.h"
 
 static struct scenario *scenario_of(struct documents *own_documents, struct str file,
                                     struct errmsg *message);
@@ -303,6 +304,29 @@ static enum err check_references(struct scenario *s, struct errmsg *message)
     return ERR_OK;
 }
 
+/* What a component has, and the nearest of it. */
+static void suggest_flag(struct str component, struct str flag, struct text *out)
+{
+    VEC(char *) names = {0};
+    struct cluster_flag f;
+    AUTO(text) struct text name = {0};
+    for (size_t i = 0; cluster_flag_at(i, &f, &name); i++, text_clear(&name)) {
+        if (str_equal(component, str_from(f.component)))
+            vec_push(&names, mem_copy_string(text_str(&name)));
+    }
+    const char *near = nearest_word(flag, (const char *const *)names.items, names.count);
+    if (near)
+        text_printf(out, "; did you mean --%s? expected: ", near);
+    else if (names.count)
+        text_add(out, S("; expected: "));
+    for (size_t i = 0; i < names.count; i++) {
+        text_printf(out, "%s%s", i ? ", " : "", names.items[i]);
+    }
+    for (size_t i = 0; i < names.count; i++)
+        mem_free(names.items[i]);
+    vec_release(&names);
+}
+
 static enum err check_flags(const struct scenario *s, struct errmsg *message)
 {
     struct value flags = value_get_key(s->cluster, S("flags"));
@@ -317,7 +341,11 @@ static enum err check_flags(const struct scenario *s, struct errmsg *message)
             AUTO(text) struct text path = {0};
             text_printf(&path, "spec.cluster.flags.%.*s.%.*s", STR_ARG(value_key_at(flags, i)),
                         STR_ARG(value_key_at(of, j)));
-            return place_error(s->document, text_str(&path), e, message, "%s", why.text);
+            AUTO(text) struct text more = {0};
+            if (e == ERR_UNKNOWN)
+                suggest_flag(value_key_at(flags, i), value_key_at(of, j), &more);
+            return place_error(s->document, text_str(&path), e, message, "%s%.*s", why.text,
+                               STR_ARG(text_str(&more)));
         }
     }
     return ERR_OK;

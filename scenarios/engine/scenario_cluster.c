@@ -58,6 +58,7 @@ struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct
     }
     add_hosts(&b, value_get_key(s->cluster, S("hosts")));
     struct cluster *c = NULL;
+    struct errmsg why;
     if (!e)
         c = cluster_new(
             &(struct cluster_options){
@@ -76,7 +77,12 @@ struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct
                 .zones = b.zones.items,
                 .zone_count = b.zones.count,
                 .flags = value_get_key(s->cluster, S("flags"))},
-            message);
+            &why);
+    if (!e && !c) {
+        bool has_nodes = value_count(nodes) > 0;
+        (void)place_error(s->document, has_nodes ? S("spec.cluster.nodes") : S("spec.cluster"),
+                          ERR_VALUE, message, "%s", why.text);
+    }
     vec_release(&b.nodes);
     vec_release(&b.hosts);
     vec_release(&b.zones);
