@@ -110,7 +110,7 @@ void get_start(struct call *c, struct step *step)
     int64_t version;
     if (!version_parse(options_of(c)->resource_version, &version)) {
         call_refuse(c, step, bad_version(options_of(c)->resource_version, false));
-    } else if (version < 0) {
+    } else if (version < 0 || c->server->caches.state != CACHES_WATCHING) {
         struct etcd_request *r = etcd_request_new(ETCD_RANGE);
         r->key = object_key_ref(c->key);
         call_etcd(c, step, r, get_from_etcd);
@@ -392,6 +392,16 @@ static bool watch_options_check(struct call *c, struct step *step, const struct 
     return is_fine;
 }
 
+/* While everything is listed anew, a watch would miss what happened before its cache is there, and a
+ * list could have a revision of one state and the items of another. False: refused. */
+static bool caches_are_whole(struct call *c, struct step *step)
+{
+    if (c->server->caches.state == CACHES_WATCHING)
+        return true;
+    call_refuse(c, step, status_too_many_requests(S("storage is (re)initializing"), 1));
+    return false;
+}
+
 void watch_start(struct call *c, struct step *step)
 {
     const struct list_options *o = options_of(c);
@@ -409,7 +419,7 @@ void watch_start(struct call *c, struct step *step)
         probe(c, step, watch_probed);
     else if (o->send_initial_events == 1)
         call_wait_for_version(c, step, version, watch_open);
-    else
+    else if (caches_are_whole(c, step))
         watch_open(c, step);
 }
 
@@ -482,10 +492,8 @@ static void watch_open(struct call *c, struct step *step)
 void call_wait_for_version(struct call *c, struct step *step, int64_t version, call_fn then)
 {
     struct apiserver *s = c->server;
-    if (s->caches.state != CACHES_WATCHING && !(s->caches.has_listed && version <= 0)) {
-        call_refuse(c, step, status_too_many_requests(S("storage is (re)initializing"), 1));
+    if (!caches_are_whole(c, step))
         return;
-    }
     if (s->caches.revision >= version) {
         then(c, step);
         return;
