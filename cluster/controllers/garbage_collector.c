@@ -295,8 +295,14 @@ static bool is_known_absent(const struct garbage_collector *g, struct value uid)
     return false;
 }
 
-static void remember_absent(struct garbage_collector *g, struct value uid)
+/* A live read has found no such owner. Only one of its dependents was asked to look (the first that
+ * named it): now all are. Upstream feeds its graph the deletion of an owner that it never saw
+ * ("virtual delete event"). */
+static void remember_absent(struct garbage_collector *g, struct step *step, struct value uid)
 {
+    struct graph_node *owner = is_known_absent(g, uid) ? NULL : find_uid(g, uid);
+    for (size_t i = 0; owner && owner->is_virtual && i < owner->dependents.count; i++)
+        controller_enqueue(g->controller, step, owner->dependents.items[i]->key);
     if (g->absent.count < ABSENT_OWNERS_MAX) {
         vec_push(&g->absent, value_keep(uid));
         return;
@@ -437,12 +443,12 @@ static enum owner_state judge_owner(struct sync *s, struct gc_memory *m, struct 
             continue;
         const struct answer *a = &s->answers[i];
         if (a->code == 404 || (answer_ok(a) && !value_equal(object_uid(a->body), uid))) {
-            remember_absent(g, uid);
+            remember_absent(g, s->step, uid);
             return OWNER_DANGLING;
         }
         bool waits = answer_ok(a) && object_is_deleting(a->body) &&
                      object_has_finalizer(a->body, S(FOREGROUND));
-        return waits ? OWNER_WAITING : OWNER_SOLID; /* unreadable: presumed to be there */
+        return waits ? OWNER_WAITING : OWNER_SOLID;
     }
     return is_known_absent(g, uid) ? OWNER_DANGLING : OWNER_SOLID;
 }
@@ -461,6 +467,9 @@ static enum sync_result judge(struct sync *s, struct gc_memory *m)
     struct graph_node *n = find_key(s->controller->state, s->key);
     if (!n)
         return SYNC_DONE;
+    for (size_t i = 0; i < m->asked_count; i++) /* an owner that cannot be read: nothing is known */
+        if (s->answers[i].code != 404 && !answer_ok(&s->answers[i]))
+            return sync_retry_answer(s, &s->answers[i]);
     struct value owners = VALUE_GET(m->object, metadata, ownerReferences), solid = value_array();
     size_t dangling = 0, waiting = 0;
     for (uint32_t i = 0; i < value_count(owners); i++) {
