@@ -24,8 +24,11 @@
 #include "cluster/api/status.h"
 #include "runtime/traffic.h"
 
+#define STATUS_TRIES 5 /* upstream: nodeStatusUpdateRetry */
+
 static void send_lease(struct kubelet *k);
 static void post_status(struct kubelet *k, struct value node);
+static void get_node(struct kubelet *k, response_fn done);
 
 /* There is one beat: the next computation of the status. */
 static void status_beat(struct kubelet *k, struct instant at)
@@ -327,6 +330,13 @@ static void registered(struct kubelet *k, struct value node)
 
 static void on_existing(void *owner, struct step *step, const struct response *r, uint64_t tag);
 
+static void get_node(struct kubelet *k, response_fn done)
+{
+    const struct object_key *key = object_key_of(resource_get(RESOURCE_nodes), S(""), k->node_name);
+    (void)client_send(k->client, k->step, request_for_key(VERB_GET, key), done, k, 0);
+    object_key_unref(key);
+}
+
 static void on_registered(void *owner, struct step *step, const struct response *r, uint64_t tag)
 {
     struct kubelet *k = owner;
@@ -336,10 +346,7 @@ static void on_registered(void *owner, struct step *step, const struct response 
         step_trace(k->step, "kubelet", k->node_name, "registered node");
         registered(k, r->body);
     } else if (r->code == 409) {
-        const struct object_key *key =
-            object_key_of(resource_get(RESOURCE_nodes), S(""), k->node_name);
-        (void)client_send(k->client, k->step, request_for_key(VERB_GET, key), on_existing, k, 0);
-        object_key_unref(key);
+        get_node(k, on_existing);
     } else {
         k->registering = false;
         status_beat(k, instant_add(k->step->now, duration_s(1)));
@@ -419,6 +426,26 @@ static void on_lease(void *owner, struct step *step, const struct response *r, u
     }
 }
 
+static void on_lease_owner(void *owner, struct step *step, const struct response *r, uint64_t tag)
+{
+    struct kubelet *k = owner;
+    (void)step;
+    (void)tag;
+    k->lease_in_flight = false;
+    if (!response_ok(r)) /* no Node, no lease: the garbage collector would take it at once */
+        return;
+    struct value lease = value_pack(
+        "{apiVersion: \"coordination.k8s.io/v1\", kind: Lease, metadata: {name: %s, namespace: "
+        "\"kube-node-lease\", ownerReferences: "
+        "[{apiVersion: v1, kind: Node, name: %s, uid: %v}]}, spec: {holderIdentity: %s, "
+        "leaseDurationSeconds: %D, renewTime: %v}}",
+        k->config->node, k->config->node, value_keep(object_uid(r->body)), k->config->node,
+        k->flags.node_lease_duration_seconds, micro_time_value(k->step->wall));
+    k->lease_in_flight = true;
+    (void)client_send(k->client, k->step,
+                      client_create_request(resource_get(RESOURCE_leases), lease), on_lease, k, 0);
+}
+
 static void on_lease_read(void *owner, struct step *step, const struct response *r, uint64_t tag)
 {
     struct kubelet *k = owner;
@@ -431,17 +458,8 @@ static void on_lease_read(void *owner, struct step *step, const struct response 
         k->lease_known = true;
         send_lease(k);
     } else if (r->code == 404 && k->registered) {
-        struct value lease = value_pack(
-            "{apiVersion: \"coordination.k8s.io/v1\", kind: Lease, metadata: {name: %s, namespace: "
-            "\"kube-node-lease\", ownerReferences: "
-            "[{apiVersion: v1, kind: Node, name: %s, uid: %v}]}, spec: {holderIdentity: %s, "
-            "leaseDurationSeconds: %D, renewTime: %v}}",
-            k->config->node, k->config->node, value_keep(object_uid(k->node_object)),
-            k->config->node, k->flags.node_lease_duration_seconds, micro_time_value(k->step->wall));
         k->lease_in_flight = true;
-        (void)client_send(k->client, k->step,
-                          client_create_request(resource_get(RESOURCE_leases), lease), on_lease, k,
-                          0);
+        get_node(k, on_lease_owner);
     }
 }
 
@@ -485,6 +503,8 @@ void node_lease_tick(struct kubelet *k)
 
 /* ---- status ---- */
 
+static void on_node_read(void *owner, struct step *step, const struct response *r, uint64_t tag);
+
 static void on_status(void *owner, struct step *step, const struct response *r, uint64_t tag)
 {
     struct kubelet *k = owner;
@@ -499,12 +519,31 @@ static void on_status(void *owner, struct step *step, const struct response *r, 
         return;
     }
     k->status_posted_at = (struct instant){0};
-    if (r->code == 409) /* somebody wrote the node: the informer brings it, then again */
-        status_beat(k, instant_add(k->step->now, duration_ms(20)));
-    else if (r->code == 404) {
-        k->registered = false;
-        node_register(k);
+    if (r->code == 409 && k->status_tries < STATUS_TRIES) {
+        k->status_in_flight = true;
+        get_node(k, on_node_read);
+        return;
     }
+    /* Whatever it was, the next beat tries again. A Node that was deleted does not come back by
+     * that: only the start of a kubelet registers. */
+    status_beat(k, instant_add(k->step->now, duration_ns(k->flags.node_status_update_frequency)));
+}
+
+/* Somebody else wrote the node: once more, on what is there. */
+static void on_node_read(void *owner, struct step *step, const struct response *r, uint64_t tag)
+{
+    struct kubelet *k = owner;
+    (void)step;
+    (void)tag;
+    k->status_in_flight = false;
+    if (!response_ok(r)) {
+        status_beat(k,
+                    instant_add(k->step->now, duration_ns(k->flags.node_status_update_frequency)));
+        return;
+    }
+    value_drop(k->node_object);
+    k->node_object = value_keep(r->body);
+    post_status(k, k->node_object);
 }
 
 static void post_status(struct kubelet *k, struct value node)
@@ -528,6 +567,7 @@ static void post_status(struct kubelet *k, struct value node)
             value_set(merged, value_key_atom_at(status, i), value_keep(value_member_at(status, i)));
     struct value next = value_set(value_keep(node), ATOM_status, merged);
     k->status_in_flight = true;
+    k->status_tries++;
     (void)client_send(k->client, k->step,
                       client_update_request(resource_get(RESOURCE_nodes), next, SUBRESOURCE_STATUS),
                       on_status, k, 0);
@@ -571,8 +611,10 @@ void node_status_changed(struct kubelet *k)
     bool is_due = instant_since(k->step->now, k->status_posted_at).ns >=
                   k->flags.node_status_report_frequency;
     if (is_due || conditions_changed(k, VALUE_GET(node, status, conditions)) ||
-        !str_equal(boot, VALUE_STR(info, bootID)))
+        !str_equal(boot, VALUE_STR(info, bootID))) {
+        k->status_tries = 0;
         post_status(k, node);
+    }
 }
 
 /* One beat at a time: computing without posting is invisible, so the beat sleeps until a post is

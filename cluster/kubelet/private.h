@@ -167,6 +167,7 @@ struct kubelet {
     struct informer *pods, *node, *services;
     stream_id runtime;
     bool runtime_is_up, runtime_has_listed, registered, registering, lease_in_flight, lease_known, is_ready, status_in_flight;
+    int status_tries; /* of one beat */
     bool network_is_ready, cidr_sent, pull_in_flight, started_event, rebooted, memory_pressure, disk_pressure;
     bool is_asking_runtime, runtime_is_silent;
     bool eviction_looks;     /* asks the runtime what is used */
