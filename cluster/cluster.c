@@ -279,6 +279,7 @@ static void add_etcd(struct cluster *c, const struct cluster_options *o)
     int count = at_least_one(o->etcd_members);
     struct etcd_config shared = c->settings.etcd;
     shared.member_count = (uint32_t)count;
+    shared.raft_bugs = o->raft_bugs;
     shared.stamp = stamp;
     shared.applied = on_applied;
     shared.owner = c;

@@ -57,6 +57,7 @@ struct cluster_options {
     struct wall_time start;
     struct duration latency, jitter; /* latency 0: the default, 500 us */
     bool shuffle_ties;
+    uint32_t raft_bugs; /* bits of enum raft_bug: mistakes that the checkers must find */
     int etcd_members, apiservers, controller_managers, schedulers; /* 0: one */
     const struct cluster_node *nodes;
     size_t node_count;

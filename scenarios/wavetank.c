@@ -14,6 +14,7 @@
 #include "cluster/api/json.h"
 #include "scenarios/engine/faults.h"
 #include "scenarios/engine/invariants.h"
+#include "scenarios/engine/library.h"
 #include "scenarios/engine/report.h"
 #include "scenarios/engine/steps.h"
 #include "sim/base/mem.h"
@@ -72,6 +73,11 @@ void wavetank_free(struct wavetank *w)
     run_free(w->run);
     scenario_free(w->scenario);
     mem_free(w);
+}
+
+struct run *wavetank_run(struct wavetank *w)
+{
+    return w->run;
 }
 
 /* ---- acting ---- */

@@ -118,7 +118,7 @@ static void look_at_next(struct user *u, struct step *step, struct job *j)
     if (is_left) {
         struct instant at =
             instant_add(step->now, duration_s(is_refused ? RETRY_SECONDS : POLL_SECONDS));
-        step_timer_set(step, at, j->result.id - 1);
+        step_timer_set(step, at, j->index);
         return;
     }
     job_end(step, j, 200, VALUE_ABSENT, "drained");

@@ -47,8 +47,17 @@ static const struct shape_field metadata_fields[] = {
 static const struct shape metadata_shape = {
     .kind = SHAPE_OBJECT, .fields = metadata_fields, .field_count = ARRAY_COUNT(metadata_fields)};
 
+static const char *const raft_bugs[] = {
+#define RAFT_BUG(name, text) #name,
+#include "cluster/etcd/raft_bugs.def"
+#undef RAFT_BUG
+    NULL};
+static const struct shape raft_bug_shape = {.kind = SHAPE_ENUM, .choices = raft_bugs};
+static const struct shape raft_bugs_shape = {.kind = SHAPE_LIST, .item = &raft_bug_shape};
 static const struct shape_field etcd_fields[] = {
-    {"members", &replicas_shape, false, "1 when absent"}};
+    {"members", &replicas_shape, false, "1 when absent"},
+    {"raftBugs", &raft_bugs_shape, false, "mistakes to switch on, for who wants to see them found"},
+};
 static const struct shape etcd_shape = {
     .kind = SHAPE_OBJECT, .fields = etcd_fields, .field_count = ARRAY_COUNT(etcd_fields)};
 
@@ -129,6 +138,8 @@ static const struct shape_field cluster_fields[] = {
     {"hosts", &hosts_shape, false, "machines outside the cluster that it talks to"},
     {"network", &network_shape, false, "between the machines"},
     {"flags", &flags_shape, false, "flags of the real binaries, by their real names"},
+    {"shuffleTies", &shape_bool, false,
+     "events of one instant in another order, by the seed: nothing may rely on that order"},
 };
 const struct shape scenario_cluster_shape = {
     .kind = SHAPE_OBJECT, .fields = cluster_fields, .field_count = ARRAY_COUNT(cluster_fields)};

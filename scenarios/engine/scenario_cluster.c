@@ -40,6 +40,22 @@ static int replicas(struct value cluster, struct str key)
     return (int)value_as_integer(value_get_key(cluster, key), 1);
 }
 
+static uint32_t raft_bugs(struct value etcd)
+{
+    static const char *const names[] = {
+#define RAFT_BUG(name, text) #name,
+#include "cluster/etcd/raft_bugs.def"
+#undef RAFT_BUG
+    };
+    struct value wanted = value_get_key(etcd, S("raftBugs"));
+    uint32_t bits = 0;
+    for (size_t i = 0; i < value_count(wanted); i++) {
+        for (size_t bug = 0; bug < ARRAY_COUNT(names); bug++)
+            bits |= value_is(value_at(wanted, i), names[bug]) ? UINT32_C(1) << bug : 0;
+    }
+    return bits;
+}
+
 struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct errmsg *message)
 {
     struct builder b = {.scenario = s};
@@ -76,7 +92,9 @@ struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct
                 .host_count = b.hosts.count,
                 .zones = b.zones.items,
                 .zone_count = b.zones.count,
-                .flags = value_get_key(s->cluster, S("flags"))},
+                .flags = value_get_key(s->cluster, S("flags")),
+                .shuffle_ties = value_as_bool(value_get_key(s->cluster, S("shuffleTies"))),
+                .raft_bugs = raft_bugs(value_get_key(s->cluster, S("etcd")))},
             &why);
     if (!e && !c) {
         bool has_nodes = value_count(nodes) > 0;

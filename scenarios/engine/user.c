@@ -137,6 +137,7 @@ static void user_release(void *state)
     for (size_t i = 0; i < u->jobs.count; i++)
         job_free(u->jobs.items[i]);
     vec_release(&u->jobs);
+    vec_release(&u->by_id);
     mem_free(u);
 }
 
@@ -150,8 +151,12 @@ static void user_input(void *state, struct step *step, const struct input *input
         j->user = u;
         j->action = CONTAINER_OF(message_ref(input->message), struct user_action, message);
         j->result.id = j->action->id;
+        j->index = u->jobs.count;
         vec_push(&u->jobs, j);
-        CHECK(j->result.id == u->jobs.count);
+        while (u->by_id.count <= j->result.id)
+            vec_push(&u->by_id, NULL);
+        CHECK(!u->by_id.items[j->result.id]);
+        u->by_id.items[j->result.id] = j;
         begin_waiting(u, step);
     } else if (input->kind == INPUT_TIMER && input->tag < u->jobs.count)
         drain_go_on(u, step, u->jobs.items[input->tag]);
@@ -382,5 +387,6 @@ uint64_t user_failed_count(const struct sim *sim, process_id user)
 const struct user_result *user_result(const struct sim *sim, process_id user, uint64_t id)
 {
     const struct user *u = sim_process_state(sim, user);
-    return u && id > 0 && id <= u->jobs.count ? &u->jobs.items[id - 1]->result : NULL;
+    const struct job *j = u && id < u->by_id.count ? u->by_id.items[id] : NULL;
+    return j ? &j->result : NULL;
 }

@@ -24,6 +24,7 @@ struct job {
     struct user *user;
     struct user_action *action; /* a reference */
     struct user_result result;
+    size_t index; /* in the user's jobs */
     job_fn next;
     int retries;
     VEC(struct drained_pod) pods; /* uids dropped with the job */
@@ -32,7 +33,8 @@ struct job {
 
 struct user {
     struct client *client;
-    VEC(struct job *) jobs; /* job i has id i + 1 */
+    VEC(struct job *) jobs;  /* in the order of their arrival */
+    VEC(struct job *) by_id; /* NULL: posted while the user was down, or in an earlier life */
     size_t begun, done, failed;
 };
 

@@ -1,52 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Goal: no random sequence of faults and operations breaks an invariant, and when the faults are
- * over the cluster heals.
+ * over the cluster heals and comes to rest.
  *
- * Method: each seed draws a cluster, a workload and a storm: faults with random kinds, targets and
- * durations, with scaling, rollouts and deletions in between (which may fail: the API may be away).
- * The invariants are on all the time. Then every fault is healed, and within a bound (longer than
- * the longest time-out: evictions 300 s, back-offs 300 s) all nodes must be Ready, each Deployment
- * must have the replicas that it wants, and nothing may be stuck in deletion.
+ * Method: each seed draws a cluster, a load and a storm: faults with random kinds, targets and
+ * durations, with scaling, roll-outs and deletions in between. The invariants are on all the time.
+ * Then every fault ends, and within a bound longer than the longest time-outs the cluster must be
+ * as cluster_judge_world.c says.
  *
- *     cluster_swarm [--seeds A-B] [--seed N]      --seed prints what it does, and the whole end of
- * the timeline
+ *     cluster_swarm [--seeds A-B] [--seed N] [--jobs N]     --seed prints what it does
  *
  * A seed that fails prints the seed, what was drawn, the last 50 lines of the timeline and the
- * command that replays it.
+ * command that replays it. Each seed runs in a process of its own, so that a seed that aborts or
+ * hangs is one that failed. At the end: how often each fault and load came up, how often each
+ * invariant had something to check. Over many seeds, one that never did is a failure too: a check
+ * without a case proves nothing.
  */
-#include "sim/base/base.h"
+#include "tests/swarm/cluster_world.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "scenarios/wavetank.h"
-#include "sim/base/hash.h"
-#include "sim/base/text.h"
+#include "scenarios/engine/invariants.h"
+#include "sim/base/mem.h"
 
 #define SEEDS_DEFAULT 200
+#define SEEDS_FOR_ALL_KINDS 200 /* from so many on, everything must have come up */
 #define LINES_SHOWN 50
-#define DEPLOYMENTS_MAX 3
+#define LINES_SHOWN_VERBOSE 100000
+#define JOBS_DEFAULT 2
+#define JOBS_MAX 64
+#define INVARIANTS_MAX 96
+#define SEED_SECONDS_MAX 120
 
-struct storm {
-    struct wavetank *w;
-    uint64_t seed;
-    struct random_stream draws;
-    struct text log; /* what was drawn */
-    bool is_verbose;
-    int nodes, etcd, apiservers, managers, schedulers, deployments;
-    int replicas[DEPLOYMENTS_MAX]; /* as asked last, successfully or not known */
-    char error[2048];
-};
+/* Seeds that failed once; always run. */
+static const uint64_t regression_seeds[] = {45, 93, 147, 150};
 
-static int draw(struct storm *s, int limit)
+/* ---- what all parts of a seed use ---- */
+
+int draw(struct storm *s, int limit)
 {
     return (int)random_below(&s->draws, (uint64_t)limit);
 }
 
-static void note(struct storm *s, const char *format, ...) PRINTF_LIKE(2, 3);
-static void note(struct storm *s, const char *format, ...)
+bool draw_one_in(struct storm *s, int n)
+{
+    return draw(s, n) == 0;
+}
+
+void note(struct storm *s, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -56,9 +61,7 @@ static void note(struct storm *s, const char *format, ...)
     va_end(arguments);
 }
 
-/* One operation of the scenario language; its failure is the storm's business. */
-static int act(struct storm *s, const char *format, ...) PRINTF_LIKE(2, 3);
-static int act(struct storm *s, const char *format, ...)
+int act(struct storm *s, const char *format, ...)
 {
     AUTO(text) struct text yaml = {0};
     va_list arguments;
@@ -67,293 +70,235 @@ static int act(struct storm *s, const char *format, ...)
     va_end(arguments);
     int code = wavetank_do(s->w, text_c(&yaml), s->error, sizeof(s->error));
     note(s, "%s%s%s", text_c(&yaml), code ? " -> " : "", code ? s->error : "");
+    if (code == WAVETANK_BAD_INPUT) {
+        printf("the swarm speaks wrongly: %s: %s\n", text_c(&yaml), s->error);
+        fflush(stdout);
+        abort();
+    }
     return code;
 }
 
-/* ---- the set-up ---- */
-
-static bool set_up(struct storm *s)
+bool pass_time(struct storm *s, int64_t milliseconds)
 {
-    s->nodes = 2 + draw(s, 5);
-    s->etcd = draw(s, 3) ? 3 : 1;
-    s->apiservers = 1 + draw(s, 2);
-    s->managers = 1 + draw(s, 2);
-    s->schedulers = 1 + draw(s, 2);
-    s->deployments = 1 + draw(s, DEPLOYMENTS_MAX);
-    AUTO(text) struct text yaml = {0};
-    text_printf(&yaml,
-                "{etcd: {members: %d}, apiservers: %d, controllerManagers: %d, schedulers: %d,"
-                " nodes: [{count: %d, name: 'node-{i}', zones: [zone-a, zone-b]}], network: "
-                "{latency: 500us, jitter: %dus}}",
-                s->etcd, s->apiservers, s->managers, s->schedulers, s->nodes, 1 + draw(s, 5000));
-    text_printf(&s->log, "  cluster: %s\n", text_c(&yaml));
-    s->w = wavetank_new(text_c(&yaml), s->seed, s->error, sizeof(s->error));
-    return s->w != NULL;
+    char text[32];
+    snprintf(text, sizeof(text), "%" PRId64 "ms", milliseconds);
+    return wavetank_run_for(s->w, text, s->error, sizeof(s->error)) == WAVETANK_OK;
 }
 
-static bool deploy(struct storm *s)
+void storm_release(struct storm *s)
 {
-    for (int i = 0; i < s->deployments; i++) {
-        s->replicas[i] = 1 + draw(s, 5);
-        int probe = draw(s, 2);
-        if (act(s,
-                "create: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: "
-                "web-%d, namespace: default},"
-                " spec: {replicas: %d, selector: {matchLabels: {app: web-%d}}, template: "
-                "{metadata: {labels: {app: web-%d}},"
-                " spec: {containers: [{name: web, image: 'nginx:1.27'%s}]}}}}}",
-                i, s->replicas[i], i, i,
-                probe ? ", readinessProbe: {httpGet: {path: /, port: 80}}" : ""))
-            return false;
-        if (act(s,
-                "create: {resource: {apiVersion: v1, kind: Service, metadata: {name: web-%d, "
-                "namespace: default},"
-                " spec: {selector: {app: web-%d}, ports: [{port: 80}]}}}",
-                i, i))
-            return false;
-    }
-    if (draw(s, 2) && act(s, "create: {resource: {apiVersion: policy/v1, kind: "
-                             "PodDisruptionBudget, metadata: {name: web-0,"
-                             " namespace: default}, spec: {minAvailable: 1, selector: "
-                             "{matchLabels: {app: web-0}}}}}"))
-        return false;
-    if (draw(s, 2) && act(s, "create: {resource: {apiVersion: batch/v1, kind: Job, metadata: "
-                             "{name: work, namespace: default}, spec:"
-                             " {completions: 3, parallelism: 2, template: {spec: {restartPolicy: "
-                             "Never, containers: [{name: c, image: busybox,"
-                             " command: [sh, -c, 'sleep 20']}]}}}}}"))
-        return false;
-    return wavetank_run_for(s->w, "20s", s->error, sizeof(s->error)) == WAVETANK_OK;
+    wavetank_free(s->w);
+    text_release(&s->log);
+    vec_release(&s->crash_points);
+    vec_release(&s->deleted_nodes);
 }
 
-/* ---- the storm ---- */
+/* ---- one seed ---- */
 
-static const char *component(struct storm *s, char *out, size_t size)
-{
-    switch (draw(s, 6)) {
-    case 0:
-        snprintf(out, size, "etcd-%d", draw(s, s->etcd));
-        break;
-    case 1:
-        snprintf(out, size, "kube-apiserver-%d", draw(s, s->apiservers));
-        break;
-    case 2:
-        snprintf(out, size, "kube-controller-manager-%d", draw(s, s->managers));
-        break;
-    case 3:
-        snprintf(out, size, "kube-scheduler-%d", draw(s, s->schedulers));
-        break;
-    case 4:
-        snprintf(out, size, "containerd@node-%d", draw(s, s->nodes));
-        break;
-    default:
-        snprintf(out, size, "kubelet@node-%d", draw(s, s->nodes));
-        break;
-    }
-    return out;
-}
+struct result {
+    uint64_t hash, checked[INVARIANTS_MAX], faults[STORM_KINDS_MAX], loads[STORM_KINDS_MAX];
+    bool is_known, passed;
+};
 
-static void fault(struct storm *s, int number)
-{
-    static const char *const process_actions[] = {"kill", "stop", "pause", "hang"};
-    static const char *const node_actions[] = {"power-off", "reboot", "pause", "disk-full"};
-    static const char *const disk_faults[] = {"full", "fsync-lost", "torn-write"};
-    char name[64], other[64];
-    int seconds = 1 + draw(s, draw(s, 4) ? 40 : 500);
-    switch (draw(s, 8)) {
-    case 0:
-    case 1: {
-        const char *action = process_actions[draw(s, 4)];
-        act(s, "inject: {name: f%d, duration: %ds, processChaos: {action: %s, components: ['%s']}}",
-            number, seconds, action, component(s, name, sizeof(name)));
-        break;
-    }
-    case 2: {
-        const char *action = node_actions[draw(s, 4)];
-        act(s, "inject: {name: f%d, duration: %ds, nodeChaos: {action: %s, nodes: [node-%d]}}",
-            number, seconds, action, draw(s, s->nodes));
-        break;
-    }
-    case 3: {
-        static const char *const directions[] = {"to", "from", "both"};
-        const char *direction = directions[draw(s, 3)];
-        (void)component(s, name, sizeof(name));
-        act(s,
-            "inject: {name: f%d, duration: %ds, networkChaos: {action: partition, direction: %s, "
-            "selector: {components: ['%s']},"
-            " target: {components: ['%s']}}}",
-            number, seconds, direction, name, component(s, other, sizeof(other)));
-        break;
-    }
-    case 4: {
-        int latency = 1 + draw(s, 2000), jitter = draw(s, 500);
-        act(s,
-            "inject: {name: f%d, duration: %ds, networkChaos: {action: delay, direction: both, "
-            "selector: {components: ['%s']},"
-            " delay: {latency: %dms, jitter: %dms}}}",
-            number, seconds, component(s, name, sizeof(name)), latency, jitter);
-        break;
-    }
-    case 5: {
-        int percent = 1 + draw(s, 60);
-        act(s,
-            "inject: {name: f%d, duration: %ds, networkChaos: {action: loss, direction: both, "
-            "selector: {components: ['%s']},"
-            " loss: {percent: %d}}}",
-            number, seconds, component(s, name, sizeof(name)), percent);
-        break;
-    }
-    case 6: {
-        int member = draw(s, s->etcd);
-        const char *kind = disk_faults[draw(s, 3)];
-        act(s,
-            "inject: {name: f%d, duration: %ds, ioChaos: {action: fault, fault: %s, components: "
-            "[etcd-%d]}}",
-            number, seconds, kind, member);
-        break;
-    }
-    default:
-        act(s,
-            "inject: {name: f%d, podChaos: {action: pod-kill, mode: one, selector: "
-            "{labelSelectors: {app: web-%d}}}}",
-            number, draw(s, s->deployments));
-        break;
-    }
-}
-
-static void operation(struct storm *s, int number)
-{
-    int i = draw(s, s->deployments);
-    switch (draw(s, 3)) {
-    case 0: {
-        int wanted = draw(s, 7);
-        int code = act(
-            s, "scale: {ref: {apiVersion: apps/v1, kind: Deployment, name: web-%d}, replicas: %d}",
-            i, wanted);
-        if (code == WAVETANK_OK)
-            s->replicas[i] = wanted;
-        break;
-    }
-    case 1:
-        act(s,
-            "patch: {resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web-%d}, "
-            "spec: {template: {metadata:"
-            " {annotations: {change: 'n%d'}}}}}}",
-            i, number);
-        break;
-    default:
-        act(s, "drain: {node: node-%d, timeout: 20s}", draw(s, s->nodes));
-        break;
-    }
-}
-
-static void storm_blows(struct storm *s)
-{
-    int count = 2 + draw(s, 7);
-    for (int i = 0; i < count; i++) {
-        if (draw(s, 3))
-            fault(s, i);
-        else
-            operation(s, i);
-        char pause[32];
-        snprintf(pause, sizeof(pause), "%dms", 1 + draw(s, draw(s, 3) ? 5000 : 90000));
-        if (wavetank_run_for(s->w, pause, s->error, sizeof(s->error)))
-            return;
-    }
-}
-
-/* ---- after it ---- */
-
-static bool heals(struct storm *s)
-{
-    /* The longest fault lasts 540 s; then evictions, back-offs and the relists of everybody. */
-    if (wavetank_run_for(s->w, "560s", s->error, sizeof(s->error)))
-        return false;
-    for (int i = 0; i < s->nodes; i++)
-        if (act(s,
-                "patch: {resource: {apiVersion: v1, kind: Node, metadata: {name: node-%d}, spec: "
-                "{unschedulable: null}}}",
-                i))
-            return false;
-    if (wavetank_run_for(s->w, "900s", s->error, sizeof(s->error)))
-        return false;
-    if (act(s,
-            "count: {apiVersion: v1, kind: Node, jq: '.status.conditions | any(.type == \"Ready\" "
-            "and .status == \"True\")',"
-            " equals: %d, timeout: 1s}",
-            s->nodes))
-        return false;
-    for (int i = 0; i < s->deployments; i++)
-        if (act(s,
-                "assert: {timeout: 1s, resource: {apiVersion: apps/v1, kind: Deployment, metadata: "
-                "{name: web-%d}}, jq:"
-                " '.spec.replicas == (.status.readyReplicas // 0) and .spec.replicas == "
-                "(.status.updatedReplicas // 0) and"
-                " .spec.replicas == (.status.replicas // 0)'}",
-                i))
-            return false;
-    return !act(s, "count: {apiVersion: v1, kind: Pod, jq: '.metadata.deletionTimestamp != null', "
-                   "equals: 0, timeout: 1s}");
-}
-
-static void show_failure(struct storm *s, const char *program)
+static void show_failure(const struct storm *s, bool is_verbose, const char *program)
 {
     printf("seed %" PRIu64 " fails: %s\n", s->seed, s->error);
     printf("%s", text_c(&s->log));
-    char *lines = s->w ? wavetank_timeline(s->w) : NULL;
-    if (lines) {
-        size_t size = strlen(lines), wanted = s->is_verbose ? 1000 : LINES_SHOWN;
-        size_t from = size;
-        for (size_t seen = 0; from > 0 && seen <= wanted; from--)
-            seen += lines[from - 1] == '\n';
-        printf("  the last lines of the timeline:\n%s\n", lines + from);
-        free(lines);
-    }
+    AUTO(text) struct text lines = {0};
+    if (s->w)
+        sim_add_last_lines(wavetank_run(s->w)->sim, &lines);
+    size_t wanted = is_verbose ? LINES_SHOWN_VERBOSE : LINES_SHOWN, from = lines.size;
+    for (size_t seen = 0; from > 0 && seen <= wanted; from--)
+        seen += text_c(&lines)[from - 1] == '\n';
+    printf("  the last lines of the timeline:\n%s\n", text_c(&lines) + from);
     printf("replay: %s --seed %" PRIu64 "\n", program, s->seed);
 }
 
-static bool run_seed(uint64_t seed, bool is_verbose, const char *program, uint64_t *hash)
+static void run_seed(uint64_t seed, bool is_verbose, const char *program, struct result *result)
 {
-    struct storm s = {
-        .seed = seed, .draws = random_stream(seed, 0, 0, 1), .is_verbose = is_verbose};
-    bool passed = set_up(&s) && deploy(&s);
+    struct storm s = {.seed = seed, .draws = random_stream(seed, 0, 0, 1)};
+    bool passed = storm_set_up(&s);
+    if (is_verbose && s.w)
+        sim_keep_last_lines(wavetank_run(s.w)->sim, LINES_SHOWN_VERBOSE);
     if (passed) {
-        storm_blows(&s);
-        passed = wavetank_violation_count(s.w) == 0 && heals(&s);
+        storm_blow(&s);
+        passed = wavetank_violation_count(s.w) == 0 && storm_judge(&s);
     }
-    if (passed && wavetank_violation_count(s.w) > 0)
-        passed = false;
     if (!passed)
-        show_failure(&s, program);
+        show_failure(&s, is_verbose, program);
     else if (is_verbose)
         printf("%s", text_c(&s.log));
-    *hash = s.w ? hash_pair(*hash, wavetank_trace_hash(s.w)) : 0;
-    wavetank_free(s.w);
-    text_release(&s.log);
-    return passed;
+    result->passed = passed;
+    result->is_known = true;
+    result->hash = s.w ? wavetank_trace_hash(s.w) : 0;
+    for (size_t i = 0; i < invariant_count && s.w; i++)
+        result->checked[i] = invariants_checked(wavetank_run(s.w)->invariants, i);
+    memcpy(result->faults, s.faults, sizeof(s.faults));
+    memcpy(result->loads, s.loads, sizeof(s.loads));
+    storm_release(&s);
+}
+
+/* ---- many ---- */
+
+struct worker {
+    pid_t pid;
+    size_t index; /* of the seed */
+    FILE *output; /* what it printed */
+    FILE *answer; /* its struct result */
+};
+struct swarm {
+    const char *program;
+    bool is_verbose;
+    VEC(uint64_t) seeds;
+    struct result *results;
+    struct worker workers[JOBS_MAX];
+    size_t jobs, running, begun, failures;
+};
+
+static void begin(struct swarm *w)
+{
+    size_t index = w->begun++, slot = 0;
+    while (w->workers[slot].pid != 0)
+        slot++;
+    struct worker *worker = &w->workers[slot];
+    *worker = (struct worker){.index = index, .output = tmpfile(), .answer = tmpfile()};
+    CHECK(worker->output && worker->answer);
+    fflush(stdout);
+    worker->pid = fork();
+    CHECK(worker->pid >= 0);
+    if (worker->pid == 0) {
+        alarm(SEED_SECONDS_MAX);
+        (void)dup2(fileno(worker->output), STDOUT_FILENO);
+        (void)dup2(fileno(worker->output), STDERR_FILENO);
+        struct result result = {0};
+        run_seed(w->seeds.items[index], w->is_verbose, w->program, &result);
+        fflush(stdout);
+        bool is_written = fwrite(&result, sizeof(result), 1, worker->answer) == 1;
+        fflush(worker->answer);
+        _exit(is_written ? 0 : 1);
+    }
+    w->running++;
+}
+
+static void finish(struct swarm *w)
+{
+    int status = 0;
+    pid_t pid = wait(&status);
+    size_t slot = 0;
+    CHECK(pid > 0);
+    while (w->workers[slot].pid != pid)
+        slot++;
+    struct worker *worker = &w->workers[slot];
+    struct result *result = &w->results[worker->index];
+    rewind(worker->answer);
+    rewind(worker->output);
+    if (fread(result, sizeof(*result), 1, worker->answer) != 1)
+        *result = (struct result){0};
+    for (int byte = fgetc(worker->output); byte != EOF; byte = fgetc(worker->output))
+        putchar(byte);
+    if (!result->is_known)
+        printf("seed %" PRIu64 " fails: it ended by signal %d\nreplay: %s --seed %" PRIu64 "\n",
+               w->seeds.items[worker->index], WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+               w->program, w->seeds.items[worker->index]);
+    w->failures += !result->passed;
+    fclose(worker->answer);
+    fclose(worker->output);
+    worker->pid = 0;
+    w->running--;
+}
+
+static size_t show_counts(const char *what, const struct storm_kind *kinds, size_t count,
+                          const uint64_t *counts)
+{
+    size_t missing = 0;
+    printf("%s:", what);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s %s %" PRIu64, i ? "," : "", kinds[i].name, counts[i]);
+        missing += counts[i] == 0;
+    }
+    printf("\n");
+    return missing;
+}
+
+/* How often everything came up; returns how many things never did. */
+static size_t show_ensemble(const struct swarm *w)
+{
+    struct result sum = {0};
+    size_t missing = 0;
+    for (size_t i = 0; i < w->seeds.count; i++) {
+        for (size_t k = 0; k < invariant_count; k++)
+            sum.checked[k] += w->results[i].checked[k];
+        for (size_t k = 0; k < STORM_KINDS_MAX; k++) {
+            sum.faults[k] += w->results[i].faults[k];
+            sum.loads[k] += w->results[i].loads[k];
+        }
+    }
+    missing += show_counts("faults", storm_faults, storm_fault_count, sum.faults);
+    missing += show_counts("loads", storm_loads, storm_load_count, sum.loads);
+    printf("invariants checked:");
+    for (size_t i = 0; i < invariant_count; i++) {
+        printf("%s %s %" PRIu64, i ? "," : "", invariant_table[i]->id, sum.checked[i]);
+        missing += sum.checked[i] == 0;
+    }
+    printf("\n");
+    return missing;
+}
+
+static bool read_arguments(struct swarm *w, int count, char **arguments)
+{
+    int64_t first = 1, last = SEEDS_DEFAULT;
+    bool is_given = false;
+    w->jobs = JOBS_DEFAULT;
+    for (int i = 1; i < count; i += 2) {
+        int64_t number;
+        struct str rest, name = str_from(arguments[i]);
+        struct str from = i + 1 < count ? str_cut(str_from(arguments[i + 1]), '-', &rest) : S("");
+        if (!str_to_int64(from, &number) || number < 0)
+            return false;
+        if (str_equal(name, S("--jobs"))) {
+            w->jobs = (size_t)number;
+            continue;
+        }
+        is_given = true;
+        first = last = number;
+        w->is_verbose = str_equal(name, S("--seed"));
+        if (!w->is_verbose && (!str_equal(name, S("--seeds")) || !str_to_int64(rest, &last)))
+            return false;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(regression_seeds) && !is_given; i++) {
+        if (regression_seeds[i] > SEEDS_DEFAULT)
+            vec_push(&w->seeds, regression_seeds[i]);
+    }
+    for (int64_t seed = first; seed <= last; seed++)
+        vec_push(&w->seeds, (uint64_t)seed);
+    return w->jobs > 0 && w->jobs <= JOBS_MAX && w->seeds.count > 0;
 }
 
 int main(int count, char **arguments)
 {
-    int64_t first = 1, last = SEEDS_DEFAULT;
-    bool is_verbose = false;
-    for (int i = 1; i + 1 < count; i += 2) {
-        struct str rest, from = str_cut(str_from(arguments[i + 1]), '-', &rest);
-        bool ok = str_to_int64(from, &first);
-        last = first;
-        is_verbose = strcmp(arguments[i], "--seed") == 0;
-        if (strcmp(arguments[i], "--seeds") == 0)
-            ok = ok && str_to_int64(rest, &last);
-        if (!ok) {
-            fprintf(stderr, "usage: %s [--seeds A-B] [--seed N]\n", arguments[0]);
-            return 2;
-        }
+    struct swarm w = {.program = arguments[0]};
+    CHECK(invariant_count <= INVARIANTS_MAX && storm_fault_count <= STORM_KINDS_MAX &&
+          storm_load_count <= STORM_KINDS_MAX && storm_operation_count <= STORM_KINDS_MAX);
+    if (!read_arguments(&w, count, arguments)) {
+        fprintf(stderr, "usage: %s [--seeds A-B] [--seed N] [--jobs N]\n", arguments[0]);
+        return 2;
     }
-    int failures = 0;
+    w.results = mem_array(struct result, w.seeds.count);
+    while (w.begun < w.seeds.count || w.running > 0) {
+        if (w.begun < w.seeds.count && w.running < w.jobs)
+            begin(&w);
+        else
+            finish(&w);
+    }
+    size_t missing = show_ensemble(&w);
     uint64_t hash = 0;
-    for (int64_t seed = first; seed <= last; seed++)
-        failures += !run_seed((uint64_t)seed, is_verbose, arguments[0], &hash);
-    printf("%" PRId64 " seeds, %d failed, traces %016" PRIx64 "\n", last - first + 1, failures,
-           hash);
-    return failures > 0;
+    for (size_t i = 0; i < w.seeds.count; i++)
+        hash = hash_pair(hash, w.results[i].hash);
+    printf("%zu seeds, %zu failed, traces %016" PRIx64 "\n", w.seeds.count, w.failures, hash);
+    bool is_vacuous = missing > 0 && w.seeds.count >= SEEDS_FOR_ALL_KINDS;
+    if (is_vacuous)
+        printf("%zu faults, loads or invariants never came up\n", missing);
+    mem_free(w.results);
+    vec_release(&w.seeds);
+    return w.failures > 0 || is_vacuous;
 }

@@ -121,12 +121,31 @@ static void agreement_looked(struct verdict *v, void *memory)
     }
 }
 
+/* Members that are equally far are equal in everything, not only in what changed lately. */
+static void agreement_ended(struct verdict *v, void *memory)
+{
+    size_t count = cluster_component_count(v->run->cluster, COMPONENT_ETCD);
+    (void)memory;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = i + 1; j < count; j++) {
+            const struct etcd_member *a = member_of(v->run, i), *b = member_of(v->run, j);
+            if (!a || !b || etcd_member_revision(a) != etcd_member_revision(b))
+                continue;
+            (*v->checked)++;
+            if (etcd_member_hash(a) != etcd_member_hash(b))
+                text_printf(v->violation, "etcd-%zu and etcd-%zu differ at revision %" PRId64, i, j,
+                            etcd_member_revision(a));
+        }
+    }
+}
+
 const struct invariant invariant_state_machine_safety = {
     .id = "I5",
     .name = "state-machine-safety",
     .help = "members that have applied a revision agree on what it wrote",
     .changed = agreement_changed,
     .looked = agreement_looked,
+    .ended = agreement_ended,
     .memory_new = agreement_new,
     .memory_free = agreement_free,
 };
