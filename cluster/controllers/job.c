@@ -319,6 +319,10 @@ static bool delete_pods(struct sync *s, const struct job_view *v, int64_t excess
     sync_parallel(s);
     for (size_t n = 0; n < going; n++) {
         const struct job_candidate *c = &candidates[n];
+        if (!v->target_reason && object_has_finalizer(c->pod, S(JOB_FINALIZER))) {
+            expectations_expect_deletion_of(state_of(s)->finalizers, s->key, c->key, s->step->now);
+            sync_send(s, release_request(c->key, c->pod), TAG_RELEASE);
+        }
         expectations_expect_deletion_of(state_of(s)->expectations, s->key, c->key, s->step->now);
         sync_delete(s, c->key, object_uid(c->pod), TAG_DELETE);
     }
