@@ -5,12 +5,14 @@
  * nothing but memory for values: use them from one thread.
  *
  *     char error[1024];
- *     struct wavetank *w = wavetank_new("{nodes: [{count: 5}], etcd: {members: 3}}", 1, error,
- * sizeof(error)); wavetank_apply(w, deployment_yaml, error, sizeof(error)); wavetank_do(w, "assert:
- * {timeout: 60s, resource: {apiVersion: apps/v1, kind: Deployment," " metadata: {name: web},
- * status: {readyReplicas: 3}}}", error, sizeof(error)); wavetank_inject(w, "{name: power,
- * nodeChaos: {action: power-off, nodes: [node-1]}}", error, sizeof(error)); wavetank_run_for(w,
- * "6m", error, sizeof(error)); char *json = wavetank_get(w, "v1", "Node", "", "node-1");
+ *     struct wavetank *w = wavetank_new("{nodes: [{count: 5}]}", 1, error, sizeof(error));
+ *     wavetank_apply(w, deployment_yaml, error, sizeof(error));
+ *     wavetank_do(w, "wait: {ref: {apiVersion: apps/v1, kind: Deployment, name: web},"
+ *                    " for: condition=Available}", error, sizeof(error));
+ *     wavetank_inject(w, "{name: power, nodeChaos: {action: power-off, nodes: [node-1]}}",
+ *                     error, sizeof(error));
+ *     wavetank_run_for(w, "6m", error, sizeof(error));
+ *     char *json = wavetank_get(w, "v1", "Node", "", "node-1");
  *     free(json);
  *     wavetank_free(w);
  *

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all objects have in common: metadata, owner references, labels, conditions, times.
+ * What all objects have in common: metadata, owner references, labels, conditions, times; and a few
+ * questions about pods that several components ask alike.
+ *
+ * Reading borrows: a result is valid while the object is held. An absent part is absent or 0, so no
+ * question needs a check before it.
+ *
+ *     if (object_is_deleting(pod) || pod_is_finished(pod))
+ *         return;
+ *     struct value ready = condition_find(VALUE_GET(pod, status, conditions), "Ready");
+ *
+ * Source: kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
  */
 #ifndef CLUSTER_API_OBJECT_H
 #define CLUSTER_API_OBJECT_H

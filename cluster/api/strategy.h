@@ -3,6 +3,11 @@
  * What the registry of a kind does to an object before it is validated: on create the status is
  * dropped and the generation starts; on update the parts that another endpoint owns are put back,
  * and the generation counts changes. Which kind does what: the column `strategy` of resource.h.
+ *
+ *     object = strategy_prepare_create(resource, object);             before validate_create
+ *     next = strategy_prepare_update(resource, next, old);            before validate_update
+ *
+ * Upstream: pkg/registry/<group>/<kind>/strategy.go.
  */
 #ifndef CLUSTER_API_STRATEGY_H
 #define CLUSTER_API_STRATEGY_H

@@ -7,12 +7,14 @@
  *
  *     0 special   0 absent, 8 null, 16 false, 24 true
  *     1 integer   61 bits, signed
- *     2 inline    a string of up to 7 bytes: length in bits 3-5, bit 6 "needs no escaping",
- * bytes 1..7 3 packed    a string that formatting gives back byte for byte: RFC 3339 seconds or
- * microseconds, a decimal number; the sort in bits 3-4, the number above 4 string    -> node:
- * length, "needs no escaping", bytes 5 array     -> node: count, words 6 struct    -> node: shape,
- * one word per key of the shape 7 other     -> node: a dict (pairs of key word and value word,
- * sorted by key), a boxed integer, a double
+ *     2 inline    a string of up to 7 bytes: length in bits 3-5, bit 6 "needs no escaping", bytes 1..7
+ *     3 packed    a string that formatting gives back byte for byte: RFC 3339 seconds or
+ *                 microseconds, a decimal number; the sort in bits 3-4, the number above
+ *     4 string    -> node: length, "needs no escaping", bytes
+ *     5 array     -> node: count, words
+ *     6 struct    -> node: shape, one word per key of the shape
+ *     7 other     -> node: a dict (pairs of key word and value word, sorted by key), a boxed integer,
+ *                 a double
  *
  * Bit 2 set means "points to a node". The encoding is canonical: equal strings and equal numbers
  * have either the same word or pointers to nodes of the same sort; {} and [] have one word each.

@@ -6,9 +6,11 @@
  *
  *     struct yaml_stream s = {0};
  *     if (yaml_parse(text, NULL, &s, &message) != ERR_OK)
- *         return ...;                                       "line 3, column 7: did not find
- * expected key" for (size_t i = 0; i < s.count; i++) use(s.items[i].value); yaml_place(&s.items[0],
- * S("spec.steps[0].wait"), &line, &column); yaml_stream_release(&s);
+ *         return ...;                          "line 3, column 7: did not find expected key"
+ *     for (size_t i = 0; i < s.count; i++)
+ *         use(s.items[i].value);
+ *     yaml_place(&s.items[0], S("spec.steps[0].wait"), &line, &column);
+ *     yaml_stream_release(&s);
  */
 #ifndef CLUSTER_API_YAML_H
 #define CLUSTER_API_YAML_H

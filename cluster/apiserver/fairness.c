@@ -3,11 +3,13 @@
  * API priority and fairness (fairness.h), with the priority levels and flow schemas of a fresh
  * cluster:
  *
- *   exempt           system:masters                                            no limit
+ *   exempt           system:masters: no limit
  *   leader-election  leases of the control plane's own users
- *   node-high        kubelets' nodes, node status and node leases              so that load does
- * not make nodes look dead system           everything else of kubelets workload-high    controller
- * manager, scheduler, service accounts of kube-system workload-low     all other service accounts
+ *   node-high        kubelets' nodes, node status and node leases, so that load does not make nodes
+ *                    look dead
+ *   system           everything else of kubelets
+ *   workload-high    controller manager, scheduler, service accounts of kube-system
+ *   workload-low     all other service accounts
  *   global-default   everybody else
  *
  * "Each priority level has its own concurrency limit": its shares of max-requests-inflight +

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * API priority and fairness: so many requests at a time per priority level, a queue behind them, 429 when that is full.
+ *
+ *     fairness_enter(c, step);      goes on with pipeline_execute, now or when a seat is free
+ *     fairness_leave(c, step);      at the end of a call, whatever became of it
+ *
+ * Invariant: a call has at most one seat or place, and gives it back exactly once.
+ *
+ * Source: kubernetes.io/docs/concepts/cluster-administration/flow-control/
  */
 #ifndef CLUSTER_APISERVER_FAIRNESS_H
 #define CLUSTER_APISERVER_FAIRNESS_H

@@ -2,12 +2,16 @@
  *
  * Reading (list.h). What resourceVersion means, by "API concepts", "resourceVersion parameter":
  *
- *   get    unset: the newest, from etcd;  "0": whatever the cache has;  n: the cache, once it has
- * reached n list   unset: as new as etcd is ("most recent"): etcd tells its revision, the cache is
- * waited for; "0": whatever the cache has, the limit is not looked at; n: not older than n: the
- * cache, once it has reached n; with a limit and no match: exactly n; Exact: from etcd's history at
- * n;  continue: from etcd's history at the token's revision watch  unset and "0": the cache's
- * objects as ADDED, then what follows;  n: what follows n, 410 when that is forgotten;
+ *   get    unset: the newest, from etcd
+ *          "0": whatever the cache has
+ *          n: the cache, once it has reached n
+ *   list   unset: as new as etcd is ("most recent"): etcd tells its revision, the cache is waited for
+ *          "0": whatever the cache has; the limit is not looked at
+ *          n: not older than n: the cache, once it has reached n; with a limit and no match: exactly n
+ *          Exact: from etcd's history at n
+ *          continue: from etcd's history at the token's revision
+ *   watch  unset and "0": the cache's objects as ADDED, then what follows
+ *          n: what follows n; 410 when that is forgotten
  *          sendInitialEvents: the objects as ADDED, then a bookmark that says so, then what follows
  *
  * DEVIATION: the items of a list say their kind and apiVersion, as stored objects do; a real server

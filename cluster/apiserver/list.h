@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reading: get, list and watch, with the meaning of resourceVersion, limit and continue of Kubernetes' API concepts.
+ *
+ * Invariant: what a read answers is never older than what it asked for; list.c says where it comes from.
+ *
+ * Source: kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
  */
 #ifndef CLUSTER_APISERVER_LIST_H
 #define CLUSTER_APISERVER_LIST_H

@@ -2,12 +2,10 @@
  *
  * The one pipeline that every request takes, however it came in:
  *
- *     authenticate -> (impersonate) -> wait for a seat -> authorize -> read: get, list, watch
- *                                                                   -> write: decode -> default ->
- * mutating admission
- *                                                                      -> strategy -> validate ->
- * validating admission
- *                                                                      -> store (etcd) -> respond
+ *     authenticate -> (impersonate) -> wait for a seat -> authorize
+ *         -> read:   get, list, watch
+ *         -> write:  decode -> default -> mutating admission -> strategy -> validate
+ *                    -> validating admission -> store (etcd) -> respond
  *
  * This file has the life of a call and the part that all verbs share; reading goes on in list.c,
  * writing in registry.c.

@@ -6,13 +6,13 @@
  * core/v1. Events of one recorder are written one after another. Each is first correlated with the
  * ones before:
  *   - *similar*: same source, object, type and reason within 10 minutes. From the tenth different
- * message on they become one event `(combined from similar events): <message>`, without
- * reportingComponent, as upstream's copy has none;
+ *     message on they become one event `(combined from similar events): <message>`, without
+ *     reportingComponent, as upstream's copy has none;
  *   - *the same* event again (message included): no new object but count + 1 and lastTimestamp, by
- * PATCH;
+ *     PATCH;
  *   - *spam*: per source and object a bucket of 25, one more each 300 s; what finds it empty is
- * dropped. A failed write is tried 12 times, 10 s apart (the first wait is a random part of it); a
- * refusal is final.
+ *     dropped. A failed write is tried 12 times, 10 s apart (the first wait is a random part of
+ *     it); a refusal is final.
  *
  * events.k8s.io/v1. The key has no note in it. The second occurrence makes a series (PATCH, count
  * 2), further ones are only counted; after 6 minutes without one the final count is written and the

@@ -4,10 +4,10 @@
  * ReplicaSets, and three conditions.
  *   - Available: at least replicas - maxUnavailable pods are available;
  *   - Progressing: complete, moving, or past its deadline ("progressDeadlineSeconds ... the number
- * of seconds the Deployment controller waits before indicating (in the Deployment status) that the
- * Deployment progress has stalled");
+ *     of seconds the Deployment controller waits before indicating (in the Deployment status) that
+ *     the Deployment progress has stalled");
  *   - ReplicaFailure: copied from a ReplicaSet that cannot create or delete pods, the new one
- * first.
+ *     first.
  *
  * Since nothing happens when progress stalls, the controller looks again one second after the
  * deadline.

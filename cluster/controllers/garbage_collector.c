@@ -9,16 +9,16 @@
  *
  * One sync is one object (upstream: attemptToDeleteItem, attemptToOrphan):
  *   - its owners are sorted, by live reads, into solid (exist), dangling (absent, or another uid)
- * and waiting (are being deleted in the foreground);
+ *     and waiting (are being deleted in the foreground);
  *   - a solid owner: the references to dangling and waiting ones are taken out; nothing is deleted;
- *   - a waiting owner and dependents of its own: deleted in the foreground, so that the owner waits
- * for the whole tree;
+ *   - a waiting owner and dependents of its own: deleted in the foreground, so that the owner
+ *     waits for the whole tree;
  *   - else deleted: in the foreground or orphaning its dependents if its finalizers ask for that,
- * in the background otherwise;
+ *     in the background otherwise;
  *   - an object being deleted in the foreground: its blocking dependents are looked at; when none
- * is left its finalizer goes;
+ *     is left its finalizer goes;
  *   - an object with the finalizer "orphan": the references to it are taken out of its dependents,
- * then the finalizer goes.
+ *     then the finalizer goes.
  *
  * Nothing is deleted on the word of the graph alone: an owner counts as absent only when a live
  * read says so (404, or another uid), as the caches of different kinds are never of one instant.

@@ -3,8 +3,8 @@
  * Pod garbage collection: deletes pods that nobody else will.
  *
  * Every 20 s it looks for
- *   - pods bound to a node that does not exist: after the node has been missing for 40 s and a live
- * read of the API confirms it;
+ *   - pods bound to a node that does not exist: after the node has been missing for 40 s and a
+ *     live read of the API confirms it;
  *   - pods that are being deleted and were never bound;
  *   - pods being deleted on a node that is not ready and carries the taint
  * node.kubernetes.io/out-of-service;

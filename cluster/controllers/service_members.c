@@ -4,9 +4,9 @@
  * [doc:service]. With many Services and pods in one namespace neither a sync may go through all
  * pods nor a pod event through all Services. So:
  *   - Services are found by the first label of their selector (an index of the informer): a pod
- * asks once per label;
+ *     asks once per label;
  *   - each Service has the ordered set of its pods, changed by the pod's events and rebuilt when
- * the selector changes.
+ *     the selector changes.
  *
  * Invariant: a set equals { pod in the cache : selector matches its labels }.
  *

@@ -5,11 +5,11 @@
  * next.
  *
  *   - Peers: each member keeps a stream to each other one for what it sends. What is sent while
- * there is no stream is dropped, as etcd's peers do; Raft is told, and sends again. A silent stream
- * is given up after 5 s (etcd's ConnReadTimeout).
+ *     there is no stream is dropped, as etcd's peers do; Raft is told, and sends again. A silent
+ *     stream is given up after 5 s (etcd's ConnReadTimeout).
  *   - The disk: one sync outstanding; an error of the disk ends the process, as etcd panics.
  *   - A member starts from its disk alone. The first election happens by itself: the list of
- * members is part of the configuration (etcd's --initial-cluster).
+ *     members is part of the configuration (etcd's --initial-cluster).
  *   - On SIGTERM a leader hands over first.
  *
  * A heartbeat round of an idle cluster of three costs 5 events, ten times a second.

@@ -4,11 +4,12 @@
  *
  * The rules obeyed, with the words of the paper (figure 2 and section 5):
  *   - "Reply false if term < currentTerm"; "If RPC request or response contains term T >
- * currentTerm: set currentTerm = T, convert to follower".
+ *     currentTerm: set currentTerm = T, convert to follower".
  *   - "If votedFor is null or candidateId, and candidate's log is at least as up-to-date as
- * receiver's log, grant vote."
+ *     receiver's log, grant vote."
  *   - "(Updated on stable storage before responding to RPCs)": currentTerm, votedFor, log[].
  *   - Only "log entries from the leader's current term are committed by counting replicas" (5.4.2).
+ *
  * And what etcd adds, from the thesis: pre-vote (9.6), so that a member that comes back does not
  * disturb; check-quorum (6.2), so that a leader without a quorum steps down; the leader's lease on
  * votes (4.2.3); ReadIndex (6.4); leadership transfer (3.10); "the leader can write to its disk in

@@ -6,18 +6,18 @@
  *
  * What a driver may rely on:
  *   - At most one persist is outstanding. Nothing else leaves while it is: what is proposed or
- * received meanwhile goes out with the next batch (etcd's Ready loop).
- *   - The messages of a step that also persists are those of a leader, which may go out in parallel
- * with its own write; everything that promises something (a vote, an acknowledgement) follows after
- *     RAFT_INPUT_PERSISTED.
+ *     received meanwhile goes out with the next batch (etcd's Ready loop).
+ *   - The messages of a step that also persists are those of a leader, which may go out in
+ *     parallel with its own write; everything that promises something (a vote, an acknowledgement)
+ *     follows after RAFT_INPUT_PERSISTED.
  *   - Entries to apply are committed, on this member's disk, in order, and each is handed out once.
  *
  *     struct raft_effects e = {0};
  *     struct raft *r = raft_new(&options, &disk, now, &e);
  *     for (;;) {
  *         do what e says; raft_effects_clear(&e);
- *         raft_step(r, &(struct raft_input){.kind = RAFT_INPUT_MESSAGE, .now = now, .message = m},
- * &e);
+ *         struct raft_input in = {.kind = RAFT_INPUT_MESSAGE, .now = now, .message = m};
+ *         raft_step(r, &in, &e);
  *     }
  *
  * Source: D. Ongaro, J. Ousterhout, "In Search of an Understandable Consensus Algorithm" (the

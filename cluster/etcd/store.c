@@ -2,11 +2,12 @@
  *
  * The revisioned store. Rules of etcd's API ("KV API guarantees", "Data model"):
  *   - "revision": one counter for the whole store, "incremented each time the key space is
- * modified"; all changes of one transaction share one. An empty store is at revision 1.
- *   - create_revision, mod_revision and version of a key; a deletion is a version too (a tombstone,
- * version 0), and the next creation begins with version 1 again.
- *   - Compaction at R drops what is superseded at or before R; a read at a revision < R is refused,
- * one at R is answered. A watch may begin at R: the changes of R itself are kept, deletions too.
+ *     modified"; all changes of one transaction share one. An empty store is at revision 1.
+ *   - create_revision, mod_revision and version of a key; a deletion is a version too (a
+ *     tombstone, version 0), and the next creation begins with version 1 again.
+ *   - Compaction at R drops what is superseded at or before R; a read at a revision < R is
+ *     refused, one at R is answered. A watch may begin at R: the changes of R itself are kept,
+ *     deletions too.
  *
  * The ring has one slot per revision in [first, revision], at revision & mask. A slot holds its
  * change and the version before it; the rare revision of several keys (a lease that ends) holds an

@@ -6,16 +6,15 @@
  *
  *   - A point read is an index into a dense array by the key's id; an update touches nothing else.
  *   - Ordered indexes, one per resource and namespace, are touched only by create and delete, read
- * by ranges.
+ *     by ranges.
  *   - One ring of revisions is both the history of each key (a chain through `before`) and of
- * watches.
+ *     watches.
  *
  * All members apply the same operations in the same order, so versions (struct etcd_kv) are made
  * once and shared by all stores, snapshots and messages.
  *
- *     const struct etcd_kv *kv = store_get(store, key);              borrowed until the next
- * change; NULL: none store_commit(store, (const struct etcd_kv *[]){kv}, 1);        one revision,
- * one or more keys
+ *     const struct etcd_kv *kv = store_get(store, key);      borrowed until the next change; NULL: none
+ *     store_commit(store, kvs, count);                        one revision, one or more keys
  */
 #ifndef CLUSTER_ETCD_STORE_H
 #define CLUSTER_ETCD_STORE_H

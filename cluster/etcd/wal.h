@@ -3,16 +3,16 @@
  * The write-ahead log of a member, and its snapshots: two files of records on the simulated disk.
  *
  *   "wal"   what Raft asked to persist, in order: hard state, entries, and markers of snapshots
- *   "snap"  snapshots; the last two are kept, since the newest counts only once its marker is in
- * "wal"
+ *   "snap"  snapshots; the last two are kept: the newest counts only once its marker is in "wal"
  *
  * Each batch is one record and one sync. On start the log is read again: a torn tail is cut off,
  * since nothing in it was ever acknowledged; a damaged record before a good one means that
  * acknowledged data may be lost, and the member must not start.
  *
  *     struct wal_replay replay = {0};
- *     wal_replay_files(&replay, step, name);       or wal_replay_snapshot/_record for records from
- * elsewhere if (wal_replay_end(&replay, &disk)) ... raft_new(&options, &disk, ...)
+ *     wal_replay_files(&replay, step, name);    or wal_replay_snapshot/_record for other records
+ *     if (wal_replay_end(&replay, &disk))
+ *         ... raft_new(&options, &disk, ...)
  */
 #ifndef CLUSTER_ETCD_WAL_H
 #define CLUSTER_ETCD_WAL_H

@@ -2,6 +2,12 @@
  *
  * One scheduling cycle: from a pod and the cache to a node, or to the reasons why there is none.
  * Pure but for the draw that breaks ties.
+ *
+ *     uint32_t slot = cycle_run(cycle, &options);
+ *     if (slot == NODE_NONE)
+ *         puts(cycle_message(cycle));      "0/3 nodes are available: 3 Insufficient cpu."
+ *
+ * Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
  */
 #ifndef CLUSTER_SCHEDULER_CYCLE_H
 #define CLUSTER_SCHEDULER_CYCLE_H

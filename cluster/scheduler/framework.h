@@ -6,8 +6,8 @@
  * cluster events may make a pod that it rejected schedulable. Its functions are pure: they read the
  * cycle and a node.
  *
- *     const struct plugin node_name_plugin = {.name = "NodeName", .filter = node_name_filter,
- * .events = EVENT_NODE_ADD};
+ *     const struct plugin node_name_plugin = {
+ *         .name = "NodeName", .filter = filter, .events = EVENT_NODE_ADD};
  *
  * Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
  */

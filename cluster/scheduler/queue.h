@@ -3,6 +3,15 @@
  * The scheduling queue: active pods (priority, then time of arrival), pods in back-off, and
  * unschedulable ones that wait for an event that their rejecting plugins care about (or for 5
  * minutes).
+ *
+ *     scheduling_queue_put(&queue, &cache, key, pod, now);
+ *     struct queued_pod *p = scheduling_queue_pop(&queue);      its place is then QUEUED_IN_FLIGHT
+ *     ... scheduling_queue_unschedulable(&queue, p, rejecting, events, now);
+ *     scheduling_queue_move(&queue, EVENT_NODE_ADD, now);       who waits for it may try again
+ *
+ * Invariants: a pod is in one place; an event that comes while a pod is in flight is not lost on it.
+ *
+ * Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/#queuesort
  */
 #ifndef CLUSTER_SCHEDULER_QUEUE_H
 #define CLUSTER_SCHEDULER_QUEUE_H

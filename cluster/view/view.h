@@ -7,9 +7,10 @@
  * The picture is fed by the first etcd member that applies a revision; it shares the values, so it
  * costs a pointer an object. Objects of one resource are ordered by namespace and name.
  *
- *     for (struct view_cursor c = view_first(view, resource_get(RESOURCE_pods), S("default"));
- * c.key; view_next(&c)) use(c.object); view_listen(view, on_change, self);      hears each change
- * once, after the picture shows it
+ *     const struct resource *pods = resource_get(RESOURCE_pods);
+ *     for (struct view_cursor c = view_first(view, pods, S("default")); c.key; view_next(&c))
+ *         use(c.object);
+ *     view_listen(view, on_change, self);      hears each change once, after the picture shows it
  */
 #ifndef CLUSTER_VIEW_VIEW_H
 #define CLUSTER_VIEW_VIEW_H

@@ -3,8 +3,8 @@
  * What a team would put into its CI: our Deployment survives the loss of any one node. Build and
  * run:
  *
- *     cc -o test_node_loss test_node_loss.c $(pkg-config --cflags --libs wavetank) -lcunit &&
- * ./test_node_loss
+ *     cc -o test_node_loss test_node_loss.c $(pkg-config --cflags --libs wavetank) -lcunit
+ *     ./test_node_loss
  */
 #include <CUnit/Basic.h>
 #include <stdio.h>

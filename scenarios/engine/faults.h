@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Kubernetes' faults on top of the simulation's: a table of kinds as Chaos Mesh names them. Each
- * active fault has a name and ends when it is healed or its duration is over. To add one: a file in
- * faults/, a row in faults.c.
+ * active fault has a name and ends when it is healed or its duration is over.
+ *
+ *     - inject: {name: power, duration: 5m, nodeChaos: {action: power-off, nodes: [node-1]}}
+ *     - heal: {name: power}
+ *
+ * A fault acts between two events, through sim/fault.h or as a message that a component understands;
+ * it never reaches into a component. To add one: docs/howto/add-a-fault.md.
  */
 #ifndef SCENARIOS_ENGINE_FAULTS_H
 #define SCENARIOS_ENGINE_FAULTS_H

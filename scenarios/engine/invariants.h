@@ -7,6 +7,11 @@
  *
  * Each counts how often its antecedent came true, so that a check that never had anything to check
  * is seen.
+ *
+ *     const struct invariant invariant_uid_unique = {
+ *         .id = "I41", .name = "uid-unique", .help = "...", .changed = uid_changed, ...};
+ *
+ * To add one: docs/howto/add-an-invariant.md.
  */
 #ifndef SCENARIOS_ENGINE_INVARIANTS_H
 #define SCENARIOS_ENGINE_INVARIANTS_H

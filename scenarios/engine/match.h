@@ -10,8 +10,8 @@
  * A tally counts the objects of one resource that a matcher holds for. It follows the picture
  * change by change, so a check costs one match per changed object, not one per object.
  *
- *     struct matcher m = {.resource = pods, .namespace = S("default"), .selector = ..., .filter =
- * ...}; struct tally *t = tally_new(view, &m);
+ *     struct matcher m = {.resource = pods, .namespace = ..., .selector = ..., .filter = ...};
+ *     struct tally *t = tally_new(view, &m);
  *     ... tally_count(t) ...
  *     tally_free(t);
  */

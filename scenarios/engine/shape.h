@@ -8,8 +8,8 @@
  *     static const struct shape_field fields[] = {
  *         {"replicas", &shape_integer, .required = true, .help = "how many"},
  *     };
- *     static const struct shape shape = {.kind = SHAPE_OBJECT, .fields = fields, .field_count =
- * ARRAY_COUNT(fields)};
+ *     static const struct shape shape = {
+ *         .kind = SHAPE_OBJECT, .fields = fields, .field_count = ARRAY_COUNT(fields)};
  */
 #ifndef SCENARIOS_ENGINE_SHAPE_H
 #define SCENARIOS_ENGINE_SHAPE_H

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of things that a step can do. To add one: a file in steps/, a row in steps.c.
+ * The table of things that a step can do. A step posts actions to the user's process and waits for
+ * what the picture shows; it never reaches into a component.
+ *
+ *     const struct step_kind step_sleep = {
+ *         .name = "sleep", .help = "...", .example = "sleep: 30s", .shape = &shape_duration, .run = run_step};
+ *
+ * To add one: docs/howto/add-a-scenario-step.md.
  */
 #ifndef SCENARIOS_ENGINE_STEPS_H
 #define SCENARIOS_ENGINE_STEPS_H

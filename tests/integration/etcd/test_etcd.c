@@ -6,12 +6,12 @@
  * client ever saw must agree with it:
  *   - revisions grow by one, versions and create revisions follow the rules (I21, I22);
  *   - an acknowledged write is in the history once, at an instant between its request and its
- * answer, so the order of revisions is a linearisation; one of unknown outcome at most once (I20,
- * I6);
+ *     answer, so the order of revisions is a linearisation; one of unknown outcome at most once
+ *     (I20, I6);
  *   - a linearisable read sees at least what was acknowledged before it began, and exactly the
- * state of its revision (I8, I23);
+ *     state of its revision (I8, I23);
  *   - watches get every change once, in order, whole revisions, with what was before, over
- * reconnects to other members (I25-I31). In the end all members have the same state.
+ *     reconnects to other members (I25-I31). In the end all members have the same state.
  */
 #include "sim/base/base.h"
 
