@@ -292,7 +292,7 @@ static void cache_store(struct watch_cache *c, const struct etcd_kv *kv)
     e = mem_new(struct cache_entry);
     *e = (struct cache_entry){.key = kv->key, .kv = kv};
     c->by_id[id] = e;
-    map_put(&c->ordered, e);
+    map_add(&c->ordered, e);
 }
 
 static void cache_remove(struct watch_cache *c, const struct object_key *key)

@@ -194,7 +194,7 @@ struct stored_item *informer_store_put(struct informer_store *s, const struct ob
         item = mem_new(struct stored_item);
         item->key = object_key_ref(key);
         item->object = own_object;
-        map_put(&s->items, item);
+        map_add(&s->items, item);
         hash_add(s, item);
     }
     reindex(s, item, *ret_before, own_object);

@@ -346,7 +346,7 @@ static struct etcd_change key_write(struct store *s, const struct etcd_kv *kv)
     if (is_there != was_there) {
         struct space *space = space_of(t, key->namespace);
         if (!old)
-            (void)map_put(&space->keys, (void *)(uintptr_t)key); /* unknown until here */
+            map_add(&space->keys, (void *)(uintptr_t)key); /* unknown until here */
         space->live += is_there ? 1 : -1;
         s->live += is_there ? 1 : (size_t)-1;
     }
@@ -548,7 +548,7 @@ static void restore_newest(struct store *s, const struct etcd_kv *kv)
         t->capacity = wanted;
     }
     struct space *space = space_of(t, kv->key->namespace);
-    (void)map_put(&space->keys, (void *)(uintptr_t)kv->key); /* the store was empty */
+    map_add(&space->keys, (void *)(uintptr_t)kv->key); /* the store was empty */
     t->newest[kv->key->id] = etcd_kv_ref(kv);
     space->live += exists(kv);
     s->live += exists(kv);

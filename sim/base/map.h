@@ -10,6 +10,8 @@
  *     static int by_name(const void *probe, const void *item);
  *     struct map names = {.compare = by_name};
  *     map_put(&names, entry);                replaces an equal item, returns that or NULL
+ *     map_add(&names, entry);                when there is surely no equal item: put off until
+ *                                            somebody looks
  *     for (struct map_cursor c = map_first(&names); c.item; map_next(&c))
  *         use(c.item);
  *     struct entry *e = map_get(&names, &probe);
@@ -25,7 +27,8 @@ struct map_node;
 struct map {
     map_compare_fn compare;
     struct map_node *root;
-    size_t count;
+    size_t count;            /* of all items */
+    struct map_added *added; /* private to map.c */
 };
 struct map_cursor {
     void *item;            /* NULL at the end */
@@ -35,6 +38,7 @@ struct map_cursor {
 
 void *map_get(const struct map *m, const void *probe);
 void *map_put(struct map *m, void *item);
+void map_add(struct map *m, void *item);
 void *map_remove(struct map *m, const void *probe); /* the removed item, or NULL */
 struct map_cursor map_first(const struct map *m);
 struct map_cursor map_at_or_after(const struct map *m, const void *probe);

@@ -65,8 +65,15 @@ static void run_script(uint64_t seed, uint64_t keys, uint64_t puts_of_ten, size_
     for (size_t step = 0; step < steps; step++) {
         uint64_t key = random_below(&r, keys);
         uint64_t share = step < steps / 2 ? puts_of_ten : 10 - puts_of_ten;
-        CU_ASSERT_PTR_EQUAL(map_get(&m, &(struct item){key}), model->held[key]);
-        if (random_below(&r, 10) < share) {
+        if (step % 3 == 0) /* rarely enough that several items that were added wait */
+            CU_ASSERT_PTR_EQUAL(map_get(&m, &(struct item){key}), model->held[key]);
+        if (!model->held[key] && step % 2 == 0) {
+            struct item *item = mem_new(struct item);
+            item->key = key;
+            map_add(&m, item);
+            model->held[key] = item;
+            CU_ASSERT_EQUAL(m.count, ++model->count);
+        } else if (random_below(&r, 10) < share) {
             struct item *item = mem_new(struct item);
             item->key = key;
             struct item *replaced = map_put(&m, item);
@@ -91,6 +98,30 @@ static void run_script(uint64_t seed, uint64_t keys, uint64_t puts_of_ten, size_
     for (size_t key = 0; key < KEYS_MAX; key++)
         mem_free(model->held[key]);
     mem_free(model);
+}
+
+/* Many wait at once, in no order, among those that are there. */
+static void test_added(void)
+{
+    struct map m = {.compare = by_key};
+    struct item items[1000];
+    for (size_t i = 0; i < ARRAY_COUNT(items); i++) {
+        items[i].key = i * 7 % ARRAY_COUNT(items);
+        map_add(&m, &items[i]);
+        if (i == 100)
+            CU_ASSERT_PTR_EQUAL(map_first(&m).item, &items[0]);
+    }
+    CU_ASSERT_EQUAL(m.count, ARRAY_COUNT(items));
+    CU_ASSERT_PTR_EQUAL(map_remove(&m, &(struct item){7}), &items[1]);
+    uint64_t key = 0;
+    for (struct map_cursor c = map_first(&m); c.item; map_next(&c), key++) {
+        key += key == 7;
+        CU_ASSERT_EQUAL(((struct item *)c.item)->key, key);
+    }
+    CU_ASSERT_EQUAL(key, ARRAY_COUNT(items));
+    map_add(&m, &items[1]);
+    map_release(&m); /* with one that waits */
+    CU_ASSERT_EQUAL(m.count, 0);
 }
 
 static void test_map_against_sorted_array(void)
@@ -217,6 +248,7 @@ static void test_index_against_array(void)
 int main(void)
 {
     static CU_TestInfo tests[] = {
+        {"added", test_added},
         {"map against a sorted array", test_map_against_sorted_array},
         {"map in order and backwards", test_map_in_order_and_backwards},
         {"map at random in, in order out", test_map_random_in_directed_out},
