@@ -46,6 +46,7 @@ struct graph_node {
     const struct object_key *key; /* owned; of a virtual node: as its dependents name it */
     struct value owners;          /* metadata.ownerReferences; owned */
     bool is_virtual;              /* not seen by an informer */
+    bool is_unverified;           /* virtual, and nobody has asked the API server about it */
     bool is_deleting_dependents;  /* being deleted in the foreground */
     bool is_going;                /* being deleted, and nothing for us to do about it */
     VEC(struct graph_node *) dependents;
@@ -188,7 +189,7 @@ static void link_owners(struct garbage_collector *g, struct step *step, struct g
             if (!key)
                 continue;
             owner = node_add(g, uid, key);
-            owner->is_virtual = true;
+            owner->is_virtual = owner->is_unverified = true;
             object_key_unref(key);
             controller_enqueue(g->controller, step, n->key); /* does that owner exist? */
         }
@@ -220,6 +221,8 @@ static void unlink_owners(struct garbage_collector *g, struct step *step, struct
             controller_enqueue(g->controller, step, owner->key);
         if (owner && owner->is_virtual && owner->dependents.count == 0)
             node_forget(g, owner);
+        else if (owner && owner->is_unverified) /* the one that was to ask is gone */
+            controller_enqueue(g->controller, step, owner->dependents.items[0]->key);
     }
 }
 
@@ -265,7 +268,7 @@ static void on_change(void *owner, struct step *step, const struct object_key *k
     }
     if (is_new)
         index_put(&g->nodes_by_key, key->hash, key, n);
-    n->is_virtual = false;
+    n->is_virtual = n->is_unverified = false;
     n->is_going = object_is_deleting(after) && !wants_work(after);
     if (!value_equal(n->owners, owners)) {
         unlink_owners(g, step, n);
@@ -303,6 +306,8 @@ static void remember_absent(struct garbage_collector *g, struct step *step, stru
     struct graph_node *owner = is_known_absent(g, uid) ? NULL : find_uid(g, uid);
     for (size_t i = 0; owner && owner->is_virtual && i < owner->dependents.count; i++)
         controller_enqueue(g->controller, step, owner->dependents.items[i]->key);
+    if (owner)
+        owner->is_unverified = false;
     if (g->absent.count < ABSENT_OWNERS_MAX) {
         vec_push(&g->absent, value_keep(uid));
         return;
