@@ -123,6 +123,8 @@ struct controller *controller_new(const struct controller_info *info,
         e->client, str_from(info->event_source ? info->event_source : info->name), S(""));
     client_enter_lane(e->client, lane);
     c->queue = workqueue_new();
+    if (info->retry_first.ns > 0)
+        workqueue_set_backoff(c->queue, info->retry_first, info->retry_most);
     p->workers = e->workers > 0 ? e->workers : info->workers > 0 ? info->workers : 1;
     p->watch_count = watch_count(info);
     for (size_t n = 0; n < p->watch_count; n++) {

@@ -64,6 +64,7 @@ struct controller_info {
     enum sync_result (*sync)(struct sync *s);
     int workers;
     int qps_factor, burst_factor; /* of the client's QPS and burst; 0: 1 */
+    struct duration retry_first, retry_most; /* of the back-off of a key; 0: 5 ms, 1000 s */
     int retries_max; /* 0: endless; after these the key is dropped until the next event */
     /* Optional state of the whole controller (expectations, zone states): */
     void *(*new_state)(struct controller *c, struct step *step);

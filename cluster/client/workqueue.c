@@ -44,6 +44,7 @@ struct workqueue {
     size_t length;
     uint64_t sequence;
     struct token_bucket bucket;
+    struct duration backoff_first, backoff_most;
 };
 
 static bool is_of_key(const void *probe, const void *item)
@@ -65,6 +66,7 @@ struct workqueue *workqueue_new(void)
     q->entries.equal = is_of_key;
     q->waiting.compare = by_instant;
     q->bucket = token_bucket(BUCKET_PER_SECOND, duration_s(1), BUCKET_BURST);
+    workqueue_set_backoff(q, duration_ns(BACKOFF_FIRST_NS), duration_ns(BACKOFF_MAX_NS));
     return q;
 }
 
@@ -160,18 +162,26 @@ void workqueue_add_after(struct workqueue *q, const struct object_key *key, stru
     map_put(&q->waiting, e);
 }
 
-static struct duration backoff_of(uint32_t failures)
+void workqueue_set_backoff(struct workqueue *q, struct duration first, struct duration most)
 {
-    if (failures >= 18 || (BACKOFF_FIRST_NS << failures) > BACKOFF_MAX_NS)
-        return duration_ns(BACKOFF_MAX_NS);
-    return duration_ns(BACKOFF_FIRST_NS << failures);
+    CHECK(first.ns > 0 && most.ns >= first.ns);
+    q->backoff_first = first;
+    q->backoff_most = most;
+}
+
+static struct duration backoff_of(const struct workqueue *q, uint32_t failures)
+{
+    int64_t left = q->backoff_most.ns / q->backoff_first.ns; /* the limit, in units of the first */
+    if (failures >= 62 || (INT64_C(1) << failures) > left)
+        return q->backoff_most;
+    return duration_ns(q->backoff_first.ns << failures);
 }
 
 void workqueue_add_rate_limited(struct workqueue *q, const struct object_key *key,
                                 struct instant now)
 {
     struct entry *e = entry_of(q, key);
-    struct duration own = backoff_of(e->failures);
+    struct duration own = backoff_of(q, e->failures);
     struct duration overall = instant_since(token_bucket_reserve(&q->bucket, now), now);
     e->failures++;
     workqueue_add_after(q, key, now, own.ns > overall.ns ? own : overall);

@@ -16,6 +16,8 @@
 struct workqueue;
 struct workqueue *workqueue_new(void);
 void workqueue_free(struct workqueue *q);
+/* Other than 5 ms * 2^n up to 1000 s. */
+void workqueue_set_backoff(struct workqueue *q, struct duration first, struct duration most);
 void workqueue_add(struct workqueue *q, const struct object_key *key);
 void workqueue_add_after(struct workqueue *q, const struct object_key *key, struct instant now, struct duration delay);
 void workqueue_add_rate_limited(struct workqueue *q, const struct object_key *key, struct instant now);

@@ -45,6 +45,8 @@ const struct controller_info job_controller = {
     .watch_count = 2,
     .sync = job_sync,
     .workers = 5,
+    .retry_first = {INT64_C(1000000000)},
+    .retry_most = {60 * INT64_C(1000000000)},
     .new_state = new_state,
     .free_state = free_state,
 };

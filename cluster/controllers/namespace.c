@@ -36,6 +36,8 @@ const struct controller_info namespace_controller = {
     .watch_count = 1,
     .sync = namespace_sync,
     .workers = 10,
+    .retry_first = {INT64_C(5000000)},
+    .retry_most = {60 * INT64_C(1000000000)},
     .qps_factor = 20,
     .burst_factor = 100,
 };
