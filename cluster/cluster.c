@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The assembly of a cluster. Control-plane components stand as a kubeadm cluster with stacked machines would have them,
- * but each on a host of its own, so that faults can tell them apart; what supervises them (the kubelet for static pods,
- * systemd for etcd and the kubelet) shows as the delay after which a component that ended is started again.
+ * The assembly of a cluster. Control-plane components stand as a kubeadm cluster with stacked
+ * machines would have them, but each on a host of its own, so that faults can tell them apart; what
+ * supervises them (the kubelet for static pods, systemd for etcd and the kubelet) shows as the
+ * delay after which a component that ended is started again.
  *
- * A node is a host with two processes: its container runtime and its kubelet, which registers the Node itself.
+ * A node is a host with two processes: its container runtime and its kubelet, which registers the
+ * Node itself.
  *
- * What is committed reaches the picture through etcd's observer: the first member that applies a revision reports it.
+ * What is committed reaches the picture through etcd's observer: the first member that applies a
+ * revision reports it.
  */
 #include "sim/base/base.h"
 
@@ -390,8 +393,8 @@ static uint32_t pod_range(const struct cluster *c, size_t index)
     return base + ((uint32_t)index << (32 - POD_RANGE_BITS));
 }
 
-/* DEVIATION: the ranges are dealt when the cluster is put together and the kubelet registers with its own; a real controller
- * manager (nodeipam) assigns them a moment after the registration. */
+/* DEVIATION: the ranges are dealt when the cluster is put together and the kubelet registers with
+ * its own; a real controller manager (nodeipam) assigns them a moment after the registration. */
 static const char *pod_range_text(struct cluster *c, size_t index)
 {
     AUTO(text) struct text t = {0};
@@ -404,7 +407,8 @@ static void add_network(struct cluster *c, const struct cluster_options *o)
 {
     static const struct str masters[] = {{"system:masters", 14}};
     c->credentials[2] = credential_certificate(S("system:kube-proxy"), NULL, 0);
-    /* DEVIATION: coredns acts as an administrator; a real one has a ServiceAccount and a role of its installation's. */
+    /* DEVIATION: coredns acts as an administrator; a real one has a ServiceAccount and a role of
+     * its installation's. */
     c->credentials[3] = credential_certificate(S("system:coredns"), masters, 1);
     c->node_count = o->node_count;
     c->routes = arena_array(&c->arena, struct pod_route, o->node_count);
@@ -508,8 +512,8 @@ static const char *canonical(struct cluster *c, struct value list, struct str na
     return quantity_canonical(text_str(&written), &t) ? arena_str(&c->arena, text_str(&t)).bytes : NULL;
 }
 
-/* A manifest that states what is allocatable is kept as it is; else the kubelet measures the usual resources and shows the
- * others (devices) beside them. */
+/* A manifest that states what is allocatable is kept as it is; else the kubelet measures the usual
+ * resources and shows the others (devices) beside them. */
 static void read_stated(struct cluster *c, const struct cluster_node *n, struct kubelet_config *config)
 {
     static const char *const measured[] = {"cpu", "ephemeral-storage", "memory", "pods"};

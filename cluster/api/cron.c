@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "Cron schedule syntax" [doc:cron-jobs#schedule-syntax]: five fields (minute 0-59, hour 0-23, day of
- * the month 1-31, month 1-12 or JAN-DEC, day of the week 0-6 or SUN-SAT), each a list of numbers,
- * ranges and steps; or one of the descriptors @yearly, @annually, @monthly, @weekly, @daily,
- * @midnight, @hourly; or "@every <duration>".
+ * "Cron schedule syntax" [doc:cron-jobs#schedule-syntax]: five fields (minute 0-59, hour 0-23, day
+ * of the month 1-31, month 1-12 or JAN-DEC, day of the week 0-6 or SUN-SAT), each a list of
+ * numbers, ranges and steps; or one of the descriptors @yearly, @annually, @monthly, @weekly,
+ * @daily, @midnight, @hourly; or "@every <duration>".
  *
  * When both days are restricted, either suffices. "N/step" means "N-maximum/step". An hour that a
  * change to summer time leaves out is not scheduled in; one that comes twice is twice.

@@ -2,8 +2,8 @@
  *
  * Sums for ResourceQuota; see quota.h.
  *
- * A pod that has ended counts only as an object (count/pods); "pods" and all compute resources are those of pods that have
- * not. [doc:resource-quotas]
+ * A pod that has ended counts only as an object (count/pods); "pods" and all compute resources are
+ * those of pods that have not. [doc:resource-quotas]
  */
 #include "sim/base/base.h"
 
@@ -35,7 +35,8 @@ static struct value amount_of(struct str name, int64_t milli, int64_t units)
     return is_bytes ? quantity_of_binary(units) : quantity_of_milli(units * 1000);
 }
 
-/* cpu counts as "cpu" and "requests.cpu", its limit as "limits.cpu"; an extended resource as "requests.x" only. */
+/* cpu counts as "cpu" and "requests.cpu", its limit as "limits.cpu"; an extended resource as
+ * "requests.x" only. */
 static struct value add_pod(struct value used, struct value pod)
 {
     used = add_count(used, S("pods"), 1);

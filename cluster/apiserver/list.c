@@ -5,9 +5,11 @@
  *   get    unset: the newest, from etcd
  *          "0": whatever the cache has
  *          n: the cache, once it has reached n
- *   list   unset: as new as etcd is ("most recent"): etcd tells its revision, the cache is waited for
+ *   list   unset: as new as etcd is ("most recent"): etcd tells its revision, the cache is waited
+ *          for
  *          "0": whatever the cache has; the limit is not looked at
- *          n: not older than n: the cache, once it has reached n; with a limit and no match: exactly n
+ *          n: not older than n: the cache, once it has reached n; with a limit and no match:
+ *          exactly n
  *          Exact: from etcd's history at n
  *          continue: from etcd's history at the token's revision
  *   watch  unset and "0": the cache's objects as ADDED, then what follows
@@ -396,8 +398,8 @@ static bool watch_options_check(struct call *c, struct step *step, const struct 
     return is_fine;
 }
 
-/* While everything is listed anew, a watch would miss what happened before its cache is there, and a
- * list could have a revision of one state and the items of another. False: refused. */
+/* While everything is listed anew, a watch would miss what happened before its cache is there, and
+ * a list could have a revision of one state and the items of another. False: refused. */
 static bool caches_are_whole(struct call *c, struct step *step)
 {
     if (c->server->caches.state == CACHES_WATCHING)

@@ -5,7 +5,7 @@
  *
  *     recorder_event(recorder, step, replicaset, "Normal", "SuccessfulCreate", "Created pod: %.*s", STR_ARG(name));
  *
- * Source: k8s.io/client-go/tools/record, tools/events; facts in events.md.
+ * Source: k8s.io/client-go/tools/record, tools/events.
  */
 #ifndef CLUSTER_CLIENT_RECORDER_H
 #define CLUSTER_CLIENT_RECORDER_H

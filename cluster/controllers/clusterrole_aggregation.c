@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * "You can aggregate several ClusterRoles into one combined ClusterRole. A controller ... watches
- * for ClusterRole objects with an aggregationRule set" [doc:rbac#aggregated-clusterroles]. The rules
- * of such a role are those of all others whose labels match one of its selectors, in the order of
- * selectors and then of names, each different rule once; whatever a user wrote there is replaced.
- * The default roles admin, edit and view get their rules this way.
+ * for ClusterRole objects with an aggregationRule set" [doc:rbac#aggregated-clusterroles]. The
+ * rules of such a role are those of all others whose labels match one of its selectors, in the
+ * order of selectors and then of names, each different rule once; whatever a user wrote there is
+ * replaced. The default roles admin, edit and view get their rules this way.
  *
  * Upstream: pkg/controller/clusterroleaggregation. Any change of a ClusterRole wakes every one that
  * aggregates, since the labels before it may have matched too.

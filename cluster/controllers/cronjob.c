@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "A CronJob creates Jobs on a repeating schedule" [doc:cron-jobs]. It watches CronJobs and the Jobs
- * whose controller reference names one.
+ * "A CronJob creates Jobs on a repeating schedule" [doc:cron-jobs]. It watches CronJobs and the
+ * Jobs whose controller reference names one.
  *
  * One sync: strike finished and vanished Jobs off status.active; if a scheduled time has come that
  * was not acted upon, and the concurrency policy allows it, create the Job of that time; delete
@@ -10,8 +10,8 @@
  * The Job's name holds the scheduled time (<cronjob>-<unix minutes>): whatever is lost between the
  * creation and the status, the same time never makes two Jobs.
  *
- * Upstream: pkg/controller/cronjob/cronjob_controllerv2.go (syncCronJob = observe, look_at_children,
- * decide; cleanupFinishedJobs = clean).
+ * Upstream: pkg/controller/cronjob/cronjob_controllerv2.go (syncCronJob = observe,
+ * look_at_children, decide; cleanupFinishedJobs = clean).
  *
  * Invariant: at most one Job per CronJob and scheduled time; none while it is suspended.
  */

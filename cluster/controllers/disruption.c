@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The disruption controller: keeps the status of each PodDisruptionBudget true, so that the eviction subresource knows how many
- * pods may go by consent.
+ * The disruption controller: keeps the status of each PodDisruptionBudget true, so that the
+ * eviction subresource knows how many pods may go by consent.
  *
- * expected pods     with a percentage or maxUnavailable: the sum of the replicas that the pods' controllers want; with a
- *                   plain minAvailable: the pods that match;
- * desired healthy   minAvailable, or expected - maxUnavailable (percentages round up);
- * healthy           Ready, not being deleted, not just evicted (status.disruptedPods, for 2 minutes);
- * allowed           healthy - desired, at least 0.
+ *   expected pods    with a percentage or maxUnavailable: the sum of the replicas that the pods'
+ *                    controllers want; with a plain minAvailable: the pods that match
+ *   desired healthy  minAvailable, or expected - maxUnavailable (percentages round up)
+ *   healthy          Ready, not being deleted, not just evicted (status.disruptedPods, for 2 min)
+ *   allowed          healthy - desired, at least 0
  *
- * One sync is one budget. Invariant: disruptionsAllowed is never more than healthy - desired as the caches had it.
+ * One sync is one budget. Invariant: disruptionsAllowed is never more than healthy - desired as the
+ * caches had it.
  *
- * Source: kubernetes.io/docs/tasks/run-application/configure-pdb/; upstream pkg/controller/disruption.
+ * Source: kubernetes.io/docs/tasks/run-application/configure-pdb/; upstream
+ * pkg/controller/disruption.
  */
 #include "sim/base/base.h"
 
@@ -73,7 +75,8 @@ static void wake_budgets(struct controller *c, struct step *step, const struct o
 
 /* ---- the sums ---- */
 
-/* The replicas that a pod's controller wants; of a ReplicaSet of a Deployment: the Deployment's. -1: none, or unknown. */
+/* The replicas that a pod's controller wants; of a ReplicaSet of a Deployment: the Deployment's.
+ * -1: none, or unknown. */
 static int64_t wanted_by_controller(struct controller *c, struct value pod, struct value *ret_uid)
 {
     static const struct {

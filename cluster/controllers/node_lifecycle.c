@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The node lifecycle controller: notices that a node's kubelet has fallen silent, says so in the Node's conditions, taints
- * the node, and marks its pods not ready. Evicting them is another controller's work (taint_eviction.c).
+ * The node lifecycle controller: notices that a node's kubelet has fallen silent, says so in the
+ * Node's conditions, taints the node, and marks its pods not ready. Evicting them is another
+ * controller's work (taint_eviction.c).
  *
- * Every 5 s it looks at each node (upstream: monitorNodeHealth). A sign of life is a change of the Ready condition's heartbeat or of
- * the node's Lease, counted from the instant at which this controller saw it, on its own clock. After 50 s without one (60 s for
- * a node that never reported) the conditions become Unknown and the pods' Ready condition False.
+ * Every 5 s it looks at each node (upstream: monitorNodeHealth). A sign of life is a change of the
+ * Ready condition's heartbeat or of the node's Lease, counted from the instant at which this
+ * controller saw it, on its own clock. After 50 s without one (60 s for a node that never reported)
+ * the conditions become Unknown and the pods' Ready condition False.
  *
- * "If the node is unreachable, taint it NoSchedule at once and NoExecute through a queue": the queue of each zone is limited (zone_states.h),
- * looked at every 100 ms, so that a partition between the controller and a zone does not empty it. When no node
- * of any zone is ready, the fault is presumed to lie here: the NoExecute taints are taken back and nothing is evicted.
+ * "If the node is unreachable, taint it NoSchedule at once and NoExecute through a queue": the
+ * queue of each zone is limited (zone_states.h), looked at every 100 ms, so that a partition
+ * between the controller and a zone does not empty it. When no node of any zone is ready, the fault
+ * is presumed to lie here: the NoExecute taints are taken back and nothing is evicted.
  *
  * The NoSchedule taints follow the conditions; that is the queue's part: one sync is one Node.
  *
- * Invariants: a node is in at most one zone's queue; all rates are 0 while every zone is fully disrupted.
+ * Invariants: a node is in at most one zone's queue; all rates are 0 while every zone is fully
+ * disrupted.
  *
- * Source: kubernetes.io/docs/concepts/architecture/nodes/#node-controller; upstream pkg/controller/nodelifecycle.
+ * Source: kubernetes.io/docs/concepts/architecture/nodes/#node-controller; upstream
+ * pkg/controller/nodelifecycle.
  */
 #include "sim/base/base.h"
 
@@ -297,8 +302,8 @@ static void mark_pods_not_ready(struct lifecycle *l, struct step *step, struct n
 
 /* ---- writing NoExecute taints ----
  *
- * Like upstream's AddOrUpdateTaintOnNode, a write that meets another's (409) is tried again at once on the Node as it is now; what
- * fails otherwise is planned again in the next round. */
+ * Like upstream's AddOrUpdateTaintOnNode, a write that meets another's (409) is tried again at once
+ * on the Node as it is now; what fails otherwise is planned again in the next round. */
 
 static void taint_write_end(struct lifecycle *l, struct taint_write *w, bool is_done)
 {
@@ -370,7 +375,8 @@ static void mark_reachable(struct lifecycle *l, struct step *step, struct node_h
         swap_no_execute(l, step, node, NULL, TAINT_NOT_READY);
 }
 
-/* Puts the node in line for its NoExecute taint, or swaps the taint it has for the one that is due, or frees it of both. */
+/* Puts the node in line for its NoExecute taint, or swaps the taint it has for the one that is due,
+ * or frees it of both. */
 static void plan_no_execute(struct lifecycle *l, struct step *step, struct node_health *h, struct value node,
                             struct str ready)
 {
@@ -410,8 +416,9 @@ static void look_at(struct lifecycle *l, struct step *step, struct node_health *
     struct duration grace = duration_ns(value_is_present(ready) ? flags->node_monitor_grace_period
                                                                 : flags->node_startup_grace_period);
     struct str current = observed;
-    /* Signs of life are dated by rounds. Real rounds are 5 s and the time that one takes apart, so after ten of them the grace
-     * of 50 s is over by some milliseconds; here it is over to the nanosecond. */
+    /* Signs of life are dated by rounds. Real rounds are 5 s and the time that one takes apart, so
+     * after ten of them the grace of 50 s is over by some milliseconds; here it is over to the
+     * nanosecond. */
     bool silent = step->now.ns >= instant_add(h->seen, grace).ns;
     tell_of_lease(step, h, grace);
     if (silent && !str_equal(observed, S("Unknown"))) {

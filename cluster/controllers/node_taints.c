@@ -2,8 +2,9 @@
  *
  * Taints of the node controller; see node_taints.h.
  *
- * "The node controller automatically taints a Node when certain conditions are true": Ready False -> not-ready, Ready Unknown ->
- * unreachable, a pressure condition True -> its taint, spec.unschedulable -> unschedulable. [doc:taint-and-toleration]
+ * "The node controller automatically taints a Node when certain conditions are true": Ready False
+ * -> not-ready, Ready Unknown -> unreachable, a pressure condition True -> its taint,
+ * spec.unschedulable -> unschedulable. [doc:taint-and-toleration]
  */
 #include "sim/base/base.h"
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The resource quota controller: keeps status.used of each ResourceQuota true. (Refusing what would exceed a quota is admission's
- * work, which also counts a create at once; this controller corrects what admission cannot see: deletions, pods that ended.)
+ * The resource quota controller: keeps status.used of each ResourceQuota true. (Refusing what would
+ * exceed a quota is admission's work, which also counts a create at once; this controller corrects
+ * what admission cannot see: deletions, pods that ended.)
  *
- * One sync is one quota: counts what its namespace holds of each resource in spec.hard, within the scopes, and writes the status if it
- * differs. Woken by a change of the quota, by deletions and ended pods in its namespace, and every 5 minutes.
+ * One sync is one quota: counts what its namespace holds of each resource in spec.hard, within the
+ * scopes, and writes the status if it differs. Woken by a change of the quota, by deletions and
+ * ended pods in its namespace, and every 5 minutes.
  *
- * Source: kubernetes.io/docs/concepts/policy/resource-quotas/; upstream pkg/controller/resourcequota.
+ * Source: kubernetes.io/docs/concepts/policy/resource-quotas/; upstream
+ * pkg/controller/resourcequota.
  */
 #include "sim/base/base.h"
 
@@ -55,7 +58,8 @@ static void wake_quota(struct controller *c, struct step *step, const struct obj
     controller_enqueue(c, step, key);
 }
 
-/* Something was given back: a deletion, or a pod that has ended. What comes is counted by admission. */
+/* Something was given back: a deletion, or a pod that has ended. What comes is counted by
+ * admission. */
 static void wake_quotas_of_namespace(struct controller *c, struct step *step, const struct object_key *key,
                                      struct value before, struct value after)
 {

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The taint eviction controller: deletes pods from nodes whose NoExecute taints they do not (or no longer) tolerate.
+ * The taint eviction controller: deletes pods from nodes whose NoExecute taints they do not (or no
+ * longer) tolerate.
  *
- * "tolerationSeconds ... how long the pod can stay bound to a node after the taint is added": the shortest of the tolerations that
- * match counts; without tolerationSeconds a pod stays for ever; a pod that does not tolerate one of the taints goes at
- * once. The clock starts when this controller first saw the taint on the pod's node, and is not restarted by another taint that would
- * end later.
+ * "tolerationSeconds ... how long the pod can stay bound to a node after the taint is added": the
+ * shortest of the tolerations that match counts; without tolerationSeconds a pod stays for ever; a
+ * pod that does not tolerate one of the taints goes at once. The clock starts when this controller
+ * first saw the taint on the pod's node, and is not restarted by another taint that would end
+ * later.
  *
- * One sync is one pod. A pod that is to go gets the event TaintManagerEviction, the condition DisruptionTarget, and is deleted with
- * its own grace period. If the taint goes first, the planned deletion is cancelled, with an event that says so.
+ * One sync is one pod. A pod that is to go gets the event TaintManagerEviction, the condition
+ * DisruptionTarget, and is deleted with its own grace period. If the taint goes first, the planned
+ * deletion is cancelled, with an event that says so.
  *
  * Invariant: a pod has at most one planned eviction.
  *
- * Source: kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/; upstream pkg/controller/tainteviction.
+ * Source: kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/; upstream
+ * pkg/controller/tainteviction.
  */
 #include "sim/base/base.h"
 

@@ -318,8 +318,9 @@ static struct space *space_of(struct table *t, struct str namespace)
     return space;
 }
 
-/* Most keys with a lease are Events: thousands on one lease, read once, when it ends. So a key is only noted
- * here; whether it still hangs on the lease, its newest version says when the lease's keys are asked for. */
+/* Most keys with a lease are Events: thousands on one lease, read once, when it ends. So a key is
+ * only noted here; whether it still hangs on the lease, its newest version says when the lease's
+ * keys are asked for. */
 static void lease_attach(struct store *s, int64_t id, const struct object_key *key)
 {
     struct store_lease *lease = map_get(&s->leases, &(struct store_lease){.id = id});

@@ -6,7 +6,8 @@
  *                status
  *   terminating  deletion, eviction or deadline: hooks, SIGTERM, grace, SIGKILL; main containers at
  *                once, sidecars after them
- *   terminated   nothing runs: final status; a pod that is being deleted is then deleted with grace 0
+ *   terminated   nothing runs: final status; a pod that is being deleted is then deleted with
+ *                grace 0
  *
  * worker_sync is the loop, level-driven: it looks at what is and begins the next thing; each
  * answer, event and timer calls it again. A stage never goes back, and a pod whose phase is

@@ -6,8 +6,8 @@
  *   apply   GET; 404: POST with the last-applied annotation; else a three-way PATCH, again from the
  *           GET after a conflict (five times); server-side: one PATCH of the whole object
  *   create, update, patch, delete, scale, evict, cordon, uncordon   one request
- *   drain   GET node, PATCH unschedulable, LIST its pods, POST evictions; a 429 is tried again after
- *           5 s; ends when none of the pods is left
+ *   drain   GET node, PATCH unschedulable, LIST its pods, POST evictions; a 429 is tried again
+ *           after 5 s; ends when none of the pods is left
  *
  * Results are kept for the length of the run: the harness asks for them by id.
  *

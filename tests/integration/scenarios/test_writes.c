@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The order of writes: what controllers write, field by field, in which order, with which events. The
- * expected sequences are those of a real 1.36.2 control plane, as far as they do not hang on the
- * speed of its parts; names are replaced by the order in which they appear, times are left out.
+ * The order of writes: what controllers write, field by field, in which order, with which events.
+ * The expected sequences are those of a real 1.36.2 control plane, as far as they do not hang on
+ * the speed of its parts; names are replaced by the order in which they appear, times are left out.
  */
 #include "sim/base/base.h"
 
@@ -346,7 +346,8 @@ static void test_node_taints(void)
                  "node.kubernetes.io/unreachable:NoExecute]\n"});
 }
 
-/* The pods of that node: not ready at once, marked and deleted when their toleration has run out. */
+/* The pods of that node: not ready at once, marked and deleted when their toleration has run
+ * out. */
 static void test_node_pods(void)
 {
     expect_writes(&(struct expected){

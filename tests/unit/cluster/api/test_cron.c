@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: schedules are read as cron reads them and name the right next time, also where clocks change
- * [doc:cron-jobs#schedule-syntax]. Method: tables; what is refused gives the text that users see.
+ * Goal: schedules are read as cron reads them and name the right next time, also where clocks
+ * change [doc:cron-jobs#schedule-syntax]. Method: tables; what is refused gives the text that users
+ * see.
  */
 #include "sim/base/base.h"
 

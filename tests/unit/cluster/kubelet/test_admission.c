@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the kubelet decides from objects alone: whether a pod fits a node's labels, ports and taints,
- * and whom it evicts first.
+ * What the kubelet decides from objects alone: whether a pod fits a node's labels, ports and
+ * taints, and whom it evicts first.
  */
 #include "sim/base/base.h"
 
@@ -24,8 +24,8 @@ static struct value parse(const char *text)
     "{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "                  \
     "{nodeSelectorTerms: [" terms "]}}}}"
 
-/* "If you specify multiple terms [...] the Pod can be scheduled if one of the specified terms can be
- * satisfied"; expressions of one term are ANDed. */
+/* "If you specify multiple terms [...] the Pod can be scheduled if one of the specified terms can
+ * be satisfied"; expressions of one term are ANDed. */
 static void test_node(void)
 {
     static const struct {
