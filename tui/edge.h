@@ -8,7 +8,8 @@
 
 #include "sim/base/text.h"
 
-int64_t edge_wall_us(void);
+int64_t edge_wall_us(void);       /* counts from anywhere */
+int64_t edge_wall_clock_ns(void); /* since 1970 */
 int64_t edge_cpu_us(void);
 int64_t edge_peak_rss_bytes(void);
 bool edge_is_terminal(void);  /* standard output */

@@ -11,6 +11,7 @@
 
 static const struct command commands[] = {
     {"run", "runs scenarios", command_run},
+    {"serve", "starts a cluster for kubectl and client libraries", command_serve},
     {"reference", "prints the reference of scenario files: steps, faults, invariants",
      command_reference},
 };

@@ -11,6 +11,8 @@
 #include "cluster/api/json.h"
 
 static void write_struct(const struct type_schema *t, struct value v, struct text *out);
+static void write_members(const struct type_schema *t, struct value v, bool is_item,
+                          struct text *out);
 static void write_field(const struct field_schema *f, struct value v, struct text *out);
 static void write_element(const struct field_schema *f, struct value v, struct text *out);
 static void write_zero(const struct field_schema *f, struct text *out);
@@ -20,6 +22,15 @@ void schema_write_json(const struct type_schema *type, struct value v, struct te
 {
     if (type != NULL && value_kind(v) == VALUE_OBJECT)
         write_struct(type, v, out);
+    else
+        json_write(v, out);
+}
+
+void schema_write_json_item(const struct type_schema *type, struct value v, struct text *out)
+{
+    CHECK(type != NULL);
+    if (value_kind(v) == VALUE_OBJECT)
+        write_members(type, v, true, out);
     else
         json_write(v, out);
 }
@@ -49,12 +60,18 @@ bool schema_is_zero(struct value v)
 
 static void write_struct(const struct type_schema *t, struct value v, struct text *out)
 {
+    write_members(t, v, false, out);
+}
+
+static void write_members(const struct type_schema *t, struct value v, bool is_item,
+                          struct text *out)
+{
     bool is_first = true;
     text_add_byte(out, '{');
     for (uint32_t i = 0; i < t->count; i++) {
         const struct field_schema *f = &t->fields[i];
         struct value member = value_get(v, f->key);
-        if (is_left_out(f, member))
+        if (is_left_out(f, member) || (is_item && (f->key == ATOM_kind || f->key == ATOM_apiVersion)))
             continue;
         if (!is_first)
             text_add_byte(out, ',');

@@ -16,6 +16,7 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 int command_run(int argc, char **argv);
+int command_serve(int argc, char **argv);
 int command_reference(int argc, char **argv);
 
 #endif

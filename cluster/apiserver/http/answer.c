@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A Status always stays a Status, whatever form was asked for. The items of a typed list stand
+ * without kind and apiVersion; those of tables and of PartialObjectMetadataLists have their own.
+ *
+ * YAML is made from the same JSON, as a real server's serializer does, so it has the same zeros.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/apiserver/http/answer.h"
+
+#include "cluster/api/columns.h"
+#include "cluster/api/json.h"
+#include "cluster/api/object.h"
+#include "cluster/api/printers/printers.h"
+#include "cluster/api/schema.h"
+#include "cluster/api/status.h"
+#include "cluster/api/yaml.h"
+
+static void write_body(const struct answer_shape *s, struct value body, struct wall_time now,
+                       bool with_columns, struct text *out);
+
+struct answer_shape answer_shape_of(const struct reading *reading)
+{
+    return (struct answer_shape){.resource = reading->request ? reading->request->resource : NULL,
+                                 .subresource = reading->request ? reading->request->subresource
+                                                                 : SUBRESOURCE_NONE,
+                                 .accepted = reading->accepted,
+                                 .include = reading->include,
+                                 .is_pretty = reading->is_pretty};
+}
+
+struct str answer_content_type(const struct answer_shape *shape)
+{
+    return shape->accepted.encoding == ENCODING_YAML ? S("application/yaml")
+                                                     : S("application/json");
+}
+
+/* The JSON in another form. */
+static void finish(const struct answer_shape *s, const struct text *json, struct text *out)
+{
+    struct value v = VALUE_ABSENT;
+    struct errmsg message;
+    if (s->accepted.encoding == ENCODING_YAML) {
+        CHECK(json_parse(text_str(json), NULL, &v, &message) == ERR_OK);
+        yaml_write(v, out);
+    } else {
+        /* DEVIATION: "pretty" sorts the fields of structs by name; the real one keeps their order.
+         */
+        CHECK(json_parse(text_str(json), NULL, &v, &message) == ERR_OK);
+        json_write_pretty(v, 2, out);
+        text_add_byte(out, '\n');
+    }
+    value_drop(v);
+}
+
+void answer_body(const struct answer_shape *shape, struct value body, struct wall_time now,
+                 struct text *out)
+{
+    if (shape->accepted.encoding == ENCODING_JSON && !shape->is_pretty) {
+        write_body(shape, body, now, true, out);
+        text_add_byte(out, '\n');
+        return;
+    }
+    AUTO(text) struct text json = {0};
+    write_body(shape, body, now, true, &json);
+    finish(shape, &json, out);
+}
+
+void answer_watch_line(struct answer_shape *shape, const struct watch_event *event,
+                       struct wall_time now, struct text *out)
+{
+    static const char *const types[] = {
+        [WATCH_ADDED] = "ADDED",       [WATCH_MODIFIED] = "MODIFIED", [WATCH_DELETED] = "DELETED",
+        [WATCH_BOOKMARK] = "BOOKMARK", [WATCH_ERROR] = "ERROR",
+    };
+    CHECK(event->type != WATCH_END);
+    text_printf(out, "{\"type\":\"%s\",\"object\":", types[event->type]);
+    write_body(shape, event->object, now, !shape->has_columns, out);
+    if (shape->accepted.form == FORM_TABLE && event->type != WATCH_ERROR)
+        shape->has_columns = true;
+    text_add(out, S("}\n"));
+}
+
+/* ---- objects ---- */
+
+static const struct type_schema *type_of(const struct answer_shape *s, struct value v)
+{
+    if (value_is_status(v))
+        return &schema_types[TYPE_meta_v1_Status];
+    if (!s->resource)
+        return NULL;
+    struct str kind = VALUE_STR(v, kind);
+    if (str_equal(kind, s->resource->kind))
+        return s->resource->type;
+    const struct type_schema *sub = schema_for_subresource(s->resource, s->subresource);
+    return sub && str_equal(kind, str_from(sub->name)) ? sub : NULL;
+}
+
+static bool is_list(const struct answer_shape *s, struct value v)
+{
+    return s->resource && s->resource->list_kind.size > 0 &&
+           str_equal(VALUE_STR(v, kind), s->resource->list_kind);
+}
+
+static void write_list_head(const char *kind, struct str api_version, struct value body,
+                            struct text *out)
+{
+    text_printf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%.*s\",\"metadata\":", kind,
+                STR_ARG(api_version));
+    schema_write_json(&schema_types[TYPE_meta_v1_ListMeta], VALUE_GET(body, metadata), out);
+}
+
+static void write_list(const struct answer_shape *s, struct value body, struct text *out)
+{
+    struct value items = VALUE_GET(body, items);
+    write_list_head(s->resource->list_kind.bytes, s->resource->group_version, body, out);
+    text_add(out, S(",\"items\":["));
+    for (size_t i = 0; i < value_count(items); i++) {
+        if (i > 0)
+            text_add_byte(out, ',');
+        schema_write_json_item(s->resource->type, value_at(items, i), out);
+    }
+    text_add(out, S("]}"));
+}
+
+/* ---- metadata alone ---- */
+
+static void write_partial(const struct answer_shape *s, struct value object, struct text *out)
+{
+    text_printf(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\","
+                     "\"metadata\":",
+                s->accepted.is_beta ? "v1beta1" : "v1");
+    schema_write_json(&schema_types[TYPE_meta_v1_ObjectMeta], VALUE_GET(object, metadata), out);
+    text_add_byte(out, '}');
+}
+
+static void write_partial_list(const struct answer_shape *s, struct value body, struct text *out)
+{
+    struct value items = VALUE_GET(body, items);
+    write_list_head("PartialObjectMetadataList",
+                    s->accepted.is_beta ? S("meta.k8s.io/v1beta1") : S("meta.k8s.io/v1"), body, out);
+    text_add(out, S(",\"items\":["));
+    for (size_t i = 0; i < value_count(items); i++) {
+        if (i > 0)
+            text_add_byte(out, ',');
+        write_partial(s, value_at(items, i), out);
+    }
+    text_add(out, S("]}"));
+}
+
+/* ---- tables ---- */
+
+static void write_columns(const struct resource *r, struct text *out)
+{
+    size_t count;
+    const struct column *columns = columns_of(r, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            text_add_byte(out, ',');
+        /* DEVIATION: the descriptions of columns are short words of our own: the name. */
+        text_printf(out,
+                    "{\"name\":\"%.*s\",\"type\":\"%.*s\",\"format\":\"%.*s\",\"description\":"
+                    "\"%.*s\",\"priority\":%d}",
+                    STR_ARG(columns[i].name), STR_ARG(columns[i].type), STR_ARG(columns[i].format),
+                    STR_ARG(columns[i].name), columns[i].priority);
+    }
+}
+
+static void write_row_conditions(struct value object, struct text *out)
+{
+    bool has_failed = VALUE_IS(object, "Failed", status, phase);
+    if (!VALUE_IS(object, "Pod", kind) ||
+        (!has_failed && !VALUE_IS(object, "Succeeded", status, phase)))
+        return;
+    text_printf(out,
+                ",\"conditions\":[{\"type\":\"Completed\",\"status\":\"True\",\"reason\":\"%s\","
+                "\"message\":\"%s\"}]",
+                has_failed ? "Failed" : "Succeeded",
+                has_failed ? "The pod failed." : "The pod has completed successfully.");
+}
+
+static void write_row(const struct answer_shape *s, struct value object, struct wall_time now,
+                      struct text *out)
+{
+    struct cells cells = {.out = out, .now = now};
+    text_add(out, S("{\"cells\":["));
+    cells_print(s->resource, object, &cells);
+    text_add_byte(out, ']');
+    write_row_conditions(object, out);
+    text_add(out, S(",\"object\":"));
+    if (s->include == INCLUDE_METADATA)
+        write_partial(s, object, out);
+    else if (s->include == INCLUDE_OBJECT)
+        schema_write_json(s->resource->type, object, out);
+    else
+        text_add(out, S("null"));
+    text_add_byte(out, '}');
+}
+
+static void write_table(const struct answer_shape *s, struct value body, struct wall_time now,
+                        bool with_columns, struct text *out)
+{
+    bool is_of_many = is_list(s, body);
+    struct value items = VALUE_GET(body, items);
+    write_list_head("Table", s->accepted.is_beta ? S("meta.k8s.io/v1beta1") : S("meta.k8s.io/v1"),
+                    is_of_many ? body : VALUE_ABSENT, out);
+    if (!is_of_many) {
+        struct str version = VALUE_STR(body, metadata, resourceVersion);
+        CHECK(out->bytes[out->size - 1] == '}');
+        out->size--;
+        text_printf(out, "\"resourceVersion\":\"%.*s\"}", STR_ARG(version));
+    }
+    text_add(out, S(",\"columnDefinitions\":["));
+    if (with_columns)
+        write_columns(s->resource, out);
+    text_add(out, S("],\"rows\":["));
+    for (size_t i = 0; is_of_many && i < value_count(items); i++) {
+        if (i > 0)
+            text_add_byte(out, ',');
+        write_row(s, value_at(items, i), now, out);
+    }
+    if (!is_of_many)
+        write_row(s, body, now, out);
+    text_add(out, S("]}"));
+}
+
+static void write_body(const struct answer_shape *s, struct value body, struct wall_time now,
+                       bool with_columns, struct text *out)
+{
+    bool is_of_many = is_list(s, body);
+    bool is_own = is_of_many || (s->resource && !value_is_status(body) &&
+                                 str_equal(VALUE_STR(body, kind), s->resource->kind));
+    enum form form = is_own ? s->accepted.form : FORM_OBJECT;
+    if (form == FORM_TABLE)
+        write_table(s, body, now, with_columns, out);
+    else if (is_of_many && form != FORM_OBJECT)
+        write_partial_list(s, body, out);
+    else if (form != FORM_OBJECT)
+        write_partial(s, body, out);
+    else if (is_of_many)
+        write_list(s, body, out);
+    else
+        schema_write_json(type_of(s, body), body, out);
+}

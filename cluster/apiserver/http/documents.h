@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an API server answers on paths that are no resources: its version, the discovery documents
+ * (which groups, versions and resources there are), its health.
+ *
+ *     struct document d = {0};
+ *     if (!document_find(&reading, &facts, &d))
+ *         ... "404 page not found" ...
+ *     ... d.content_type, d.body ...
+ *     document_release(&d);
+ *
+ * Source: kubernetes.io/docs/concepts/overview/kubernetes-api/ ("Discovery API") and
+ * kubernetes.io/docs/reference/using-api/health-checks/
+ */
+#ifndef CLUSTER_APISERVER_HTTP_DOCUMENTS_H
+#define CLUSTER_APISERVER_HTTP_DOCUMENTS_H
+
+#include "cluster/apiserver/http/reader.h"
+
+/* What is true of the server at this moment. */
+struct document_facts {
+    struct str address; /* "127.0.0.1:6443" */
+    bool is_ready;
+    struct instant now;
+    uint64_t requests, watches;
+};
+struct document {
+    int code;
+    struct str content_type;
+    struct text body;
+    bool has_etag; /* cached by clients: Cache-Control public, ETag, Vary: Accept */
+};
+bool document_find(const struct reading *reading, const struct document_facts *facts,
+                   struct document *ret_document);
+void document_release(struct document *d);
+
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The gateway: the simulated process through which requests from outside reach the API servers. It
+ * stands on the host `outside` and speaks to their balancer as any client does; each connection of
+ * a real client is a stream of its own, so that each lands on one API server, as it would.
+ *
+ * What enters is a command: stamped with its instant and journaled before it acts. What comes back
+ * is told to the edge through the sink, which may only take note of it: it runs within an event.
+ *
+ *     process_id g = gateway_add(sim, host, &config);
+ *     gateway_send(sim, g, connection, id, own_request);
+ *     ... run ...
+ *     config.sink->response(owner, id, response);      code 0: the connection was lost or refused
+ */
+#ifndef CLUSTER_APISERVER_HTTP_GATEWAY_H
+#define CLUSTER_APISERVER_HTTP_GATEWAY_H
+
+#include "cluster/api/request.h"
+#include "sim/sim.h"
+
+struct gateway_sink {
+    /* Of each request once; of a watch that is refused or lost as well, else 200 comes first. */
+    void (*response)(void *owner, uint64_t id, const struct response *response);
+    void (*event)(void *owner, uint64_t id, const struct watch_event *event);
+};
+struct gateway_config {
+    address_id server;
+    const struct gateway_sink *sink; /* borrowed while the simulation lives; NULL: a replay */
+    void *owner;
+};
+extern const struct process_type gateway_process;
+
+/* From outside. `connection` and `id` are numbers of the edge's, never used twice. */
+void gateway_send(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id,
+                  struct request *own_request);
+void gateway_cancel(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id);
+void gateway_close(struct sim *sim, process_id gateway, uint64_t connection);
+
+#endif

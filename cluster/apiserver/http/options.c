@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ListOptions, CreateOptions, UpdateOptions, PatchOptions and DeleteOptions as a query has them. An
+ * option that the verb does not have is not looked at; one that is no number or boolean is refused
+ * with Go's message; a boolean that is there without a value is true.
+ *
+ * A body of DeleteOptions replaces the query's, as in a real server.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/apiserver/http/options.h"
+
+#include "cluster/api/status.h"
+#include "cluster/apiserver/machinery.h"
+
+static bool list_read(struct reading *r);
+static bool write_read(const struct http_request *h, struct reading *r);
+static bool delete_read(struct reading *r);
+
+bool options_read(const struct http_request *h, struct reading *r)
+{
+    struct str version = target_option(&r->target, "resourceVersion");
+    switch (r->request->verb) {
+    case VERB_GET:
+        if (version.size > 0)
+            request_list_options(r->request)->resource_version = value_string(version);
+        return true;
+    case VERB_LIST:
+    case VERB_WATCH:
+        return list_read(r);
+    case VERB_CREATE:
+    case VERB_UPDATE:
+    case VERB_PATCH:
+        return write_read(h, r);
+    case VERB_DELETE:
+        return delete_read(r);
+    case VERB_DELETE_COLLECTION:
+        return list_read(r) && delete_read(r);
+    case VERB_COUNT:
+        break;
+    }
+    return true;
+}
+
+/* ---- scalars ---- */
+
+static bool int_read(struct reading *r, const char *name, int64_t *target)
+{
+    struct str s = target_option(&r->target, name);
+    if (s.size == 0 || str_to_int64(s, target))
+        return true;
+    AUTO(text) struct text m = {0};
+    bool is_digits = true;
+    for (size_t i = s.bytes[0] == '-' ? 1 : 0; i < s.size; i++)
+        is_digits &= s.bytes[i] >= '0' && s.bytes[i] <= '9';
+    text_printf(&m, "strconv.ParseInt: parsing \"%.*s\": %s", STR_ARG(s),
+                is_digits && s.size > 1 ? "value out of range" : "invalid syntax");
+    r->refusal = status_bad_request(text_str(&m));
+    return false;
+}
+
+/* As Kubernetes' conversion: absent false; "false" and "0" in any case false; all else true. */
+static bool bool_read(const struct target *t, const char *name)
+{
+    struct str s = target_option(t, name);
+    return target_has_option(t, name) && !str_equal(s, S("false")) && !str_equal(s, S("False")) &&
+           !str_equal(s, S("FALSE")) && !str_equal(s, S("0"));
+}
+
+static struct value text_read(const struct target *t, const char *name)
+{
+    struct str s = target_option(t, name);
+    return s.size > 0 ? value_string(s) : VALUE_ABSENT;
+}
+
+static void unsupported(struct reading *r, const char *kind, const char *field, struct str found,
+                        const char *supported)
+{
+    struct field_errors errors = {0};
+    AUTO(value) struct value shown = value_string(found);
+    field_error_add(&errors, FIELD_NOT_SUPPORTED, str_from(field), shown, "supported values: %s",
+                    supported);
+    r->refusal = status_options_invalid(kind, &errors);
+    field_errors_release(&errors);
+}
+
+/* ---- list and watch ---- */
+
+static bool match_read(struct reading *r, struct list_options *o)
+{
+    struct str match = target_option(&r->target, "resourceVersionMatch");
+    if (str_equal(match, S("Exact")))
+        o->version_match = VERSION_MATCH_EXACT;
+    else if (str_equal(match, S("NotOlderThan")))
+        o->version_match = VERSION_MATCH_NOT_OLDER_THAN;
+    else if (match.size > 0) {
+        unsupported(r, "ListOptions", "resourceVersionMatch", match,
+                    "\"Exact\", \"NotOlderThan\", \"\"");
+        return false;
+    }
+    return true;
+}
+
+/* A named object is watched as a selection of one. */
+static struct value field_selector_of(const struct target *t, bool is_watch)
+{
+    struct str selector = target_option(t, "fieldSelector");
+    if (!is_watch || t->name.size == 0)
+        return selector.size > 0 ? value_string(selector) : VALUE_ABSENT;
+    return value_printf("metadata.name=%.*s%s%.*s", STR_ARG(t->name), selector.size ? "," : "",
+                        STR_ARG(selector));
+}
+
+static bool list_read(struct reading *r)
+{
+    const struct target *t = &r->target;
+    struct list_options *o = request_list_options(r->request);
+    int64_t timeout = 0;
+    o->label_selector = text_read(t, "labelSelector");
+    o->field_selector = field_selector_of(t, r->request->verb == VERB_WATCH);
+    o->resource_version = text_read(t, "resourceVersion");
+    o->continue_token = text_read(t, "continue");
+    o->allow_bookmarks = bool_read(t, "allowWatchBookmarks");
+    if (target_has_option(t, "sendInitialEvents"))
+        o->send_initial_events = bool_read(t, "sendInitialEvents");
+    if (!int_read(r, "limit", &o->limit) || !int_read(r, "timeoutSeconds", &timeout) ||
+        !match_read(r, o))
+        return false;
+    if (timeout > 0 && timeout < INT64_MAX / 1000000000)
+        o->timeout = duration_s(timeout);
+    return true;
+}
+
+/* ---- writes ---- */
+
+static const char *options_kind(enum verb verb)
+{
+    return verb == VERB_CREATE   ? "CreateOptions"
+           : verb == VERB_UPDATE ? "UpdateOptions"
+           : verb == VERB_PATCH  ? "PatchOptions"
+                                 : "DeleteOptions";
+}
+
+static bool dry_run_read(struct reading *r)
+{
+    struct str dry_run = target_option(&r->target, "dryRun");
+    if (!target_has_option(&r->target, "dryRun") || dry_run.size == 0)
+        return true;
+    r->request->dry_run = str_equal(dry_run, S("All"));
+    if (!r->request->dry_run)
+        unsupported(r, options_kind(r->request->verb), "dryRun", dry_run, "\"All\"");
+    return r->request->dry_run;
+}
+
+static bool write_read(const struct http_request *h, struct reading *r)
+{
+    const struct target *t = &r->target;
+    struct request *q = r->request;
+    struct str manager = target_option(t, "fieldManager");
+    struct str validation = target_option(t, "fieldValidation");
+    bool is_apply = q->verb == VERB_PATCH && patch_type_of(h->content_type) == PATCH_APPLY;
+    if (manager.size > 0)
+        q->field_manager = value_string(manager);
+    else if (!is_apply) /* which has to say it */
+        q->field_manager = value_string(manager_of(h->user_agent));
+    q->force = bool_read(t, "force");
+    if (str_equal(validation, S("Strict")))
+        q->field_validation = FIELD_VALIDATION_STRICT;
+    else if (str_equal(validation, S("Ignore")))
+        q->field_validation = FIELD_VALIDATION_IGNORE;
+    else if (validation.size > 0 && !str_equal(validation, S("Warn"))) {
+        unsupported(r, options_kind(q->verb), "fieldValidation", validation,
+                    "\"\", \"Ignore\", \"Strict\", \"Warn\"");
+        return false;
+    }
+    return dry_run_read(r);
+}
+
+/* ---- delete ---- */
+
+static bool propagation_set(struct request *q, struct str policy, struct value *ret_refusal)
+{
+    static const struct {
+        struct str name;
+        enum propagation propagation;
+    } policies[] = {{{"Background", 10}, PROPAGATION_BACKGROUND},
+                    {{"Foreground", 10}, PROPAGATION_FOREGROUND},
+                    {{"Orphan", 6}, PROPAGATION_ORPHAN}};
+    for (size_t i = 0; i < ARRAY_COUNT(policies); i++) {
+        if (str_equal(policy, policies[i].name)) {
+            request_delete_options(q)->propagation = policies[i].propagation;
+            return true;
+        }
+    }
+    struct reading r = {0};
+    unsupported(&r, "DeleteOptions", "propagationPolicy", policy,
+                "\"Foreground\", \"Background\", \"Orphan\", \"nil\"");
+    *ret_refusal = r.refusal;
+    return false;
+}
+
+static bool delete_read(struct reading *r)
+{
+    const struct target *t = &r->target;
+    struct str policy = target_option(t, "propagationPolicy");
+    struct str orphan = target_option(t, "orphanDependents");
+    int64_t grace = -1;
+    if (!int_read(r, "gracePeriodSeconds", &grace))
+        return false;
+    if (grace >= 0)
+        request_delete_options(r->request)->grace_period_seconds = grace;
+    if (policy.size > 0 && !propagation_set(r->request, policy, &r->refusal))
+        return false;
+    if (policy.size == 0 && orphan.size > 0)
+        request_delete_options(r->request)->propagation =
+            str_equal(orphan, S("true")) ? PROPAGATION_ORPHAN : PROPAGATION_BACKGROUND;
+    return dry_run_read(r);
+}
+
+bool delete_options_read(struct request *q, struct value body, struct value *ret_refusal)
+{
+    struct str policy = value_str(value_get_key(body, S("propagationPolicy")));
+    struct value grace = value_get_key(body, S("gracePeriodSeconds"));
+    struct value preconditions = value_get_key(body, S("preconditions"));
+    struct value uid = value_get_key(preconditions, S("uid"));
+    struct value version = value_get_key(preconditions, S("resourceVersion"));
+    struct value dry_run = value_at(value_get_key(body, S("dryRun")), 0);
+    if (value_kind(grace) == VALUE_INTEGER)
+        request_delete_options(q)->grace_period_seconds = value_as_integer(grace, -1);
+    if (value_kind(uid) == VALUE_STRING)
+        request_delete_options(q)->precondition_uid = value_keep(uid);
+    if (value_kind(version) == VALUE_STRING)
+        request_delete_options(q)->precondition_resource_version = value_keep(version);
+    if (value_as_bool(value_get_key(body, S("orphanDependents"))))
+        request_delete_options(q)->propagation = PROPAGATION_ORPHAN;
+    if (value_is(dry_run, "All"))
+        q->dry_run = true;
+    return policy.size == 0 || propagation_set(q, policy, ret_refusal);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The HTTPS server in front of the API servers: an edge. Single-threaded and polled: whoever paces
+ * the virtual clock calls http_server_poll between stretches of the simulation.
+ *
+ *     struct http_server *s = http_server_new(&options, &message);
+ *     for (;;) {
+ *         ... run the simulation up to where it should be ...
+ *         while (http_server_waiting(s) > 0 && sim_run_one(sim)) { }     answer whoever waits
+ *         http_server_poll(s, 10);
+ *     }
+ *
+ * Limits: a body of 3 MiB (413), a head of HTTP_HEAD_MAX, HTTP_CONNECTIONS_MAX connections, a watch
+ * that is HTTP_WATCH_BACKLOG_MAX behind is ended, a connection idle for HTTP_IDLE_S is closed.
+ */
+#ifndef CLUSTER_APISERVER_HTTP_SERVER_H
+#define CLUSTER_APISERVER_HTTP_SERVER_H
+
+#include "cluster/apiserver/http/crypto.h"
+#include "sim/sim.h"
+
+#define HTTP_BODY_MAX (3 * 1024 * 1024)
+#define HTTP_HEAD_MAX ((size_t)64 * 1024)
+#define HTTP_CONNECTIONS_MAX 20000u
+#define HTTP_WATCH_BACKLOG_MAX ((size_t)64 * 1024 * 1024)
+#define HTTP_IDLE_S 180u
+
+/* UIDs of the flow schema and priority level that a request falls under; empty: not told. */
+struct http_flow {
+    struct str schema_uid, level_uid;
+};
+struct http_server_options {
+    struct sim *sim;
+    host_id host;         /* where the gateway stands */
+    address_id api;       /* the balancer of the API servers */
+    const char *address;  /* IPv4 to listen on */
+    uint16_t port;        /* 0: any */
+    const struct identity *identity;
+    struct str authority; /* PEM of who signs client certificates */
+    bool (*is_ready)(void *owner);
+    struct http_flow (*flow)(void *owner, const struct credential *credential);
+    void *owner;
+};
+struct http_server;
+/* NULL with a message; *ret_busy: the port is somebody else's. */
+struct http_server *http_server_new(const struct http_server_options *options, bool *ret_busy,
+                                    struct errmsg *message);
+void http_server_free(struct http_server *s);
+uint16_t http_server_port(const struct http_server *s);
+/* Requests that wait for the simulation; open watches are not counted. */
+size_t http_server_waiting(const struct http_server *s);
+/* Waits for the network for at most so long, and serves. */
+void http_server_poll(struct http_server *s, int timeout_ms);
+
+#endif
