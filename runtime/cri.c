@@ -150,6 +150,7 @@ void cri_container_config_unref(struct cri_container_config *c)
     mem_free(c->mounts);
     mem_free(c->ports);
     mem_free(c->working_directory);
+    mem_free(c->termination_message_path);
     cri_pairs_release(&c->variables);
     cri_environment_unref(c->environment);
     mem_free(c);

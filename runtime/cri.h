@@ -86,8 +86,10 @@ struct cri_container_config {
     char **command; /* the image's entry point when empty */
     char **arguments;
     char *working_directory;
+    char *termination_message_path; /* NULL: /dev/termination-log */
     uint16_t command_count, argument_count, mount_count, port_count;
     bool is_init;
+    bool logs_are_message; /* of an end with an error that wrote none */
     struct cri_mount *mounts;
     uint16_t *ports; /* declared TCP ports: what the default model listens on */
     struct cri_pairs variables;
@@ -119,7 +121,7 @@ struct cri_container_status {
     enum cri_container_state state;
     int exit_code;
     const char *reason; /* "Completed", "Error", "OOMKilled", "StartError"; a constant */
-    char *text;         /* with a StartError; NULL: none; owned */
+    char *text;         /* of an end: the termination message; NULL: none; owned */
     struct wall_time created, started, finished;
     int64_t memory_bytes; /* in use */
     struct cri_container_config *config; /* a reference */

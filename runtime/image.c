@@ -308,6 +308,24 @@ void registry_error_text(struct str normalised, enum registry_answer answer, boo
         text_printf(out, "%.*s: not found", STR_ARG(normalised));
 }
 
+struct str image_repository(struct str normalised)
+{
+    return repository_of(normalised);
+}
+
+const uint16_t *image_root_groups(struct str normalised, size_t *ret_count)
+{
+    static const uint16_t plain[] = {0}, busybox[] = {0, 10},
+                          alpine[] = {0, 1, 2, 3, 4, 6, 10, 11, 20, 26, 27};
+    if (str_ends_with(repository_of(normalised), S("/busybox"))) {
+        *ret_count = ARRAY_COUNT(busybox);
+        return busybox;
+    }
+    bool is_alpine = str_contains(normalised, S("alpine"));
+    *ret_count = is_alpine ? ARRAY_COUNT(alpine) : ARRAY_COUNT(plain);
+    return is_alpine ? alpine : plain;
+}
+
 int64_t image_size_bytes(struct str normalised)
 {
     const struct image_model *model = image_model_of(normalised);

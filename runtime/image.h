@@ -58,6 +58,10 @@ enum registry_answer registry_look_up(struct str normalised);
 void registry_error_text(struct str normalised, enum registry_answer answer, bool is_down, struct text *out);
 /* Size in bytes, a little different for each tag. */
 int64_t image_size_bytes(struct str normalised);
+/* The groups of root as /etc/group of the image has them, ascending; a constant. */
+const uint16_t *image_root_groups(struct str normalised, size_t *ret_count);
+/* "docker.io/library/nginx": without tag and digest. */
+struct str image_repository(struct str normalised);
 /* "sha256:<64 hex>": a hash of the reference. */
 void image_digest_text(struct str normalised, struct text *out);
 

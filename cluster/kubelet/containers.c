@@ -30,6 +30,8 @@ void container_release(struct pod_container *c)
 {
     mem_free(c->waiting_message);
     mem_free(c->pull_error);
+    mem_free(c->ended.message);
+    mem_free(c->last.message);
 }
 
 struct duration container_backoff(const struct kubelet *k, uint32_t failures)
@@ -132,8 +134,9 @@ static void on_started(struct kubelet *k, struct pod_worker *w, size_t i,
     if (r->code != CRI_OK) {
         kubelet_container_event(k, w, i, "Warning", "Failed", "Error: %s", r->error);
         c->has_run = true;
-        c->ended =
-            (struct termination){c->container, 128, "StartError", k->step->wall, k->step->wall};
+        c->ended = (struct termination){c->container,  128,
+                                        "StartError",  mem_copy_string(str_from(r->error)),
+                                        k->step->wall, k->step->wall};
         c->step = CONTAINER_ENDED;
         w->status_stale = true;
         c->start_failures++;
@@ -163,6 +166,14 @@ static void on_started(struct kubelet *k, struct pod_worker *w, size_t i,
     worker_sync(w);
 }
 
+/* One dead container is kept beside the one that lives. */
+static void remove_container(struct kubelet *k, uint32_t container)
+{
+    struct cri_request *r = kubelet_request(k, CRI_REMOVE_CONTAINER);
+    r->container = container;
+    kubelet_cri_free(k, NULL, 0, r, NULL);
+}
+
 static void on_created(struct kubelet *k, struct pod_worker *w, size_t i,
                        const struct cri_response *r)
 {
@@ -173,6 +184,9 @@ static void on_created(struct kubelet *k, struct pod_worker *w, size_t i,
         return;
     }
     if (c->has_run) {
+        if (c->last.container != 0)
+            remove_container(k, c->last.container);
+        mem_free(c->last.message);
         c->last = c->ended;
         c->ended = (struct termination){0};
     }
@@ -259,6 +273,7 @@ static void on_pulled(struct kubelet *k, struct pod_worker *w, size_t i,
         " bytes.",
         STR_ARG(image), text_c(&took), text_c(&took), r->size_bytes);
     c->image_present = true;
+    node_images_ask(k);
     create(w, i);
     kubelet_pull_done(k);
 }
@@ -557,7 +572,10 @@ static void plan_restart(struct pod_worker *w, size_t i)
 
 static void take_end(struct pod_container *c, const struct cri_container_status *s)
 {
-    c->ended = (struct termination){s->container, s->exit_code, s->reason, s->started, s->finished};
+    mem_free(c->ended.message);
+    c->ended = (struct termination){
+        s->container, s->exit_code, s->reason, s->text ? mem_copy_string(str_from(s->text)) : NULL,
+        s->started,   s->finished};
     c->step = CONTAINER_ENDED;
     c->is_ready = false;
     c->is_started = false;
@@ -588,6 +606,11 @@ void container_ended(struct pod_worker *w, size_t i, const struct cri_container_
 void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_status *s)
 {
     struct pod_container *c = &w->containers[i];
+    if (c->container != 0) { /* of two, the older is the last end */
+        mem_free(c->last.message);
+        c->last = c->ended;
+        c->ended = (struct termination){0};
+    }
     c->container = s->container;
     c->attempt = s->config->attempt;
     c->has_run = s->state != CRI_CONTAINER_CREATED;
@@ -596,7 +619,6 @@ void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_
     c->image_present = c->hook_done = true;
     if (s->state == CRI_CONTAINER_RUNNING)
         c->step = CONTAINER_RUNNING;
-    else if (s->state == CRI_CONTAINER_EXITED) {
+    else if (s->state == CRI_CONTAINER_EXITED)
         take_end(c, s);
-    }
 }

@@ -13,8 +13,13 @@
  * the manager waits for its end (30 s at most) and looks again.
  *
  * Lazy but exact: the real manager looks every 10 s. Here the runtime says when less memory than
+<<<<<<< HEAD
  * the threshold is left, whoever fills the disk says so (kubelet_look_new), and the first look
  * comes at the next beat of the 10 s; as long as there is pressure each beat is kept.
+=======
+ * the threshold is left, whoever fills the disk says so (kubelet_look_new), and the first look is at
+ * the next beat of the 10 s; as long as there is pressure each beat is kept.
+>>>>>>> fd0928c (kubelet: images of the node, last words, users of containers)
  *
  * DEVIATION: usage is that of the programs alone, no system daemon takes any; the disk is either
  * well or full, and pods do not differ in what they take of it.
@@ -163,8 +168,8 @@ static struct instant next_beat(const struct kubelet *k)
 static void observe(struct kubelet *k, bool is_met, struct instant *until, bool *pressure)
 {
     if (is_met)
-        *until = instant_add(k->step->now,
-                             duration_ns(k->flags.eviction_pressure_transition_period));
+        *until =
+            instant_add(k->step->now, duration_ns(k->flags.eviction_pressure_transition_period));
     *pressure = is_met || (*pressure && until->ns > k->step->now.ns);
 }
 
@@ -238,9 +243,8 @@ bool eviction_refuses(const struct kubelet *k, struct value pod, struct text *me
     if (!k->disk_pressure && (!str_equal(podspec_qos_class(spec), S("BestEffort")) ||
                               admission_tolerates(VALUE_GET(spec, tolerations), taint)))
         return false;
-    text_printf(message, "The node had condition: [%s%s%s]. ",
-                k->memory_pressure ? "MemoryPressure" : "",
-                k->memory_pressure && k->disk_pressure ? " " : "",
-                k->disk_pressure ? "DiskPressure" : "");
+    text_printf(
+        message, "The node had condition: [%s%s%s]. ", k->memory_pressure ? "MemoryPressure" : "",
+        k->memory_pressure && k->disk_pressure ? " " : "", k->disk_pressure ? "DiskPressure" : "");
     return true;
 }

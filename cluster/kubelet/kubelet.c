@@ -385,7 +385,7 @@ static void on_containers(struct kubelet *k, struct pod_worker *w, size_t contai
     for (uint32_t i = 0; i < r->container_count; i++) {
         struct cri_container_status s = r->containers[i];
         s.config = cri_container_config_ref(s.config);
-        s.text = NULL;
+        s.text = s.text ? mem_copy_string(str_from(s.text)) : NULL;
         vec_push(&k->found_containers, s);
     }
     k->runtime_has_listed = true;
@@ -462,6 +462,7 @@ static void runtime_gave_no_answer(struct kubelet *k)
 
 static void on_runtime_connected(struct kubelet *k)
 {
+    node_images_ask(k);
     kubelet_cri(k, NULL, 0, status_request(k), on_runtime_status);
     if (k->config->pod_cidr) {
         struct cri_request *r = kubelet_request(k, CRI_UPDATE_RUNTIME_CONFIG);
@@ -689,6 +690,8 @@ static void release(void *state)
     value_drop(k->lease);
     value_drop(k->node_object);
     value_drop(k->conditions);
+    value_drop(k->images);
+    value_drop(k->root_user);
     cri_environment_unref(k->environment);
     mem_free(k->environment_namespace);
     vec_release(&k->calls);

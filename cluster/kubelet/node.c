@@ -33,6 +33,7 @@ static void get_node(struct kubelet *k, response_fn done);
 /* There is one beat: the next computation of the status. */
 static void status_beat(struct kubelet *k, struct instant at)
 {
+    k->status_beat_at = at;
     k->status_timer =
         step_timer_move(k->step, k->status_timer, at, kubelet_tag(TAG_NODE_STATUS, 0));
 }
@@ -191,11 +192,10 @@ struct value node_conditions(struct kubelet *k, struct value before)
                         memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
                         memory ? "kubelet has insufficient memory available"
                                : "kubelet has sufficient memory available"));
-    list =
-        value_append(list, condition(k, before, "DiskPressure", disk,
-                                     disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
-                                     disk ? "kubelet has disk pressure"
-                                          : "kubelet has no disk pressure"));
+    list = value_append(
+        list, condition(k, before, "DiskPressure", disk,
+                        disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
+                        disk ? "kubelet has disk pressure" : "kubelet has no disk pressure"));
     list = value_append(list, condition(k, before, "PIDPressure", false, "KubeletHasSufficientPID",
                                         "kubelet has sufficient PID available"));
     list = value_append(list, condition(k, before, "Ready", why == NULL,
@@ -215,10 +215,14 @@ struct value node_conditions(struct kubelet *k, struct value before)
 
 struct value node_status(struct kubelet *k, struct value conditions)
 {
+    struct value images = value_is_present(k->images) ? value_keep(k->images) : VALUE_ABSENT;
     return value_pack("{addresses: %v, allocatable: %v, capacity: %v, conditions: %v, "
                       "daemonEndpoints: {kubeletEndpoint: {Port: 10250}}, "
-                      "nodeInfo: %v}",
-                      addresses(k), resources(k, false), resources(k, true), conditions,
+                      "features: {supplementalGroupsPolicy: true}, images: %v, nodeInfo: %v, "
+                      "runtimeHandlers: [{features: {recursiveReadOnlyMounts: true, "
+                      "userNamespaces: true}, name: \"\"}, {features: {recursiveReadOnlyMounts: "
+                      "true, userNamespaces: true}, name: runc}]}",
+                      addresses(k), resources(k, false), resources(k, true), conditions, images,
                       node_info(k));
 }
 
@@ -568,6 +572,7 @@ static void post_status(struct kubelet *k, struct value node)
     struct value next = value_set(value_keep(node), ATOM_status, merged);
     k->status_in_flight = true;
     k->status_tries++;
+    k->images_are_news = false;
     (void)client_send(k->client, k->step,
                       client_update_request(resource_get(RESOURCE_nodes), next, SUBRESOURCE_STATUS),
                       on_status, k, 0);
@@ -587,7 +592,8 @@ static bool conditions_changed(struct kubelet *k, struct value before)
         name[type.size] = '\0';
         struct value old = condition_find(before, name);
         if (!value_is_present(old) || !value_equal(VALUE_GET(old, status), VALUE_GET(c, status)) ||
-            !value_equal(VALUE_GET(old, reason), VALUE_GET(c, reason)))
+            !value_equal(VALUE_GET(old, reason), VALUE_GET(c, reason)) ||
+            !value_equal(VALUE_GET(old, message), VALUE_GET(c, message)))
             return true;
     }
     return false;
@@ -611,10 +617,22 @@ void node_status_changed(struct kubelet *k)
     bool is_due = instant_since(k->step->now, k->status_posted_at).ns >=
                   k->flags.node_status_report_frequency;
     if (is_due || conditions_changed(k, VALUE_GET(node, status, conditions)) ||
-        !str_equal(boot, VALUE_STR(info, bootID))) {
+        !str_equal(boot, VALUE_STR(info, bootID)) || k->images_are_news) {
         k->status_tries = 0;
         post_status(k, node);
     }
+}
+
+void node_images_changed(struct kubelet *k)
+{
+    if (!k->registered)
+        return; /* the new Node will have them */
+    k->images_are_news = true;
+    int64_t period = k->flags.node_status_update_frequency;
+    int64_t n = instant_since(k->step->now, k->started).ns / period + 1;
+    struct instant next = instant_add(k->started, duration_ns(n * period));
+    if (next.ns < k->status_beat_at.ns)
+        status_beat(k, next);
 }
 
 /* One beat at a time: computing without posting is invisible, so the beat sleeps until a post is
@@ -630,8 +648,7 @@ void node_status_tick(struct kubelet *k)
                                       duration_ns(k->flags.node_status_report_frequency));
     if (!k->is_ready || next.ns <= k->step->now.ns)
         next = instant_add(k->step->now, duration_ns(k->flags.node_status_update_frequency));
-    k->status_timer =
-        step_timer_move(k->step, k->status_timer, next, kubelet_tag(TAG_NODE_STATUS, 0));
+    status_beat(k, next);
 }
 
 void node_object_changed(struct kubelet *k, struct value node)

@@ -399,6 +399,10 @@ struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i
         quantity_milli(value_get_key(VALUE_GET(c, resources, limits), S("cpu")));
     b.config->memory_limit_bytes =
         quantity_value(value_get_key(VALUE_GET(c, resources, limits), S("memory")));
+    struct str message_path = VALUE_STR(c, terminationMessagePath);
+    if (message_path.size > 0 && !str_equal(message_path, S("/dev/termination-log")))
+        b.config->termination_message_path = mem_copy_string(message_path);
+    b.config->logs_are_message = VALUE_IS(c, "FallbackToLogsOnError", terminationMessagePolicy);
     b.config->oom_score_adj = oom_score_adj(w, c);
     if (VALUE_STR(c, workingDir).size > 0)
         b.config->working_directory = mem_copy_string(VALUE_STR(c, workingDir));

@@ -68,6 +68,11 @@ static struct value container_id(const struct pod_worker *w, uint32_t container)
 
 static struct value terminated(const struct pod_worker *w, const struct termination *t)
 {
+    if (t->message)
+        return value_pack("{terminated: {containerID: %v, exitCode: %d, finishedAt: %v, message: "
+                          "%s, reason: %s, startedAt: %v}}",
+                          container_id(w, t->container), t->exit_code, time_value(t->finished),
+                          t->message, t->reason, time_value(t->started));
     return value_pack(
         "{terminated: {containerID: %v, exitCode: %d, finishedAt: %v, reason: %s, startedAt: %v}}",
         container_id(w, t->container), t->exit_code, time_value(t->finished), t->reason,
@@ -137,6 +142,63 @@ static struct value mounts_of(struct value spec)
     return list;
 }
 
+static struct value user_of(int64_t uid, int64_t gid, const int64_t *groups, size_t count)
+{
+    struct value list = VALUE_ABSENT;
+    for (size_t i = 0; i < count; i++)
+        list = value_append(list, value_integer(groups[i]));
+    return value_pack("{linux: {gid: %D, supplementalGroups: %v, uid: %D}}", gid, list, uid);
+}
+
+static bool add_group(int64_t *groups, size_t *count, int64_t group)
+{
+    size_t at = *count;
+    for (size_t i = 0; i < *count; i++) {
+        if (groups[i] == group)
+            return false;
+    }
+    for (; at > 0 && groups[at - 1] > group; at--)
+        groups[at] = groups[at - 1];
+    groups[at] = group;
+    ++*count;
+    return true;
+}
+
+#define GROUPS_MAX 32
+
+/* Whom the first process runs as: the security context, else root of the image with the groups that
+ * the image's /etc/group gives it. DEVIATION: an image that sets a user of its own is taken to run
+ * as root. */
+static struct value container_user(const struct pod_worker *w, struct value spec,
+                                   struct str reference)
+{
+    struct kubelet *k = w->kubelet;
+    struct value own = VALUE_GET(spec, securityContext),
+                 pods = VALUE_GET(worker_spec(w), securityContext);
+    int64_t uid = VALUE_INT(own, VALUE_INT(pods, 0, runAsUser), runAsUser);
+    int64_t gid = VALUE_INT(own, VALUE_INT(pods, 0, runAsGroup), runAsGroup);
+    struct value more = VALUE_GET(pods, supplementalGroups);
+    int64_t fs_group = VALUE_INT(pods, -1, fsGroup);
+    size_t known = 0, count = 0;
+    const uint16_t *root = image_root_groups(reference, &known);
+    bool is_plain = known == 1 && uid == 0 && gid == 0 && value_count(more) == 0 && fs_group < 0;
+    if (is_plain && value_is_present(k->root_user))
+        return value_keep(k->root_user);
+    int64_t groups[GROUPS_MAX];
+    (void)add_group(groups, &count, gid);
+    if (fs_group >= 0)
+        (void)add_group(groups, &count, fs_group);
+    for (size_t i = 0; i < value_count(more) && count < GROUPS_MAX; i++)
+        (void)add_group(groups, &count, value_as_integer(value_at(more, i), 0));
+    bool merges = uid == 0 && !VALUE_IS(pods, "Strict", supplementalGroupsPolicy);
+    for (size_t i = 0; merges && i < known && count < GROUPS_MAX; i++)
+        (void)add_group(groups, &count, root[i]);
+    struct value user = value_canonical(user_of(uid, gid, groups, count));
+    if (is_plain)
+        k->root_user = value_keep(user);
+    return user;
+}
+
 static struct value container_status(const struct pod_worker *w, size_t i)
 {
     const struct pod_container *c = &w->containers[i];
@@ -172,6 +234,8 @@ static struct value container_status(const struct pod_worker *w, size_t i)
         status = value_set(
             status, ATOM_containerID,
             container_id(w, running || !c->ended.reason ? c->container : c->ended.container));
+    if (c->container != 0 && c->has_run)
+        status = value_set(status, ATOM_user, container_user(w, spec, text_str(&reference)));
     struct value requests = VALUE_GET(spec, resources, requests);
     if (known && value_count(requests) > 0)
         status = value_set(status, ATOM_allocatedResources, value_keep(requests));

@@ -4,6 +4,7 @@
  *
  *   kubelet.c       the process: inputs, calls to the runtime, pods coming and going
  *   node.c          registration, lease, node status
+ *   node_images.c   Node.status.images
  *   pod_worker.c    one state machine per pod: syncing, terminating, terminated
  *   containers.c    image, creation, start, hooks, end, restart back-off of containers
  *   pod_config.c    from a pod's spec to the runtime's configuration: environment, mounts
@@ -69,6 +70,7 @@ struct termination { /* a container's last end */
     uint32_t container;
     int exit_code;
     const char *reason; /* NULL: none */
+    char *message;      /* owned; NULL: none */
     struct wall_time started, finished;
 };
 
@@ -172,7 +174,8 @@ struct kubelet {
     bool is_asking_runtime, runtime_is_silent;
     bool eviction_looks;     /* asks the runtime what is used */
     uint32_t evicted_worker; /* whose end is waited for; 0: nobody's */
-    struct instant started, evicted_at, disk_pressure_until;
+    struct instant started, evicted_at, disk_pressure_until, status_beat_at;
+    bool images_are_news; /* they go out with the next computation of the status */
     struct instant runtime_lost_at, memory_pressure_until, status_posted_at, lease_renewed_at;
     timer_id status_timer, lease_timer, eviction_timer;
     uint64_t boot;
@@ -188,6 +191,8 @@ struct kubelet {
     VEC(struct cri_container_status) found_containers;
     struct value lease, node_object; /* as last answered */
     struct value conditions;         /* of the node, as last computed */
+    struct value images;             /* Node.status.images; absent: none */
+    struct value root_user;          /* containerStatuses[].user of most */
     struct cri_environment *environment; /* service variables of the namespace last asked for */
     char *environment_namespace;
     int64_t environment_version;
@@ -223,6 +228,11 @@ void node_status_changed(struct kubelet *k); /* compute and post at once */
 void node_object_changed(struct kubelet *k, struct value node);
 struct value node_conditions(struct kubelet *k, struct value before); /* owned */
 struct value node_status(struct kubelet *k, struct value conditions /* consumed */);
+
+void node_images_changed(struct kubelet *k);
+/* node_images.c */
+void node_images_ask(struct kubelet *k);
+struct value node_images_list(struct cri_image *images, uint32_t count); /* sorts them; owned, absent when none */
 
 /* pod_worker.c */
 struct pod_worker *worker_new(struct kubelet *k, const struct object_key *key, struct value pod);

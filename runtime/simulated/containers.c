@@ -12,6 +12,10 @@
 #include "runtime/simulated/node.h"
 #include "runtime/simulated/timings.h"
 
+#define MESSAGE_BYTES 4096
+#define MESSAGE_LOG_BYTES 2048
+#define MESSAGE_LOG_LINES 80
+
 #define NEVER INT64_MAX
 
 struct container *runtime_container(struct runtime_node *n, uint32_t id)
@@ -164,6 +168,44 @@ void container_arm(struct runtime_node *n, struct container *c)
         step_timer_cancel(n->step, c->timer);
 }
 
+/* The last lines of the log without times and streams, as much as fits. */
+static void log_message(const struct container *c, struct text *out)
+{
+    AUTO(text) struct text lines = {0};
+    AUTO(text) struct text plain = {0};
+    container_log_tail(c, MESSAGE_LOG_LINES, &lines);
+    struct str rest = text_str(&lines);
+    while (rest.size > 0) {
+        struct str after = {0};
+        struct str line = str_cut(rest, '\n', &after);
+        for (int column = 0; column < 3; column++) { /* time, stream, F */
+            struct str behind = {0};
+            (void)str_cut(line, ' ', &behind);
+            line = behind;
+        }
+        text_printf(&plain, "%.*s\n", STR_ARG(line));
+        rest = after;
+    }
+    struct str all = text_str(&plain);
+    size_t from = all.size > MESSAGE_LOG_BYTES ? all.size - MESSAGE_LOG_BYTES : 0;
+    text_add(out, str_slice(all, from, all.size));
+}
+
+/* What the container left as its last word; NULL: nothing. */
+static char *last_word(struct runtime_node *n, struct container *c)
+{
+    AUTO(text) struct text message = {0};
+    const char *path = c->config->termination_message_path;
+    if (c->own_files || path)
+        (void)container_file_read(n, c, str_from(path ? path : "/dev/termination-log"), &message);
+    if (message.size == 0 && c->exit_code != 0 && c->config->logs_are_message)
+        log_message(c, &message);
+    struct str s = text_str(&message);
+    return s.size > 0
+               ? mem_copy_string(str_slice(s, 0, s.size < MESSAGE_BYTES ? s.size : MESSAGE_BYTES))
+               : NULL;
+}
+
 void container_end(struct runtime_node *n, struct container *c, int exit_code, const char *reason)
 {
     CHECK(c->state == CRI_CONTAINER_RUNNING);
@@ -181,6 +223,7 @@ void container_end(struct runtime_node *n, struct container *c, int exit_code, c
     c->view = NULL;
     if (c->log && c->log->partial.size > 0)
         container_log_add(n, c, S("\n"), false);
+    c->text = last_word(n, c);
     c->wants_change = false;
     container_event(n, c, CRI_EVENT_STOPPED);
     pod_changed(n, c->sandbox);

@@ -55,7 +55,8 @@ static void test_node(void)
                   "Exists}]}"),
          false},
     };
-    AUTO(value) struct value node = parse("{metadata: {name: n, labels: {disk: ssd, cores: \"4\"}}}");
+    AUTO(value)
+    struct value node = parse("{metadata: {name: n, labels: {disk: ssd, cores: \"4\"}}}");
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         AUTO(value) struct value spec = parse(rows[i].spec);
         CU_ASSERT_EQUAL(admission_matches_node(spec, node), rows[i].matches);
@@ -119,11 +120,11 @@ static void test_taints(void)
 static void test_eviction_order(void)
 {
     static const struct eviction_rank rows[] = {
-        {7, 0, 300, 100},    /* exceeds by 200 */
-        {3, 0, 150, 100},    /* by 50 */
-        {4, 0, 150, 100},    /* the same: the older */
-        {9, 100, 5000, 0},   /* a higher priority */
-        {1, -10, 100, 100},  /* does not exceed */
+        {7, 0, 300, 100},   /* exceeds by 200 */
+        {3, 0, 150, 100},   /* by 50 */
+        {4, 0, 150, 100},   /* the same: the older */
+        {9, 100, 5000, 0},  /* a higher priority */
+        {1, -10, 100, 100}, /* does not exceed */
         {2, 0, 50, 100},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
