@@ -42,6 +42,7 @@ static bool step(struct rollout *r)
     return is_any;
 }
 
+/* [doc:deployment#rolling-update-deployment] */
 static void test_rolling_update_as_recorded(void)
 {
     struct revision all[2] = {{.available = 4}};

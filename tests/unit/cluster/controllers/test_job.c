@@ -8,7 +8,8 @@
 
 #include <CUnit/Basic.h>
 
-/* 10 s, 20 s, 40 s, ... at most 10 min after the last failure. */
+/* 10 s, 20 s, 40 s, ... at most 10 min after the last failure.
+ * [doc:job#pod-backoff-failure-policy] */
 static void test_backoff(void)
 {
     static const int64_t seconds[] = {0, 10, 20, 40, 80, 160, 320, 600, 600};
@@ -44,6 +45,7 @@ static void test_index_sets(void)
     arena_release(&scratch);
 }
 
+/* [doc:job#pod-failure-policy] */
 static void test_failure_policy(void)
 {
     struct arena scratch = {0};
@@ -74,6 +76,7 @@ static void test_failure_policy(void)
     arena_release(&scratch);
 }
 
+/* [doc:job#success-policy] */
 static void test_success_policy(void)
 {
     struct arena scratch = {0};
@@ -92,7 +95,8 @@ static void test_success_policy(void)
     arena_release(&scratch);
 }
 
-/* Superfluous indexes go first, of two with the same index the younger; then the least useful. */
+/* Superfluous indexes go first, of two with the same index the younger; then the least useful.
+ * [doc:job#elastic-indexed-jobs] */
 static void test_removal(void)
 {
     const struct object_key *keys[5];

@@ -10,6 +10,7 @@
 
 #include <CUnit/Basic.h>
 
+/* [doc:replicaset#how-it-works] */
 static void test_plan(void)
 {
     static const struct {
@@ -25,7 +26,7 @@ static void test_plan(void)
 }
 
 /* now is second 1000000; ages are chosen in different powers of two of nanoseconds unless the row
- * is about the name. */
+ * is about the name. [doc:replicaset#scaling-a-replicaset] */
 static void test_rank(void)
 {
     const int64_t s = 1000000000, now_ns = 1000000 * s;

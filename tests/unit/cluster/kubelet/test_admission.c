@@ -25,7 +25,7 @@ static struct value parse(const char *text)
     "{nodeSelectorTerms: [" terms "]}}}}"
 
 /* "If you specify multiple terms [...] the Pod can be scheduled if one of the specified terms can
- * be satisfied"; expressions of one term are ANDed. */
+ * be satisfied"; expressions of one term are ANDed. [doc:assign-pod-node] */
 static void test_node(void)
 {
     static const struct {
@@ -116,7 +116,7 @@ static void test_taints(void)
     }
 }
 
-/* The documented order, in which each row goes before the next. */
+/* The documented order, in which each row goes before the next. [doc:node-pressure-eviction] */
 static void test_eviction_order(void)
 {
     static const struct eviction_rank rows[] = {

@@ -33,6 +33,7 @@ static void test_backoff(void)
         CU_ASSERT_EQUAL(container_backoff(&k, (uint32_t)i + 1).ns, duration_s(seconds[i]).ns);
 }
 
+/* [doc:pod-lifecycle#pod-phase] */
 static void test_phase(void)
 {
     static const struct {
