@@ -197,6 +197,19 @@ void worker_adopt(struct pod_worker *w)
     }
 }
 
+/* Who is not asked has started and is ready by running; the status that the API has may be of a run
+ * before, or of the moment in between. */
+static void without_probes(struct pod_worker *w, size_t i)
+{
+    struct pod_container *c = &w->containers[i];
+    struct value spec = worker_container_spec(w, i);
+    if (c->step != CONTAINER_RUNNING)
+        return;
+    c->is_started = c->is_started || !value_is_present(VALUE_GET(spec, startupProbe));
+    c->is_ready =
+        c->is_ready || (c->is_started && !value_is_present(VALUE_GET(spec, readinessProbe)));
+}
+
 /* The rest of a container's history, from the status that the API has (after a kubelet restart or a
  * reboot). */
 static void restore_history(struct pod_worker *w)
@@ -219,11 +232,12 @@ static void restore_history(struct pod_worker *w)
                 c->completed = c->kind == CONTAINER_INIT && succeeded;
                 if (w->was_terminal || c->completed)
                     c->step = CONTAINER_ENDED;
-            } else if (c->step == CONTAINER_RUNNING) {
+            } else if (c->step == CONTAINER_RUNNING && restarts == (int64_t)c->attempt) {
                 c->is_ready = VALUE_BOOL_AT(status, ready);
                 c->is_started = VALUE_BOOL_AT(status, started);
             }
         }
+        without_probes(w, i);
     }
 }
 
