@@ -216,6 +216,13 @@ static bool nothing_is_left_over(struct storm *s)
             continue;
         for (struct view_cursor c = view_first(wavetank_run(s->w)->view, r, S("")); c.key;
              view_next(&c)) {
+            struct value namespace =
+                view_get_named(wavetank_run(s->w)->view, resource_get(RESOURCE_namespaces), S(""),
+                               c.key->namespace);
+            bool is_internal = str_starts_with(c.key->name, S("masterlease-"));
+            if (c.key->namespace.size > 0 && !value_is_present(namespace) && !is_internal)
+                return FAIL(s, "%.*s %.*s is left of namespace %.*s", STR_ARG(r->qualified),
+                            STR_ARG(c.key->name), STR_ARG(c.key->namespace));
             bool is_held = object_has_finalizer(c.object, S("example.com/hold"));
             if (object_is_deleting(c.object) && !is_held)
                 return FAIL(s, "%.*s %.*s is stuck in deletion", STR_ARG(r->qualified),

@@ -399,6 +399,22 @@ static void operation_relabel_pod(struct storm *s, int number)
             name, number);
 }
 
+/* Another object of the same name: whoever acts for the old one must notice. */
+static void operation_make_anew(struct storm *s, int number)
+{
+    int i = draw(s, 5);
+    bool is_job = draw_one_in(s, 2);
+    (void)number;
+    if (is_job) {
+        act(s, "delete: {ref: {apiVersion: batch/v1, kind: Job, name: work-%d}}", i);
+        load_job(s, i);
+    } else {
+        act(s, "delete: {ref: {apiVersion: v1, kind: Pod, name: bare-%d}, gracePeriodSeconds: 0}",
+            i);
+        load_pod(s, i);
+    }
+}
+
 static void operation_quota(struct storm *s, int number)
 {
     (void)number;
@@ -431,6 +447,7 @@ const struct storm_kind storm_operations[] = {
     {"delete Pod", operation_delete_pod},
     {"evict", operation_evict},
     {"relabel Pod", operation_relabel_pod},
+    {"make anew", operation_make_anew},
     {"quota", operation_quota},
     {"load", operation_load},
 };

@@ -27,7 +27,7 @@
 #include "scenarios/engine/invariants.h"
 #include "sim/base/mem.h"
 
-#define SEEDS_DEFAULT 200
+#define SEEDS_DEFAULT 400
 #define SEEDS_FOR_ALL_KINDS 200 /* from so many on, everything must have come up */
 #define LINES_SHOWN 50
 #define LINES_SHOWN_VERBOSE 100000
@@ -37,7 +37,7 @@
 #define SEED_SECONDS_MAX 120
 
 /* Seeds that failed once; always run. */
-static const uint64_t regression_seeds[] = {45, 93, 147, 150};
+static const uint64_t regression_seeds[] = {45, 93, 147, 150, 261};
 
 /* ---- what all parts of a seed use ---- */
 
