@@ -13,7 +13,7 @@
 
 static void json_key(struct text *out, const char *key);
 static void json_seconds(struct text *out, const char *key, int64_t ns);
-static void add_steps(const struct run *r, struct text *out);
+static void add_steps(const struct run *r, const struct measures *m, struct text *out);
 static void add_invariants(const struct run *r, struct text *out);
 static void add_pods(const struct run *r, struct text *out);
 
@@ -32,7 +32,7 @@ void report_json(const struct run *r, const struct measures *m, struct text *out
                 ", \"traceHash\": \"%016" PRIx64 "\"",
                 m->peak_rss_bytes, sim_event_count(r->sim), view_change_count(r->view),
                 sim_trace_hash(r->sim));
-    add_steps(r, out);
+    add_steps(r, m, out);
     add_invariants(r, out);
     add_pods(r, out);
     text_add(out, S("}\n"));
@@ -66,7 +66,7 @@ void step_name(const struct run *r, size_t step, struct text *out)
         text_printf(out, "step-%zu", step + 1);
 }
 
-static void add_steps(const struct run *r, struct text *out)
+static void add_steps(const struct run *r, const struct measures *m, struct text *out)
 {
     json_key(out, "steps");
     text_add_byte(out, '[');
@@ -79,6 +79,8 @@ static void add_steps(const struct run *r, struct text *out)
         text_printf(out, ", \"result\": \"%s\"", outcome_text(s->outcome));
         json_seconds(out, "startSeconds", s->begun.ns);
         json_seconds(out, "endSeconds", s->ended.ns);
+        if (i < m->step_cpu_count)
+            json_seconds(out, "cpuSecondsAtEnd", m->step_cpu_us[i] * 1000);
         json_key(out, "message");
         json_write_string(text_str(&s->message), out);
         text_add_byte(out, '}');

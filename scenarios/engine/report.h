@@ -10,6 +10,8 @@
 
 struct measures { /* of this process, by the edge */
     int64_t wall_us, cpu_us, peak_rss_bytes;
+    const int64_t *step_cpu_us; /* CPU time at the end of each step that ended; may be NULL */
+    size_t step_cpu_count;
 };
 /* One JSON object with a line end, as the contract has it; further keys may follow. */
 void report_json(const struct run *r, const struct measures *m, struct text *out);

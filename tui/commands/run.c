@@ -13,6 +13,7 @@
 #include "scenarios/engine/load.h"
 #include "scenarios/engine/report.h"
 #include "sim/base/mem.h"
+#include "sim/base/vec.h"
 #include "tui/commands/commands.h"
 #include "tui/commands/console.h"
 #include "tui/edge.h"
@@ -33,6 +34,8 @@ struct session { /* of all scenarios */
 struct recording { /* of one */
     struct text timeline, changes;
     struct console *console;
+    int64_t began_cpu_us;
+    VEC(int64_t) step_cpu_us; /* at the end of each step, for measurements */
 };
 
 static int parse(struct arguments *a, int argc, char **argv);
@@ -208,6 +211,14 @@ static void keep_change(void *owner, const struct view_change *change)
     report_change(change, &rec->changes);
 }
 
+static void keep_cpu(void *owner, const struct run *run, size_t step)
+{
+    struct recording *rec = owner;
+    (void)run;
+    while (rec->step_cpu_us.count <= step)
+        vec_push(&rec->step_cpu_us, edge_cpu_us() - rec->began_cpu_us);
+}
+
 static enum outcome execute(struct session *s, struct run *r, struct recording *rec,
                             const struct documents *pods)
 {
@@ -236,6 +247,9 @@ static enum outcome run_one(struct session *s, const char *file, int *ret_status
     if (loaded && a->load_pods && documents_load(str_from(a->load_pods), &pods, &message))
         loaded = false;
     struct run_options options = a->options;
+    rec.began_cpu_us = cpu;
+    options.step_ended = keep_cpu;
+    options.owner = &rec;
     if (!a->is_json && !a->is_quiet) {
         rec.console = console_new(a->is_verbose);
         console_options(rec.console, &options);
@@ -248,7 +262,8 @@ static enum outcome run_one(struct session *s, const char *file, int *ret_status
         if (rec.console)
             console_begin(rec.console, r);
         enum outcome o = execute(s, r, &rec, a->load_pods ? &pods : NULL);
-        struct measures m = {edge_wall_us() - wall, edge_cpu_us() - cpu, edge_peak_rss_bytes()};
+        struct measures m = {edge_wall_us() - wall, edge_cpu_us() - cpu, edge_peak_rss_bytes(),
+                             rec.step_cpu_us.items, rec.step_cpu_us.count};
         *ret_status = o == OUTCOME_PASSED ? EXIT_HELD : EXIT_FAILED;
         int written = write_outputs(s, r, &rec, &m);
         *ret_status = written > *ret_status ? written : *ret_status;
@@ -267,6 +282,7 @@ static enum outcome run_one(struct session *s, const char *file, int *ret_status
     scenario_free(scenario);
     documents_release(&pods);
     console_free(rec.console);
+    vec_release(&rec.step_cpu_us);
     text_release(&rec.timeline);
     text_release(&rec.changes);
     return o;
