@@ -20,6 +20,7 @@
 #include "cluster/client/leader_election.h"
 
 #include "cluster/api/object.h"
+#include "cluster/client/recorder.h"
 #include "sim/base/mem.h"
 
 #define PURPOSE_IDENTITY 0x1d /* a stream of random numbers of its own */
@@ -27,6 +28,7 @@
 struct leader_election {
     struct client *client;
     struct leader_election_options options;
+    struct recorder *recorder; /* NULL: no component is named */
     struct value name, identity;
     const struct object_key *key;
     bool is_leader;
@@ -49,7 +51,9 @@ struct leader_election *leader_election_new(struct client *client,
     e->options = *options;
     e->name = value_string(options->name);
     e->identity = value_string(options->identity);
-    e->options.name = e->options.identity = S("");
+    if (options->component.size > 0)
+        e->recorder = recorder_new(client, options->component, S(""));
+    e->options.name = e->options.identity = e->options.component = S("");
     if (e->options.lease_duration.ns == 0)
         e->options.lease_duration = duration_s(15);
     if (e->options.renew_deadline.ns == 0)
@@ -70,6 +74,7 @@ void leader_election_free(struct leader_election *e)
     client_timer_release(e->client, &e->retry_timer);
     client_timer_release(e->client, &e->deadline_timer);
     client_timer_release(e->client, &e->request_timer);
+    recorder_free(e->recorder);
     object_key_unref(e->key);
     value_drop(e->observed);
     value_drop(e->name);
@@ -165,6 +170,9 @@ static void succeeded(struct leader_election *e, struct step *step)
     if (is_new) {
         step_trace(step, "leader-election", value_str(e->name), "%.*s acquires the lease and leads",
                    STR_ARG(value_str(e->identity)));
+        if (e->recorder)
+            recorder_event(e->recorder, step, e->observed, "Normal", "LeaderElection",
+                           "%.*s became leader", STR_ARG(value_str(e->identity)));
         e->options.started(e->options.owner, step);
     }
 }

@@ -12,6 +12,7 @@
 
 struct leader_election;
 struct leader_election_options {
+    struct str component; /* says "became leader" in an Event; empty: nobody does */
     struct str name;      /* of the Lease in kube-system: "kube-scheduler" */
     struct str identity;  /* the host; "_<uuid>" is added, another at each start */
     struct duration lease_duration, renew_deadline, retry_period; /* 0: the defaults */

@@ -266,6 +266,24 @@ static struct value annotations_of(struct value present, struct value trigger, b
     return VALUE_ABSENT;
 }
 
+/* About the Endpoints, not the Service; upstream names the Service only for a creation. */
+static void tell_failure(struct sync *s, bool is_new, struct str why)
+{
+    struct str namespace = s->key->namespace, name = s->key->name;
+    struct value endpoints = value_pack(
+        "{apiVersion: v1, kind: Endpoints, metadata: {name: %S, namespace: %S}}", name, namespace);
+    if (is_new)
+        recorder_event(s->controller->recorder, s->step, endpoints, "Warning",
+                       "FailedToCreateEndpoint",
+                       "Failed to create endpoint for service %.*s/%.*s: %.*s", STR_ARG(namespace),
+                       STR_ARG(name), STR_ARG(why));
+    else
+        recorder_event(s->controller->recorder, s->step, endpoints, "Warning",
+                       "FailedToUpdateEndpoint", "Failed to update endpoint %.*s/%.*s: %.*s",
+                       STR_ARG(namespace), STR_ARG(name), STR_ARG(why));
+    value_drop(endpoints);
+}
+
 static enum sync_result after_writing(struct sync *s)
 {
     const struct answer *a = &s->answers[0];
@@ -276,11 +294,7 @@ static enum sync_result after_writing(struct sync *s)
         return SYNC_DONE; /* the namespace is being deleted */
     struct str why = VALUE_STR(a->body, message);
     if (a->code != 0 && value_is_present(s->object))
-        recorder_event(s->controller->recorder, s->step, s->object, "Warning",
-                       is_new ? "FailedToCreateEndpoint" : "FailedToUpdateEndpoint",
-                       "Failed to %s endpoint %.*s: %.*s",
-                       is_new ? "create endpoint for service" : "update", STR_ARG(sync_subject(s)),
-                       STR_ARG(why));
+        tell_failure(s, is_new, why);
     return sync_retry_answer(s, a);
 }
 

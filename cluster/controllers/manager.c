@@ -104,6 +104,7 @@ static void *manager_start(struct step *step, const void *config)
         return m;
     }
     struct leader_election_options options = {
+        .component = S("kube-controller-manager"),
         .name = S("kube-controller-manager"),
         .identity = m->config->identity,
         .lease_duration = duration_ns(flags->leader_elect_lease_duration),

@@ -210,6 +210,12 @@ static struct zone *zone_of(struct lifecycle *l, struct value node)
     return z;
 }
 
+/* What this controller's events are about: name and uid, no version. */
+static struct value reference_to(struct str name, struct value uid)
+{
+    return value_pack("{apiVersion: v1, kind: Node, metadata: {name: %S, uid: %v}}", name, value_keep(uid));
+}
+
 /* Both lists are in the order of names: one walk finds who is new and who is gone. */
 static void meet_nodes(struct lifecycle *l, struct step *step)
 {
@@ -236,9 +242,11 @@ static void meet_nodes(struct lifecycle *l, struct step *step)
             h->key = object_key_ref(cursor.key);
             h->seen = step->now;
             vec_insert(&l->nodes, i, h);
-            recorder_event(c->recorder, step, cursor.object, "Normal", "RegisteredNode",
+            struct value named = reference_to(h->key->name, object_uid(cursor.object));
+            recorder_event(c->recorder, step, named, "Normal", "RegisteredNode",
                            "Node %.*s event: Registered Node %.*s in Controller", STR_ARG(h->key->name),
                            STR_ARG(h->key->name));
+            value_drop(named);
         }
         struct zone *zone = zone_of(l, cursor.object);
         if (h->zone && h->zone != zone)
@@ -441,9 +449,12 @@ static void look_at(struct lifecycle *l, struct step *step, struct node_health *
     if (value_is_present(ready) || silent)
         plan_no_execute(l, step, h, node, current);
     bool fell = !is_ready && str_equal(observed, S("True"));
-    if (fell)
-        recorder_event(l->controller->recorder, step, node, "Normal", "NodeNotReady",
+    if (fell) {
+        struct value named = reference_to(h->key->name, object_uid(node));
+        recorder_event(l->controller->recorder, step, named, "Normal", "NodeNotReady",
                        "Node %.*s status is now: NodeNotReady", STR_ARG(h->key->name));
+        value_drop(named);
+    }
     if (fell || (h->pods_need_retry && !is_ready))
         mark_pods_not_ready(l, step, h);
     else if (is_ready)

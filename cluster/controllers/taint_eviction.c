@@ -167,6 +167,16 @@ static void forget(struct eviction *e, const struct object_key *key)
     mem_free(p);
 }
 
+/* Upstream's event names the pod without its uid. */
+static void tell(struct sync *s, const char *what)
+{
+    struct value pod = value_pack("{apiVersion: v1, kind: Pod, metadata: {name: %S, namespace: %S}}",
+                                  s->key->name, s->key->namespace);
+    recorder_event(s->controller->recorder, s->step, pod, "Normal", "TaintManagerEviction",
+                   "%s Pod %.*s/%.*s", what, STR_ARG(s->key->namespace), STR_ARG(s->key->name));
+    value_drop(pod);
+}
+
 static void cancel(struct sync *s, struct value pod)
 {
     struct eviction *e = s->controller->state;
@@ -174,8 +184,7 @@ static void cancel(struct sync *s, struct value pod)
         return;
     forget(e, s->key);
     sync_trace(s, "may stay on %.*s: its eviction is cancelled", STR_ARG(VALUE_STR(pod, spec, nodeName)));
-    recorder_event(s->controller->recorder, s->step, pod, "Normal", "TaintManagerEviction",
-                   "Cancelling deletion of Pod %.*s/%.*s", STR_ARG(s->key->namespace), STR_ARG(s->key->name));
+    tell(s, "Cancelling deletion of");
 }
 
 /* True when the pod is due now; otherwise it is planned, and looked at again when it is due. */
@@ -234,8 +243,7 @@ static enum sync_result decide(struct sync *s)
         return SYNC_DONE;
     sync_trace(s, "%s the taints of %.*s: deletes it",
                stay == STAY_NOT ? "does not tolerate" : "no longer tolerates", STR_ARG(VALUE_STR(pod, spec, nodeName)));
-    recorder_event(s->controller->recorder, s->step, pod, "Normal", "TaintManagerEviction",
-                   "Marking for deletion Pod %.*s/%.*s", STR_ARG(s->key->namespace), STR_ARG(s->key->name));
+    tell(s, "Marking for deletion");
     struct request *r = client_patch_request(s->key, PATCH_STRATEGIC, disruption_patch(s, pod), SUBRESOURCE_STATUS);
     sync_send(s, r, 0);
     return sync_wait(s, 1);

@@ -224,12 +224,17 @@ static struct value container_status(const struct pod_worker *w, size_t i)
     if (c->kind != CONTAINER_INIT && c->step == CONTAINER_STOPPING &&
         w->stage == WORKER_TERMINATING)
         ready = c->is_ready;
+    /* DEVIATION: of resources, only those of containers are told, not those of the whole pod. */
+    struct value resources = value_keep(VALUE_GET(spec, resources));
+    if (!value_is_present(resources))
+        resources = value_object();
     struct value status = value_pack("{image: %S, imageID: %S, lastState: %v, name: %v, ready: %b, "
                                      "resources: %v, restartCount: %d, started: %b, state: %v}",
                                      known ? text_str(&reference) : image, text_str(&image_id),
                                      last, value_keep(VALUE_GET(spec, name)), ready,
-                                     known ? value_keep(VALUE_GET(spec, resources)) : VALUE_ABSENT,
-                                     (int)c->attempt, running && c->is_started, state);
+                                     known ? value_keep(resources) : VALUE_ABSENT, (int)c->attempt,
+                                     running && c->is_started, state);
+    value_drop(resources);
     if (c->container != 0 && (c->has_run || running))
         status = value_set(
             status, ATOM_containerID,

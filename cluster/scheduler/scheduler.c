@@ -137,7 +137,8 @@ static void *scheduler_start(struct step *step, const void *config)
     informer_factory_start(s->informers, step);
     if (!s->flags.leader_elect_off) {
         s->election = leader_election_new(
-            s->client, &(struct leader_election_options){.name = S("kube-scheduler"),
+            s->client, &(struct leader_election_options){.component = S(NAME),
+                                                         .name = S("kube-scheduler"),
                                                          .identity = s->config->identity,
                                                          .started = took_lead,
                                                          .stopped = lost_lead,

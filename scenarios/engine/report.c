@@ -132,13 +132,19 @@ void report_object(const struct object_key *key, struct value object, struct tex
     value_drop(whole);
 }
 
+/* Records of the API servers' own, which no client sees: they lie in etcd under the one row that stores no objects. */
+static bool is_internal(const struct resource *r)
+{
+    return r == resource_get(RESOURCE_componentstatuses);
+}
+
 void report_objects(const struct run *r, struct text *out)
 {
     bool is_first = true;
     text_add(out, S("{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": ["));
     for (size_t i = 0; i < resource_count(); i++) {
         const struct resource *resource = resource_at(i);
-        if (resource->storage != resource)
+        if (resource->storage != resource || is_internal(resource))
             continue;
         for (struct view_cursor c = view_first(r->view, resource, S("")); c.key; view_next(&c)) {
             text_add(out, is_first ? S("\n") : S(",\n"));
@@ -151,6 +157,8 @@ void report_objects(const struct run *r, struct text *out)
 
 void report_change(const struct view_change *change, struct text *out)
 {
+    if (is_internal(change->key->resource))
+        return;
     const char *type = !value_is_present(change->before) ? "ADDED"
                        : value_is_present(change->after) ? "MODIFIED"
                                                          : "DELETED";
