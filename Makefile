@@ -25,7 +25,7 @@ ALL_CFLAGS := $(COMMON) $(WARNINGS) $(OPT) $(EXTRA_CFLAGS)
 LIBRARIES := -lyaml -ljq -lmicrohttpd -lgnutls -lz -lm
 
 BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjq-dev libmicrohttpd-dev libgnutls28-dev zlib1g-dev
-TEST_PACKAGES  := libcunit1-dev clang faketime valgrind git
+TEST_PACKAGES  := libcunit1-dev clang faketime valgrind git python3
 
 LAYERS := sim runtime cluster scenarios
 sources = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
@@ -79,7 +79,7 @@ unit: $(UNIT_PROGRAMS) ## build and run the unit tests (MODE=debug: with sanitiz
 
 # ---- what users run ----
 
-.PHONY: dependencies demo test lint trace-doc deviations bench golden install clean
+.PHONY: dependencies demo test lint trace-doc deviations bench reference golden install clean
 dependencies:
 	@tests/dependencies.sh $(BUILD_PACKAGES)
 
@@ -109,6 +109,9 @@ deviations: ## docs/deviations.md from the DEVIATION: comments of the sources
 bench: dependencies ## speeds beside their budgets; also build/bench.json
 	@$(MAKE) -s -j$$(nproc) all $(filter $(BUILD)/tests/bench/%,$(PLAIN_PROGRAMS))
 	@tests/bench/bench.sh $(BUILD)
+
+reference: all ## docs/reference.md from the tables of the program
+	@$(BUILD)/$(PROGRAM) reference >docs/reference.md
 
 golden: all ## UPDATE=1 make golden: take the timelines of the library as the golden ones
 	@test "$(UPDATE)" = 1 || { echo "UPDATE=1 make golden rewrites scenarios/library/*.trace"; exit 2; }

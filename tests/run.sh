@@ -98,7 +98,10 @@ test_fuzz() {
 }
 
 test_library() { check "the installed library and its example" tests/library.sh "$work"; }
-test_program() { check "the program's answers to bad input" tests/program.sh "$program" "$work"; }
+test_program() {
+    check "the program's answers to bad input" tests/program.sh "$program" "$work"
+    check "what a run gives: exit status, JSON, files, terminal" tests/outputs.sh "$program" "$work"
+}
 
 for p in $parts; do
     part "$p"

@@ -49,6 +49,9 @@ enum err scenario_add_files(struct scenario *s, struct value operation,
 /* Makes the cluster of the scenario: nodes dealt out, manifests read, flags checked. */
 struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct errmsg *message);
 
+/* Whether it has nodes with real containers, which not every build or machine can run. */
+bool scenario_needs_sandboxes(const struct scenario *s);
+
 /* The shapes of the whole file, for the reference. */
 extern const struct shape scenario_shape, scenario_cluster_shape, scenario_step_shape;
 

@@ -56,6 +56,16 @@ static uint32_t raft_bugs(struct value etcd)
     return bits;
 }
 
+bool scenario_needs_sandboxes(const struct scenario *s)
+{
+    struct value nodes = value_get_key(s->cluster, S("nodes"));
+    for (size_t i = 0; i < value_count(nodes); i++) {
+        if (value_is(value_get_key(value_at(nodes, i), S("runtime")), "bwrap"))
+            return true;
+    }
+    return false;
+}
+
 struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct errmsg *message)
 {
     struct builder b = {.scenario = s};

@@ -31,6 +31,9 @@ for h in $(printf '%s\n' $sources | grep '\.h$'); do
     printf '#include "%s"\n' "$h" | ${CC:-gcc} -std=c17 -D_POSIX_C_SOURCE=200809L -I. -Wall -Wextra -fsyntax-only -x c - || fail "$h does not compile alone"
 done
 
+"$build/wavetank" reference | cmp -s - docs/reference.md ||
+    fail "docs/reference.md is out of date: make reference"
+
 # What the core may not link to, whatever the source looks like.
 for archive in "$build"/libsim.a "$build"/libruntime.a "$build"/libcluster.a; do
     [ -f "$archive" ] || continue

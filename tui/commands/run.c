@@ -257,7 +257,8 @@ static enum outcome run_one(struct session *s, const char *file, int *ret_status
     struct run *r = loaded ? run_new(scenario, &options, &message) : NULL;
     if (!r) {
         fprintf(stderr, "%s\n", message.text);
-        *ret_status = EXIT_BAD_INPUT;
+        bool lacks_runtime = loaded && scenario_needs_sandboxes(scenario);
+        *ret_status = lacks_runtime ? EXIT_ENVIRONMENT : EXIT_BAD_INPUT;
     } else {
         if (rec.console)
             console_begin(rec.console, r);
