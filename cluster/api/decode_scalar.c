@@ -8,6 +8,7 @@
 #include "cluster/api/decode_scalar.h"
 
 #include "cluster/api/quantity.h"
+#include "sim/base/calendar.h"
 
 static struct value decode_quantity(struct value v, struct text *error);
 static struct value decode_time(struct value v, bool has_fraction, struct text *error);
@@ -180,13 +181,6 @@ static bool take_zone(struct str *s)
         return false;
     *s = rest;
     return true;
-}
-
-static int days_in_month(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && is_leap);
 }
 
 /* Walks the layout; on failure `*ret_element` is what could not be parsed, or NULL and *ret_range

@@ -122,39 +122,6 @@ const struct time_zone *time_zone_find(struct str name)
     return NULL;
 }
 
-/* ---- the calendar ---- */
-
-static int64_t floor_divide(int64_t a, int64_t b)
-{
-    return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-
-/* Years begin in March here, so that the leap day is the last of a year. */
-int64_t civil_days(int64_t year, int month, int day)
-{
-    int64_t y = month <= 2 ? year - 1 : year;
-    int64_t era = floor_divide(y, 400), of_era = y - era * 400;
-    int64_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-struct civil_time civil_time_of(int64_t seconds)
-{
-    int64_t days = floor_divide(seconds, DAY_S), left = seconds - days * DAY_S;
-    int64_t z = days + 719468, era = floor_divide(z, 146097), of_era = z - era * 146097;
-    int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t march_month = (5 * of_year + 2) / 153;
-    struct civil_time t = {.day = (int)(of_year - (153 * march_month + 2) / 5 + 1),
-                           .month = (int)(march_month < 10 ? march_month + 3 : march_month - 9),
-                           .weekday = (int)((days % 7 + 11) % 7),
-                           .hour = (int)(left / HOUR_S),
-                           .minute = (int)(left / 60 % 60),
-                           .second = (int)(left % 60)};
-    t.year = year_of_era + era * 400 + (t.month <= 2);
-    return t;
-}
-
 /* ---- summer time ---- */
 
 /* Midnight of the n-th Sunday of a month (n 1..4), or of the last one (n 0), in seconds. */

@@ -8,35 +8,12 @@
 
 #include "cluster/api/object.h"
 #include "cluster/api/value_heap.h"
+#include "sim/base/calendar.h"
 
 #define SECONDS_PER_DAY 86400
 #define NS_PER_SECOND INT64_C(1000000000)
 
-/* ---- the calendar ---- */
-
-/* Days since 1970-01-01 in the proleptic Gregorian calendar, and back (years 0 to 9999). */
-static int64_t days_from_date(int64_t year, int64_t month, int64_t day)
-{
-    int64_t y = month <= 2 ? year - 1 : year;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t year_of_era = y - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
-static void date_from_days(int64_t days, int64_t *year, int64_t *month, int64_t *day)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t doe = days - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t mp = (5 * doy + 2) / 153;
-    *day = doy - (153 * mp + 2) / 5 + 1;
-    *month = mp < 10 ? mp + 3 : mp - 9;
-    *year = yoe + era * 400 + (*month <= 2);
-}
+/* ---- text ---- */
 
 int64_t digits_parse(const char *bytes, size_t count)
 {
@@ -49,13 +26,6 @@ int64_t digits_parse(const char *bytes, size_t count)
     return n;
 }
 
-static int64_t days_in_month(int64_t year, int64_t month)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return days[month - 1] + (month == 2 && is_leap);
-}
-
 /* "2006-01-02T15:04:05" without zone. */
 bool time_text_parse(const char *b, int64_t *ret_seconds)
 {
@@ -64,11 +34,11 @@ bool time_text_parse(const char *b, int64_t *ret_seconds)
     int64_t year = digits_parse(b, 4), month = digits_parse(b + 5, 2), day = digits_parse(b + 8, 2);
     int64_t hour = digits_parse(b + 11, 2), minute = digits_parse(b + 14, 2),
             second = digits_parse(b + 17, 2);
-    if (year < 0 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) ||
+    if (year < 0 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, (int)month) ||
         hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
         return false;
-    *ret_seconds =
-        days_from_date(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
+    *ret_seconds = civil_days(year, (int)month, (int)day) * SECONDS_PER_DAY + hour * 3600 +
+                   minute * 60 + second;
     return true;
 }
 
@@ -80,25 +50,17 @@ void digits_write(char *out, int64_t n, size_t count)
 
 void time_text_write(int64_t seconds, char out[TIME_TEXT_SIZE - 1])
 {
-    int64_t days = (seconds >= 0 ? seconds : seconds - (SECONDS_PER_DAY - 1)) / SECONDS_PER_DAY;
-    int64_t rest = seconds - days * SECONDS_PER_DAY;
-    int64_t year, month, day;
-    date_from_days(days, &year, &month, &day);
+    struct civil_time t = civil_time_of(seconds);
     memcpy(out, "0000-00-00T00:00:00", TIME_TEXT_SIZE - 1);
-    digits_write(out, year, 4);
-    digits_write(out + 5, month, 2);
-    digits_write(out + 8, day, 2);
-    digits_write(out + 11, rest / 3600, 2);
-    digits_write(out + 14, rest / 60 % 60, 2);
-    digits_write(out + 17, rest % 60, 2);
+    digits_write(out, t.year, 4);
+    digits_write(out + 5, t.month, 2);
+    digits_write(out + 8, t.day, 2);
+    digits_write(out + 11, t.hour, 2);
+    digits_write(out + 14, t.minute, 2);
+    digits_write(out + 17, t.second, 2);
 }
 
 /* ---- values ---- */
-
-static int64_t floor_divide(int64_t n, int64_t by)
-{
-    return (n >= 0 ? n : n - (by - 1)) / by;
-}
 
 struct value time_value(struct wall_time t)
 {

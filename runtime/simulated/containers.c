@@ -11,6 +11,7 @@
 
 #include "runtime/simulated/node.h"
 #include "runtime/simulated/timings.h"
+#include "sim/base/calendar.h"
 
 #define MESSAGE_BYTES 4096
 #define MESSAGE_LOG_BYTES 2048
@@ -32,20 +33,9 @@ struct container *runtime_container(struct runtime_node *n, uint32_t id)
 static void log_timestamp(struct runtime_node *n, struct text *out)
 {
     int64_t ns = n->step->wall.unix_ns;
-    int64_t seconds = ns / 1000000000;
-    int64_t days = seconds / 86400, rest = seconds % 86400;
-    /* Civil date of a day number (days since 1970-01-01), by eras of 400 years. */
-    int64_t z = days + 719468, era = z / 146097, day_of_era = z % 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted = (5 * day_of_year + 2) / 153, month = shifted < 10 ? shifted + 3 : shifted - 9;
-    text_printf(out,
-                "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64 ":%02" PRId64
-                ".%09" PRId64 "Z",
-                year_of_era + era * 400 + (month <= 2), month,
-                day_of_year - (153 * shifted + 2) / 5 + 1, rest / 3600, rest / 60 % 60, rest % 60,
-                ns % 1000000000);
+    struct civil_time t = civil_time_of(floor_divide(ns, 1000000000));
+    text_printf(out, "%04" PRId64 "-%02d-%02dT%02d:%02d:%02d.%09" PRId64 "Z", t.year, t.month,
+                t.day, t.hour, t.minute, t.second, ns % 1000000000);
 }
 
 void container_log_add(struct runtime_node *n, struct container *c, struct str bytes, bool is_error)

@@ -10,6 +10,7 @@
 #include "sim/base/base.h"
 
 #include "runtime/simulated/shell_code.h"
+#include "sim/base/calendar.h"
 
 #include <stdio.h>
 
@@ -87,24 +88,18 @@ static int run_printf(struct shell_call *c)
 
 static int run_date(struct shell_call *c)
 {
-    static const char *const days[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct wall_time wall = c->shell->host.wall(c->shell->host.owner);
     c->shell->read_clock = true;
-    int64_t seconds = wall.unix_ns / 1000000000, day = seconds / 86400, rest = seconds % 86400;
-    int64_t z = day + 719468, era = z / 146097, doe = z % 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
-            doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t shifted = (5 * doy + 2) / 153, month = shifted < 10 ? shifted + 3 : shifted - 9;
-    int64_t day_of_month = doy - (153 * shifted + 2) / 5 + 1, year = yoe + era * 400 + (month <= 2);
+    int64_t seconds = floor_divide(wall.unix_ns, 1000000000);
+    struct civil_time t = civil_time_of(seconds);
     AUTO(text) struct text out = {0};
     size_t f = c->count > 1 && str_equal(shell_call_word(c, 1), S("-u")) ? 2 : 1;
     if (!str_starts_with(shell_call_word(c, f), S("+"))) {
-        text_printf(
-            &out, "%s %s %2" PRId64 " %02" PRId64 ":%02" PRId64 ":%02" PRId64 " UTC %" PRId64 "\n",
-            days[day % 7], months[month - 1], day_of_month, rest / 3600, rest / 60 % 60, rest % 60,
-            year);
+        text_printf(&out, "%s %s %2d %02d:%02d:%02d UTC %" PRId64 "\n", days[t.weekday],
+                    months[t.month - 1], t.day, t.hour, t.minute, t.second, t.year);
         shell_write(c->shell, text_str(&out));
         return 0;
     }
@@ -116,19 +111,18 @@ static int run_date(struct shell_call *c)
         else if (k == 's')
             text_add_int(&out, seconds);
         else if (k == 'T')
-            text_printf(&out, "%02" PRId64 ":%02" PRId64 ":%02" PRId64, rest / 3600, rest / 60 % 60,
-                        rest % 60);
+            text_printf(&out, "%02d:%02d:%02d", t.hour, t.minute, t.second);
         else if (k == 'F')
-            text_printf(&out, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year, month, day_of_month);
+            text_printf(&out, "%04" PRId64 "-%02d-%02d", t.year, t.month, t.day);
         else if (k == 'Y')
-            text_add_int(&out, year);
+            text_add_int(&out, t.year);
         else if (k == 'm' || k == 'd' || k == 'H' || k == 'M' || k == 'S')
-            text_printf(&out, "%02" PRId64,
-                        k == 'm'   ? month
-                        : k == 'd' ? day_of_month
-                        : k == 'H' ? rest / 3600
-                        : k == 'M' ? rest / 60 % 60
-                                   : rest % 60);
+            text_printf(&out, "%02d",
+                        k == 'm'   ? t.month
+                        : k == 'd' ? t.day
+                        : k == 'H' ? t.hour
+                        : k == 'M' ? t.minute
+                                   : t.second);
         else if (k == 'N')
             text_printf(&out, "%09" PRId64, wall.unix_ns % 1000000000);
         else
