@@ -42,16 +42,20 @@
 
 enum memo_kind { MEMO_SIMILAR, MEMO_SAME, MEMO_SPAM, MEMO_SERIES, MEMO_KINDS };
 
+/* A kubelet keeps a dozen for each pod: the kinds share the room of what only one of them needs. */
 struct memo {
     uint64_t hash;
     struct memo *newer, *older;
     enum memo_kind kind;
     uint32_t count;      /* SAME and SERIES: occurrences; SIMILAR: messages */
     struct instant last; /* SIMILAR, SERIES: seen; SPAM: level as of */
-    int64_t stamp;       /* SAME and SERIES: of the event's name */
-    struct value first;  /* SAME: firstTimestamp; SERIES: the event's name */
-    int64_t tokens_ns;   /* SPAM: a token is the refill time in nanoseconds */
-    uint64_t *messages;  /* SIMILAR: up to SIMILAR_MAX */
+    union {
+        int64_t stamp;     /* SAME and SERIES: of the event's name */
+        int64_t tokens_ns; /* SPAM: a token is the refill time in nanoseconds */
+        uint64_t message;  /* SIMILAR: the first one */
+    } of;
+    struct value first; /* SAME: firstTimestamp; SERIES: the event's name */
+    uint64_t *messages; /* SIMILAR: up to SIMILAR_MAX, from the second one on */
 };
 struct memo_list {
     struct memo *newest, *oldest;
@@ -210,13 +214,17 @@ static bool is_one_of_too_many(struct memo *similar, uint64_t message, struct in
     if (similar->count == 0 || since.ns > duration_minutes(SIMILAR_WINDOW_MINUTES).ns)
         similar->count = 0;
     similar->last = now;
-    bool is_known = false;
-    for (uint32_t i = 0; i < similar->count && !is_known; i++)
+    bool is_known = similar->count > 0 && similar->of.message == message;
+    for (uint32_t i = 1; i < similar->count && !is_known; i++)
         is_known = similar->messages[i] == message;
     if (!is_known) {
-        if (!similar->messages)
+        if (similar->count == 0)
+            similar->of.message = message;
+        else if (!similar->messages)
             similar->messages = mem_array(uint64_t, SIMILAR_MAX);
-        similar->messages[similar->count++] = message;
+        if (similar->count > 0)
+            similar->messages[similar->count] = message;
+        similar->count++;
     }
     if (similar->count < SIMILAR_MAX)
         return false;
@@ -230,16 +238,16 @@ static bool spam_passes(struct recorder *r, uint64_t object, struct instant now)
     int64_t token_ns = duration_s(SPAM_REFILL_SECONDS).ns;
     if (m->count == 0) {
         m->count = 1;
-        m->tokens_ns = SPAM_BURST * token_ns;
+        m->of.tokens_ns = SPAM_BURST * token_ns;
     } else {
-        m->tokens_ns += instant_since(now, m->last).ns;
-        if (m->tokens_ns > SPAM_BURST * token_ns)
-            m->tokens_ns = SPAM_BURST * token_ns;
+        m->of.tokens_ns += instant_since(now, m->last).ns;
+        if (m->of.tokens_ns > SPAM_BURST * token_ns)
+            m->of.tokens_ns = SPAM_BURST * token_ns;
     }
     m->last = now;
-    if (m->tokens_ns < token_ns)
+    if (m->of.tokens_ns < token_ns)
         return false;
-    m->tokens_ns -= token_ns;
+    m->of.tokens_ns -= token_ns;
     return true;
 }
 
@@ -251,7 +259,7 @@ static struct value event_name(struct str object, int64_t stamp)
 static void make_patch(struct pending *p, const struct memo *same)
 {
     struct str object = VALUE_STR(p->event, involvedObject, name);
-    p->event = VALUE_SET(p->event, event_name(object, same->stamp), metadata, name);
+    p->event = VALUE_SET(p->event, event_name(object, same->of.stamp), metadata, name);
     p->event = VALUE_SET(p->event, value_keep(same->first), firstTimestamp);
     p->event = VALUE_SET(p->event, value_integer(same->count), count);
     p->patch = value_pack("{count: %d, lastTimestamp: %v, message: %v}", (int)same->count,
@@ -277,10 +285,10 @@ static bool correlate(struct recorder *r, struct step *step, struct pending *p)
     }
     struct memo *same = memo_of(r, MEMO_SAME, key);
     if (same->count++ == 0) {
-        same->stamp = client_event_stamp(r->client, step);
+        same->of.stamp = client_event_stamp(r->client, step);
         same->first = value_keep(value_get(p->event, ATOM_firstTimestamp));
         struct str name = VALUE_STR(p->event, involvedObject, name);
-        p->event = VALUE_SET(p->event, event_name(name, same->stamp), metadata, name);
+        p->event = VALUE_SET(p->event, event_name(name, same->of.stamp), metadata, name);
     } else {
         make_patch(p, same);
     }
@@ -485,8 +493,8 @@ static void record_v1(struct recorder *r, struct step *step, struct value regard
             series_write(r, step, m);
         return;
     }
-    m->stamp = client_event_stamp(r->client, step);
-    struct value name = event_name(value_str(object_name(regarding)), m->stamp);
+    m->of.stamp = client_event_stamp(r->client, step);
+    struct value name = event_name(value_str(object_name(regarding)), m->of.stamp);
     struct value namespace = namespace_of_event(regarding);
     m->first = value_pack("{name: %v, namespace: %v}", value_keep(name), value_keep(namespace));
     struct str component = value_str(r->component), host = value_str(r->host);
