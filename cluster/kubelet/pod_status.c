@@ -258,12 +258,30 @@ static struct value statuses(const struct pod_worker *w, size_t from, size_t to)
 
 /* ---- conditions ---- */
 
+static bool text_is(struct value v, const char *text)
+{
+    return text ? value_is(v, text) : !value_is_present(v);
+}
+
+/* `old` is what condition() would make: most conditions stay as they are from one status to the next. */
+static bool is_unchanged(struct value old, int64_t generation, const char *reason,
+                         const char *message)
+{
+    size_t keys = 5u + (reason ? 1u : 0u) + (message ? 1u : 0u);
+    return value_count(old) == keys && value_kind(VALUE_GET(old, lastProbeTime)) == VALUE_NULL &&
+           VALUE_INT(old, -1, observedGeneration) == generation &&
+           text_is(VALUE_GET(old, reason), reason) && text_is(VALUE_GET(old, message), message);
+}
+
 static struct value condition(const struct pod_worker *w, const char *type, bool is_true,
                               const char *reason, const char *message)
 {
+    message = message && message[0] ? message : NULL;
     struct value old = condition_find(VALUE_GET(w->pod, status, conditions), type);
     const char *status = is_true ? "True" : "False";
     bool same = VALUE_IS(old, status, status);
+    if (same && is_unchanged(old, object_generation(w->pod), reason, message))
+        return value_keep(old);
     struct value since =
         same ? value_keep(VALUE_GET(old, lastTransitionTime)) : time_value(w->kubelet->step->wall);
     struct value c = value_pack(
@@ -271,7 +289,7 @@ static struct value condition(const struct pod_worker *w, const char *type, bool
         value_null(), since, object_generation(w->pod), status, type);
     if (reason)
         c = value_set(c, ATOM_reason, value_string(str_from(reason)));
-    if (message && message[0])
+    if (message)
         c = value_set(c, ATOM_message, value_string(str_from(message)));
     return value_canonical(c);
 }
@@ -279,7 +297,6 @@ static struct value condition(const struct pod_worker *w, const char *type, bool
 /* "containers with unready status: [a b]"; false when there are none. */
 static bool unready(const struct pod_worker *w, bool init, struct text *out)
 {
-    text_printf(out, "containers with %s status: [", init ? "incomplete" : "unready");
     size_t count = 0;
     for (size_t i = 0; i < w->container_count; i++) {
         const struct pod_container *c = &w->containers[i];
@@ -289,11 +306,14 @@ static bool unready(const struct pod_worker *w, bool init, struct text *out)
                  : c->kind != CONTAINER_INIT && !(c->is_ready && (c->step == CONTAINER_RUNNING ||
                                                                   c->step == CONTAINER_STOPPING));
         char small[VALUE_SMALL_SIZE];
+        if (bad && count == 0)
+            text_printf(out, "containers with %s status: [", init ? "incomplete" : "unready");
         if (bad)
             text_printf(out, "%s%.*s", count++ ? " " : "",
                         STR_ARG(worker_container_name(w, i, small)));
     }
-    text_add_byte(out, ']');
+    if (count > 0)
+        text_add_byte(out, ']');
     return count > 0;
 }
 
