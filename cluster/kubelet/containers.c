@@ -26,12 +26,19 @@ static void create(struct pod_worker *w, size_t i);
 static void pull(struct pod_worker *w, size_t i);
 static void say_crash_backoff(struct pod_worker *w, size_t i);
 
+void termination_clear(struct termination *t)
+{
+    mem_free(t->message);
+    mem_free(t->id);
+    *t = (struct termination){0};
+}
+
 void container_release(struct pod_container *c)
 {
     mem_free(c->waiting_message);
     mem_free(c->pull_error);
-    mem_free(c->ended.message);
-    mem_free(c->last.message);
+    termination_clear(&c->ended);
+    termination_clear(&c->last);
 }
 
 struct duration container_backoff(const struct kubelet *k, uint32_t failures)
@@ -134,9 +141,12 @@ static void on_started(struct kubelet *k, struct pod_worker *w, size_t i,
     if (r->code != CRI_OK) {
         kubelet_container_event(k, w, i, "Warning", "Failed", "Error: %s", r->error);
         c->has_run = true;
-        c->ended = (struct termination){c->container,  128,
-                                        "StartError",  mem_copy_string(str_from(r->error)),
-                                        k->step->wall, k->step->wall};
+        c->ended = (struct termination){.container = c->container,
+                                        .exit_code = 128,
+                                        .reason = "StartError",
+                                        .message = mem_copy_string(str_from(r->error)),
+                                        .started = k->step->wall,
+                                        .finished = k->step->wall};
         c->step = CONTAINER_ENDED;
         w->status_stale = true;
         c->start_failures++;
@@ -186,7 +196,7 @@ static void on_created(struct kubelet *k, struct pod_worker *w, size_t i,
     if (c->has_run) {
         if (c->last.container != 0)
             remove_container(k, c->last.container);
-        mem_free(c->last.message);
+        termination_clear(&c->last);
         c->last = c->ended;
         c->ended = (struct termination){0};
     }
@@ -572,10 +582,13 @@ static void plan_restart(struct pod_worker *w, size_t i)
 
 static void take_end(struct pod_container *c, const struct cri_container_status *s)
 {
-    mem_free(c->ended.message);
-    c->ended = (struct termination){
-        s->container, s->exit_code, s->reason, s->text ? mem_copy_string(str_from(s->text)) : NULL,
-        s->started,   s->finished};
+    termination_clear(&c->ended);
+    c->ended = (struct termination){.container = s->container,
+                                    .exit_code = s->exit_code,
+                                    .reason = s->reason,
+                                    .message = s->text ? mem_copy_string(str_from(s->text)) : NULL,
+                                    .started = s->started,
+                                    .finished = s->finished};
     c->step = CONTAINER_ENDED;
     c->is_ready = false;
     c->is_started = false;
@@ -607,7 +620,7 @@ void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_
 {
     struct pod_container *c = &w->containers[i];
     if (c->container != 0) { /* of two, the older is the last end */
-        mem_free(c->last.message);
+        termination_clear(&c->last);
         c->last = c->ended;
         c->ended = (struct termination){0};
     }

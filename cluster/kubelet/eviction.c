@@ -13,13 +13,8 @@
  * the manager waits for its end (30 s at most) and looks again.
  *
  * Lazy but exact: the real manager looks every 10 s. Here the runtime says when less memory than
-<<<<<<< HEAD
  * the threshold is left, whoever fills the disk says so (kubelet_look_new), and the first look
  * comes at the next beat of the 10 s; as long as there is pressure each beat is kept.
-=======
- * the threshold is left, whoever fills the disk says so (kubelet_look_new), and the first look is at
- * the next beat of the 10 s; as long as there is pressure each beat is kept.
->>>>>>> fd0928c (kubelet: images of the node, last words, users of containers)
  *
  * DEVIATION: usage is that of the programs alone, no system daemon takes any; the disk is either
  * well or full, and pods do not differ in what they take of it.

@@ -124,6 +124,10 @@ struct cri_request *kubelet_request(struct kubelet *k, enum cri_verb verb)
 static void call(struct kubelet *k, struct pod_worker *w, size_t container, struct cri_request *r,
                  cri_fn done, bool counts)
 {
+    if (k->runtime == 0) { /* away: the workers are made anew when it is back */
+        message_unref(&r->message);
+        return;
+    }
     struct cri_call c = {r->id, done, w ? w->number : 0, (uint32_t)container, counts};
     vec_push(&k->calls, c);
     if (counts)
@@ -375,6 +379,21 @@ static void begin_work(struct kubelet *k)
         worker_wake_at(k->workers.items[i], k->step->now);
 }
 
+static void make_workers_anew(struct kubelet *k)
+{
+    for (size_t i = 0; i < k->workers.count; i++) {
+        struct pod_worker *w = k->workers.items[i];
+        for (size_t c = 0; c < w->container_count; c++)
+            probers_stop(w, c);
+        step_timer_cancel(k->step, w->timer);
+        worker_free(w);
+    }
+    vec_clear(&k->workers);
+    k->evicted_worker = 0;
+    for (struct informer_cursor c = informer_first(k->pods, S("")); c.key; informer_next(&c))
+        vec_push(&k->workers, worker_new(k, c.key, c.object));
+}
+
 /* ---- the runtime's side ---- */
 
 static void on_containers(struct kubelet *k, struct pod_worker *w, size_t container,
@@ -388,6 +407,9 @@ static void on_containers(struct kubelet *k, struct pod_worker *w, size_t contai
         s.text = s.text ? mem_copy_string(str_from(s.text)) : NULL;
         vec_push(&k->found_containers, s);
     }
+    if (k->runtime_was_up)
+        make_workers_anew(k);
+    k->runtime_was_up = false;
     k->runtime_has_listed = true;
     begin_work(k);
 }
@@ -411,6 +433,8 @@ static void on_runtime_status(struct kubelet *k, struct pod_worker *w, size_t co
     (void)container;
     k->boot = r->boot;
     k->runtime_is_up = true;
+    k->runtime_is_silent = false;
+    k->runtime_lost_at = INSTANT_NEVER;
     node_register(k);
     node_status_changed(k);
 }
@@ -447,6 +471,7 @@ static void ask_runtime(struct kubelet *k)
     if (k->is_asking_runtime || !k->runtime_is_up)
         return;
     k->is_asking_runtime = true;
+    k->runtime_silent_since = k->step->now;
     kubelet_cri(k, NULL, 0, status_request(k), on_status_answer);
     (void)step_timer_set(k->step, instant_add(k->step->now, duration_s(RUNTIME_SILENCE_SECONDS)),
                          kubelet_tag(TAG_SILENCE, 0));
@@ -454,7 +479,10 @@ static void ask_runtime(struct kubelet *k)
 
 static void runtime_gave_no_answer(struct kubelet *k)
 {
-    if (!k->is_asking_runtime || k->runtime_is_silent)
+    bool is_missed = k->is_asking_runtime || !k->runtime_is_up;
+    if (!is_missed || k->runtime_is_silent ||
+        instant_since(k->step->now, k->runtime_silent_since).ns <
+            duration_s(RUNTIME_SILENCE_SECONDS).ns)
         return;
     k->runtime_is_silent = true;
     node_status_changed(k);
@@ -474,20 +502,25 @@ static void on_runtime_connected(struct kubelet *k)
     kubelet_cri(k, NULL, 0, kubelet_request(k, CRI_LIST_CONTAINERS), on_containers);
 }
 
-/* The runtime is gone: its containers are too. The kubelet starts from nothing, as after its own
- * restart. */
+/* The connection to the runtime is lost: nothing is done until it is back. Its containers may run
+ * on (their shims do), so what there is then decides: the workers are made anew and adopt it.
+ * DEVIATION: a call to a runtime that is away is not refused with an event; it is not made. Restart
+ * back-offs are forgotten, as by a restart of the kubelet. */
 static void on_runtime_closed(struct kubelet *k)
 {
-    bool was_up = k->runtime_is_up;
     k->runtime = 0;
-    k->runtime_is_up = false;
     if (k->runtime_lost_at.ns == INT64_MAX)
         k->runtime_lost_at = k->step->now;
-    if (was_up) {
-        step_trace(k->step, "kubelet", k->node_name,
-                   "lost the container runtime: begins again when it is back");
-        step_exit(k->step, 1);
-        return;
+    if (k->runtime_is_up) {
+        step_trace(k->step, "kubelet", k->node_name, "lost the container runtime");
+        k->runtime_was_up = true;
+        k->runtime_is_up = k->runtime_has_listed = false;
+        k->is_asking_runtime = k->pull_in_flight = k->eviction_looks = false;
+        vec_clear(&k->calls);
+        k->runtime_silent_since = k->step->now;
+        (void)step_timer_set(k->step,
+                             instant_add(k->step->now, duration_s(RUNTIME_SILENCE_SECONDS)),
+                             kubelet_tag(TAG_SILENCE, 0));
     }
     (void)step_timer_set(k->step, instant_add(k->step->now, duration_s(1)),
                          kubelet_tag(TAG_RUNTIME, 0));

@@ -24,6 +24,8 @@
 #include "cluster/api/status.h"
 #include "runtime/traffic.h"
 
+#define PLEG_THRESHOLD duration_minutes(3)
+
 #define STATUS_TRIES 5 /* upstream: nodeStatusUpdateRetry */
 
 static void send_lease(struct kubelet *k);
@@ -165,11 +167,26 @@ static struct value condition(struct kubelet *k, struct value before, const char
                       now, since, message, reason, is_true ? "True" : "False", type);
 }
 
+/* The container events (PLEG) are missed after three minutes, the runtime after half of one. */
+static const char *runtime_down_text(const struct kubelet *k)
+{
+    struct duration silent = instant_since(k->step->now, k->runtime_silent_since);
+    if (silent.ns < PLEG_THRESHOLD.ns)
+        return "container runtime is down";
+    AUTO(text) struct text elapsed = {0};
+    text_add_duration(&elapsed, duration_ms(silent.ns / 1000000));
+    return arena_printf(k->step->scratch,
+                        "[container runtime is down, PLEG is not healthy: pleg was last seen "
+                        "active %s ago; threshold is 3m0s]",
+                        text_c(&elapsed))
+        .bytes;
+}
+
 static const char *why_not_ready(const struct kubelet *k)
 {
     if (k->runtime_is_silent)
-        return "container runtime is down";
-    if (!k->runtime_is_up)
+        return runtime_down_text(k);
+    if (!k->runtime_is_up && !k->runtime_was_up)
         return k->runtime_lost_at.ns != INT64_MAX
                    ? "container runtime is down"
                    : "container runtime status check may not have completed yet";
@@ -561,6 +578,10 @@ static void post_status(struct kubelet *k, struct value node)
                    is_ready ? "ready" : "not ready",
                    is_ready ? "runtime and network are up" : why_not_ready(k));
     k->is_ready = is_ready;
+    struct instant next_beat =
+        instant_add(k->step->now, duration_ns(k->flags.node_status_update_frequency));
+    if (!is_ready && next_beat.ns < k->status_beat_at.ns)
+        status_beat(k, next_beat); /* the text may be another then */
     value_drop(k->conditions);
     k->conditions = value_keep(conditions);
     AUTO(value) struct value status = node_status(k, conditions);

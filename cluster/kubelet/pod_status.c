@@ -68,15 +68,15 @@ static struct value container_id(const struct pod_worker *w, uint32_t container)
 
 static struct value terminated(const struct pod_worker *w, const struct termination *t)
 {
+    struct value id = t->id ? value_string(str_from(t->id)) : container_id(w, t->container);
     if (t->message)
         return value_pack("{terminated: {containerID: %v, exitCode: %d, finishedAt: %v, message: "
                           "%s, reason: %s, startedAt: %v}}",
-                          container_id(w, t->container), t->exit_code, time_value(t->finished),
-                          t->message, t->reason, time_value(t->started));
+                          id, t->exit_code, time_value(t->finished), t->message, t->reason,
+                          time_value(t->started));
     return value_pack(
         "{terminated: {containerID: %v, exitCode: %d, finishedAt: %v, reason: %s, startedAt: %v}}",
-        container_id(w, t->container), t->exit_code, time_value(t->finished), t->reason,
-        time_value(t->started));
+        id, t->exit_code, time_value(t->finished), t->reason, time_value(t->started));
 }
 
 static struct value waiting(const char *reason, const char *message)

@@ -210,6 +210,42 @@ static void without_probes(struct pod_worker *w, size_t i)
         c->is_ready || (c->is_started && !value_is_present(VALUE_GET(spec, readinessProbe)));
 }
 
+static const char *end_reason(int exit_code, struct str reason)
+{
+    static const char *const known[] = {"Completed", "Error", "OOMKilled", "StartError",
+                                        "ContainerStatusUnknown"};
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        if (str_equal(reason, str_from(known[i])))
+            return known[i];
+    }
+    return exit_code == 0 ? "Completed" : "Error";
+}
+
+/* How a container of before ended: as its status says, or, when that says that it runs, by the end
+ * of the machine, which the runtime reports as code 255. Init containers run again in a new
+ * sandbox, however they ended. */
+static void restore_end(const struct pod_worker *w, struct pod_container *c, struct value status)
+{
+    struct value terminated = VALUE_GET(status, state, terminated);
+    struct value running = VALUE_GET(status, state, running);
+    struct str id = VALUE_STR(status, containerID);
+    termination_clear(&c->ended);
+    c->ended.exit_code = 255;
+    c->ended.reason = "Unknown";
+    c->ended.started = c->ended.finished = w->kubelet->step->wall;
+    if (!value_is_present(running) && !value_is_present(terminated)) /* waited for its restart */
+        terminated = VALUE_GET(status, lastState, terminated);
+    if (value_is_present(terminated)) {
+        c->ended.exit_code = (int)VALUE_INT(terminated, 255, exitCode);
+        c->ended.reason = end_reason(c->ended.exit_code, VALUE_STR(terminated, reason));
+        (void)time_parse(VALUE_GET(terminated, startedAt), &c->ended.started);
+        (void)time_parse(VALUE_GET(terminated, finishedAt), &c->ended.finished);
+    } else {
+        (void)time_parse(VALUE_GET(running, startedAt), &c->ended.started);
+    }
+    c->ended.id = mem_copy_string(id);
+}
+
 /* The rest of a container's history, from the status that the API has (after a kubelet restart or a
  * reboot). */
 static void restore_history(struct pod_worker *w)
@@ -229,9 +265,11 @@ static void restore_history(struct pod_worker *w)
             if (c->container == 0 && ran) { /* it ran before the host went down */
                 c->attempt = (uint32_t)restarts;
                 c->has_run = true;
-                c->completed = c->kind == CONTAINER_INIT && succeeded;
-                if (w->was_terminal || c->completed)
-                    c->step = CONTAINER_ENDED;
+                c->completed = w->was_terminal && c->kind == CONTAINER_INIT && succeeded;
+                if (!w->was_terminal)
+                    restore_end(w, c, status);
+                bool runs_again = c->kind == CONTAINER_INIT && !w->was_terminal;
+                c->step = runs_again ? CONTAINER_WAITING : CONTAINER_ENDED;
             } else if (c->step == CONTAINER_RUNNING && restarts == (int64_t)c->attempt) {
                 c->is_ready = VALUE_BOOL_AT(status, ready);
                 c->is_started = VALUE_BOOL_AT(status, started);
@@ -367,6 +405,14 @@ static void on_sandbox(struct kubelet *k, struct pod_worker *w, size_t container
 
 static void start_sandbox(struct pod_worker *w)
 {
+    bool had_one = false;
+    for (size_t i = 0; i < w->container_count; i++)
+        had_one = had_one || w->containers[i].has_run;
+    if (had_one) {
+        kubelet_event(w->kubelet, w, "Normal", "SandboxChanged",
+                      "Pod sandbox changed, it will be killed and re-created.");
+        w->sandbox_attempt++;
+    }
     struct cri_request *r = kubelet_request(w->kubelet, CRI_RUN_POD_SANDBOX);
     r->sandbox_config = pod_sandbox_config(w);
     w->sandbox_pending = true;

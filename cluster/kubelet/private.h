@@ -71,6 +71,7 @@ struct termination { /* a container's last end */
     int exit_code;
     const char *reason; /* NULL: none */
     char *message;      /* owned; NULL: none */
+    char *id;           /* owned; NULL: that of `container` in this boot */
     struct wall_time started, finished;
 };
 
@@ -172,6 +173,8 @@ struct kubelet {
     int status_tries; /* of one beat */
     bool network_is_ready, cidr_sent, pull_in_flight, started_event, rebooted, memory_pressure, disk_pressure;
     bool is_asking_runtime, runtime_is_silent;
+    bool runtime_was_up; /* and is away: workers are made anew when it is back */
+    struct instant runtime_silent_since;
     bool eviction_looks;     /* asks the runtime what is used */
     uint32_t evicted_worker; /* whose end is waited for; 0: nobody's */
     struct instant started, evicted_at, disk_pressure_until, status_beat_at;
@@ -262,6 +265,7 @@ void container_stop(struct pod_worker *w, size_t i, int64_t grace_seconds, const
 void container_ended(struct pod_worker *w, size_t i, const struct cri_container_status *s);
 void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_status *s);
 void container_release(struct pod_container *c);
+void termination_clear(struct termination *t);
 struct duration container_backoff(const struct kubelet *k, uint32_t failures);
 uint32_t container_next_attempt(const struct pod_container *c); /* of the next one made */
 uint64_t container_spec_hash(struct value container);

@@ -103,7 +103,6 @@ static void test_taints(void)
         {"[{key: b, operator: Exists}]", false},
         {"[{key: a, operator: Exists, effect: NoSchedule}]", false},
         {"[{key: a, operator: Exists, effect: NoExecute}]", true},
-        {"[{value: x}]", false},
     };
     AUTO(value)
     struct value node = parse("{spec: {taints: [{key: s, effect: NoSchedule}, {key: a, value: x, "
