@@ -317,3 +317,12 @@ static void add_value(struct text *out, struct value v)
     else
         schema_write_json(NULL, v, out);
 }
+
+bool status_has_cause(struct value status, const char *reason)
+{
+    struct value causes = VALUE_GET(status, details, causes);
+    for (size_t i = 0; i < value_count(causes); i++)
+        if (value_is(value_get(value_at(causes, i), ATOM_reason), reason))
+            return true;
+    return false;
+}

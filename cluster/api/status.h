@@ -63,7 +63,10 @@ struct field_errors {
 void field_error_add(struct field_errors *errors, enum field_error_type type, struct str path,
                      struct value value, const char *detail_format, ...) PRINTF_LIKE(5, 6);
 /* Walks of a document keep the path to where they are on the stack; it becomes text only for an
- * error: struct field_path spec = path_child(NULL, "spec"), item = path_index(&spec, 3); spec[3] */
+ * error:
+ *
+ *     struct field_path spec = path_child(NULL, "spec"), item = path_index(&spec, 3);      spec[3]
+ */
 struct field_path {
     const struct field_path *parent; /* NULL: the document */
     struct str name;                 /* of a field, or of a map's key */
@@ -92,6 +95,9 @@ void field_error_at(struct field_errors *errors, enum field_error_type type,
 void field_error_shown(struct field_errors *errors, enum field_error_type type,
                        const struct field_path *path, struct str shown, const char *detail);
 void field_errors_release(struct field_errors *errors);
+/* Is this reason among the details' causes, such as NamespaceTerminating? False for anything but a
+ * Status. */
+bool status_has_cause(struct value status, const char *reason);
 /* "Kind.group "name" is invalid: ..." with its causes. */
 struct value status_invalid(const struct resource *r, struct str name,
                             const struct field_errors *errors);

@@ -20,6 +20,7 @@
 #include "cluster/controllers/cronjob.h"
 
 #include "cluster/api/object.h"
+#include "cluster/api/status.h"
 #include "cluster/controllers/job.h"
 #include "sim/base/sort.h"
 #include "sim/base/vec.h"
@@ -415,11 +416,6 @@ static enum sync_result list_job(struct sync *s, struct value job)
     return clean(s);
 }
 
-static bool is_for_dying_namespace(const struct answer *a)
-{
-    return a->code == 403 && str_contains(VALUE_STR(a->body, message), S("being terminated"));
-}
-
 static enum sync_result after_creation(struct sync *s)
 {
     const struct answer *a = &s->answers[0];
@@ -432,7 +428,7 @@ static enum sync_result after_creation(struct sync *s)
         sync_send(s, request_for_key(VERB_GET, a->key), TAG_JOB);
         return sync_wait(s, PHASE_EXISTING);
     }
-    if (a->code != 0 && !is_for_dying_namespace(a))
+    if (a->code != 0 && !status_has_cause(a->body, "NamespaceTerminating"))
         TELL(s, "Warning", "FailedCreate", "Error creating job: %.*s", STR_ARG(why));
     fail(s, a->code ? why : S("no answer from the API server"));
     return clean(s);

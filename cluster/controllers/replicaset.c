@@ -27,6 +27,7 @@
 
 #include "cluster/controllers/replicaset.h"
 
+#include "cluster/api/status.h"
 #include "cluster/controllers/claim.h"
 #include "cluster/controllers/pod_state.h"
 #include "sim/base/hash.h"
@@ -529,15 +530,6 @@ static enum sync_result manage(struct sync *s, struct value rs)
 
 /* ---- answers ---- */
 
-static bool is_for_dying_namespace(const struct answer *a)
-{
-    struct value causes = VALUE_GET(a->body, details, causes);
-    for (size_t i = 0; i < value_count(causes); i++)
-        if (VALUE_IS(value_at(causes, i), "NamespaceTerminating", reason))
-            return true;
-    return false;
-}
-
 static void note_failure(struct replicaset_memory *m, const struct answer *a)
 {
     struct str why = VALUE_STR(a->body, message);
@@ -559,7 +551,7 @@ static void created_or_not(struct sync *s, struct value rs, const struct answer 
         return;
     }
     expectations_creation_observed(state_of(s->controller)->expectations, s->key);
-    if (a->code < 0 || is_for_dying_namespace(a))
+    if (a->code < 0 || status_has_cause(a->body, "NamespaceTerminating"))
         return; /* never sent, or hopeless: no event, no retry */
     note_failure(m, a);
     struct str why = VALUE_STR(a->body, message);

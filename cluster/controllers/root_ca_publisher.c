@@ -12,6 +12,7 @@
 #include "cluster/controllers/all.h"
 
 #include "cluster/api/object.h"
+#include "cluster/api/status.h"
 #include "cluster/controllers/manager.h"
 
 #define CONFIG_MAP "kube-root-ca.crt"
@@ -61,8 +62,7 @@ static enum sync_result root_ca_publisher_sync(struct sync *s)
 {
     if (s->phase == 1) {
         const struct answer *a = &s->answers[0];
-        bool is_terminating =
-            a->code == 403 && str_contains(VALUE_STR(a->body, message), S("being terminated"));
+        bool is_terminating = status_has_cause(a->body, "NamespaceTerminating");
         bool is_settled = answer_ok(a) || a->code == 409 || a->code == 404 || is_terminating;
         return is_settled ? SYNC_DONE : sync_retry_answer(s, a);
     }

@@ -12,6 +12,7 @@
 #include "cluster/controllers/all.h"
 
 #include "cluster/api/object.h"
+#include "cluster/api/status.h"
 
 static enum sync_result serviceaccount_sync(struct sync *s);
 static void wake_namespace(struct controller *c, struct step *step, const struct object_key *key,
@@ -47,8 +48,7 @@ static enum sync_result serviceaccount_sync(struct sync *s)
         const struct answer *a = &s->answers[0];
         /* A namespace that terminates takes nothing new; any other refusal may pass, as roles that
          * are yet to be made. */
-        bool is_terminating =
-            a->code == 403 && str_contains(VALUE_STR(a->body, message), S("being terminated"));
+        bool is_terminating = status_has_cause(a->body, "NamespaceTerminating");
         bool is_settled = answer_ok(a) || a->code == 409 || a->code == 404 || is_terminating;
         return is_settled ? SYNC_DONE : sync_retry_answer(s, a);
     }
