@@ -85,6 +85,9 @@ struct stored_item *informer_store_find(const struct informer_store *s,
 static void collect_term(void *sink, struct str term)
 {
     struct terms *t = sink;
+    for (size_t i = 0; i < t->count; i++)
+        if (str_equal(t->items[i], term))
+            return;
     CHECK(t->count < TERMS_MAX && term.size <= TERM_TEXT_MAX &&
           t->used + term.size <= sizeof(t->text));
     memcpy(t->text + t->used, term.bytes, term.size);
@@ -121,15 +124,14 @@ static void bucket_add(struct store_index *x, struct str term, struct stored_ite
         b->items.compare = by_key_order;
         index_put(&x->buckets, hash, &term, b);
     }
-    map_put(&b->items, item);
+    map_add(&b->items, item); /* the terms of an object are all different */
 }
 
 static void bucket_remove(struct store_index *x, struct str term, struct stored_item *item)
 {
     uint64_t hash = hash_bytes(term);
     struct bucket *b = index_get(&x->buckets, hash, &term);
-    if (!b)
-        return; /* the same term twice in one object */
+    CHECK(b);
     map_remove(&b->items, item);
     if (b->items.count > 0)
         return;

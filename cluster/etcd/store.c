@@ -32,9 +32,15 @@ struct batch {
     size_t count;
     struct etcd_change changes[];
 };
+/* Two words a revision and member: there are as many as writes between two compactions. */
 struct slot {
-    struct etcd_change change; /* .kv NULL: see the batch */
-    struct batch *batch;
+    union {
+        struct etcd_change change; /* .kv NULL: `many`, or nothing */
+        struct {
+            const struct etcd_kv *none;
+            struct batch *batch;
+        } many;
+    } of;
 };
 /* The keys of one resource in one namespace, tombstones included, in order of their names. */
 struct space {
@@ -112,15 +118,23 @@ struct store *store_new(void)
     return s;
 }
 
+static struct batch *slot_batch(const struct slot *slot)
+{
+    return slot->of.change.kv ? NULL : slot->of.many.batch;
+}
+
 static void slot_release(struct slot *slot)
 {
-    etcd_kv_unref(slot->change.kv);
-    etcd_kv_unref(slot->change.before);
-    for (size_t i = 0; slot->batch && i < slot->batch->count; i++) {
-        etcd_kv_unref(slot->batch->changes[i].kv);
-        etcd_kv_unref(slot->batch->changes[i].before);
+    struct batch *batch = slot_batch(slot);
+    if (!batch) {
+        etcd_kv_unref(slot->of.change.kv);
+        etcd_kv_unref(slot->of.change.before);
     }
-    mem_free(slot->batch);
+    for (size_t i = 0; batch && i < batch->count; i++) {
+        etcd_kv_unref(batch->changes[i].kv);
+        etcd_kv_unref(batch->changes[i].before);
+    }
+    mem_free(batch);
     *slot = (struct slot){0};
 }
 
@@ -280,8 +294,9 @@ const struct etcd_change *store_changes(const struct store *s, int64_t revision,
     if (revision < s->first || revision > s->revision)
         return NULL;
     const struct slot *slot = slot_at(s, revision);
-    *ret_count = slot->batch ? slot->batch->count : 1;
-    return slot->batch ? slot->batch->changes : &slot->change;
+    const struct batch *batch = slot_batch(slot);
+    *ret_count = batch ? batch->count : 1;
+    return batch ? batch->changes : &slot->of.change;
 }
 
 static const struct etcd_kv *before_of(const struct store *s, const struct etcd_kv *kv)
@@ -378,7 +393,7 @@ void store_commit(struct store *s, const struct etcd_kv *const *kvs, size_t coun
     struct slot *slot = slot_at(s, s->revision);
     if (count == 1) {
         CHECK(kvs[0]->mod_revision == s->revision);
-        slot->change = key_write(s, kvs[0]);
+        slot->of.change = key_write(s, kvs[0]);
         return;
     }
     struct batch *batch = mem_allocate(1, sizeof(*batch) + count * sizeof(struct etcd_change));
@@ -387,7 +402,7 @@ void store_commit(struct store *s, const struct etcd_kv *const *kvs, size_t coun
         CHECK(kvs[i]->mod_revision == s->revision);
         batch->changes[i] = key_write(s, kvs[i]);
     }
-    slot->batch = batch;
+    slot->of.many.batch = batch;
 }
 
 /* The revision of `change` is going: so is what it superseded, and a deletion that nothing
@@ -587,10 +602,9 @@ struct store *store_restore(const struct message *snapshot)
                 (void)etcd_kv_ref(from[k].before);
         }
         struct slot *slot = slot_at(s, s->revision);
-        slot->batch = batch;
+        slot->of.many.batch = batch;
         if (count == 1) {
-            slot->change = batch->changes[0];
-            slot->batch = NULL;
+            slot->of.change = batch->changes[0];
             mem_free(batch);
         }
         i += count;

@@ -82,15 +82,17 @@ static void on_change(void *owner, const struct view_change *change)
     struct invariants *i = owner;
     if (i->violations.count)
         return;
+    AUTO(text) struct text violation = {0}; /* one for all: it stays empty nearly always */
     for (size_t row = 0; row < invariant_count; row++) {
         const struct invariant *v = invariant_table[row];
         if (!i->states[row].is_on || !v->changed)
             continue;
-        AUTO(text) struct text violation = {0};
         struct verdict verdict = {i->run, &i->states[row].checked, &violation};
         v->changed(&verdict, i->states[row].memory, change);
-        if (violation.size)
+        if (UNLIKELY(violation.size)) {
             judge(i, row, change->key, &violation);
+            text_clear(&violation);
+        }
     }
 }
 
