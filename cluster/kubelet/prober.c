@@ -230,6 +230,11 @@ void prober_timer(struct kubelet *k, uint32_t id)
     struct pod_worker *w = p ? kubelet_worker(k, p->worker) : NULL;
     if (!w || p->in_flight || w->containers[p->container].step != CONTAINER_RUNNING)
         return;
+    /* Beats that were missed (the process stood still, the last probe took long) are not made up
+     * for. */
+    struct instant beat = beat_from(w, p, (struct instant){k->step->now.ns + 1});
+    if (beat.ns - period_of(w, p).ns > p->next.ns)
+        p->next.ns = beat.ns - period_of(w, p).ns;
     struct value spec = probe_spec(w, p);
     struct value command = VALUE_GET(spec, exec, command);
     struct value http = VALUE_GET(spec, httpGet), tcp = VALUE_GET(spec, tcpSocket),

@@ -196,6 +196,13 @@ static void write_volume(struct runtime_node *n, const struct cri_request *r)
 {
     struct volume *v = runtime_volume(n, str_from(r->volume->host_path), true);
     runtime_volume_write(v, &r->volume->files, r->volume->is_empty_dir);
+    for (size_t i = 0; i < n->containers.count; i++) { /* whose probes may read it */
+        struct container *c = n->containers.items[i];
+        for (uint16_t m = 0; c->wants_change && m < c->config->mount_count; m++) {
+            if (strcmp(c->config->mounts[m].host_path, r->volume->host_path) == 0)
+                container_changed(n, c);
+        }
+    }
 }
 
 /* Verbs that are answered at once. */
