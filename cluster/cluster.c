@@ -33,6 +33,10 @@
 #define MANAGER_START_MS 500
 #define KUBELET_START_MS 200
 
+struct etcd_listener {
+    cluster_etcd_fn hear;
+    void *owner;
+};
 struct machine {
     host_id host;
     struct str zone; /* in the arena */
@@ -45,6 +49,7 @@ struct cluster {
     struct component_settings settings;
     VEC(process_id) components[COMPONENT_KIND_COUNT];
     VEC(struct machine) machines;
+    VEC(struct etcd_listener) etcd_listeners;
     host_id outside;
     address_id api;
     const struct credential *credentials[4]; /* of controller managers, schedulers, proxies, DNS servers */
@@ -65,6 +70,7 @@ static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t
 static enum err check_options(const struct cluster_options *o, struct errmsg *message);
 static enum err read_flags(struct cluster *c, struct value flags, struct errmsg *message);
 static void on_applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before, struct str by, struct instant now);
+static void on_observed(void *owner, struct etcd_observation *o);
 static struct value stamp(struct value own_value, int64_t revision);
 
 const char *component_kind_text(enum component_kind kind)
@@ -118,6 +124,7 @@ void cluster_free(struct cluster *c)
     for (size_t i = 0; i < COMPONENT_KIND_COUNT; i++)
         vec_release(&c->components[i]);
     vec_release(&c->machines);
+    vec_release(&c->etcd_listeners);
     arena_release(&c->arena);
     mem_free(c);
 }
@@ -285,6 +292,7 @@ static void add_etcd(struct cluster *c, const struct cluster_options *o)
     shared.raft_bugs = o->raft_bugs;
     shared.stamp = stamp;
     shared.applied = on_applied;
+    shared.observed = on_observed;
     shared.owner = c;
     for (int i = 0; i < count; i++) {
         shared.peers[i] = sim_address(c->sim, arena_printf(&c->arena, "etcd-%d:2380", i));
@@ -628,4 +636,27 @@ static void on_applied(void *owner, const struct etcd_kv *kv, const struct etcd_
                                               .version = kv->version,
                                               .before_revision = before ? before->mod_revision : 0,
                                               .before_version = before ? before->version : 0});
+}
+
+/* ---- what is read and watched ---- */
+
+void cluster_listen_etcd(struct cluster *c, cluster_etcd_fn listener, void *owner)
+{
+    vec_push(&c->etcd_listeners, (struct etcd_listener){listener, owner});
+}
+
+void cluster_unlisten_etcd(struct cluster *c, void *owner)
+{
+    for (size_t i = c->etcd_listeners.count; i-- > 0;)
+        if (c->etcd_listeners.items[i].owner == owner)
+            vec_remove(&c->etcd_listeners, i);
+}
+
+static void on_observed(void *owner, struct etcd_observation *o)
+{
+    struct cluster *c = owner;
+    if (o->kind == ETCD_OBSERVED_READ_BEGINS)
+        o->floor = view_revision(c->view);
+    for (size_t i = 0; i < c->etcd_listeners.count; i++)
+        c->etcd_listeners.items[i].hear(c->etcd_listeners.items[i].owner, o);
 }

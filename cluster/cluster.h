@@ -87,6 +87,12 @@ host_id cluster_host_id(const struct cluster *c, size_t index);
 struct str cluster_host_zone(const struct cluster *c, size_t index);
 host_id cluster_outside(const struct cluster *c); /* the host where users sit */
 
+/* Hears what the store's members show of reads and watches (etcd.h); at most one listener for each owner. */
+struct etcd_observation;
+typedef void (*cluster_etcd_fn)(void *owner, const struct etcd_observation *o);
+void cluster_listen_etcd(struct cluster *c, cluster_etcd_fn listener, void *owner);
+void cluster_unlisten_etcd(struct cluster *c, void *owner);
+
 /* Flag i of all, in the order of components; false beyond the last. The name is appended to the text. */
 struct cluster_flag {
     const char *component, *help; /* help may be empty */

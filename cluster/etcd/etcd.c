@@ -452,3 +452,41 @@ uint64_t etcd_member_hash(const struct etcd_member *m)
 {
     return m ? store_hash(m->store) : 0;
 }
+
+int64_t etcd_member_compact_revision(const struct etcd_member *m)
+{
+    return store_compact_revision(m->store);
+}
+
+const struct etcd_kv *etcd_member_get_at(const struct etcd_member *m, const struct object_key *key,
+                                         int64_t revision)
+{
+    const struct etcd_kv *kv = store_get_at(m->store, key, revision);
+    return kv && kv->version > 0 ? kv : NULL;
+}
+
+void etcd_member_raft(const struct etcd_member *m, struct etcd_raft_state *ret_state)
+{
+    *ret_state = (struct etcd_raft_state){0};
+    if (!m->raft)
+        return;
+    *ret_state = (struct etcd_raft_state){.term = raft_term(m->raft),
+                                          .commit = raft_commit(m->raft),
+                                          .first = raft_first(m->raft),
+                                          .last = raft_last(m->raft),
+                                          .is_leader = raft_role(m->raft) == RAFT_LEADER,
+                                          .is_saving = raft_is_saving(m->raft)};
+    raft_saved_vote(m->raft, &ret_state->saved_term, &ret_state->saved_vote);
+}
+
+bool etcd_member_entry(const struct etcd_member *m, uint64_t index, uint64_t *ret_term,
+                       uint64_t *ret_identity)
+{
+    const struct raft_entry *e = m->raft ? raft_entry(m->raft, index) : NULL;
+    if (!e)
+        return false;
+    const struct proposal *p = (const void *)e->payload;
+    *ret_term = e->term;
+    *ret_identity = p ? hash_pair(hash_pair(p->member, p->incarnation), p->sequence) : 0;
+    return true;
+}

@@ -33,6 +33,22 @@ struct etcd_kv {
 const struct etcd_kv *etcd_kv_ref(const struct etcd_kv *kv);
 void etcd_kv_unref(const struct etcd_kv *kv);
 
+/* What eyes outside may see of reads and watches; no member learns anything from it. */
+enum etcd_observation_kind {
+    ETCD_OBSERVED_READ_BEGINS, /* linearisable; .floor is for the observer to fill in */
+    ETCD_OBSERVED_READ,        /* is served at .last; .floor as it was filled in */
+    ETCD_OBSERVED_WATCH,       /* the revisions .first to .last were sent, .count changes; .is_whole: of all keys */
+};
+struct etcd_observation {
+    enum etcd_observation_kind kind;
+    uint32_t member;
+    int64_t floor, first, last;
+    stream_id stream;
+    uint64_t watch;
+    size_t count;
+    bool is_whole;
+};
+
 /* The configuration of one member; borrowed while the simulation lives. */
 struct etcd_config {
     struct str name; /* "etcd-0" */
@@ -47,6 +63,7 @@ struct etcd_config {
     struct value (*stamp)(struct value own_value, int64_t revision);
     /* Eyes outside: called once per revision, by the first member that applies it. May be NULL. */
     void (*applied)(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before, struct str by, struct instant now);
+    void (*observed)(void *owner, struct etcd_observation *o); /* may be NULL */
     void *owner;
     uint32_t raft_bugs; /* bits of enum raft_bug (raft.h): textbook mistakes, for tests of the checkers */
 };
@@ -134,5 +151,17 @@ int64_t etcd_member_revision(const struct etcd_member *m);
 const struct etcd_kv *etcd_member_get(const struct etcd_member *m, const struct object_key *key);
 bool etcd_member_is_leader(const struct etcd_member *m);
 uint64_t etcd_member_hash(const struct etcd_member *m); /* equal at equal revisions */
+int64_t etcd_member_compact_revision(const struct etcd_member *m);
+/* As of a revision that is not compacted; NULL: the key did not exist. */
+const struct etcd_kv *etcd_member_get_at(const struct etcd_member *m, const struct object_key *key, int64_t revision);
+struct etcd_raft_state {
+    uint64_t term, commit, first, last; /* of the log in memory */
+    uint64_t saved_term;                /* with the vote: what is on the disk for certain */
+    uint32_t saved_vote;                /* UINT32_MAX: nobody */
+    bool is_leader, is_saving; /* saving: the saved ones may be on their way only */
+};
+void etcd_member_raft(const struct etcd_member *m, struct etcd_raft_state *ret_state);
+/* An entry of the log; the identity is equal if and only if the content is. False: not in memory. */
+bool etcd_member_entry(const struct etcd_member *m, uint64_t index, uint64_t *ret_term, uint64_t *ret_identity);
 
 #endif

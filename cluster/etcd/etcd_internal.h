@@ -70,6 +70,7 @@ struct read {
     struct etcd_request *request; /* owned */
     stream_id stream;
     struct instant deadline;
+    int64_t floor; /* the observer's */
 };
 struct watch {
     stream_id stream;

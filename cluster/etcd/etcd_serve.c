@@ -36,6 +36,14 @@ static void watch_add(struct etcd_member *m, struct step *step, stream_id stream
 static void watch_cancel(struct etcd_member *m, struct step *step, stream_id stream, uint64_t id);
 static struct pending *pending_find(struct etcd_member *m, uint64_t sequence);
 
+/* For checkers: what is done never depends on it. */
+static void observe(const struct etcd_member *m, struct etcd_observation *o)
+{
+    o->member = m->config->member;
+    if (m->config->observed)
+        m->config->observed(m->config->owner, o);
+}
+
 void etcd_serve(struct etcd_member *m, struct step *step, stream_id stream,
                 struct etcd_request *request)
 {
@@ -254,7 +262,9 @@ static void read_add(struct etcd_member *m, struct step *step, stream_id stream,
 {
     (void)message_ref(&request->message); /* the one in the read */
     struct instant deadline = instant_add(step->now, etcd_request_timeout(m));
-    vec_push(&m->reads_next, (struct read){request, stream, deadline});
+    struct etcd_observation o = {.kind = ETCD_OBSERVED_READ_BEGINS};
+    observe(m, &o);
+    vec_push(&m->reads_next, (struct read){request, stream, deadline, o.floor});
     if (!m->requests_timer)
         m->requests_timer = step_timer_set(step, deadline, TIMER_REQUESTS);
     reads_begin(m, step);
@@ -275,6 +285,10 @@ void etcd_reads_serve(struct etcd_member *m, struct step *step)
         return;
     m->read_id = m->read_index = 0;
     for (size_t i = 0; i < m->reading.count; i++) {
+        struct etcd_observation o = {.kind = ETCD_OBSERVED_READ,
+                                     .floor = m->reading.items[i].floor,
+                                     .last = store_revision(m->store)};
+        observe(m, &o);
         serve_range(m, step, m->reading.items[i].stream, m->reading.items[i].request);
         message_unref(&m->reading.items[i].request->message);
     }
@@ -401,6 +415,14 @@ static void watch_send(struct etcd_member *m, struct step *step, struct watch *w
     CHECK(w->count == total);
     w->message.size_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
     w->compact_revision = store_compact_revision(m->store);
+    struct etcd_observation o = {.kind = ETCD_OBSERVED_WATCH,
+                                 .first = watch->next,
+                                 .last = last,
+                                 .stream = watch->stream,
+                                 .watch = watch->id,
+                                 .count = w->count,
+                                 .is_whole = !watch->resource};
+    observe(m, &o);
     watch->next = last + 1;
     step_send(step, watch->stream, &w->message);
 }

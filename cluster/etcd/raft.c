@@ -626,6 +626,11 @@ uint32_t raft_vote(const struct raft *r)
     return r->vote;
 }
 
+bool raft_is_saving(const struct raft *r)
+{
+    return r->is_persisting;
+}
+
 void raft_saved_vote(const struct raft *r, uint64_t *ret_term, uint32_t *ret_vote)
 {
     *ret_term = r->is_persisting ? r->persisting_term : r->saved_term;

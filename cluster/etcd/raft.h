@@ -190,6 +190,7 @@ uint64_t raft_term(const struct raft *r);
 uint32_t raft_vote(const struct raft *r);
 void raft_saved_vote(const struct raft *r, uint64_t *ret_term,
                      uint32_t *ret_vote);   /* as last given to the disk */
+bool raft_is_saving(const struct raft *r);   /* something is on its way to the disk */
 uint32_t raft_leader(const struct raft *r); /* RAFT_NONE: unknown */
 uint64_t raft_commit(const struct raft *r);
 uint64_t raft_applied(const struct raft *r);

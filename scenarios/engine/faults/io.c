@@ -70,6 +70,7 @@ static void set_all(struct run *r, const struct active_fault *changed, bool is_a
             if (f != changed && f->kind == &fault_io && names(f, process))
                 add_to(f, &disk);
         }
+        r->has_lying_disk |= disk.loses_syncs;
         sim_disk_fault_set(r->sim, sim_process_host(r->sim, process), process, &disk);
         fault_tell_kubelet(r, sim_process_host(r->sim, process));
     }

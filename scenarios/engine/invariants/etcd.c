@@ -12,7 +12,7 @@
 
 #define RECENT_MAX 4096
 
-static const struct etcd_member *member_of(const struct run *r, size_t i)
+const struct etcd_member *member_of(const struct run *r, size_t i)
 {
     process_id p = cluster_component(r->cluster, COMPONENT_ETCD, i);
     return sim_process_is_running(r->sim, p) ? sim_process_state(r->sim, p) : NULL;

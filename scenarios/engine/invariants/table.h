@@ -20,6 +20,10 @@ static inline bool is_update(const struct view_change *change)
     return value_is_present(change->before) && value_is_present(change->after);
 }
 
+/* An etcd member's state; NULL while its process is dead. */
+struct etcd_member;
+const struct etcd_member *member_of(const struct run *r, size_t i);
+
 /* A set of 64-bit hashes. Zeroed is empty and valid. */
 struct hash_set {
     uint64_t *slots; /* 0: free */
