@@ -86,6 +86,7 @@ static void wake_namesake(struct controller *c, struct step *step, const struct 
         return;
     const struct object_key *service =
         object_key_of(resource_get(RESOURCE_services), key->namespace, key->name);
+    service_members_look_whole(c->state, service);
     controller_enqueue(c, step, service);
     object_key_unref(service);
 }
@@ -184,24 +185,22 @@ static struct value port_set(struct gathering *g, struct value own_ports)
 static struct gathering gather(struct sync *s)
 {
     struct gathering g = {0};
-    size_t count = 0;
+    struct service_members *members = s->controller->state;
     bool is_named = service_has_named_ports(s->object);
     bool publishes_all = VALUE_BOOL_AT(s->object, spec, publishNotReadyAddresses);
-    struct service_pod_cursor i;
-    for (i = service_members_first(s->controller->state, s->controller, s->key); i.key;
-         service_members_next(&i))
-        count++;
-    g.items = arena_array(s->step->scratch, struct address, count + 1);
-    for (i = service_members_first(s->controller->state, s->controller, s->key); i.key;
+    g.items = arena_array(s->step->scratch, struct address,
+                          service_members_count(members, s->key) + 1);
+    for (struct service_pod_cursor i = service_members_first(members, s->key); i.member;
          service_members_next(&i)) {
-        if (!pod_has_endpoint(i.pod, publishes_all))
+        const struct service_member *m = i.member;
+        if (!m->has_endpoint || (m->is_deleting && !publishes_all))
             continue;
         struct value ports =
-            g.set_count > 0 && !is_named ? g.sets[0] : port_set(&g, ports_of(s->object, i.pod));
-        g.items[g.count++] = (struct address){.pod = i.pod,
-                                              .uid = object_uid(i.pod),
-                                              .ip = VALUE_GET(i.pod, status, podIP),
-                                              .is_ready = publishes_all || pod_is_ready(i.pod),
+            g.set_count > 0 && !is_named ? g.sets[0] : port_set(&g, ports_of(s->object, m->pod));
+        g.items[g.count++] = (struct address){.pod = m->pod,
+                                              .uid = m->uid,
+                                              .ip = m->ip,
+                                              .is_ready = publishes_all || m->is_ready,
                                               .ports = ports};
     }
     sort_stable(g.items, g.count, sizeof(g.items[0]), by_ip, NULL);
@@ -289,6 +288,7 @@ static enum sync_result after_writing(struct sync *s)
     const struct answer *a = &s->answers[0];
     if (answer_ok(a) || a->code == 404)
         return SYNC_DONE;
+    service_members_look_whole(s->controller->state, s->key);
     bool is_new = a->tag == 1;
     if (is_new && a->code == 403)
         return SYNC_DONE; /* the namespace is being deleted */
@@ -318,11 +318,17 @@ static enum sync_result endpoints_sync(struct sync *s)
     if (object_is_deleting(s->object) || value_count(VALUE_GET(s->object, spec, selector)) == 0 ||
         VALUE_IS(s->object, "ExternalName", spec, type))
         return SYNC_DONE;
+    struct service_changes changes = service_members_take_changes(s->controller->state, s->key);
+    bool is_still = changes.count == 0 && !changes.is_whole;
+    struct value trigger =
+        is_still ? VALUE_ABSENT
+                 : service_trigger_time(s->controller->state, s->key, s->object, &changes);
+    service_changes_release(&changes);
+    if (is_still)
+        return SYNC_DONE;
     bool is_cut;
     struct value subsets = subsets_of(s, present, &is_cut);
     struct value labels = labels_of(s->object);
-    struct value trigger =
-        service_trigger_time(s->controller->state, s->controller, s->key, s->object);
     struct value annotations = annotations_of(present, trigger, is_cut);
     value_drop(trigger);
     bool is_same = value_is_present(present) &&

@@ -73,6 +73,7 @@ struct awaited {
 struct endpointslice_state {
     struct service_members *members;
     informer_index by_service; /* of slices: "namespace/service" */
+    uint64_t stamp;            /* of the latest plan */
     VEC(struct awaited) awaited;
 };
 
@@ -150,42 +151,47 @@ static void wake_for_slice(struct controller *c, struct step *step, const struct
         awaited_remove(state, i);
     }
     struct value slice = value_is_present(after) ? after : before;
-    if (is_ours ||
-        !value_is(object_label(slice, S("endpointslice.kubernetes.io/managed-by")), MANAGED_BY))
+    if (!value_is(object_label(slice, S("endpointslice.kubernetes.io/managed-by")), MANAGED_BY))
         return;
     struct str name = value_str(object_label(slice, S("kubernetes.io/service-name")));
     const struct object_key *service =
         object_key_of(resource_get(RESOURCE_services), key->namespace, name);
-    controller_enqueue(c, step, service);
+    service_members_see_slice(state->members, service, key, before, after);
+    if (!is_ours) {
+        service_members_look_whole(state->members, service);
+        controller_enqueue(c, step, service);
+    }
     object_key_unref(service);
 }
 
 /* ---- the plan ---- */
 
-struct wanted {
-    struct value pod; /* borrowed */
-    struct value uid;
-    bool is_placed;
-};
 struct draft {
-    struct value slice;     /* borrowed; absent: to be created */
-    struct value endpoints; /* owned array */
-    struct value ports;     /* borrowed */
+    const struct object_key *key; /* borrowed, as the slice; NULL: to be created */
+    struct value slice;           /* absent: to be created */
+    struct value endpoints;       /* owned array; absent: as the slice has them */
+    struct value ports;           /* borrowed */
     bool is_changed;
 };
+/* Either the whole (all pods that have an endpoint are candidates, all slices are reviewed), or only
+ * what has changed: the candidates are the changed pods, and of the slices only those that hold a
+ * changed pod are reviewed; the others are as they must be. */
 struct slice_plan {
     struct sync *sync;
+    struct service_members *members;
     size_t max;
-    struct wanted *wanted;
-    size_t wanted_count;
-    struct index by_uid;
+    bool is_whole;
+    uint64_t wanted, placed; /* stamps of members */
+    struct service_member **candidates;
+    size_t candidate_count;
     struct draft *drafts;
     size_t draft_count;
 };
 
-static bool is_of_uid(const void *probe, const void *item)
+static size_t endpoint_count(const struct draft *d)
 {
-    return value_equal(*(const struct value *)probe, ((const struct wanted *)item)->uid);
+    return value_count(value_is_present(d->endpoints) ? d->endpoints
+                                                      : value_get(d->slice, ATOM_endpoints));
 }
 
 static struct value endpoint_of(struct sync *s, struct value pod)
@@ -206,19 +212,18 @@ static struct value endpoint_of(struct sync *s, struct value pod)
                       value_keep(object_label(node, S("topology.kubernetes.io/zone"))));
 }
 
-static bool is_current(struct sync *s, struct value endpoint, struct value pod)
+static bool is_current(struct sync *s, struct value endpoint, const struct service_member *m)
 {
     struct value conditions = value_get(endpoint, ATOM_conditions);
-    bool is_ready = pod_is_ready(pod), is_deleting = object_is_deleting(pod);
     bool publishes_all = VALUE_BOOL_AT(s->object, spec, publishNotReadyAddresses);
-    return VALUE_BOOL_AT(conditions, ready) == (publishes_all || (is_ready && !is_deleting)) &&
-           VALUE_BOOL_AT(conditions, serving) == is_ready &&
-           VALUE_BOOL_AT(conditions, terminating) == is_deleting &&
-           value_equal(value_at(value_get(endpoint, ATOM_addresses), 0),
-                       VALUE_GET(pod, status, podIP)) &&
-           value_equal(value_get(endpoint, ATOM_nodeName), VALUE_GET(pod, spec, nodeName)) &&
+    return VALUE_BOOL_AT(conditions, ready) ==
+               (publishes_all || (m->is_ready && !m->is_deleting)) &&
+           VALUE_BOOL_AT(conditions, serving) == m->is_ready &&
+           VALUE_BOOL_AT(conditions, terminating) == m->is_deleting &&
+           value_equal(value_at(value_get(endpoint, ATOM_addresses), 0), m->ip) &&
+           value_equal(value_get(endpoint, ATOM_nodeName), m->node_name) &&
            value_equal(value_get(endpoint, ATOM_hostname),
-                       service_endpoint_hostname(s->object, pod));
+                       service_endpoint_hostname(s->object, m->pod));
 }
 
 static struct value ports_of(struct value service, struct value pod)
@@ -237,6 +242,13 @@ static struct value ports_of(struct value service, struct value pod)
     return all;
 }
 
+static bool may_stay(const struct slice_plan *p, const struct service_member *m)
+{
+    if (!m || p->is_whole)
+        return m && m->stamp == p->wanted;
+    return m->has_endpoint && m->stamp != p->placed;
+}
+
 /* Goes through one existing slice: what stays, changed where it has to be. */
 static void review(struct slice_plan *p, struct draft *d)
 {
@@ -245,34 +257,39 @@ static void review(struct slice_plan *p, struct draft *d)
     for (size_t i = 0; i < value_count(old); i++) {
         struct value endpoint = value_at(old, i);
         struct value uid = VALUE_GET(endpoint, targetRef, uid);
-        struct wanted *w = index_get(&p->by_uid, hash_bytes(value_str(uid)), &uid);
-        bool stays = w && !w->is_placed;
-        bool is_same = stays && is_current(p->sync, endpoint, w->pod);
+        struct service_member *m = service_members_find(p->members, p->sync->key, uid);
+        bool stays = may_stay(p, m);
+        bool is_same =
+            stays && (m->stamp != p->wanted || is_current(p->sync, endpoint, m));
         if (!is_same)
             d->is_changed = true;
         if (!stays)
             continue;
-        w->is_placed = true;
+        m->stamp = p->placed;
+        service_member_set_slice(m, d->key);
         d->endpoints = value_append(d->endpoints,
-                                    is_same ? value_keep(endpoint) : endpoint_of(p->sync, w->pod));
+                                    is_same ? value_keep(endpoint) : endpoint_of(p->sync, m->pod));
     }
 }
 
 static size_t unplaced(const struct slice_plan *p)
 {
     size_t count = 0;
-    for (size_t i = 0; i < p->wanted_count; i++)
-        count += !p->wanted[i].is_placed;
+    for (size_t i = 0; i < p->candidate_count; i++)
+        count += p->candidates[i]->stamp == p->wanted;
     return count;
 }
 
 static void fill(struct slice_plan *p, struct draft *d)
 {
-    for (size_t i = 0; i < p->wanted_count && value_count(d->endpoints) < p->max; i++) {
-        if (p->wanted[i].is_placed)
+    for (size_t i = 0; i < p->candidate_count && endpoint_count(d) < p->max; i++) {
+        struct service_member *m = p->candidates[i];
+        if (m->stamp != p->wanted)
             continue;
-        p->wanted[i].is_placed = true;
-        d->endpoints = value_append(d->endpoints, endpoint_of(p->sync, p->wanted[i].pod));
+        m->stamp = p->placed;
+        if (!value_is_present(d->endpoints))
+            d->endpoints = value_keep(value_get(d->slice, ATOM_endpoints));
+        d->endpoints = value_append(d->endpoints, endpoint_of(p->sync, m->pod));
         d->is_changed = true;
     }
 }
@@ -283,23 +300,21 @@ static struct draft *best_fit(struct slice_plan *p, struct value ports, size_t r
     struct draft *best = NULL;
     for (size_t i = 0; i < p->draft_count; i++) {
         struct draft *d = &p->drafts[i];
-        size_t count = value_count(d->endpoints);
-        if (!value_equal(d->ports, ports) || count == 0 || p->max - count < rest)
+        size_t count = endpoint_count(d);
+        if (!value_equal(d->ports, ports) || count == 0 || count > p->max ||
+            p->max - count < rest)
             continue;
-        if (!best || count > value_count(best->endpoints))
+        if (!best || count > endpoint_count(best))
             best = d;
     }
     return best;
 }
 
-/* Places the wanted pods, which all have these ports. */
+/* Places the candidates, which all have these ports, once the slices have been reviewed. */
 static void place_all(struct slice_plan *p, struct value ports)
 {
     for (size_t i = 0; i < p->draft_count; i++)
-        if (value_is_present(p->drafts[i].slice) && value_equal(p->drafts[i].ports, ports))
-            review(p, &p->drafts[i]);
-    for (size_t i = 0; i < p->draft_count; i++)
-        if (p->drafts[i].is_changed && value_count(p->drafts[i].endpoints) > 0 &&
+        if (p->drafts[i].is_changed && endpoint_count(&p->drafts[i]) > 0 &&
             value_equal(p->drafts[i].ports, ports))
             fill(p, &p->drafts[i]);
     for (size_t rest = unplaced(p); rest > 0; rest = unplaced(p)) {
@@ -346,7 +361,7 @@ static struct value or_null(struct value array)
 static void write_slice(struct sync *s, const struct draft *d, struct value trigger)
 {
     struct value labels = labels_of(s->object, s->key->name);
-    bool is_placeholder = value_count(d->endpoints) == 0;
+    bool is_placeholder = endpoint_count(d) == 0;
     struct value ports = is_placeholder ? value_null() : or_null(d->ports);
     if (value_is_present(d->slice)) {
         struct value slice = VALUE_SET(value_keep(d->slice), or_null(d->endpoints), endpoints);
@@ -382,11 +397,11 @@ static void recycle(struct slice_plan *p)
 {
     for (size_t i = 0; i < p->draft_count; i++) {
         struct draft *empty = &p->drafts[i];
-        if (!value_is_present(empty->slice) || value_count(empty->endpoints) > 0)
+        if (!value_is_present(empty->slice) || endpoint_count(empty) > 0)
             continue;
         for (size_t n = 0; n < p->draft_count; n++) {
             struct draft *new = &p->drafts[n];
-            if (value_is_present(new->slice) || value_count(new->endpoints) == 0)
+            if (value_is_present(new->slice) || endpoint_count(new) == 0)
                 continue;
             new->slice = empty->slice;
             empty->slice = VALUE_ABSENT;
@@ -398,11 +413,12 @@ static void recycle(struct slice_plan *p)
 static void write_plan(struct slice_plan *p, struct value trigger)
 {
     struct sync *s = p->sync;
-    bool is_all_empty = p->wanted_count == 0, has_placeholder = false;
+    bool is_all_empty = service_members_counts(p->members, s->key).endpoints == 0;
+    bool has_placeholder = false;
     recycle(p);
     for (size_t i = 0; i < p->draft_count; i++) {
         struct draft *d = &p->drafts[i];
-        bool is_empty = value_count(d->endpoints) == 0;
+        bool is_empty = endpoint_count(d) == 0;
         if (is_empty && !value_is_present(d->slice))
             continue;
         if (is_empty && is_all_empty && !has_placeholder) {
@@ -414,7 +430,7 @@ static void write_plan(struct slice_plan *p, struct value trigger)
                 object_key_of_object(resource_get(RESOURCE_endpointslices), d->slice);
             sync_delete(s, key, VALUE_ABSENT, TAG_DELETE);
             object_key_unref(key);
-        } else if (d->is_changed || has_old_labels(s, d->slice)) {
+        } else if (d->is_changed || (p->is_whole && has_old_labels(s, d->slice))) {
             write_slice(s, d, trigger);
         }
     }
@@ -422,8 +438,6 @@ static void write_plan(struct slice_plan *p, struct value trigger)
     if (is_all_empty && !has_placeholder)
         write_slice(s, &placeholder, trigger);
 }
-
-/* ---- the loop ---- */
 
 static bool is_awaiting(const struct endpointslice_state *state, const struct object_key *service)
 {
@@ -460,6 +474,7 @@ static enum sync_result after_writing(struct sync *s)
     }
     if (!failure)
         return SYNC_DONE;
+    service_members_look_whole(state->members, s->key);
     struct str why = VALUE_STR(failure->body, message);
     if (failure->code != 0)
         recorder_event(s->controller->recorder, s->step, s->object, "Warning",
@@ -469,40 +484,39 @@ static enum sync_result after_writing(struct sync *s)
     return sync_retry_answer(s, failure);
 }
 
+/* The whole: all pods that have an endpoint and these ports. */
 static void gather(struct slice_plan *p, struct value ports, bool is_by_ports)
 {
-    struct sync *s = p->sync;
-    struct endpointslice_state *state = s->controller->state;
-    p->wanted_count = 0;
-    for (struct service_pod_cursor i = service_members_first(state->members, s->controller, s->key);
-         i.key; service_members_next(&i)) {
-        if (!pod_has_endpoint(i.pod, true))
+    struct endpointslice_state *state = p->sync->controller->state;
+    p->wanted = ++state->stamp;
+    p->placed = ++state->stamp;
+    p->candidate_count = 0;
+    for (struct service_pod_cursor i = service_members_first(p->members, p->sync->key); i.member;
+         service_members_next(&i)) {
+        if (!i.member->has_endpoint)
             continue;
         if (is_by_ports) {
-            struct value own = ports_of(s->object, i.pod);
+            struct value own = ports_of(p->sync->object, i.member->pod);
             bool is_alike = value_equal(own, ports);
             value_drop(own);
             if (!is_alike)
                 continue;
         }
-        struct wanted *w = &p->wanted[p->wanted_count++];
-        *w = (struct wanted){.pod = i.pod, .uid = object_uid(i.pod)};
-        index_put(&p->by_uid, hash_bytes(value_str(w->uid)), &w->uid, w);
+        i.member->stamp = p->wanted;
+        p->candidates[p->candidate_count++] = i.member;
     }
 }
 
 /* The different sets of port numbers among the pods; one unless target ports are named. */
 static size_t port_sets(struct slice_plan *p, struct value *sets, size_t max)
 {
-    struct sync *s = p->sync;
-    struct endpointslice_state *state = s->controller->state;
-    bool is_named = service_has_named_ports(s->object);
+    bool is_named = service_has_named_ports(p->sync->object);
     size_t count = 0;
-    for (struct service_pod_cursor i = service_members_first(state->members, s->controller, s->key);
-         i.key; service_members_next(&i)) {
-        if (!pod_has_endpoint(i.pod, true))
+    for (struct service_pod_cursor i = service_members_first(p->members, p->sync->key); i.member;
+         service_members_next(&i)) {
+        if (!i.member->has_endpoint)
             continue;
-        struct value ports = ports_of(s->object, i.pod);
+        struct value ports = ports_of(p->sync->object, i.member->pod);
         size_t n = 0;
         while (n < count && !value_equal(sets[n], ports))
             n++;
@@ -518,29 +532,119 @@ static size_t port_sets(struct slice_plan *p, struct value *sets, size_t max)
 
 #define PORT_SETS_MAX 32
 
-static struct slice_plan plan_new(struct sync *s)
+static struct slice_plan plan_new(struct sync *s, const struct service_changes *changes)
 {
     struct endpointslice_state *state = s->controller->state;
     struct informer *slices = controller_informer(s->controller, RESOURCE_endpointslices);
-    struct slice_plan p = {.sync = s, .max = 100, .by_uid = {.equal = is_of_uid}};
+    struct slice_plan p = {.sync = s, .members = state->members, .max = 100};
     if (s->controller->flags)
         p.max = (size_t)s->controller->flags->max_endpoints_per_slice;
-    size_t pods = 0, existing = 0;
-    for (struct service_pod_cursor i = service_members_first(state->members, s->controller, s->key);
-         i.key; service_members_next(&i))
-        pods++;
+    size_t pods = service_members_count(p.members, s->key), existing = 0;
     struct str term = sync_subject(s);
     struct informer_cursor i;
     for (i = informer_first_with(slices, state->by_service, term); i.key; informer_next(&i))
         existing++;
-    p.wanted = arena_array(s->step->scratch, struct wanted, pods + 1);
+    p.is_whole = changes->is_whole || existing == 0 || service_has_named_ports(s->object) ||
+                 service_members_counts(p.members, s->key).endpoints == 0;
+    p.candidates = arena_array(s->step->scratch, struct service_member *,
+                               (p.is_whole ? pods : changes->count) + 1);
     p.drafts =
         arena_array(s->step->scratch, struct draft, existing + pods / p.max + 1 + PORT_SETS_MAX);
     for (i = informer_first_with(slices, state->by_service, term); i.key; informer_next(&i))
         if (!object_is_deleting(i.object))
-            p.drafts[p.draft_count++] =
-                (struct draft){.slice = i.object, .ports = value_get(i.object, ATOM_ports)};
+            p.drafts[p.draft_count++] = (struct draft){
+                .key = i.key, .slice = i.object, .ports = value_get(i.object, ATOM_ports)};
     return p;
+}
+
+static void review_slice(struct slice_plan *p, const struct object_key *key)
+{
+    for (size_t i = 0; key && i < p->draft_count; i++)
+        if (p->drafts[i].key == key && !value_is_present(p->drafts[i].endpoints))
+            review(p, &p->drafts[i]);
+}
+
+/* False: the slices are not of one set of ports, so that the whole must be looked at. */
+static bool plan_changes(struct slice_plan *p, const struct service_changes *changes)
+{
+    struct endpointslice_state *state = p->sync->controller->state;
+    p->wanted = ++state->stamp;
+    p->placed = ++state->stamp;
+    for (size_t i = 0; i < changes->count; i++) {
+        struct service_member *m =
+            service_members_find(p->members, p->sync->key, changes->items[i].uid);
+        if (!m || !m->has_endpoint || m->stamp == p->wanted)
+            continue;
+        m->stamp = p->wanted;
+        p->candidates[p->candidate_count++] = m;
+    }
+    struct value ports = p->drafts[0].ports;
+    bool is_alike = true;
+    for (size_t i = 1; i < p->draft_count; i++)
+        is_alike = is_alike && value_equal(p->drafts[i].ports, ports);
+    if (p->candidate_count > 0) {
+        struct value own = ports_of(p->sync->object, p->candidates[0]->pod);
+        is_alike = is_alike && value_equal(own, ports);
+        value_drop(own);
+    }
+    if (!is_alike)
+        return false;
+    for (size_t i = 0; i < changes->count; i++)
+        review_slice(p, changes->items[i].slice);
+    for (size_t i = 0; i < p->candidate_count; i++)
+        review_slice(p, p->candidates[i]->slice);
+    place_all(p, ports);
+    return true;
+}
+
+static size_t plan_whole(struct slice_plan *p, struct value *sets)
+{
+    size_t set_count = port_sets(p, sets, PORT_SETS_MAX);
+    for (size_t i = 0; i < set_count; i++) {
+        gather(p, sets[i], set_count > 1);
+        for (size_t n = 0; n < p->draft_count; n++)
+            if (p->drafts[n].key && value_equal(p->drafts[n].ports, sets[i]))
+                review(p, &p->drafts[n]);
+        place_all(p, sets[i]);
+    }
+    for (size_t i = 0; i < p->draft_count; i++)
+        if (!value_is_present(p->drafts[i].endpoints))
+            p->drafts[i].endpoints = value_array(); /* of other ports: nothing of it stays */
+    return set_count;
+}
+
+/* ---- the loop ---- */
+
+static void tell(struct sync *s, const struct slice_plan *p, const struct service_changes *changes)
+{
+    AUTO(text) struct text story = {0};
+    bool is_new = true;
+    for (size_t i = 0; i < p->draft_count; i++)
+        is_new = is_new && value_count(value_get(p->drafts[i].slice, ATOM_endpoints)) == 0;
+    bool is_told = service_members_tell(p->members, s->key, changes, is_new, &story);
+    if (is_told && !VALUE_BOOL_AT(s->object, spec, publishNotReadyAddresses))
+        sync_trace(s, "%s", text_c(&story));
+}
+
+static void reconcile(struct sync *s, struct service_changes *changes)
+{
+    struct value sets[PORT_SETS_MAX];
+    size_t set_count = 0;
+    struct slice_plan p = plan_new(s, changes);
+    tell(s, &p, changes);
+    if (!p.is_whole && !plan_changes(&p, changes)) {
+        changes->is_whole = true;
+        p = plan_new(s, changes);
+    }
+    if (p.is_whole)
+        set_count = plan_whole(&p, sets);
+    struct value trigger = service_trigger_time(p.members, s->key, s->object, changes);
+    write_plan(&p, trigger);
+    value_drop(trigger);
+    for (size_t i = 0; i < p.draft_count; i++)
+        value_drop(p.drafts[i].endpoints);
+    for (size_t i = 0; i < set_count; i++)
+        value_drop(sets[i]);
 }
 
 static enum sync_result endpointslice_sync(struct sync *s)
@@ -554,22 +658,9 @@ static enum sync_result endpointslice_sync(struct sync *s)
         return SYNC_DONE;
     if (is_awaiting(state, s->key))
         return SYNC_DONE; /* woken again when the cache shows our last write */
-    struct slice_plan p = plan_new(s);
-    struct value sets[PORT_SETS_MAX];
-    size_t set_count = port_sets(&p, sets, PORT_SETS_MAX), placed = 0;
-    for (size_t i = 0; i < set_count; i++) {
-        gather(&p, sets[i], set_count > 1);
-        place_all(&p, sets[i]);
-        placed += p.wanted_count;
-        index_release(&p.by_uid);
-    }
-    p.wanted_count = placed;
-    struct value trigger = service_trigger_time(state->members, s->controller, s->key, s->object);
-    write_plan(&p, trigger);
-    value_drop(trigger);
-    for (size_t i = 0; i < p.draft_count; i++)
-        value_drop(p.drafts[i].endpoints);
-    for (size_t i = 0; i < set_count; i++)
-        value_drop(sets[i]);
+    struct service_changes changes = service_members_take_changes(state->members, s->key);
+    if (changes.count > 0 || changes.is_whole)
+        reconcile(s, &changes);
+    service_changes_release(&changes);
     return sync_wait(s, 1);
 }

@@ -8,6 +8,9 @@
  *   - each Service has the ordered set of its pods, changed by the pod's events and rebuilt when
  *     the selector changes.
  *
+ *   - of each pod its record keeps what endpoints show, so that a sync reads no objects; and which
+ *     pods have changed since the last sync is known, so that it need not look at the others.
+ *
  * Invariant: a set equals { pod in the cache : selector matches its labels }.
  *
  * Upstream: pkg/controller/util/endpoint (GetPodServiceMemberships, GetServicesToUpdateOnPodChange,
@@ -21,16 +24,18 @@
 #include "cluster/controllers/claim.h"
 #include "cluster/controllers/pod_state.h"
 #include "sim/base/mem.h"
+#include "sim/base/vec.h"
 
-struct member {
-    const struct object_key *key;
-    int64_t trigger_ns; /* when its readiness last changed, as a sync saw it */
-};
 struct member_set {
     const struct object_key *service;
     struct member_set *before, *after;
-    struct map pods; /* struct member, ordered by key */
+    struct map members; /* struct service_member, ordered by key */
+    struct index by_uid;
+    VEC(struct service_change) changes;
+    bool is_whole;
     bool has_been_synced;
+    struct service_counts counts, told;
+    bool has_told;
 };
 struct service_members {
     struct index by_service;
@@ -66,32 +71,45 @@ struct service_members *service_members_new(struct controller *c)
     return m;
 }
 
-/* A probe is a member or begins as one: with the pointer to a key. */
-static int by_key(const void *probe, const void *item)
+static int by_key(const void *a, const void *b)
 {
-    const struct member *a = probe, *b = item;
-    return object_key_compare(a->key, b->key);
+    return object_key_compare(((const struct service_member *)a)->key,
+                              ((const struct service_member *)b)->key);
 }
 
-static void member_add(struct member_set *set, const struct object_key *key)
+static bool has_uid(const void *probe, const void *item)
 {
-    struct member *member = mem_new(struct member);
-    member->key = object_key_ref(key);
-    CHECK(map_put(&set->pods, member) == NULL);
+    return value_equal(*(const struct value *)probe, ((const struct service_member *)item)->uid);
 }
 
-static void member_free(struct member *member)
+static void member_free(struct service_member *member)
 {
     object_key_unref(member->key);
+    object_key_unref(member->slice);
+    value_drop(member->pod);
     mem_free(member);
+}
+
+static void change_release(struct service_change *change)
+{
+    object_key_unref(change->key);
+    object_key_unref(change->slice);
+    value_drop(change->uid);
 }
 
 static void empty(struct member_set *set)
 {
-    for (struct map_cursor i = map_first(&set->pods); i.item; map_next(&i))
+    for (struct map_cursor i = map_first(&set->members); i.item; map_next(&i))
         member_free(i.item);
-    map_release(&set->pods);
-    set->pods = (struct map){.compare = by_key};
+    map_release(&set->members);
+    index_release(&set->by_uid);
+    for (size_t i = 0; i < set->changes.count; i++)
+        change_release(&set->changes.items[i]);
+    vec_clear(&set->changes);
+    set->members = (struct map){.compare = by_key};
+    set->by_uid = (struct index){.equal = has_uid};
+    set->counts = (struct service_counts){0};
+    set->is_whole = true;
 }
 
 static void set_free(struct service_members *m, struct member_set *set)
@@ -104,6 +122,7 @@ static void set_free(struct service_members *m, struct member_set *set)
         set->after->before = set->before;
     index_remove(&m->by_service, set->service->hash, set->service);
     empty(set);
+    vec_release(&set->changes);
     object_key_unref(set->service);
     mem_free(set);
 }
@@ -131,7 +150,7 @@ static struct member_set *set_of(struct service_members *m, const struct object_
         return set;
     set = mem_new(struct member_set);
     set->service = object_key_ref(service);
-    set->pods.compare = by_key;
+    empty(set);
     set->after = m->all;
     if (m->all)
         m->all->before = set;
@@ -139,6 +158,82 @@ static struct member_set *set_of(struct service_members *m, const struct object_
     index_put(&m->by_service, service->hash, service, set);
     return set;
 }
+
+/* ---- records ---- */
+
+/* What the record adds to the counts, or takes from them. */
+static void count(struct member_set *set, const struct service_member *member, bool adds)
+{
+    if (!member->has_endpoint)
+        return;
+    size_t is_ready = member->is_ready && !member->is_deleting;
+    set->counts.endpoints = adds ? set->counts.endpoints + 1 : set->counts.endpoints - 1;
+    set->counts.ready = adds ? set->counts.ready + is_ready : set->counts.ready - is_ready;
+}
+
+static void note_change(struct member_set *set, struct service_member *member, bool is_gone)
+{
+    if (member->is_changed && !is_gone)
+        return;
+    member->is_changed = true;
+    vec_push(&set->changes,
+             (struct service_change){.uid = value_keep(member->uid),
+                                     .key = object_key_ref(member->key),
+                                     .slice = member->slice ? object_key_ref(member->slice) : NULL,
+                                     .was_ready = member->was_told_ready});
+}
+
+static void read_facts(struct service_member *member, struct value pod)
+{
+    struct wall_time t;
+    struct value ready = condition_find(VALUE_GET(pod, status, conditions), "Ready");
+    value_drop(member->pod);
+    member->pod = value_keep(pod);
+    member->uid = object_uid(pod);
+    member->ip = VALUE_GET(pod, status, podIP);
+    member->node_name = VALUE_GET(pod, spec, nodeName);
+    member->is_ready = pod_is_ready(pod);
+    member->is_deleting = object_is_deleting(pod);
+    member->has_endpoint = pod_has_endpoint(pod, true);
+    member->ready_change_ns =
+        time_parse(value_get(ready, ATOM_lastTransitionTime), &t) ? t.unix_ns : 0;
+}
+
+static void take_out(struct member_set *set, struct service_member *member)
+{
+    count(set, member, false);
+    note_change(set, member, true);
+    map_remove(&set->members, member);
+    index_remove(&set->by_uid, value_hash(member->uid), &member->uid);
+    member_free(member);
+}
+
+/* The pod as it is; absent, or not selected: it is no member (any more). */
+static void place(struct member_set *set, const struct object_key *key, struct value pod,
+                  bool is_member)
+{
+    struct service_member *member = map_get(&set->members, &(struct service_member){.key = key});
+    if (member && (!is_member || !value_equal(member->uid, object_uid(pod)))) {
+        take_out(set, member);
+        member = NULL;
+    }
+    if (!is_member)
+        return;
+    if (!member) {
+        member = mem_new(struct service_member);
+        member->key = object_key_ref(key);
+        read_facts(member, pod);
+        map_put(&set->members, member);
+        index_put(&set->by_uid, value_hash(member->uid), &member->uid, member);
+    } else {
+        count(set, member, false);
+        read_facts(member, pod);
+    }
+    count(set, member, true);
+    note_change(set, member, false);
+}
+
+/* ---- events ---- */
 
 void service_members_see_service(struct service_members *m, struct controller *c, struct step *step,
                                  const struct object_key *key, struct value before,
@@ -152,9 +247,10 @@ void service_members_see_service(struct service_members *m, struct controller *c
             set_free(m, set);
         return;
     }
+    struct member_set *set = set_of(m, key);
+    set->is_whole = true;
     if (value_is_present(before) && value_equal(selector, VALUE_GET(before, spec, selector)))
         return;
-    struct member_set *set = set_of(m, key);
     empty(set);
     if (value_count(selector) == 0)
         return;
@@ -162,7 +258,7 @@ void service_members_see_service(struct service_members *m, struct controller *c
         informer_first(controller_informer(c, RESOURCE_pods), key->namespace);
     for (; i.key; informer_next(&i))
         if (selector_map_matches(selector, object_labels(i.object)))
-            member_add(set, i.key);
+            place(set, i.key, i.object, true);
 }
 
 /* What an endpoint shows of a pod, so that other changes of it wake nobody. */
@@ -176,23 +272,11 @@ static bool looks_alike(struct value before, struct value after)
            value_equal(object_labels(before), object_labels(after));
 }
 
-static void place(struct service_members *m, const struct object_key *service,
-                  const struct object_key *pod_key, bool is_member)
-{
-    struct member_set *set = set_of(m, service);
-    struct member *present = map_get(&set->pods, &(struct member){.key = pod_key});
-    if (is_member && !present) {
-        member_add(set, pod_key);
-    } else if (!is_member && present) {
-        map_remove(&set->pods, present);
-        member_free(present);
-    }
-}
-
 static void visit_services_of(struct service_members *m, struct controller *c, struct step *step,
                               const struct object_key *pod_key, struct value labels,
-                              struct value labels_now)
+                              struct value pod_now)
 {
+    struct value labels_now = object_labels(pod_now);
     struct informer *services = controller_informer(c, RESOURCE_services);
     AUTO(text) struct text t = {0};
     for (size_t n = 0; n < value_count(labels); n++) {
@@ -207,7 +291,7 @@ static void visit_services_of(struct service_members *m, struct controller *c, s
             struct value selector = VALUE_GET(i.object, spec, selector);
             if (!selector_map_matches(selector, labels))
                 continue;
-            place(m, i.key, pod_key, selector_map_matches(selector, labels_now));
+            place(set_of(m, i.key), pod_key, pod_now, selector_map_matches(selector, labels_now));
             controller_enqueue(c, step, i.key);
         }
     }
@@ -222,38 +306,161 @@ void service_members_see_pod(struct service_members *m, struct controller *c, st
         return;
     struct value labels_now = object_labels(after);
     if (value_is_present(before) && !value_equal(object_labels(before), labels_now))
-        visit_services_of(m, c, step, key, object_labels(before), labels_now);
+        visit_services_of(m, c, step, key, object_labels(before), after);
     if (value_is_present(after))
-        visit_services_of(m, c, step, key, labels_now, labels_now);
+        visit_services_of(m, c, step, key, labels_now, after);
 }
 
-static void settle(struct service_pod_cursor *c)
-{
-    for (; c->position.item; map_next(&c->position)) {
-        const struct member *member = c->position.item;
-        c->key = member->key;
-        c->pod = informer_get(c->pods, c->key);
-        if (value_is_present(c->pod))
-            return;
-    }
-    c->key = NULL;
-}
+/* ---- looking ---- */
 
-struct service_pod_cursor service_members_first(struct service_members *m, struct controller *c,
+struct service_pod_cursor service_members_first(struct service_members *m,
                                                 const struct object_key *service)
 {
     struct member_set *set = set_find(m, service);
-    struct service_pod_cursor cursor = {.pods = controller_informer(c, RESOURCE_pods)};
+    struct service_pod_cursor cursor = {0};
     if (set)
-        cursor.position = map_first(&set->pods);
-    settle(&cursor);
+        cursor.position = map_first(&set->members);
+    cursor.member = cursor.position.item;
     return cursor;
 }
 
 void service_members_next(struct service_pod_cursor *c)
 {
     map_next(&c->position);
-    settle(c);
+    c->member = c->position.item;
+}
+
+struct service_member *service_members_find(struct service_members *m,
+                                            const struct object_key *service, struct value uid)
+{
+    struct member_set *set = set_find(m, service);
+    return set ? index_get(&set->by_uid, value_hash(uid), &uid) : NULL;
+}
+
+void service_member_set_slice(struct service_member *member, const struct object_key *slice_key)
+{
+    if (member->slice == slice_key)
+        return;
+    object_key_unref(member->slice);
+    member->slice = slice_key ? object_key_ref(slice_key) : NULL;
+}
+
+/* One that two slices hold is put right by a look at the whole. */
+void service_members_see_slice(struct service_members *m, const struct object_key *service,
+                               const struct object_key *slice_key, struct value before,
+                               struct value after)
+{
+    if (!set_find(m, service))
+        return;
+    struct value old = value_get(before, ATOM_endpoints), new = value_get(after, ATOM_endpoints);
+    for (size_t i = 0; i < value_count(old); i++) {
+        struct value uid = VALUE_GET(value_at(old, i), targetRef, uid);
+        struct service_member *member = service_members_find(m, service, uid);
+        if (member && member->slice == slice_key)
+            service_member_set_slice(member, NULL);
+    }
+    for (size_t i = 0; i < value_count(new); i++) {
+        struct value uid = VALUE_GET(value_at(new, i), targetRef, uid);
+        struct service_member *member = service_members_find(m, service, uid);
+        if (member && member->slice)
+            service_members_look_whole(m, service);
+        if (member)
+            service_member_set_slice(member, slice_key);
+    }
+}
+
+size_t service_members_count(struct service_members *m, const struct object_key *service)
+{
+    struct member_set *set = set_find(m, service);
+    return set ? set->members.count : 0;
+}
+
+struct service_counts service_members_counts(struct service_members *m,
+                                             const struct object_key *service)
+{
+    struct member_set *set = set_find(m, service);
+    return set ? set->counts : (struct service_counts){0};
+}
+
+void service_members_look_whole(struct service_members *m, const struct object_key *service)
+{
+    struct member_set *set = set_find(m, service);
+    if (set)
+        set->is_whole = true;
+}
+
+struct service_changes service_members_take_changes(struct service_members *m,
+                                                    const struct object_key *service)
+{
+    struct member_set *set = set_of(m, service);
+    struct service_changes taken = {.items = set->changes.items,
+                                    .count = set->changes.count,
+                                    .is_whole = set->is_whole};
+    memset(&set->changes, 0, sizeof(set->changes));
+    set->is_whole = false;
+    for (size_t i = 0; i < taken.count; i++) {
+        struct service_member *member = service_members_find(m, service, taken.items[i].uid);
+        if (member)
+            member->is_changed = false;
+    }
+    return taken;
+}
+
+void service_changes_release(struct service_changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        change_release(&changes->items[i]);
+    mem_free(changes->items);
+    *changes = (struct service_changes){0};
+}
+
+/* ---- the story of a Service ---- */
+
+static bool serves(const struct service_member *member)
+{
+    return member && member->has_endpoint && member->is_ready && !member->is_deleting;
+}
+
+static const char *what_became_of(const struct service_change *change,
+                                  const struct service_member *member)
+{
+    if (serves(member) == change->was_ready)
+        return NULL;
+    return serves(member)        ? "is ready"
+           : !member             ? "is gone"
+           : member->is_deleting ? "is being deleted"
+                                 : "is not ready any more";
+}
+
+bool service_members_tell(struct service_members *m, const struct object_key *service,
+                          const struct service_changes *changes, bool is_new, struct text *story)
+{
+    struct member_set *set = set_of(m, service);
+    size_t causes = 0;
+    AUTO(text) struct text cause = {0};
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct service_change *change = &changes->items[i];
+        struct service_member *member = service_members_find(m, service, change->uid);
+        const char *what = what_became_of(change, member);
+        if (member)
+            member->was_told_ready = serves(member);
+        if (what && causes++ == 0)
+            text_printf(&cause, "%.*s %s", STR_ARG(change->key->name), what);
+    }
+    bool is_worth_it = set->has_told ? causes > 0 || set->counts.ready != set->told.ready
+                                     : is_new && set->counts.endpoints > 0;
+    set->told = set->counts;
+    set->has_told = true;
+    if (!is_worth_it)
+        return false;
+    text_printf(story, "%zu of %zu endpoints ready", set->counts.ready, set->counts.endpoints);
+    if (causes > 0)
+        text_printf(story, " (%s", text_c(&cause));
+    if (causes > 1)
+        text_printf(story, ", and %zu more", causes - 1);
+    if (causes > 0)
+        text_add_byte(story, ')');
+    return true;
 }
 
 /* ---- what both kinds of endpoints are made from ---- */
@@ -315,21 +522,20 @@ struct value service_endpoint_hostname(struct value service, struct value pod)
     return is_shown ? hostname : VALUE_ABSENT;
 }
 
-struct value service_trigger_time(struct service_members *m, struct controller *c,
-                                  const struct object_key *service, struct value service_object)
+struct value service_trigger_time(struct service_members *m, const struct object_key *service,
+                                  struct value service_object,
+                                  const struct service_changes *changes)
 {
     struct member_set *set = set_of(m, service);
-    struct wall_time earliest = {0}, t;
-    for (struct service_pod_cursor i = service_members_first(m, c, service); i.key;
-         service_members_next(&i)) {
-        struct member *member = i.position.item;
-        struct value ready = condition_find(VALUE_GET(i.pod, status, conditions), "Ready");
-        if (!time_parse(value_get(ready, ATOM_lastTransitionTime), &t))
+    struct wall_time earliest = {0};
+    for (size_t i = 0; i < changes->count; i++) {
+        struct service_member *member = service_members_find(m, service, changes->items[i].uid);
+        if (!member || member->ready_change_ns == 0)
             continue;
-        if (t.unix_ns > member->trigger_ns &&
-            (earliest.unix_ns == 0 || t.unix_ns < earliest.unix_ns))
-            earliest = t;
-        member->trigger_ns = t.unix_ns;
+        int64_t at = member->ready_change_ns;
+        if (at > member->trigger_ns && (earliest.unix_ns == 0 || at < earliest.unix_ns))
+            earliest.unix_ns = at;
+        member->trigger_ns = at;
     }
     if (!set->has_been_synced) {
         set->has_been_synced = true;
