@@ -5,7 +5,7 @@
  *
  *   apply   GET; 404: POST with the last-applied annotation; else a three-way PATCH, again from the
  *           GET after a conflict (five times); server-side: one PATCH of the whole object
- *   create, update, patch, delete, scale, evict, cordon, uncordon   one request
+ *   create, update, patch, delete, scale, evict   one request
  *   drain   GET node, PATCH unschedulable, LIST its pods, POST evictions; a 429 is tried again
  *           after 5 s; ends when none of the pods is left
  *
@@ -50,8 +50,7 @@ const struct message_type user_action_message = {.name = "user_action",
                                                  .digest = action_digest};
 
 static const char *const verb_texts[USER_VERB_COUNT] = {"apply",  "create",  "replace", "patch",
-                                                        "delete", "scale",   "evict",   "drain",
-                                                        "cordon", "uncordon"};
+                                                        "delete", "scale",   "evict",   "drain"};
 
 const char *user_verb_text(enum user_verb verb)
 {
@@ -274,12 +273,6 @@ void job_begin(struct user *u, struct step *step, struct job *j)
     case USER_EVICT:
         r = eviction_request(a->key);
         break;
-    case USER_CORDON:
-    case USER_UNCORDON:
-        r = object_request(VERB_PATCH, j,
-                           value_pack("{spec: {unschedulable: %b}}", a->verb == USER_CORDON));
-        r->patch_type = PATCH_STRATEGIC;
-        break;
     case USER_DRAIN:
         drain_begin(u, step, j);
         return;
@@ -298,9 +291,7 @@ static void on_written(struct user *u, struct step *step, struct job *j, const s
                                                       "deleted",
                                                       "scaled",
                                                       "evicted",
-                                                      "drained",
-                                                      "cordoned",
-                                                      "uncordoned"};
+                                                      "drained"};
     (void)u;
     if (r->code == 415 && j->action->is_server_side)
         text_printf(&j->result.error, "Server-side apply not available on the server: (%.*s)",

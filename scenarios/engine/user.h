@@ -24,8 +24,6 @@ enum user_verb {
     USER_SCALE,
     USER_EVICT,
     USER_DRAIN, /* cordon, then evict every pod, again every 5 s, until they are gone */
-    USER_CORDON,
-    USER_UNCORDON,
     USER_VERB_COUNT
 };
 const char *user_verb_text(enum user_verb verb);
