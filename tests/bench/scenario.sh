@@ -55,4 +55,4 @@ while [ $i -lt "$deployments" ]; do
     printf '    - assert: {timeout: 60m, resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web-%s}, status: {readyReplicas: %s}}}\n' "$i" "$replicas"
     i=$((i + 1))
 done
-[ "$seconds" = 0 ] || printf '  - name: steady\n    try:\n    - sleep: %ss\n' "$seconds"
+[ "$seconds" = 0 ] || printf '  - name: settle # the Events of the start are still being written\n    try:\n    - sleep: 300s\n  - name: steady\n    try:\n    - sleep: %ss\n' "$seconds"
