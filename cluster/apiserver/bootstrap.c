@@ -10,6 +10,10 @@
  * The entries live in etcd beside the objects, under the row of componentstatuses, which has no
  * stored objects of its own (upstream: /registry/masterleases/<ip>).
  *
+ * DEVIATION: no APIService objects are made, FlowSchemas get no condition, and the ConfigMaps
+ * extension-apiserver-authentication and kube-apiserver-legacy-service-account-token-tracking in
+ * kube-system are missing: nothing in the simulation reads them.
+ *
  * Compaction: every 5 min to the revision of 5 min ago, so that watches and continue tokens have
  * that long.
  *

@@ -8,6 +8,12 @@
  * kube-api-burst for itself; all share one connection, and one informer per resource.
  *
  * A controller is one line in `controllers` below; its order is the order of starting.
+ *
+ * DEVIATION: only the controllers of that table run. StatefulSets, DaemonSets and
+ * HorizontalPodAutoscalers are stored but nothing acts on them; nor on volumes and their claims,
+ * certificate requests, tokens in Secrets, resource claims, or Endpoints of Services without
+ * selector, which are not mirrored into slices. The annotation node.alpha.kubernetes.io/ttl and the
+ * finalizers and conditions of ServiceCIDRs are not written.
  */
 #include "sim/base/base.h"
 

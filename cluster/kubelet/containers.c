@@ -612,7 +612,9 @@ void container_ended(struct pod_worker *w, size_t i, const struct cri_container_
                   STR_ARG(worker_container_name(w, i, small)), s->exit_code, s->reason);
     set_waiting(c, NULL, S(""));
     plan_restart(w, i);
-    worker_status_changed(w);
+    /* While a pod is being stopped its status waits for the end of all: one write tells it. */
+    if (w->stage != WORKER_TERMINATING)
+        worker_status_changed(w);
     worker_sync(w);
 }
 

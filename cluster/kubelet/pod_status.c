@@ -224,7 +224,8 @@ static struct value container_status(const struct pod_worker *w, size_t i)
     if (c->kind != CONTAINER_INIT && c->step == CONTAINER_STOPPING &&
         w->stage == WORKER_TERMINATING)
         ready = c->is_ready;
-    /* DEVIATION: of resources, only those of containers are told, not those of the whole pod. */
+    /* DEVIATION: of resources, only those of containers are told, not those of the whole pod
+     * (status.resources, status.allocatedResources); a Node has no status.declaredFeatures. */
     struct value resources = value_keep(VALUE_GET(spec, resources));
     if (!value_is_present(resources))
         resources = value_object();

@@ -637,9 +637,12 @@ static void on_sandbox_stopped(struct kubelet *k, struct pod_worker *w, size_t c
     worker_sync(w);
 }
 
+/* Its status is told when the stopping begins and when all of it has ended; nothing in between, however long it takes. */
 static void sync_terminating(struct pod_worker *w)
 {
-    send_status(w);
+    if (!w->end_is_told || w->status_dirty)
+        send_status(w);
+    w->end_is_told = !w->status_dirty;
     if (stop_kind(w, false) || stop_kind(w, true) || w->is_stopping_sandbox || w->sandbox_pending)
         return;
     if (!w->sandbox_is_up) {

@@ -111,6 +111,7 @@ struct pod_worker {
     bool sandbox_is_up, sandbox_pending, waits_for_pull, is_adopted, was_terminal, deadline_seen;
     bool status_stale; /* a container is another: the status goes out when no call is in flight */
     bool status_news;  /* the status goes out with the next sync */
+    bool end_is_told;  /* the status says that the pod is being stopped */
     uint8_t calls; /* to the runtime, in flight */
     uint8_t mount_failures;
     uint64_t mounted; /* of volumes, a bit each */
