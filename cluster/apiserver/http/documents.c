@@ -17,6 +17,7 @@
 
 #include "cluster/api/json.h"
 #include "cluster/apiserver/http/crypto.h"
+#include "cluster/apiserver/http/openapi.h"
 
 static void version_document(struct text *out);
 static void api_versions(const struct document_facts *facts, struct text *out);
@@ -79,6 +80,12 @@ bool document_find(const struct reading *reading, const struct document_facts *f
     } else if (str_equal(path, S("/metrics"))) {
         d->content_type = S("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
         metrics_document(facts, &d->body);
+    } else if (str_equal(path, S("/openapi/v3"))) {
+        d->content_type = text_type;
+        openapi_index(&d->body);
+    } else if (str_starts_with(path, S("/openapi/v3/"))) {
+        d->has_etag = true;
+        return openapi_document(str_slice(path, 12, path.size), &d->body);
     } else if (!health_document(path, reading, facts, d)) {
         return discovery_document(path, &d->body);
     }
