@@ -138,8 +138,8 @@ static void write_partial(const struct answer_shape *s, struct value object, str
 static void write_partial_list(const struct answer_shape *s, struct value body, struct text *out)
 {
     struct value items = VALUE_GET(body, items);
-    write_list_head("PartialObjectMetadataList",
-                    s->accepted.is_beta ? S("meta.k8s.io/v1beta1") : S("meta.k8s.io/v1"), body, out);
+    struct str version = s->accepted.is_beta ? S("meta.k8s.io/v1beta1") : S("meta.k8s.io/v1");
+    write_list_head("PartialObjectMetadataList", version, body, out);
     text_add(out, S(",\"items\":["));
     for (size_t i = 0; i < value_count(items); i++) {
         if (i > 0)
@@ -203,14 +203,12 @@ static void write_table(const struct answer_shape *s, struct value body, struct 
 {
     bool is_of_many = is_list(s, body);
     struct value items = VALUE_GET(body, items);
+    struct str version = VALUE_STR(body, metadata, resourceVersion);
+    AUTO(value)
+    struct value own_head =
+        is_of_many ? value_keep(body) : value_pack("{metadata: {resourceVersion: %S}}", version);
     write_list_head("Table", s->accepted.is_beta ? S("meta.k8s.io/v1beta1") : S("meta.k8s.io/v1"),
-                    is_of_many ? body : VALUE_ABSENT, out);
-    if (!is_of_many) {
-        struct str version = VALUE_STR(body, metadata, resourceVersion);
-        CHECK(out->bytes[out->size - 1] == '}');
-        out->size--;
-        text_printf(out, "\"resourceVersion\":\"%.*s\"}", STR_ARG(version));
-    }
+                    own_head, out);
     text_add(out, S(",\"columnDefinitions\":["));
     if (with_columns)
         write_columns(s->resource, out);
