@@ -14,6 +14,7 @@
 
 #include "cluster/api/json.h"
 #include "cluster/api/object.h"
+#include "cluster/api/protobuf.h"
 #include "cluster/api/status.h"
 #include "cluster/api/yaml.h"
 #include "cluster/apiserver/http/options.h"
@@ -22,7 +23,7 @@ static bool resource_read(const struct http_request *h, struct reading *r);
 static bool verb_read(const struct http_request *h, struct reading *r,
                       const struct resource *resource, enum subresource subresource);
 static bool accept_read(const struct http_request *h, struct reading *r);
-static bool body_read(const struct http_request *h, struct reading *r, struct arena *arena);
+static bool body_read(const struct http_request *h, struct reading *r);
 
 struct str manager_of(struct str user_agent)
 {
@@ -65,7 +66,7 @@ void http_read(const struct http_request *h, struct arena *arena, struct reading
         return;
     }
     if (!resource_read(h, r) || !accept_read(h, r) || !options_read(h, r) ||
-        !body_read(h, r, arena)) {
+        !body_read(h, r)) {
         CHECK(value_is_present(r->refusal) || r->is_bare_404);
         if (r->request)
             message_unref(&r->request->message);
@@ -243,11 +244,25 @@ static void body_show(struct str body, struct text *out)
         text_add(out, body);
 }
 
-static bool parse(struct str body, bool is_yaml, struct arena *arena, struct value *ret_value,
+/* What a body in protobuf may be: the kind itself, what its subresource takes, DeleteOptions. */
+static const struct type_schema *protobuf_type(void *owner, struct str api_version, struct str kind)
+{
+    const struct request *q = owner;
+    const struct type_schema *sub = schema_for_subresource(q->resource, q->subresource);
+    if (str_equal(kind, S("DeleteOptions")))
+        return &schema_types[TYPE_meta_v1_DeleteOptions];
+    if (sub && str_equal(kind, str_from(sub->name)))
+        return sub;
+    const struct resource *r = resource_find_kind(api_version, kind);
+    return r ? r->type : NULL;
+}
+
+static bool parse(struct request *q, struct str body, enum body_type type, struct value *ret_value,
                   struct errmsg *message)
 {
-    (void)arena;
-    if (is_yaml)
+    if (type == BODY_PROTOBUF)
+        return protobuf_parse(body, protobuf_type, q, ret_value, message);
+    if (type == BODY_YAML)
         return yaml_parse_one(body, ret_value, message) == ERR_OK;
     const struct json_limits limits = {.has_bare_messages = true};
     return json_parse(body, &limits, ret_value, message) == ERR_OK;
@@ -274,25 +289,22 @@ static struct value unrecognized(const struct request *q, struct str body,
 }
 
 /* The media type of the body; false: refused. */
-static bool type_read(const struct http_request *h, struct reading *r, bool *ret_yaml)
+static bool type_read(const struct http_request *h, struct reading *r, enum body_type *ret_type)
 {
     struct request *q = r->request;
-    *ret_yaml = false;
+    *ret_type = BODY_JSON;
     if (q->verb == VERB_PATCH) {
         q->patch_type = patch_type_of(h->content_type);
-        *ret_yaml = q->patch_type == PATCH_APPLY;
+        *ret_type = q->patch_type == PATCH_APPLY ? BODY_YAML : BODY_JSON;
         if (q->patch_type != PATCH_NONE)
             return true;
         r->refusal = status_make(415, S("UnsupportedMediaType"), S("415: Unsupported Media Type"),
                                  value_object());
         return false;
     }
-    enum body_type type = body_type_of(h->content_type);
-    *ret_yaml = type == BODY_YAML;
-    if (type == BODY_JSON || type == BODY_YAML)
+    *ret_type = body_type_of(h->content_type);
+    if (*ret_type != BODY_UNKNOWN)
         return true;
-    /* DEVIATION: protobuf bodies are refused as an unknown type would be; a real server reads them.
-     */
     r->refusal = unknown_format(
         S("application/json, application/yaml, application/vnd.kubernetes.protobuf"));
     return false;
@@ -312,7 +324,7 @@ static bool name_read(struct reading *r)
     return true;
 }
 
-static bool body_read(const struct http_request *h, struct reading *r, struct arena *arena)
+static bool body_read(const struct http_request *h, struct reading *r)
 {
     struct request *q = r->request;
     bool is_delete = q->verb == VERB_DELETE || q->verb == VERB_DELETE_COLLECTION;
@@ -322,12 +334,12 @@ static bool body_read(const struct http_request *h, struct reading *r, struct ar
     bool is_stream = q->subresource >= SUBRESOURCE_LOG && q->subresource != SUBRESOURCE_COUNT;
     if (is_stream)
         return true;
-    bool is_yaml;
-    if (!type_read(h, r, &is_yaml))
+    enum body_type type;
+    if (!type_read(h, r, &type))
         return false;
     struct errmsg message = {{0}};
     struct value body = VALUE_ABSENT;
-    if (!parse(h->body, is_yaml, arena, &body, &message)) {
+    if (!parse(q, h->body, type, &body, &message)) {
         r->refusal = unrecognized(q, h->body, &message);
         return false;
     }

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The bytes are "k8s\0", then a message `Unknown`: its type (apiVersion and kind) in field 1, the
+ * object in field 2. A message is fields, each a varint of number and wire type, then the value:
+ * a varint, eight bytes, four bytes, or a length and so many bytes. Fields that are not known are
+ * passed over, as protobuf demands; of a field that comes again the last counts, and repeated ones
+ * grow.
+ *
+ * Where Go embeds one struct in another, JSON shows the fields of both side by side while protobuf
+ * has a message within the message. The table `embedded` says where: the schema's rows are in the
+ * order of JSON and have the numbers of the inner message.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/api/protobuf.h"
+
+#include "cluster/api/json.h"
+#include "cluster/api/object.h"
+
+#define SECOND INT64_C(1000000000)
+
+struct bytes {
+    const uint8_t *at, *end;
+};
+struct wire {
+    uint64_t number;
+    unsigned type;
+    uint64_t scalar;
+    struct bytes bytes; /* of wire type 2 */
+};
+
+/* Rows `first` to `last` of a type are those of the message in field `number`. */
+struct embedding {
+    enum schema_type_id type;
+    uint32_t number;
+    enum schema_type_id inner; /* with these rows; the type itself where it has no schema */
+    atom first, last;
+};
+#define LOCAL_REFERENCE(type) {TYPE_##type, 1, TYPE_##type, ATOM_name, ATOM_name}
+static const struct embedding embedded[] = {
+    {TYPE_core_v1_Volume, 2, TYPE_core_v1_Volume, ATOM_hostPath, ATOM_image},
+    {TYPE_core_v1_PersistentVolumeSpec, 2, TYPE_core_v1_PersistentVolumeSpec,
+     ATOM_gcePersistentDisk, ATOM_csi},
+    {TYPE_core_v1_Probe, 1, TYPE_core_v1_Probe, ATOM_exec, ATOM_grpc},
+    {TYPE_core_v1_EphemeralContainer, 1, TYPE_core_v1_EphemeralContainer, ATOM_name, ATOM_tty},
+    LOCAL_REFERENCE(core_v1_ConfigMapEnvSource),
+    LOCAL_REFERENCE(core_v1_ConfigMapKeySelector),
+    LOCAL_REFERENCE(core_v1_ConfigMapProjection),
+    LOCAL_REFERENCE(core_v1_ConfigMapVolumeSource),
+    LOCAL_REFERENCE(core_v1_SecretEnvSource),
+    LOCAL_REFERENCE(core_v1_SecretKeySelector),
+    LOCAL_REFERENCE(core_v1_SecretProjection),
+    {TYPE_networking_v1_IngressRule, 2, TYPE_networking_v1_IngressRule, ATOM_http, ATOM_http},
+    {TYPE_admissionregistration_v1_RuleWithOperations, 2,
+     TYPE_admissionregistration_v1_RuleWithOperations, ATOM_apiGroups, ATOM_scope},
+    {TYPE_admissionregistration_v1_NamedRuleWithOperations, 2,
+     TYPE_admissionregistration_v1_RuleWithOperations, ATOM_operations, ATOM_scope},
+    {TYPE_resource_v1_DeviceAllocationConfiguration, 3,
+     TYPE_resource_v1_DeviceAllocationConfiguration, ATOM_opaque, ATOM_opaque},
+    {TYPE_resource_v1_DeviceClaimConfiguration, 2, TYPE_resource_v1_DeviceClaimConfiguration,
+     ATOM_opaque, ATOM_opaque},
+    {TYPE_resource_v1_DeviceClassConfiguration, 1, TYPE_resource_v1_DeviceClassConfiguration,
+     ATOM_opaque, ATOM_opaque},
+};
+
+struct reader {
+    struct errmsg *message;
+    int depth;
+};
+
+static bool message_read(struct reader *r, const struct type_schema *t,
+                         const struct embedding *within, struct bytes b, struct value *object);
+
+static bool broken(struct reader *r, const char *what)
+{
+    (void)errmsg_set(r->message, ERR_SYNTAX, "proto: %s", what);
+    return false;
+}
+
+/* ---- the wire ---- */
+
+static bool varint_read(struct bytes *b, uint64_t *ret_value)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 64 && b->at < b->end; shift += 7) {
+        uint8_t byte = *b->at++;
+        v |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80)) {
+            *ret_value = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fixed_read(struct bytes *b, unsigned size, uint64_t *ret_value)
+{
+    if ((size_t)(b->end - b->at) < size)
+        return false;
+    *ret_value = 0;
+    for (unsigned i = 0; i < size; i++)
+        *ret_value |= (uint64_t)*b->at++ << (8 * i);
+    return true;
+}
+
+static bool field_read(struct reader *r, struct bytes *b, struct wire *ret_field)
+{
+    uint64_t head, length;
+    *ret_field = (struct wire){0};
+    if (!varint_read(b, &head) || head >> 3 == 0)
+        return broken(r, "cannot parse invalid wire-format data");
+    ret_field->number = head >> 3;
+    ret_field->type = (unsigned)(head & 7);
+    bool is_read = false;
+    if (ret_field->type == 0)
+        is_read = varint_read(b, &ret_field->scalar);
+    else if (ret_field->type == 1)
+        is_read = fixed_read(b, 8, &ret_field->scalar);
+    else if (ret_field->type == 5)
+        is_read = fixed_read(b, 4, &ret_field->scalar);
+    else if (ret_field->type == 2 && varint_read(b, &length) &&
+             length <= (uint64_t)(b->end - b->at)) {
+        ret_field->bytes = (struct bytes){b->at, b->at + length};
+        b->at += length;
+        is_read = true;
+    }
+    return is_read || broken(r, "unexpected EOF");
+}
+
+static struct str bytes_str(struct bytes b)
+{
+    return (struct str){(const char *)b.at, (size_t)(b.end - b.at)};
+}
+
+/* Field `number` of a small message, of any kind; the last one. False when it is broken. */
+static bool member_read(struct reader *r, struct bytes b, uint64_t number, struct wire *ret_field,
+                        bool *ret_present)
+{
+    struct wire f;
+    *ret_present = false;
+    *ret_field = (struct wire){0};
+    while (b.at < b.end) {
+        if (!field_read(r, &b, &f))
+            return false;
+        if (f.number == number) {
+            *ret_field = f;
+            *ret_present = true;
+        }
+    }
+    return true;
+}
+
+/* ---- scalars and the messages that are one value in JSON ---- */
+
+static void base64(struct bytes b, struct text *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t size = (size_t)(b.end - b.at);
+    for (size_t i = 0; i < size; i += 3) {
+        uint32_t word = (uint32_t)b.at[i] << 16;
+        word |= i + 1 < size ? (uint32_t)b.at[i + 1] << 8 : 0;
+        word |= i + 2 < size ? b.at[i + 2] : 0;
+        text_add_byte(out, digits[word >> 18]);
+        text_add_byte(out, digits[(word >> 12) & 63]);
+        text_add_byte(out, i + 1 < size ? digits[(word >> 6) & 63] : '=');
+        text_add_byte(out, i + 2 < size ? digits[word & 63] : '=');
+    }
+}
+
+static bool time_read(struct reader *r, struct bytes b, bool is_micro, struct value *ret_value)
+{
+    struct wire seconds, nanos;
+    bool has_seconds, has_nanos;
+    if (!member_read(r, b, 1, &seconds, &has_seconds) ||
+        !member_read(r, b, 2, &nanos, &has_nanos))
+        return false;
+    int64_t s = (int64_t)seconds.scalar;
+    if (!has_seconds && !has_nanos) { /* the zero time */
+        *ret_value = value_null();
+        return true;
+    }
+    if (s > INT64_MAX / SECOND - 1 || s < INT64_MIN / SECOND + 1)
+        return broken(r, "time out of range");
+    struct wall_time t = {s * SECOND + (int64_t)(nanos.scalar % (uint64_t)SECOND)};
+    *ret_value = is_micro ? micro_time_value(t) : time_value(t);
+    return true;
+}
+
+static bool int_or_string_read(struct reader *r, struct bytes b, struct value *ret_value)
+{
+    struct wire type, number, string;
+    bool has_type, has_number, has_string;
+    if (!member_read(r, b, 1, &type, &has_type) || !member_read(r, b, 2, &number, &has_number) ||
+        !member_read(r, b, 3, &string, &has_string))
+        return false;
+    *ret_value = type.scalar == 1 ? value_string(bytes_str(string.bytes))
+                                  : value_integer((int32_t)(uint32_t)number.scalar);
+    return true;
+}
+
+/* Any JSON: RawExtension, FieldsV1. */
+static bool raw_read(struct reader *r, struct bytes b, struct value *ret_value)
+{
+    struct wire raw;
+    bool has_raw;
+    if (!member_read(r, b, 1, &raw, &has_raw))
+        return false;
+    *ret_value = value_null();
+    return !has_raw || raw.bytes.at == raw.bytes.end ||
+           json_parse(bytes_str(raw.bytes), NULL, ret_value, r->message) == ERR_OK;
+}
+
+static bool strings_read(struct reader *r, struct bytes b, struct value *ret_value)
+{
+    struct wire f;
+    *ret_value = value_array();
+    while (b.at < b.end) {
+        if (!field_read(r, &b, &f)) {
+            value_drop(*ret_value);
+            return false;
+        }
+        if (f.number == 1 && f.type == 2)
+            *ret_value = value_append(*ret_value, value_string(bytes_str(f.bytes)));
+    }
+    return true;
+}
+
+/* A message that is one value; false: broken. */
+static bool small_message_read(struct reader *r, const struct field_schema *f, struct bytes b,
+                               struct value *ret_value)
+{
+    struct wire member;
+    bool is_present;
+    AUTO(text) struct text t = {0};
+    switch ((enum schema_kind)f->kind) {
+    case SCHEMA_TIME:
+    case SCHEMA_MICRO_TIME:
+        return time_read(r, b, f->kind == SCHEMA_MICRO_TIME, ret_value);
+    case SCHEMA_INT_OR_STRING:
+        return int_or_string_read(r, b, ret_value);
+    case SCHEMA_RAW:
+    case SCHEMA_ANY:
+        return raw_read(r, b, ret_value);
+    case SCHEMA_LIST_OF_STRING:
+        return strings_read(r, b, ret_value);
+    case SCHEMA_QUANTITY:
+        if (!member_read(r, b, 1, &member, &is_present))
+            return false;
+        *ret_value = value_string(is_present ? bytes_str(member.bytes) : S("0"));
+        return true;
+    case SCHEMA_DURATION:
+        if (!member_read(r, b, 1, &member, &is_present))
+            return false;
+        text_add_duration(&t, duration_ns((int64_t)member.scalar));
+        *ret_value = value_string(text_str(&t));
+        return true;
+    case SCHEMA_BYTES:
+        base64(b, &t);
+        *ret_value = value_string(text_str(&t));
+        return true;
+    case SCHEMA_STRING:
+        *ret_value = value_string(bytes_str(b));
+        return true;
+    case SCHEMA_STRUCT:
+    case SCHEMA_INT32:
+    case SCHEMA_INT64:
+    case SCHEMA_BOOL:
+    case SCHEMA_DOUBLE:
+        break;
+    }
+    return broken(r, "wrong wireType");
+}
+
+static bool scalar_read(struct reader *r, const struct field_schema *f, uint64_t scalar,
+                        struct value *ret_value)
+{
+    double d;
+    switch ((enum schema_kind)f->kind) {
+    case SCHEMA_INT32:
+        *ret_value = value_integer((int32_t)(uint32_t)scalar);
+        return true;
+    case SCHEMA_INT64:
+        *ret_value = value_integer((int64_t)scalar);
+        return true;
+    case SCHEMA_BOOL:
+        *ret_value = value_bool(scalar != 0);
+        return true;
+    case SCHEMA_DOUBLE:
+        memcpy(&d, &scalar, sizeof(d));
+        *ret_value = value_double(d);
+        return true;
+    case SCHEMA_STRING:
+    case SCHEMA_BYTES:
+    case SCHEMA_QUANTITY:
+    case SCHEMA_INT_OR_STRING:
+    case SCHEMA_TIME:
+    case SCHEMA_MICRO_TIME:
+    case SCHEMA_DURATION:
+    case SCHEMA_RAW:
+    case SCHEMA_ANY:
+    case SCHEMA_STRUCT:
+    case SCHEMA_LIST_OF_STRING:
+        break;
+    }
+    return broken(r, "wrong wireType");
+}
+
+static bool element_read(struct reader *r, const struct field_schema *f, const struct wire *w,
+                         struct value *ret_value)
+{
+    if (w->type != 2)
+        return scalar_read(r, f, w->scalar, ret_value);
+    if (f->kind != SCHEMA_STRUCT)
+        return small_message_read(r, f, w->bytes, ret_value);
+    *ret_value = value_object();
+    if (message_read(r, schema_type_of(f), NULL, w->bytes, ret_value))
+        return true;
+    value_drop(*ret_value);
+    return false;
+}
+
+/* ---- fields ---- */
+
+static bool map_entry_read(struct reader *r, const struct field_schema *f, struct bytes b,
+                           struct value *map)
+{
+    struct wire key, w;
+    bool has_key, has_value;
+    struct value v = VALUE_ABSENT;
+    if (!member_read(r, b, 1, &key, &has_key) || !member_read(r, b, 2, &w, &has_value))
+        return false;
+    if (!has_value)
+        w = (struct wire){.type = 2, .bytes = {b.end, b.end}};
+    if (!element_read(r, f, &w, &v))
+        return false;
+    *map = value_set_key(value_is_present(*map) ? *map : value_object(), bytes_str(key.bytes), v);
+    return true;
+}
+
+/* Numbers one behind the other in one field. */
+static bool packed_read(struct reader *r, const struct field_schema *f, struct bytes b,
+                        struct value *list)
+{
+    while (b.at < b.end) {
+        uint64_t scalar;
+        struct value v = VALUE_ABSENT;
+        bool is_read = f->kind == SCHEMA_DOUBLE ? fixed_read(&b, 8, &scalar)
+                                                : varint_read(&b, &scalar);
+        if (!is_read || !scalar_read(r, f, scalar, &v))
+            return broken(r, "unexpected EOF");
+        *list = value_append(*list, v);
+    }
+    return true;
+}
+
+static bool is_number(const struct field_schema *f)
+{
+    return f->kind == SCHEMA_INT32 || f->kind == SCHEMA_INT64 || f->kind == SCHEMA_BOOL ||
+           f->kind == SCHEMA_DOUBLE;
+}
+
+/* Puts the field into the object. */
+static bool value_read(struct reader *r, const struct field_schema *f, const struct wire *w,
+                       struct value *object)
+{
+    struct value v = VALUE_ABSENT;
+    if (f->container == SCHEMA_NONE) {
+        if (!element_read(r, f, w, &v))
+            return false;
+        *object = value_set(*object, f->key, v);
+        return true;
+    }
+    struct value all = value_keep(value_get(*object, f->key));
+    bool is_read;
+    if (f->container == SCHEMA_MAP) {
+        is_read = w->type == 2 ? map_entry_read(r, f, w->bytes, &all) : broken(r, "wrong wireType");
+    } else if (w->type == 2 && is_number(f)) {
+        is_read = packed_read(r, f, w->bytes, &all);
+    } else {
+        is_read = element_read(r, f, w, &v);
+        if (is_read)
+            all = value_append(all, v);
+    }
+    *object = value_set(*object, f->key, all);
+    return is_read;
+}
+
+/* Does the type begin with kind and apiVersion, which protobuf has in the envelope? */
+static bool has_type_meta(const struct type_schema *t)
+{
+    return t->count > 2 && t->fields[0].key == ATOM_kind && t->fields[0].number == 1 &&
+           t->fields[1].key == ATOM_apiVersion && t->fields[1].number == 2;
+}
+
+static bool is_between(const struct type_schema *t, uint32_t index, atom first, atom last)
+{
+    uint32_t from = 0, to = 0;
+    while (from < t->count && t->fields[from].key != first)
+        from++;
+    for (to = from; to < t->count && t->fields[to].key != last; to++)
+        continue;
+    return index >= from && index <= to;
+}
+
+static const struct field_schema *field_find(const struct type_schema *t,
+                                             const struct embedding *within, uint64_t number)
+{
+    for (uint32_t i = has_type_meta(t) ? 2 : 0; i < t->count; i++) {
+        if (t->fields[i].number != number)
+            continue;
+        bool is_inner = false;
+        for (size_t j = 0; j < ARRAY_COUNT(embedded); j++) {
+            const struct embedding *e = &embedded[j];
+            if (&schema_types[e->type] == t && (!within || within->inner == e->type))
+                is_inner |= is_between(t, i, e->first, e->last);
+        }
+        bool wants_inner = within && &schema_types[within->type] == t;
+        if (is_inner == wants_inner)
+            return &t->fields[i];
+    }
+    return NULL;
+}
+
+static const struct embedding *embedding_find(const struct type_schema *t, uint64_t number)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(embedded); i++) {
+        if (&schema_types[embedded[i].type] == t && embedded[i].number == number)
+            return &embedded[i];
+    }
+    return NULL;
+}
+
+/* `within`: the message is the embedded part of its own type. */
+static bool message_read(struct reader *r, const struct type_schema *t,
+                         const struct embedding *within, struct bytes b, struct value *object)
+{
+    struct wire w;
+    bool is_read = true;
+    if (++r->depth > PROTOBUF_DEPTH_MAX)
+        return broken(r, "nesting too deep");
+    while (is_read && b.at < b.end) {
+        if (!field_read(r, &b, &w))
+            return false;
+        const struct embedding *e = within ? NULL : embedding_find(t, w.number);
+        if (e && w.type == 2) {
+            bool is_own = e->inner == e->type;
+            is_read = message_read(r, &schema_types[e->inner], is_own ? e : NULL, w.bytes, object);
+            continue;
+        }
+        const struct field_schema *f = field_find(t, within, w.number);
+        if (f)
+            is_read = value_read(r, f, &w, object);
+    }
+    r->depth--;
+    return is_read;
+}
+
+/* ---- the envelope ---- */
+
+bool protobuf_parse(struct str bytes, protobuf_type_fn type_of, void *owner,
+                    struct value *ret_value, struct errmsg *message)
+{
+    struct reader r = {message, 0};
+    struct wire meta, raw, version, kind;
+    bool has_meta, has_raw, has_version, has_kind;
+    if (bytes.size < 4 || memcmp(bytes.bytes, "k8s", 4) != 0)
+        return broken(&r, "the body is not in Kubernetes' protobuf format");
+    struct bytes b = {(const uint8_t *)bytes.bytes + 4,
+                      (const uint8_t *)bytes.bytes + bytes.size};
+    if (!member_read(&r, b, 1, &meta, &has_meta) || !member_read(&r, b, 2, &raw, &has_raw) ||
+        !member_read(&r, meta.bytes, 1, &version, &has_version) ||
+        !member_read(&r, meta.bytes, 2, &kind, &has_kind))
+        return false;
+    struct str api_version = bytes_str(version.bytes), kind_text = bytes_str(kind.bytes);
+    const struct type_schema *t = type_of(owner, api_version, kind_text);
+    if (!t) {
+        (void)errmsg_set(message, ERR_VALUE, "no kind \"%.*s\" is registered for version \"%.*s\"",
+                         STR_ARG(kind_text), STR_ARG(api_version));
+        return false;
+    }
+    struct value object = value_object();
+    if (!message_read(&r, t, NULL, raw.bytes, &object)) {
+        value_drop(object);
+        return false;
+    }
+    object = value_set(object, ATOM_kind, value_string(kind_text));
+    object = value_set(object, ATOM_apiVersion, value_string(api_version));
+    *ret_value = object;
+    return true;
+}
