@@ -22,18 +22,16 @@
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
-#define NO_PARENT SIZE_MAX
+#define NO_PARENT UINT32_MAX
 
-struct place {
-    size_t parent; /* of the same list */
-    bool is_item;
+struct place { /* small: a file may have millions */
+    uint32_t parent; /* of the same list */
+    uint32_t index;  /* of an item of a sequence: its key has no bytes */
+    uint32_t line, column;
     struct str key;
-    size_t index;
-    size_t line, column;
 };
 struct yaml_places {
     VEC(struct place) items; /* [0] is the document */
-    struct arena keys;
 };
 struct anchor {
     struct str name;
@@ -50,6 +48,7 @@ struct reader {
     VEC(struct anchor) anchors;
     struct arena names;
     struct yaml_places *places; /* of the current document */
+    struct arena *keys;         /* the stream's */
     enum err code;
     struct errmsg *message;
 };
@@ -89,9 +88,10 @@ static bool next(struct reader *r)
 
 static size_t add_place(struct reader *r, size_t parent, struct place p)
 {
-    p.parent = parent;
-    p.line = r->event.start_mark.line + 1;
-    p.column = r->event.start_mark.column + 1;
+    CHECK(r->places->items.count < NO_PARENT);
+    p.parent = (uint32_t)parent;
+    p.line = (uint32_t)r->event.start_mark.line + 1;
+    p.column = (uint32_t)r->event.start_mark.column + 1;
     vec_push(&r->places->items, p);
     return r->places->items.count - 1;
 }
@@ -102,8 +102,8 @@ static void place_path(const struct yaml_places *places, size_t place, struct te
     if (p->parent == NO_PARENT)
         return;
     place_path(places, p->parent, out);
-    if (p->is_item) {
-        text_printf(out, "[%zu]", p->index);
+    if (!p->key.bytes) {
+        text_printf(out, "[%" PRIu32 "]", p->index);
         return;
     }
     if (out->size)
@@ -116,8 +116,8 @@ static bool step_matches(const struct place *p, struct str path, struct str *ret
 {
     char number[32];
     struct str step = p->key;
-    if (p->is_item) {
-        int size = snprintf(number, sizeof(number), "[%zu]", p->index);
+    if (!p->key.bytes) {
+        int size = snprintf(number, sizeof(number), "[%" PRIu32 "]", p->index);
         step = (struct str){number, (size_t)size};
     } else if (path.size && path.bytes[0] == '.') {
         path = str_slice(path, 1, path.size);
@@ -220,7 +220,7 @@ static bool read_sequence(struct reader *r, size_t place, struct value *ret_valu
     struct value array = value_array();
     while (next(r) && r->event.type != YAML_SEQUENCE_END_EVENT) {
         size_t item_place =
-            add_place(r, place, (struct place){.is_item = true, .index = value_count(array)});
+            add_place(r, place, (struct place){.index = (uint32_t)value_count(array)});
         struct value item;
         if (!read_node(r, item_place, &item))
             break;
@@ -312,7 +312,7 @@ static bool read_member(struct reader *r, size_t place, struct value *object, st
     struct value part;
     if (!read_node(r, member_place, &key) || !key_text(r, key, &text))
         return false;
-    r->places->items.items[member_place].key = arena_str(&r->places->keys, text_str(&text));
+    r->places->items.items[member_place].key = arena_str(r->keys, text_str(&text));
     yaml_mark_t mark = r->event.start_mark;
     if (!next(r) || !read_node(r, member_place, &part))
         return false;
@@ -382,7 +382,6 @@ static void places_free(struct yaml_places *places)
     if (!places)
         return;
     vec_release(&places->items);
-    arena_release(&places->keys);
     mem_free(places);
 }
 
@@ -439,6 +438,10 @@ void yaml_stream_release(struct yaml_stream *stream)
         places_free(stream->items[i].places);
     }
     vec_release(stream);
+    if (stream->keys)
+        arena_release(stream->keys);
+    mem_free(stream->keys);
+    stream->keys = NULL;
 }
 
 enum err yaml_parse(struct str text, const struct yaml_limits *limits,
@@ -450,7 +453,8 @@ enum err yaml_parse(struct str text, const struct yaml_limits *limits,
     if (text.size > size_max)
         return errmsg_set(message, ERR_LIMIT, "the document has %zu bytes; the limit is %zu",
                           text.size, size_max);
-    struct yaml_stream stream = {0};
+    struct yaml_stream stream = {.keys = mem_new(struct arena)};
+    r.keys = stream.keys;
     int is_ready = yaml_parser_initialize(&r.parser);
     CHECK(is_ready);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text.bytes, text.size);

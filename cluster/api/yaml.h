@@ -34,9 +34,11 @@ struct yaml_document {
     size_t line;                /* where it starts, from 1 */
     struct yaml_places *places; /* private to yaml.c */
 };
+struct arena;
 struct yaml_stream {
     struct yaml_document *items; /* empty documents are left out */
     size_t count, capacity;
+    struct arena *keys; /* private to yaml.c */
 };
 enum err yaml_parse(struct str text, const struct yaml_limits *limits,
                     struct yaml_stream *ret_stream, struct errmsg *message) MUST_CHECK;
