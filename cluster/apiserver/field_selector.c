@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Field selectors: "metadata.name=web,spec.nodeName!=node-1" (also ==, and \\ before a comma, an
- * equal sign or a backslash).
+ * Field selectors on objects; their text is read by cluster/api/field_selector.c.
  *
  * Which paths a kind knows is in its resource row; each is looked up in the object by its path, but
  * for a few whose text is made from something else: a pod's hostNetwork reads "true" or "false",
@@ -13,6 +12,8 @@
 #include "cluster/apiserver/machinery.h"
 
 #include "cluster/api/object.h"
+#include "cluster/api/selector.h"
+#include "cluster/api/status.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
@@ -29,34 +30,31 @@ struct field_selector {
     VEC(struct selector_term) terms;
 };
 
-static bool term_parse(const struct resource *r, struct str text, struct selector_term *ret_term,
-                       struct value *ret_status);
+static bool term_make(const struct resource *r, const struct field_term *term,
+                      struct selector_term *ret_term, struct value *ret_status);
 static bool path_is_known(const struct resource *r, struct str path);
 static struct value path_unknown(const struct resource *r, struct str path);
 
 struct field_selector *field_selector_new(const struct resource *r, struct str text,
                                           struct value *ret_status)
 {
-    struct field_selector *f = mem_new(struct field_selector);
-    size_t start = 0;
-    for (size_t i = 0; i <= text.size; i++) {
-        if (i < text.size && text.bytes[i] == '\\') {
-            i++;
-            continue;
-        }
-        if (i < text.size && text.bytes[i] != ',')
-            continue;
-        struct str part = str_slice(text, start, i);
-        start = i + 1;
-        if (part.size == 0)
-            continue;
-        struct selector_term t = {0};
-        if (!term_parse(r, part, &t, ret_status)) {
-            field_selector_free(f);
-            return NULL;
-        }
-        vec_push(&f->terms, t);
+    AUTO(text) struct text why = {0};
+    struct field_terms terms = {0};
+    if (field_terms_parse(text, &terms, &why) != ERR_OK) {
+        *ret_status = status_bad_request(text_str(&why));
+        return NULL;
     }
+    struct field_selector *f = mem_new(struct field_selector);
+    for (size_t i = 0; i < terms.count && f; i++) {
+        struct selector_term t = {0};
+        if (term_make(r, &terms.items[i], &t, ret_status)) {
+            vec_push(&f->terms, t);
+        } else {
+            field_selector_free(f);
+            f = NULL;
+        }
+    }
+    field_terms_release(&terms);
     return f;
 }
 
@@ -113,45 +111,20 @@ bool field_selector_requires(const struct field_selector *f, const char *path,
     return false;
 }
 
-bool field_selector_is_only(const struct field_selector *f, const char *path)
-{
-    struct str value;
-    return f && f->terms.count == 1 && field_selector_requires(f, path, &value);
-}
-
 /* ---- helpers ---- */
 
-static bool term_parse(const struct resource *r, struct str text, struct selector_term *ret_term,
-                       struct value *ret_status)
+static bool term_make(const struct resource *r, const struct field_term *term,
+                      struct selector_term *ret_term, struct value *ret_status)
 {
-    size_t at = str_find(text, '=');
-    if (at == text.size) {
-        AUTO(text) struct text m = {0};
-        text_printf(&m, "invalid selector: '%.*s'; can't understand '%.*s'", STR_ARG(text),
-                    STR_ARG(text));
-        *ret_status = status_bad_request(text_str(&m));
-        return false;
-    }
-    struct str path = str_slice(text, 0, at), value = str_slice(text, at + 1, text.size);
-    if (path.size > 0 && path.bytes[path.size - 1] == '!') {
-        ret_term->is_not = true;
-        path.size--;
-    } else if (value.size > 0 && value.bytes[0] == '=') {
-        value = str_slice(value, 1, value.size);
-    }
+    struct str path = value_str(term->path), value = value_str(term->value);
     if (!path_is_known(r, path)) {
         *ret_status = path_unknown(r, path);
         return false;
     }
-    AUTO(text) struct text plain = {0};
-    for (size_t i = 0; i < value.size; i++) {
-        if (value.bytes[i] == '\\' && i + 1 < value.size)
-            i++;
-        text_add_byte(&plain, value.bytes[i]);
-    }
+    ret_term->is_not = term->is_not;
     ret_term->path = mem_copy_string(path);
-    ret_term->value = mem_copy_string(text_str(&plain));
-    ret_term->value_size = plain.size;
+    ret_term->value = mem_copy_string(value);
+    ret_term->value_size = value.size;
     struct str rest = str_equal(path, S("source")) ? S("source.component") : path;
     while (rest.size > 0 && ret_term->depth < PATH_DEPTH_MAX)
         ret_term->atoms[ret_term->depth++] = atom_of(str_cut(rest, '.', &rest));

@@ -18,7 +18,6 @@ void field_selector_free(struct field_selector *f);
 bool field_selector_matches(const struct field_selector *f, struct value object);
 /* The value that a path must have exactly, when the selector says so. */
 bool field_selector_requires(const struct field_selector *f, const char *path, struct str *ret_value);
-bool field_selector_is_only(const struct field_selector *f, const char *path); /* one term, of equality, on that path */
 
 /* ---- versions: the same stored object seen as another row ---- */
 
