@@ -156,6 +156,64 @@ void cri_container_config_unref(struct cri_container_config *c)
     mem_free(c);
 }
 
+static bool same_string(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_words(char *const *a, char *const *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(a[i], b[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool same_pairs(const struct cri_pairs *a, const struct cri_pairs *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (uint32_t i = 0; i < a->count; i++) {
+        if (strcmp(a->items[i].key, b->items[i].key) != 0 ||
+            strcmp(a->items[i].value, b->items[i].value) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool same_mounts(const struct cri_container_config *a, const struct cri_container_config *b)
+{
+    for (uint16_t i = 0; i < a->mount_count; i++) {
+        const struct cri_mount *x = &a->mounts[i], *y = &b->mounts[i];
+        if (strcmp(x->container_path, y->container_path) != 0 ||
+            strcmp(x->host_path, y->host_path) != 0 || !same_string(x->sub_path, y->sub_path) ||
+            x->is_read_only != y->is_read_only)
+            return false;
+    }
+    return true;
+}
+
+bool cri_container_config_equal(const struct cri_container_config *a,
+                                const struct cri_container_config *b)
+{
+    bool numbers = a->attempt == b->attempt && a->hash == b->hash &&
+                   a->command_count == b->command_count && a->argument_count == b->argument_count &&
+                   a->mount_count == b->mount_count && a->port_count == b->port_count &&
+                   a->is_init == b->is_init && a->logs_are_message == b->logs_are_message &&
+                   a->environment == b->environment && a->cpu_limit_milli == b->cpu_limit_milli &&
+                   a->memory_limit_bytes == b->memory_limit_bytes &&
+                   a->oom_score_adj == b->oom_score_adj;
+    return numbers && strcmp(a->name, b->name) == 0 && strcmp(a->image, b->image) == 0 &&
+           same_string(a->working_directory, b->working_directory) &&
+           same_string(a->termination_message_path, b->termination_message_path) &&
+           same_words(a->command, b->command, a->command_count) &&
+           same_words(a->arguments, b->arguments, a->argument_count) && same_mounts(a, b) &&
+           (a->port_count == 0 ||
+            memcmp(a->ports, b->ports, a->port_count * sizeof(a->ports[0])) == 0) &&
+           same_pairs(&a->variables, &b->variables);
+}
+
 void cri_container_config_add_command(struct cri_container_config *c, struct str word)
 {
     c->command = mem_resize(c->command, char *, c->command_count, (size_t)c->command_count + 1);

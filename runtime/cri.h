@@ -100,6 +100,7 @@ struct cri_container_config {
 struct cri_container_config *cri_container_config_new(struct str name, struct str image);
 struct cri_container_config *cri_container_config_ref(struct cri_container_config *c);
 void cri_container_config_unref(struct cri_container_config *c);
+bool cri_container_config_equal(const struct cri_container_config *a, const struct cri_container_config *b);
 void cri_container_config_add_command(struct cri_container_config *c, struct str word);
 void cri_container_config_add_argument(struct cri_container_config *c, struct str word);
 void cri_container_config_add_mount(struct cri_container_config *c, struct str container_path, struct str host_path,

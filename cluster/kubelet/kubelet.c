@@ -725,6 +725,8 @@ static void release(void *state)
     value_drop(k->conditions);
     value_drop(k->images);
     value_drop(k->root_user);
+    for (size_t i = 0; i < CONFIGS_KEPT; i++)
+        cri_container_config_unref(k->configs[i]);
     cri_environment_unref(k->environment);
     mem_free(k->environment_namespace);
     vec_release(&k->calls);

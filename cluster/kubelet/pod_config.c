@@ -325,7 +325,11 @@ static void add_mounts(struct building *b)
                 continue;
             AUTO(text) struct text path = {0};
             AUTO(text) struct text sub_path = {0};
-            volume_path(b->worker, volume, &path);
+            if (volume_is_service_account(volume)) /* made by the runtime, the same for all */
+                text_add(&path,
+                         S("/var/lib/kubelet/pods/kubernetes.io~projected/kube-api-access-"));
+            else
+                volume_path(b->worker, volume, &path);
             if (value_is_present(VALUE_GET(m, subPathExpr)))
                 expand(b->config, VALUE_STR(m, subPathExpr), &sub_path);
             else
@@ -356,6 +360,22 @@ static void add_words(struct building *b)
         else
             cri_container_config_add_argument(b->config, text_str(&word));
     }
+}
+
+/* Pods of one template mostly differ in nothing that a container is told: one block serves them. */
+static struct cri_container_config *shared_config(struct kubelet *k,
+                                                  struct cri_container_config *own_config)
+{
+    for (size_t i = 0; i < CONFIGS_KEPT; i++) {
+        if (k->configs[i] && cri_container_config_equal(k->configs[i], own_config)) {
+            cri_container_config_unref(own_config);
+            return cri_container_config_ref(k->configs[i]);
+        }
+    }
+    cri_container_config_unref(k->configs[k->config_next]);
+    k->configs[k->config_next] = cri_container_config_ref(own_config);
+    k->config_next = (uint8_t)((k->config_next + 1) % CONFIGS_KEPT);
+    return own_config;
 }
 
 /* Guaranteed pods go last, BestEffort ones first; in between by what was requested. */
@@ -407,7 +427,7 @@ struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i
     if (VALUE_STR(c, workingDir).size > 0)
         b.config->working_directory = mem_copy_string(VALUE_STR(c, workingDir));
     if (!b.reason && !b.is_waiting)
-        return b.config;
+        return shared_config(w->kubelet, b.config);
     cri_container_config_unref(b.config);
     *ret_reason = b.is_waiting ? NULL : b.reason;
     return NULL;

@@ -35,6 +35,7 @@
 #define VOLUME_SETTLE duration_ms(20) /* the volume manager's reconciler sees and mounts */
 #define SYNC_RETRY_BACKOFF duration_s(10)
 #define MINIMUM_GRACE_SECONDS 2
+#define CONFIGS_KEPT 8
 
 enum kubelet_purpose { PURPOSE_CLIENT, PURPOSE_PROBES, PURPOSE_SYNC }; /* streams of random numbers */
 enum kubelet_tag {
@@ -197,6 +198,8 @@ struct kubelet {
     struct value conditions;         /* of the node, as last computed */
     struct value images;             /* Node.status.images; absent: none */
     struct value root_user;          /* containerStatuses[].user of most */
+    struct cri_container_config *configs[CONFIGS_KEPT]; /* pods of one template share theirs */
+    uint8_t config_next;
     struct cri_environment *environment; /* service variables of the namespace last asked for */
     char *environment_namespace;
     int64_t environment_version;
@@ -292,6 +295,7 @@ void volumes_refresh(struct pod_worker *w); /* contents of ConfigMaps and Secret
 /* True when the input was an NFS server's. */
 bool volumes_input(struct kubelet *k, const struct input *in);
 void volumes_release(struct kubelet *k);
+bool volume_is_service_account(struct value volume);
 void volume_path(const struct pod_worker *w, struct value volume, struct text *out);
 
 /* prober.c */

@@ -367,7 +367,7 @@ static void write_volume(struct pod_worker *w, struct value volume, struct cri_p
     kubelet_cri_free(k, NULL, 0, r, NULL);
 }
 
-static bool is_service_account(struct value volume)
+bool volume_is_service_account(struct value volume)
 {
     return str_starts_with(VALUE_STR(volume, name), S("kube-api-access-")) &&
            value_is_present(VALUE_GET(volume, projected));
@@ -377,7 +377,7 @@ static enum mount_result mount_one(struct pod_worker *w, struct value volume, st
 {
     struct cri_pairs files = {0};
     struct filling f = {w, &files, error, MOUNT_OK};
-    if (is_service_account(volume)) {
+    if (volume_is_service_account(volume)) {
         enum object_state state = root_ca(w->kubelet, w->key->namespace);
         if (state == OBJECT_MISSING)
             text_add(error, S("configmap \"kube-root-ca.crt\" not found"));
@@ -481,7 +481,7 @@ bool volumes_mount(struct pod_worker *w)
         w->mount_began = k->step->now;
         w->mount_retry_at = instant_add(k->step->now, VOLUME_SETTLE);
         for (size_t i = 0; i < value_count(volumes); i++) {
-            if (is_service_account(value_at(volumes, i)))
+            if (volume_is_service_account(value_at(volumes, i)))
                 (void)root_ca(k, w->key->namespace);
         }
     }
@@ -521,7 +521,7 @@ void volumes_refresh(struct pod_worker *w)
                            value_is_present(VALUE_GET(v, secret)) ||
                            value_is_present(VALUE_GET(v, downwardAPI)) ||
                            value_is_present(VALUE_GET(v, projected));
-        if (has_content && !is_service_account(v))
+        if (has_content && !volume_is_service_account(v))
             (void)mount_one(w, v, &error);
     }
 }
