@@ -26,19 +26,34 @@ static void create(struct pod_worker *w, size_t i);
 static void pull(struct pod_worker *w, size_t i);
 static void say_crash_backoff(struct pod_worker *w, size_t i);
 
-void termination_clear(struct termination *t)
+void termination_free(struct termination **t)
 {
-    mem_free(t->message);
-    mem_free(t->id);
-    *t = (struct termination){0};
+    if (*t) {
+        mem_free((*t)->message);
+        mem_free((*t)->id);
+        mem_free(*t);
+    }
+    *t = NULL;
+}
+
+int container_exit_code(const struct pod_container *c)
+{
+    return c->ended ? c->ended->exit_code : 0;
+}
+
+static void set_end(struct pod_container *c, struct termination end)
+{
+    termination_free(&c->ended);
+    c->ended = mem_new(struct termination);
+    *c->ended = end;
 }
 
 void container_release(struct pod_container *c)
 {
     mem_free(c->waiting_message);
     mem_free(c->pull_error);
-    termination_clear(&c->ended);
-    termination_clear(&c->last);
+    termination_free(&c->ended);
+    termination_free(&c->last);
 }
 
 struct duration container_backoff(const struct kubelet *k, uint32_t failures)
@@ -141,12 +156,12 @@ static void on_started(struct kubelet *k, struct pod_worker *w, size_t i,
     if (r->code != CRI_OK) {
         kubelet_container_event(k, w, i, "Warning", "Failed", "Error: %s", r->error);
         c->has_run = true;
-        c->ended = (struct termination){.container = c->container,
+        set_end(c, (struct termination){.container = c->container,
                                         .exit_code = 128,
                                         .reason = "StartError",
                                         .message = mem_copy_string(str_from(r->error)),
                                         .started = k->step->wall,
-                                        .finished = k->step->wall};
+                                        .finished = k->step->wall});
         c->step = CONTAINER_ENDED;
         w->status_stale = true;
         c->start_failures++;
@@ -194,11 +209,11 @@ static void on_created(struct kubelet *k, struct pod_worker *w, size_t i,
         return;
     }
     if (c->has_run) {
-        if (c->last.container != 0)
-            remove_container(k, c->last.container);
-        termination_clear(&c->last);
+        if (c->last && c->last->container != 0)
+            remove_container(k, c->last->container);
+        termination_free(&c->last);
         c->last = c->ended;
-        c->ended = (struct termination){0};
+        c->ended = NULL;
     }
     c->attempt = container_next_attempt(c);
     c->container = r->container;
@@ -460,7 +475,7 @@ bool container_advance(struct pod_worker *w, size_t i)
 {
     struct kubelet *k = w->kubelet;
     struct pod_container *c = &w->containers[i];
-    if (c->step == CONTAINER_ENDED && !worker_restarts(w, c, c->ended.exit_code))
+    if (c->step == CONTAINER_ENDED && !worker_restarts(w, c, container_exit_code(c)))
         return false;
     if (w->waits_for_pull || is_held_back(w, i))
         return false;
@@ -566,7 +581,7 @@ static void plan_restart(struct pod_worker *w, size_t i)
 {
     struct kubelet *k = w->kubelet;
     struct pod_container *c = &w->containers[i];
-    if (!worker_restarts(w, c, c->ended.exit_code) || w->stage != WORKER_SYNCING)
+    if (!worker_restarts(w, c, container_exit_code(c)) || w->stage != WORKER_SYNCING)
         return;
     if (instant_since(k->step->now, c->started_at).ns >= 2 * k->flags.max_container_restart_period)
         c->start_failures = 0;
@@ -582,13 +597,12 @@ static void plan_restart(struct pod_worker *w, size_t i)
 
 static void take_end(struct pod_container *c, const struct cri_container_status *s)
 {
-    termination_clear(&c->ended);
-    c->ended = (struct termination){.container = s->container,
+    set_end(c, (struct termination){.container = s->container,
                                     .exit_code = s->exit_code,
                                     .reason = s->reason,
                                     .message = s->text ? mem_copy_string(str_from(s->text)) : NULL,
                                     .started = s->started,
-                                    .finished = s->finished};
+                                    .finished = s->finished});
     c->step = CONTAINER_ENDED;
     c->is_ready = false;
     c->is_started = false;
@@ -622,9 +636,9 @@ void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_
 {
     struct pod_container *c = &w->containers[i];
     if (c->container != 0) { /* of two, the older is the last end */
-        termination_clear(&c->last);
+        termination_free(&c->last);
         c->last = c->ended;
-        c->ended = (struct termination){0};
+        c->ended = NULL;
     }
     c->container = s->container;
     c->attempt = s->config->attempt;

@@ -29,8 +29,8 @@ static struct str ended_phase(const struct pod_worker *w)
         if (c->kind == CONTAINER_SIDECAR || (c->kind == CONTAINER_INIT && c->completed))
             continue;
         any_main = any_main || c->kind == CONTAINER_MAIN;
-        all_succeeded = all_succeeded && c->step == CONTAINER_ENDED && c->ended.reason &&
-                        c->ended.exit_code == 0;
+        all_succeeded =
+            all_succeeded && c->step == CONTAINER_ENDED && c->ended && container_exit_code(c) == 0;
     }
     return all_succeeded && any_main ? S("Succeeded") : S("Failed");
 }
@@ -107,20 +107,20 @@ static struct value state_of(const struct pod_worker *w, size_t i, struct value 
     const char *idle = i >= w->init_count
                            ? (has_uncompleted_init(w) ? "PodInitializing" : "ContainerCreating")
                            : "PodInitializing";
-    bool restarts = c->step != CONTAINER_RUNNING && c->ended.reason && !is_over(w) &&
-                    worker_restarts(w, c, c->ended.exit_code);
-    *ret_last = c->last.reason && !(restarts && c->waiting_reason) ? terminated(w, &c->last)
-                                                                   : value_object();
+    bool restarts = c->step != CONTAINER_RUNNING && c->ended && !is_over(w) &&
+                    worker_restarts(w, c, container_exit_code(c));
+    *ret_last =
+        c->last && !(restarts && c->waiting_reason) ? terminated(w, c->last) : value_object();
     if (c->step == CONTAINER_RUNNING || c->step == CONTAINER_STOPPING)
         return value_pack("{running: {startedAt: %v}}", time_value(c->started));
     if (restarts &&
         c->waiting_reason) { /* waits for its restart: the end has become the last state */
         value_drop(*ret_last);
-        *ret_last = terminated(w, &c->ended);
+        *ret_last = terminated(w, c->ended);
         return waiting(c->waiting_reason, c->waiting_message);
     }
-    if (c->ended.reason)
-        return terminated(w, &c->ended);
+    if (c->ended)
+        return terminated(w, c->ended);
     return waiting(c->waiting_reason ? c->waiting_reason : idle, c->waiting_message);
 }
 
@@ -237,9 +237,9 @@ static struct value container_status(const struct pod_worker *w, size_t i)
                                      running && c->is_started, state);
     value_drop(resources);
     if (c->container != 0 && (c->has_run || running))
-        status = value_set(
-            status, ATOM_containerID,
-            container_id(w, running || !c->ended.reason ? c->container : c->ended.container));
+        status =
+            value_set(status, ATOM_containerID,
+                      container_id(w, running || !c->ended ? c->container : c->ended->container));
     if (c->container != 0 && c->has_run)
         status = value_set(status, ATOM_user, container_user(w, spec, text_str(&reference)));
     struct value requests = VALUE_GET(spec, resources, requests);

@@ -229,21 +229,22 @@ static void restore_end(const struct pod_worker *w, struct pod_container *c, str
     struct value terminated = VALUE_GET(status, state, terminated);
     struct value running = VALUE_GET(status, state, running);
     struct str id = VALUE_STR(status, containerID);
-    termination_clear(&c->ended);
-    c->ended.exit_code = 255;
-    c->ended.reason = "Unknown";
-    c->ended.started = c->ended.finished = w->kubelet->step->wall;
+    termination_free(&c->ended);
+    c->ended = mem_new(struct termination);
+    c->ended->exit_code = 255;
+    c->ended->reason = "Unknown";
+    c->ended->started = c->ended->finished = w->kubelet->step->wall;
     if (!value_is_present(running) && !value_is_present(terminated)) /* waited for its restart */
         terminated = VALUE_GET(status, lastState, terminated);
     if (value_is_present(terminated)) {
-        c->ended.exit_code = (int)VALUE_INT(terminated, 255, exitCode);
-        c->ended.reason = end_reason(c->ended.exit_code, VALUE_STR(terminated, reason));
-        (void)time_parse(VALUE_GET(terminated, startedAt), &c->ended.started);
-        (void)time_parse(VALUE_GET(terminated, finishedAt), &c->ended.finished);
+        c->ended->exit_code = (int)VALUE_INT(terminated, 255, exitCode);
+        c->ended->reason = end_reason(c->ended->exit_code, VALUE_STR(terminated, reason));
+        (void)time_parse(VALUE_GET(terminated, startedAt), &c->ended->started);
+        (void)time_parse(VALUE_GET(terminated, finishedAt), &c->ended->finished);
     } else {
-        (void)time_parse(VALUE_GET(running, startedAt), &c->ended.started);
+        (void)time_parse(VALUE_GET(running, startedAt), &c->ended->started);
     }
-    c->ended.id = mem_copy_string(id);
+    c->ended->id = mem_copy_string(id);
 }
 
 /* The rest of a container's history, from the status that the API has (after a kubelet restart or a
@@ -432,12 +433,12 @@ static bool has_finished(const struct pod_worker *w)
     for (size_t i = 0; i < w->init_count; i++) {
         const struct pod_container *c = &w->containers[i];
         if (c->kind == CONTAINER_INIT && c->step == CONTAINER_ENDED && !c->completed &&
-            !worker_restarts(w, c, c->ended.exit_code))
+            !worker_restarts(w, c, container_exit_code(c)))
             return true;
     }
     for (size_t i = w->init_count; i < w->container_count; i++) {
         const struct pod_container *c = &w->containers[i];
-        if (c->step != CONTAINER_ENDED || worker_restarts(w, c, c->ended.exit_code))
+        if (c->step != CONTAINER_ENDED || worker_restarts(w, c, container_exit_code(c)))
             return false;
     }
     return w->container_count > w->init_count;

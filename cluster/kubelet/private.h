@@ -90,7 +90,7 @@ struct pod_container {
     char *pull_error;
     struct instant not_before, started_at; /* of a restart or pull */
     struct wall_time started;
-    struct termination ended, last;
+    struct termination *ended, *last; /* NULL: none */
     struct prober *probers[PROBE_TYPE_COUNT];
     struct instant pull_began;
 };
@@ -269,7 +269,8 @@ void container_stop(struct pod_worker *w, size_t i, int64_t grace_seconds, const
 void container_ended(struct pod_worker *w, size_t i, const struct cri_container_status *s);
 void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_status *s);
 void container_release(struct pod_container *c);
-void termination_clear(struct termination *t);
+void termination_free(struct termination **t);
+int container_exit_code(const struct pod_container *c); /* of the last end; 0: none */
 struct duration container_backoff(const struct kubelet *k, uint32_t failures);
 uint32_t container_next_attempt(const struct pod_container *c); /* of the next one made */
 uint64_t container_spec_hash(struct value container);

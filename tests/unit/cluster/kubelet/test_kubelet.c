@@ -53,8 +53,8 @@ static void test_phase(void)
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct pod_container c = {
             .kind = CONTAINER_MAIN, .step = rows[i].step, .has_run = rows[i].has_run};
-        c.ended = (struct termination){.exit_code = rows[i].exit_code,
-                                       .reason = rows[i].step == CONTAINER_ENDED ? "x" : NULL};
+        struct termination end = {.exit_code = rows[i].exit_code, .reason = "x"};
+        c.ended = rows[i].step == CONTAINER_ENDED ? &end : NULL;
         struct pod_worker w = {.stage = rows[i].stage, .containers = &c, .container_count = 1};
         CU_ASSERT(str_equal(pod_phase(&w), str_from(rows[i].phase)));
     }
