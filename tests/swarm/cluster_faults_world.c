@@ -357,7 +357,7 @@ void storm_blow(struct storm *s)
     int operation_sum = draw_weights(s, operations, storm_operation_count);
     int count = 2 + draw(s, 9);
     for (int i = 0; i < count; i++) {
-        bool is_fault = draw(s, 5) < 3;
+        bool is_fault = draw(s, 5) < 3 && !s->is_calm;
         if (is_fault && fault_sum > 0) {
             size_t kind = pick_kind(s, faults, fault_sum);
             storm_faults[kind].act(s, i);

@@ -130,11 +130,12 @@ static void load_deployment(struct storm *s, int number)
 static void load_budget(struct storm *s, int number)
 {
     const char *bound = draw_one_in(s, 2) ? "minAvailable: 1" : "maxUnavailable: 1";
+    int deployment = draw(s, s->deployments);
     act(s,
         "create: {resource: {apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: "
         "budget-%d,"
         " namespace: default}, spec: {%s, selector: {matchLabels: {app: web-%d}}}}}",
-        number, bound, number);
+        number, bound, deployment);
 }
 
 static void load_job(struct storm *s, int number)
@@ -251,6 +252,11 @@ bool storm_set_up(struct storm *s)
     act(s, "create: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {name: settings, "
            "namespace: default},"
            " data: {mode: calm}}}");
+    s->is_calm = draw_one_in(s, 8);
+    if (s->is_calm) {
+        note(s, "calm: no faults");
+        calm_begin(s);
+    }
     load_deployment(s, 0);
     int count = 1 + draw(s, 5);
     for (int i = 0; i < count; i++) {
@@ -388,6 +394,14 @@ static void operation_evict(struct storm *s, int number)
         act(s, "evict: {ref: {apiVersion: v1, kind: Pod, name: %s}}", name);
 }
 
+/* One after another, as a drain does: a budget that lets one go must stop the next. */
+static void operation_evict_more(struct storm *s, int number)
+{
+    int count = 2 + draw(s, 4);
+    for (int i = 0; i < count; i++)
+        operation_evict(s, number);
+}
+
 /* Its ReplicaSet must let go of it and make another one. */
 static void operation_relabel_pod(struct storm *s, int number)
 {
@@ -446,6 +460,7 @@ const struct storm_kind storm_operations[] = {
     {"delete Node", operation_delete_node},
     {"delete Pod", operation_delete_pod},
     {"evict", operation_evict},
+    {"evict more", operation_evict_more},
     {"relabel Pod", operation_relabel_pod},
     {"make anew", operation_make_anew},
     {"quota", operation_quota},

@@ -91,6 +91,7 @@ void storm_release(struct storm *s)
     text_release(&s->log);
     vec_release(&s->crash_points);
     vec_release(&s->deleted_nodes);
+    CHECK(!s->calm);
 }
 
 /* ---- one seed ---- */
@@ -120,9 +121,11 @@ static void run_seed(uint64_t seed, bool is_verbose, const char *program, struct
     bool passed = storm_set_up(&s);
     if (is_verbose && s.w)
         sim_keep_last_lines(wavetank_run(s.w)->sim, LINES_SHOWN_VERBOSE);
+    if (!passed)
+        (void)calm_end(&s);
     if (passed) {
         storm_blow(&s);
-        passed = wavetank_violation_count(s.w) == 0 && storm_judge(&s);
+        passed = calm_end(&s) && wavetank_violation_count(s.w) == 0 && storm_judge(&s);
     }
     if (!passed)
         show_failure(&s, is_verbose, program);

@@ -39,6 +39,8 @@ struct storm {
     bool loses_power[STORM_MEMBERS_MAX];
     VEC(message_fault_id) crash_points;
     VEC(int) deleted_nodes;
+    bool is_calm; /* no fault at all: what only faults excuse must not happen either */
+    struct calm *calm;
     uint64_t faults[STORM_KINDS_MAX], loads[STORM_KINDS_MAX]; /* how many took effect */
     char error[4096];
 };
@@ -56,6 +58,9 @@ extern const size_t storm_fault_count, storm_load_count, storm_operation_count;
 
 bool storm_set_up(struct storm *s); /* the cluster and its load */
 void storm_blow(struct storm *s);
+/* Calm runs are looked at more strictly: from the set-up on; what was found first is in s->error. */
+void calm_begin(struct storm *s);
+bool calm_end(struct storm *s);    /* false: something was found */
 bool storm_judge(struct storm *s); /* waits for the end of all faults and judges; false: s->error */
 void storm_release(struct storm *s);
 
