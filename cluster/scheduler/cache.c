@@ -119,6 +119,10 @@ void cache_remove_node(struct cache *c, const struct object_key *key)
     if (slot == NODE_NONE)
         return;
     node_forget(c, c->nodes.items[slot]);
+    /* Pods may still be there: they are in no domain. */
+    for (size_t i = 0; i < c->topologies.count; i++)
+        if (slot < c->topologies.items[i]->domain_of.count)
+            c->topologies.items[i]->domain_of.items[slot] = 0;
     c->order_is_stale = true;
     node_free_if_empty(c, slot);
 }

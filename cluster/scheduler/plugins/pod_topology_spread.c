@@ -255,12 +255,28 @@ static void weigh(struct cycle *c, struct spread_state *s)
         s->soft[j].weight = logarithm((s->soft[j].is_hostname ? scored : domains[j]) + 2);
 }
 
+/* Every node counts: two arrays side by side. This is the default spreading of a pod without node
+ * affinity, that is of nearly all, and runs over all nodes for each. */
+static void count_all_nodes(struct constraint *k)
+{
+    size_t slots = k->group->slots < k->topology->domain_of.count ? k->group->slots
+                                                                  : k->topology->domain_of.count;
+    const uint32_t *there = k->group->counts, *domains = k->topology->domain_of.items;
+    for (size_t slot = 0; slot < slots; slot++)
+        if (there[slot] && domains[slot] && k->counts[domains[slot]] != COUNT_NONE)
+            k->counts[domains[slot]] += there[slot];
+}
+
 /* Hosts are counted when they are scored; wider domains here, over all nodes. */
 static void count_domains(struct cycle *c, struct spread_state *s, struct constraint *k)
 {
     size_t nodes;
     const uint32_t *order = cache_order(c->cache, &nodes);
     bool plain = has_plain_affinity(c);
+    if (!s->require_all_keys && !k->honors_taints && (plain || !k->honors_affinity)) {
+        count_all_nodes(k);
+        return;
+    }
     for (size_t i = 0; i < nodes; i++) {
         uint32_t there = spread_group_at(k->group, order[i]);
         uint32_t domain = there ? topology_domain(k->topology, order[i]) : 0;
