@@ -327,6 +327,62 @@ static void test_job_deadline(void)
                  "Failed=True/DeadlineExceeded]\n"});
 }
 
+/* An index that is to be tried again keeps its failed pod uncounted, and its turn, until the
+ * replacement exists. */
+static void test_job_per_index(void)
+{
+    expect_writes(&(struct expected){
+        .steps = JOB("idx", "wavetank.dev/run-for: 1s, wavetank.dev/exit-code: \"1\"",
+                     "completions: 2, parallelism: 1, completionMode: Indexed, "
+                     "backoffLimitPerIndex: 1, ") "    - sleep: 50s\n",
+        .kinds = " Job ",
+        .lines = "+ Job idx\n"
+                 "~ Job idx status.active=1 status.failedIndexes= status.ready=0 "
+                 "status.terminating=0\n"
+                 "~ Job idx status.active=\n"
+                 "~ Job idx status.active=1\n"
+                 "~ Job idx status.uncountedTerminatedPods.failed=[*]\n"
+                 "~ Job idx status.failed=1 status.uncountedTerminatedPods.failed=\n"
+                 "~ Job idx status.ready=1\n"
+                 "~ Job idx status.failedIndexes=0 status.ready=0 "
+                 "status.uncountedTerminatedPods.failed=[*]\n"
+                 "~ Job idx status.failed=2 status.uncountedTerminatedPods.failed=\n"
+                 "~ Job idx status.ready=1\n"
+                 "~ Job idx status.ready=0 status.active=\n"
+                 "~ Job idx status.active=1\n"
+                 "~ Job idx status.ready=1 status.uncountedTerminatedPods.failed=[*]\n"
+                 "~ Job idx status.failed=3 status.uncountedTerminatedPods.failed=\n"
+                 "~ Job idx status.conditions=[FailureTarget=True/FailedIndexes] "
+                 "status.failedIndexes=0,1 status.ready=0 "
+                 "status.uncountedTerminatedPods.failed=[*] status.active=\n"
+                 "~ Job idx status.conditions=[FailureTarget=True/FailedIndexes "
+                 "Failed=True/FailedIndexes] status.failed=4 "
+                 "status.uncountedTerminatedPods.failed=\n"});
+}
+
+/* A success of an indexed Job needs no list of uids; what still runs then is let go uncounted. */
+static void test_job_success_policy(void)
+{
+    expect_writes(&(struct expected){
+        .steps =
+            "    - create: {resource: {apiVersion: batch/v1, kind: Job, metadata: {name: few}, "
+            "spec: "
+            "{completions: 2, parallelism: 2, completionMode: Indexed, successPolicy: {rules: "
+            "[{succeededIndexes: \"0\"}]}, template: {spec: {restartPolicy: Never, "
+            "terminationGracePeriodSeconds: 1, containers: [{name: c, image: busybox, command: "
+            "[sh, -c, \"sleep $((1 + 60 * $JOB_COMPLETION_INDEX))\"]}]}}}}}\n    - sleep: 15s\n",
+        .kinds = " Job ",
+        .lines = "+ Job few\n"
+                 "~ Job few status.active=2 status.ready=0 status.terminating=0\n"
+                 "~ Job few status.ready=2\n"
+                 "~ Job few status.completedIndexes=0 "
+                 "status.conditions=[SuccessCriteriaMet=True/SuccessPolicy] status.ready=0 "
+                 "status.succeeded=1 status.terminating=1 status.active=\n"
+                 "~ Job few status.terminating=0\n"
+                 "~ Job few status.conditions=[SuccessCriteriaMet=True/SuccessPolicy "
+                 "Complete=True/SuccessPolicy]\n"});
+}
+
 /* A node falls silent: conditions, then the taint that keeps pods away, then the one that drives
  * them away. */
 static void test_node_taints(void)
@@ -408,6 +464,8 @@ int main(void)
                            {"a Job fails", test_job_fails},
                            {"a Job is suspended", test_job_suspended},
                            {"a Job meets its deadline", test_job_deadline},
+                           {"a Job is tried again index by index", test_job_per_index},
+                           {"a Job succeeds early", test_job_success_policy},
                            {"taints of a silent node", test_node_taints},
                            {"pods of a silent node", test_node_pods},
                            {"deletion in the foreground", test_foreground_deletion},
