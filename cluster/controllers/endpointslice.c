@@ -173,9 +173,9 @@ struct draft {
     struct value ports;           /* borrowed */
     bool is_changed;
 };
-/* Either the whole (all pods that have an endpoint are candidates, all slices are reviewed), or only
- * what has changed: the candidates are the changed pods, and of the slices only those that hold a
- * changed pod are reviewed; the others are as they must be. */
+/* Either the whole (all pods that have an endpoint are candidates, all slices are reviewed), or
+ * only what has changed: the candidates are the changed pods, and of the slices only those that
+ * hold a changed pod are reviewed; the others are as they must be. */
 struct slice_plan {
     struct sync *sync;
     struct service_members *members;

@@ -264,7 +264,8 @@ static bool text_is(struct value v, const char *text)
     return text ? value_is(v, text) : !value_is_present(v);
 }
 
-/* `old` is what condition() would make: most conditions stay as they are from one status to the next. */
+/* `old` is what condition() would make: most conditions stay as they are from one status to the
+ * next. */
 static bool is_unchanged(struct value old, int64_t generation, const char *reason,
                          const char *message)
 {

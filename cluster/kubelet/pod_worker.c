@@ -638,7 +638,8 @@ static void on_sandbox_stopped(struct kubelet *k, struct pod_worker *w, size_t c
     worker_sync(w);
 }
 
-/* Its status is told when the stopping begins and when all of it has ended; nothing in between, however long it takes. */
+/* Its status is told when the stopping begins and when all of it has ended; nothing in between,
+ * however long it takes. */
 static void sync_terminating(struct pod_worker *w)
 {
     if (!w->end_is_told || w->status_dirty)

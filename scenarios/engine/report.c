@@ -132,7 +132,8 @@ void report_object(const struct object_key *key, struct value object, struct tex
     value_drop(whole);
 }
 
-/* Records of the API servers' own, which no client sees: they lie in etcd under the one row that stores no objects. */
+/* Records of the API servers' own, which no client sees: they lie in etcd under the one row that
+ * stores no objects. */
 static bool is_internal(const struct resource *r)
 {
     return r == resource_get(RESOURCE_componentstatuses);

@@ -196,7 +196,8 @@ static struct scenario *scenario_make(const struct serve_arguments *a, struct er
     text_add(&page, S("]}, steps: []}\n"));
     struct scenario *s = scenario_parse(S("serve"), text_str(&page), message);
     if (s) /* as old as it will be when it is up; clients compute ages with the real clock */
-        s->start = (struct wall_time){edge_wall_clock_ns() - INT64_C(1000000000) * STARTED_BEFORE_S};
+        s->start = (struct wall_time){
+            edge_wall_clock_ns() - INT64_C(1000000000) * STARTED_BEFORE_S};
     return s;
 }
 

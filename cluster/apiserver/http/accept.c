@@ -4,9 +4,9 @@
  * in the order of the header; the first that is served wins. A clause is served when its media type
  * is (JSON, YAML, or a wildcard for JSON) and its form is one of meta.k8s.io for this target.
  *
- * Protobuf is read (bodies) but not served: its clauses are passed over, and clients that name JSON behind it, as
- * kubectl and client-go's typed clients do, get JSON. DEVIATION: a client that accepts protobuf
- * alone gets 406; a real server has it.
+ * Protobuf is read (bodies) but not served: its clauses are passed over, and clients that name JSON
+ * behind it, as kubectl and client-go's typed clients do, get JSON. DEVIATION: a client that
+ * accepts protobuf alone gets 406; a real server has it.
  */
 #include "sim/base/base.h"
 

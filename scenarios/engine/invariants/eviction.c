@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Invariants of evictions: those that people ask for are paid for from a budget, and nodes are tainted
- * no faster than the rate of their zone.
+ * Invariants of evictions: those that people ask for are paid for from a budget, and nodes are
+ * tainted no faster than the rate of their zone.
  */
 #include "sim/base/base.h"
 
@@ -57,8 +57,8 @@ const struct invariant invariant_eviction_is_paid = {
 
 /* ---- I85 ----
  *
- * One node of a zone in 10 s. A write may be late, so two may come close together; three may not. Another leader begins
- * with a limiter of its own.
+ * One node of a zone in 10 s. A write may be late, so two may come close together; three may not.
+ * Another leader begins with a limiter of its own.
  */
 
 #define TAINTED_TOGETHER 2

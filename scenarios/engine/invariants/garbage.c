@@ -15,7 +15,8 @@ static bool is_by_collector(const struct view_change *change)
     return str_ends_with(change->by, S(":generic-garbage-collector"));
 }
 
-/* The owner that a reference names, as it is now; absent when it is gone or another object has its name. */
+/* The owner that a reference names, as it is now; absent when it is gone or another object has its
+ * name. */
 static struct value owner_of(const struct verdict *v, struct value reference, struct str namespace)
 {
     const struct resource *r =
@@ -75,7 +76,8 @@ static bool blocks(struct value dependent, struct value owner)
     return false;
 }
 
-/* Was there before the deletion began (times have whole seconds): a later one may have slipped past. */
+/* Was there before the deletion began (times have whole seconds): a later one may have slipped
+ * past. */
 static bool is_older(struct value dependent, struct value owner)
 {
     struct wall_time made, deleted;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: dates and instants are each other's inverse, before 1970 too. Method: known dates, and a walk
- * over 250 years in steps that meet every hour and every day of the year.
+ * Goal: dates and instants are each other's inverse, before 1970 too. Method: known dates, and a
+ * walk over 250 years in steps that meet every hour and every day of the year.
  */
 #include "sim/base/base.h"
 
