@@ -48,10 +48,12 @@ struct node_health {
     struct value heartbeat;       /* of the Ready condition; owned */
     struct value renewal;         /* of the Lease; owned */
     struct zone *zone;
+    struct value node, lease; /* in this round; borrowed for it */
+    struct value looked;      /* the Node as it was last looked at; owned */
+    bool was_ready;           /* then */
     bool in_queue;        /* waits for its NoExecute taint, or has had it */
     bool lease_ran_out;   /* said so already */
     bool pods_need_retry; /* marking its pods not ready has failed */
-    bool known;           /* seen in this round */
 };
 
 struct zone {
@@ -101,6 +103,8 @@ const struct controller_info node_lifecycle_controller = {
 };
 
 static void meet_nodes(struct lifecycle *l, struct step *step);
+static void read_leases(struct lifecycle *l);
+static bool is_well_as_before(struct step *step, struct node_health *h);
 static void look_at(struct lifecycle *l, struct step *step, struct node_health *h, struct value node);
 static void judge_zones(struct lifecycle *l, struct step *step);
 static void run_queues(void *owner, struct step *step);
@@ -126,6 +130,7 @@ static void health_free(struct node_health *h)
 {
     value_drop(h->heartbeat);
     value_drop(h->renewal);
+    value_drop(h->looked);
     object_key_unref(h->key);
     mem_free(h);
 }
@@ -184,9 +189,11 @@ static void lifecycle_tick(struct controller *c, struct step *step)
 {
     struct lifecycle *l = c->state;
     meet_nodes(l, step);
-    struct informer *nodes = controller_informer(c, RESOURCE_nodes);
-    for (size_t i = 0; i < l->nodes.count; i++)
-        look_at(l, step, l->nodes.items[i], informer_get(nodes, l->nodes.items[i]->key));
+    read_leases(l);
+    for (size_t i = 0; i < l->nodes.count; i++) {
+        if (!is_well_as_before(step, l->nodes.items[i]))
+            look_at(l, step, l->nodes.items[i], l->nodes.items[i]->node);
+    }
     judge_zones(l, step);
     arm_queue_timer(l, step);
 }
@@ -248,7 +255,9 @@ static void meet_nodes(struct lifecycle *l, struct step *step)
                            STR_ARG(h->key->name));
             value_drop(named);
         }
-        struct zone *zone = zone_of(l, cursor.object);
+        h->node = cursor.object;
+        bool same_labels = value_is_same(VALUE_GET(h->looked, metadata, labels), object_labels(h->node));
+        struct zone *zone = h->zone && same_labels ? h->zone : zone_of(l, h->node);
         if (h->zone && h->zone != zone)
             leave_queue(h);
         h->zone = zone;
@@ -257,23 +266,53 @@ static void meet_nodes(struct lifecycle *l, struct step *step)
     }
 }
 
-/* A change of the heartbeat or of the Lease is a sign of life. */
-static void take_signs(struct lifecycle *l, struct step *step, struct node_health *h, struct value ready)
+/* Leases are in the order of names, too. */
+static void read_leases(struct lifecycle *l)
 {
-    struct value heartbeat = VALUE_GET(ready, lastHeartbeatTime);
-    struct value lease = informer_get_named(controller_informer(l->controller, RESOURCE_leases),
-                                            S(LEASE_NAMESPACE), h->key->name);
-    struct value renewal = VALUE_GET(lease, spec, renewTime);
-    if (!value_equal(heartbeat, h->heartbeat)) {
-        value_drop(h->heartbeat);
-        h->heartbeat = value_keep(heartbeat);
-        h->seen = step->now;
+    struct informer *leases = controller_informer(l->controller, RESOURCE_leases);
+    struct informer_cursor cursor = informer_first(leases, S(LEASE_NAMESPACE));
+    for (size_t i = 0; i < l->nodes.count; i++) {
+        struct node_health *h = l->nodes.items[i];
+        while (cursor.key && str_compare(cursor.key->name, h->key->name) < 0)
+            informer_next(&cursor);
+        bool is_its = cursor.key && str_equal(cursor.key->name, h->key->name);
+        h->lease = is_its ? cursor.object : VALUE_ABSENT;
     }
+}
+
+static void take_renewal(struct step *step, struct node_health *h)
+{
+    struct value renewal = VALUE_GET(h->lease, spec, renewTime);
     if (value_is_present(renewal) && !value_equal(renewal, h->renewal)) {
         value_drop(h->renewal);
         h->renewal = value_keep(renewal);
         h->seen = step->now;
     }
+}
+
+/* A change of the heartbeat or of the Lease is a sign of life. */
+static void take_signs(struct step *step, struct node_health *h, struct value ready)
+{
+    struct value heartbeat = VALUE_GET(ready, lastHeartbeatTime);
+    if (!value_equal(heartbeat, h->heartbeat)) {
+        value_drop(h->heartbeat);
+        h->heartbeat = value_keep(heartbeat);
+        h->seen = step->now;
+    }
+    take_renewal(step, h);
+}
+
+/* The common case, in a few loads: a Node that was found ready, has not changed, and whose Lease was renewed lately. */
+static bool is_well_as_before(struct step *step, struct node_health *h)
+{
+    if (!h->was_ready || !value_is_same(h->node, h->looked))
+        return false;
+    take_renewal(step, h);
+    if (instant_since(step->now, h->seen).ns >= duration_s(LEASE_DURATION_S).ns)
+        return false;
+    h->lease_ran_out = false;
+    h->zone->ready++;
+    return true;
 }
 
 /* The Node with the four conditions of the kubelet Unknown; owned. */
@@ -418,7 +457,7 @@ static void tell_of_lease(struct step *step, struct node_health *h, struct durat
 static void look_at(struct lifecycle *l, struct step *step, struct node_health *h, struct value node)
 {
     struct value ready = condition_find(VALUE_GET(node, status, conditions), "Ready");
-    take_signs(l, step, h, ready);
+    take_signs(step, h, ready);
     struct str observed = value_is_present(ready) ? VALUE_STR(ready, status) : S("Unknown");
     const struct controller_flags *flags = l->controller->flags;
     struct duration grace = duration_ns(value_is_present(ready) ? flags->node_monitor_grace_period
@@ -444,6 +483,9 @@ static void look_at(struct lifecycle *l, struct step *step, struct node_health *
                         NULL, NULL, 0);
     }
     bool is_ready = str_equal(current, S("True"));
+    value_drop(h->looked);
+    h->looked = value_keep(node);
+    h->was_ready = is_ready && !h->pods_need_retry;
     h->zone->ready += is_ready;
     h->zone->not_ready += !is_ready;
     if (value_is_present(ready) || silent)
