@@ -42,7 +42,7 @@ static bool look_at(const struct run *r, size_t i, struct look *l)
     l->incarnation =
         sim_process_incarnation(r->sim, cluster_component(r->cluster, COMPONENT_ETCD, i));
     etcd_member_raft(l->member, &l->raft);
-    return l->raft.term > 0;
+    return l->raft.first > 0; /* else it is about to end */
 }
 
 static uint64_t term_at(const struct etcd_member *m, uint64_t index)
@@ -122,6 +122,8 @@ static void tails_looked(struct verdict *v, void *memory)
             text_printf(v->violation,
                         "leader etcd-%zu of term %" PRIu64 " changed its log before entry %" PRIu64,
                         i, l.raft.term, t->last);
+        if (v->violation->size)
+            return;
         *t = (struct tail){l.incarnation, l.raft.term, l.raft.last, term_at(l.member, l.raft.last)};
     }
 }
@@ -288,8 +290,11 @@ struct promises {
 
 static void *promises_new(struct run *r)
 {
+    struct promises *promises = mem_new(struct promises);
     (void)r;
-    return mem_new(struct promises);
+    for (size_t i = 0; i < CLUSTER_MEMBERS_MAX; i++)
+        promises->of[i].vote = NOBODY;
+    return promises;
 }
 
 static void promises_looked(struct verdict *v, void *memory)
@@ -310,14 +315,14 @@ static void promises_looked(struct verdict *v, void *memory)
             text_printf(v->violation,
                         "the commit index of etcd-%zu went back from %" PRIu64 " to %" PRIu64, i,
                         p->commit, l.raft.commit);
-        if (p->term == 0)
-            p->vote = NOBODY;
+        if (v->violation->size)
+            return;
         p->incarnation = l.incarnation;
         p->commit = l.raft.commit;
         if (l.raft.is_saving) /* not on the disk for certain: the power may take it */
             continue;
-        p->term = l.raft.saved_term;
-        p->vote = l.raft.saved_vote;
+        p->vote = l.raft.saved_term == l.raft.term ? l.raft.saved_vote : NOBODY;
+        p->term = l.raft.term;
     }
 }
 
