@@ -21,6 +21,7 @@
  *
  * DEVIATION: managedFields are not kept: no write records its field manager. Server-side apply is
  * therefore refused.
+ * DEVIATION: a CustomResourceDefinition is stored, but what it defines is not served.
  */
 #include "cluster/apiserver/registry.h"
 

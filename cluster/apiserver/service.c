@@ -232,6 +232,8 @@ static void address_step(struct call *c, struct step *step)
                    S("the provided network does not match the current range"));
             return;
         }
+    } else if (c->request->dry_run) { /* the range's own address: nothing is taken */
+        address_text(r.first, &ip);
     } else {
         uint32_t low = static_part(r.size - 2, 16, 256), upper = r.size - 2 - low;
         if (x->tries == 0)

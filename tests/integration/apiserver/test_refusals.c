@@ -144,9 +144,28 @@ static void test_refusals(void)
     world_end(&w);
 }
 
+/* A dry run shows the address of the range itself, since it takes none. */
+static void test_dry_run_of_a_service(void)
+{
+    struct world w;
+    world_start(&w, &(struct world_options){0});
+    struct request *r =
+        create_of(RESOURCE_services, "default",
+                  "{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": "
+                  "{\"name\": \"front\"}, \"spec\": {\"ports\": [{\"port\": 80}]}}");
+    r->dry_run = true;
+
+    const struct response *answer = ask(&w, r);
+
+    expect_ok(answer, 201);
+    CU_ASSERT_TRUE(VALUE_IS(answer->body, "10.96.0.0", spec, clusterIP));
+    world_end(&w);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {{"refusals are those of a real API server", test_refusals},
+                           {"a dry run of a Service", test_dry_run_of_a_service},
                            CU_TEST_INFO_NULL};
     CU_SuiteInfo suites[] = {{"refusals", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
