@@ -37,8 +37,15 @@ struct missing_node {
 };
 struct pod_gc {
     VEC(struct missing_node) missing;
+    /* The last round found nothing to collect, now or later, and since then no pod has changed and
+     * no node has gone: the next round would find the same and is left out. */
+    bool is_settled;
 };
 
+static void wake_pod(struct controller *c, struct step *step, const struct object_key *key,
+                     struct value before, struct value after);
+static void wake_node(struct controller *c, struct step *step, const struct object_key *key,
+                      struct value before, struct value after);
 static void *gc_new(struct controller *c, struct step *step);
 static void gc_free(void *state);
 static void gc_tick(struct controller *c, struct step *step);
@@ -48,7 +55,7 @@ const struct controller_info pod_gc_controller = {
     .name = "pod-garbage-collector-controller",
     .account = "pod-garbage-collector",
     .primary = RESOURCE_pods,
-    .watches = {{RESOURCE_pods, NULL}, {RESOURCE_nodes, NULL}},
+    .watches = {{RESOURCE_pods, wake_pod}, {RESOURCE_nodes, wake_node}},
     .watch_count = 2,
     .sync = gc_sync,
     .workers = 1,
@@ -72,6 +79,23 @@ static void gc_free(void *state)
         value_drop(g->missing.items[i].name);
     vec_release(&g->missing);
     mem_free(g);
+}
+
+/* ---- what makes a round worth its while ---- */
+
+static void wake_pod(struct controller *c, struct step *step, const struct object_key *key,
+                     struct value before, struct value after)
+{
+    (void)step, (void)key, (void)before, (void)after;
+    ((struct pod_gc *)c->state)->is_settled = false;
+}
+
+static void wake_node(struct controller *c, struct step *step, const struct object_key *key,
+                      struct value before, struct value after)
+{
+    (void)step, (void)key, (void)before;
+    if (!value_is_present(after))
+        ((struct pod_gc *)c->state)->is_settled = false;
 }
 
 /* ---- the round ---- */
@@ -122,12 +146,16 @@ static void gc_tick(struct controller *c, struct step *step)
 {
     struct pod_gc *g = c->state;
     int64_t ended = 0;
+    bool any_deleting = false;
+    if (g->is_settled)
+        return;
     for (struct informer_cursor p = informer_first(controller_informer(c, RESOURCE_pods), S(""));
          p.key; informer_next(&p)) {
         struct value name = VALUE_GET(p.object, spec, nodeName);
         bool bound = value_is_present(name) && !value_is(name, "");
         struct value node = bound ? node_of(c, p.object) : VALUE_ABSENT;
         ended += pod_is_finished(p.object);
+        any_deleting = any_deleting || object_is_deleting(p.object);
         bool collects = bound ? (!value_is_present(node)
                                      ? is_past_quarantine(g, name, step->now)
                                      : object_is_deleting(p.object) && is_out_of_service(node))
@@ -139,6 +167,8 @@ static void gc_tick(struct controller *c, struct step *step)
     int64_t threshold = c->flags->terminated_pod_gc_threshold;
     if (threshold > 0 && ended > threshold)
         collect_ended(c, step, ended - threshold);
+    else
+        g->is_settled = !any_deleting && g->missing.count == 0;
 }
 
 struct ended_pod {

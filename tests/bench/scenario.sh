@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes a scenario of NODES nodes and DEPLOYMENTS Deployments of REPLICAS pods, all of which must become ready, then time
-# goes on for SECONDS. Usage: tests/bench/scenario.sh NODES DEPLOYMENTS REPLICAS SECONDS
+# goes on for SECONDS, if given after SETTLE more. Usage: tests/bench/scenario.sh NODES DEPLOYMENTS REPLICAS SECONDS [SETTLE]
 set -eu
 nodes=$1
 deployments=$2
@@ -55,4 +55,5 @@ while [ $i -lt "$deployments" ]; do
     printf '    - assert: {timeout: 60m, resource: {apiVersion: apps/v1, kind: Deployment, metadata: {name: web-%s}, status: {readyReplicas: %s}}}\n' "$i" "$replicas"
     i=$((i + 1))
 done
+[ "${5:-0}" = 0 ] || printf '  - name: settled\n    try:\n    - sleep: %ss\n' "$5"
 [ "$seconds" = 0 ] || printf '  - name: settle # the Events of the start are still being written\n    try:\n    - sleep: 300s\n  - name: steady\n    try:\n    - sleep: %ss\n' "$seconds"
