@@ -149,8 +149,8 @@ static bool read_descriptor(struct str text, struct cron_schedule *s, struct tex
 {
     static const struct {
         const char *name, *fields;
-    } known[] = {{"@yearly", "0 0 1 1 *"},  {"@annually", "0 0 1 1 *"}, {"@monthly", "0 0 1 * *"},
-                 {"@weekly", "0 0 * * 0"},  {"@daily", "0 0 * * *"},    {"@midnight", "0 0 * * *"},
+    } known[] = {{"@yearly", "0 0 1 1 *"}, {"@annually", "0 0 1 1 *"}, {"@monthly", "0 0 1 * *"},
+                 {"@weekly", "0 0 * * 0"}, {"@daily", "0 0 * * *"},    {"@midnight", "0 0 * * *"},
                  {"@hourly", "0 * * * *"}};
     for (size_t i = 0; i < ARRAY_COUNT(known); i++)
         if (str_equal(text, str_from(known[i].name)))
@@ -235,8 +235,7 @@ static bool has_bit(uint64_t bits, int n)
 static bool is_its_day(const struct cron_schedule *s, const struct civil_time *t)
 {
     bool is_day = has_bit(s->days, t->day), is_weekday = has_bit(s->weekdays, t->weekday);
-    bool is_met =
-        s->is_any_day || s->is_any_weekday ? is_day && is_weekday : is_day || is_weekday;
+    bool is_met = s->is_any_day || s->is_any_weekday ? is_day && is_weekday : is_day || is_weekday;
     return is_met && has_bit(s->months, t->month);
 }
 

@@ -99,16 +99,16 @@ static const struct time_zone zones[] = {
 /* Etc/GMT+1 is west of Greenwich: the sign is the one of POSIX. */
 #define ETC(sign, text, n)                                                                         \
     {                                                                                              \
-        "Etc/GMT" text, sign * (n) * 60, SUMMER_NEVER                                              \
+        "Etc/GMT" text, sign *(n)*60, SUMMER_NEVER                                                 \
     }
 static const struct time_zone fixed[] = {
-    ETC(-1, "+1", 1),   ETC(-1, "+2", 2),   ETC(-1, "+3", 3),   ETC(-1, "+4", 4),
-    ETC(-1, "+5", 5),   ETC(-1, "+6", 6),   ETC(-1, "+7", 7),   ETC(-1, "+8", 8),
-    ETC(-1, "+9", 9),   ETC(-1, "+10", 10), ETC(-1, "+11", 11), ETC(-1, "+12", 12),
-    ETC(1, "-1", 1),    ETC(1, "-2", 2),    ETC(1, "-3", 3),    ETC(1, "-4", 4),
-    ETC(1, "-5", 5),    ETC(1, "-6", 6),    ETC(1, "-7", 7),    ETC(1, "-8", 8),
-    ETC(1, "-9", 9),    ETC(1, "-10", 10),  ETC(1, "-11", 11),  ETC(1, "-12", 12),
-    ETC(1, "-13", 13),  ETC(1, "-14", 14),
+    ETC(-1, "+1", 1),  ETC(-1, "+2", 2),   ETC(-1, "+3", 3),   ETC(-1, "+4", 4),
+    ETC(-1, "+5", 5),  ETC(-1, "+6", 6),   ETC(-1, "+7", 7),   ETC(-1, "+8", 8),
+    ETC(-1, "+9", 9),  ETC(-1, "+10", 10), ETC(-1, "+11", 11), ETC(-1, "+12", 12),
+    ETC(1, "-1", 1),   ETC(1, "-2", 2),    ETC(1, "-3", 3),    ETC(1, "-4", 4),
+    ETC(1, "-5", 5),   ETC(1, "-6", 6),    ETC(1, "-7", 7),    ETC(1, "-8", 8),
+    ETC(1, "-9", 9),   ETC(1, "-10", 10),  ETC(1, "-11", 11),  ETC(1, "-12", 12),
+    ETC(1, "-13", 13), ETC(1, "-14", 14),
 };
 
 const struct time_zone *time_zone_find(struct str name)

@@ -228,8 +228,8 @@ static bool read_afresh(struct sync *s)
 {
     bool is_any = false, has_unexpected = false;
     for (struct informer_cursor i = children(s); i.key; informer_next(&i))
-        has_unexpected = has_unexpected || (!is_active(s, object_uid(i.object)) &&
-                                            !job_is_finished(i.object));
+        has_unexpected =
+            has_unexpected || (!is_active(s, object_uid(i.object)) && !job_is_finished(i.object));
     if (has_unexpected) {
         sync_send(s, request_for_key(VERB_GET, s->key), TAG_SELF);
         is_any = true;
@@ -292,8 +292,7 @@ static struct str job_name(struct sync *s, int64_t scheduled_s)
 static struct str local_time_text(struct sync *s, int64_t unix_s)
 {
     struct value name = VALUE_GET(s->object, spec, timeZone);
-    const struct time_zone *zone =
-        value_is_present(name) ? time_zone_find(value_str(name)) : NULL;
+    const struct time_zone *zone = value_is_present(name) ? time_zone_find(value_str(name)) : NULL;
     int64_t offset = time_zone_offset_s(zone, unix_s), minutes = offset / 60;
     struct civil_time t = civil_time_of(unix_s + offset);
     struct str zone_text = S("Z");
@@ -334,8 +333,8 @@ static enum sync_result replace_running(struct sync *s)
 {
     struct value active = active_of(s);
     for (size_t i = 0; i < value_count(active); i++) {
-        const struct object_key *job = object_key_of(
-            resource_get(RESOURCE_jobs), s->key->namespace, VALUE_STR(value_at(active, i), name));
+        const struct object_key *job = object_key_of(resource_get(RESOURCE_jobs), s->key->namespace,
+                                                     VALUE_STR(value_at(active, i), name));
         sync_trace(s, "Job %.*s still runs and the policy is Replace -> deletes it",
                    STR_ARG(job->name));
         sync_send(s, request_for_key(VERB_GET, job), TAG_JOB);
@@ -401,12 +400,11 @@ static void look_again_later(struct sync *s)
 
 static enum sync_result list_job(struct sync *s, struct value job)
 {
-    struct value reference =
-        value_pack("{kind: Job, apiVersion: \"batch/v1\", name: %v, namespace: %v, uid: %v, "
-                   "resourceVersion: %v}",
-                   value_keep(object_name(job)), value_keep(object_namespace(job)),
-                   value_keep(object_uid(job)),
-                   value_keep(VALUE_GET(job, metadata, resourceVersion)));
+    struct value reference = value_pack(
+        "{kind: Job, apiVersion: \"batch/v1\", name: %v, namespace: %v, uid: %v, "
+        "resourceVersion: %v}",
+        value_keep(object_name(job)), value_keep(object_namespace(job)),
+        value_keep(object_uid(job)), value_keep(VALUE_GET(job, metadata, resourceVersion)));
     struct value active = value_append(value_keep(active_of(s)), reference);
     s->object = VALUE_SET(s->object, active, status, active);
     struct wall_time scheduled = {memory_of(s)->scheduled_s * SECOND_NS};
@@ -568,17 +566,15 @@ static bool delete_beyond(struct sync *s, const char *outcome, struct value limi
     for (struct informer_cursor i = children(s); i.key; informer_next(&i))
         if (!object_is_deleting(i.object) &&
             condition_is_true(VALUE_GET(i.object, status, conditions), outcome))
-            vec_push(&ended, (struct old_job){i.key, time_parse(VALUE_GET(i.object, status,
-                                                                          startTime),
-                                                                &start)
-                                                         ? start.unix_ns
-                                                         : 0});
+            vec_push(&ended, (struct old_job){
+                                 i.key, time_parse(VALUE_GET(i.object, status, startTime), &start)
+                                            ? start.unix_ns
+                                            : 0});
     sort_stable(ended.items, ended.count, sizeof(ended.items[0]), by_start, NULL);
     int64_t surplus = (int64_t)ended.count - value_as_integer(limit, 0);
     for (int64_t i = 0; value_is_present(limit) && i < surplus; i++) {
         sync_trace(s, "more than %d Jobs are kept that ended (%s) -> deletes %.*s",
-                   (int)value_as_integer(limit, 0), outcome,
-                   STR_ARG(ended.items[i].key->name));
+                   (int)value_as_integer(limit, 0), outcome, STR_ARG(ended.items[i].key->name));
         send_deletion(s, ended.items[i].key);
     }
     vec_release(&ended);
@@ -607,8 +603,8 @@ static enum sync_result clean(struct sync *s)
 {
     bool is_any =
         delete_beyond(s, "Complete", VALUE_GET(s->object, spec, successfulJobsHistoryLimit));
-    is_any = delete_beyond(s, "Failed", VALUE_GET(s->object, spec, failedJobsHistoryLimit)) ||
-             is_any;
+    is_any =
+        delete_beyond(s, "Failed", VALUE_GET(s->object, spec, failedJobsHistoryLimit)) || is_any;
     return is_any ? sync_wait(s, PHASE_CLEANED) : write_status(s);
 }
 

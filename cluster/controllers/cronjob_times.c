@@ -47,8 +47,8 @@ struct duration cron_wait(const struct cron_schedule *schedule, const struct tim
 {
     int64_t now_s = now.unix_ns / SECOND_NS, next;
     struct cron_times t = cron_times_of(schedule, zone, last_s, -1, now_s);
-    int64_t from = t.is_due ? t.scheduled_s
-                            : (t.is_invalid || t.missed_count > 0 ? now_s : t.earliest_s);
+    int64_t from =
+        t.is_due ? t.scheduled_s : (t.is_invalid || t.missed_count > 0 ? now_s : t.earliest_s);
     if (!cron_schedule_next(schedule, zone, from, &next))
         next = now_s;
     return duration_ns(next * SECOND_NS + WAIT_SLACK_NS - now.unix_ns);

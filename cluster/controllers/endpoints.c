@@ -188,8 +188,8 @@ static struct gathering gather(struct sync *s)
     struct service_members *members = s->controller->state;
     bool is_named = service_has_named_ports(s->object);
     bool publishes_all = VALUE_BOOL_AT(s->object, spec, publishNotReadyAddresses);
-    g.items = arena_array(s->step->scratch, struct address,
-                          service_members_count(members, s->key) + 1);
+    g.items =
+        arena_array(s->step->scratch, struct address, service_members_count(members, s->key) + 1);
     for (struct service_pod_cursor i = service_members_first(members, s->key); i.member;
          service_members_next(&i)) {
         const struct service_member *m = i.member;

@@ -259,8 +259,7 @@ static void review(struct slice_plan *p, struct draft *d)
         struct value uid = VALUE_GET(endpoint, targetRef, uid);
         struct service_member *m = service_members_find(p->members, p->sync->key, uid);
         bool stays = may_stay(p, m);
-        bool is_same =
-            stays && (m->stamp != p->wanted || is_current(p->sync, endpoint, m));
+        bool is_same = stays && (m->stamp != p->wanted || is_current(p->sync, endpoint, m));
         if (!is_same)
             d->is_changed = true;
         if (!stays)
@@ -301,8 +300,7 @@ static struct draft *best_fit(struct slice_plan *p, struct value ports, size_t r
     for (size_t i = 0; i < p->draft_count; i++) {
         struct draft *d = &p->drafts[i];
         size_t count = endpoint_count(d);
-        if (!value_equal(d->ports, ports) || count == 0 || count > p->max ||
-            p->max - count < rest)
+        if (!value_equal(d->ports, ports) || count == 0 || count > p->max || p->max - count < rest)
             continue;
         if (!best || count > endpoint_count(best))
             best = d;

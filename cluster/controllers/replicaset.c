@@ -56,7 +56,7 @@ enum {
     PHASE_MANAGE,
     PHASE_ANSWERS,
     PHASE_STATUS,
-    PHASE_STATUS_READ,  /* the fresh copy to try once more with */
+    PHASE_STATUS_READ, /* the fresh copy to try once more with */
     PHASE_STATUS_AGAIN,
 };
 enum { TAG_OWNER, TAG_ADOPT, TAG_RELEASE, TAG_CREATE, TAG_DELETE, TAG_STATUS };
@@ -79,7 +79,7 @@ struct replicaset_memory {
     int diff; /* active - replicas when acting; 0: nothing was done */
     bool act;
     struct value status; /* as it is written; kept by the sync */
-    char failure[256]; /* of a create or delete, for the condition; empty: none */
+    char failure[256];   /* of a create or delete, for the condition; empty: none */
     bool is_failed;
 };
 
@@ -709,9 +709,9 @@ static enum sync_result write_status_again(struct sync *s)
     const struct answer *fresh = &s->answers[0];
     if (!answer_ok(fresh))
         return fresh->code == 404 ? SYNC_DONE : sync_retry_answer(s, fresh);
-    sync_update_status(
-        s, s->controller->info->primary,
-        VALUE_SET(value_keep(fresh->body), value_keep(memory_of(s)->status), status), TAG_STATUS);
+    sync_update_status(s, s->controller->info->primary,
+                       VALUE_SET(value_keep(fresh->body), value_keep(memory_of(s)->status), status),
+                       TAG_STATUS);
     return sync_wait(s, PHASE_STATUS_AGAIN);
 }
 

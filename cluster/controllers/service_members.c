@@ -393,9 +393,8 @@ struct service_changes service_members_take_changes(struct service_members *m,
                                                     const struct object_key *service)
 {
     struct member_set *set = set_of(m, service);
-    struct service_changes taken = {.items = set->changes.items,
-                                    .count = set->changes.count,
-                                    .is_whole = set->is_whole};
+    struct service_changes taken = {
+        .items = set->changes.items, .count = set->changes.count, .is_whole = set->is_whole};
     memset(&set->changes, 0, sizeof(set->changes));
     set->is_whole = false;
     for (size_t i = 0; i < taken.count; i++) {

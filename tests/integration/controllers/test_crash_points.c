@@ -27,8 +27,8 @@
 #define LAST_DEFAULT 24
 #define ACT 1 /* index of the step */
 
-static const char *const stories[] = {"create",   "rollout",   "recreate", "job",
-                                      "cronjob",  "deletion",  "namespace", "sizes"};
+static const char *const stories[] = {"create",  "rollout",  "recreate",  "job",
+                                      "cronjob", "deletion", "namespace", "sizes"};
 static const struct {
     enum message_action action;
     const char *text;
@@ -76,12 +76,11 @@ static void ignore_text(void *owner, const struct run *run, struct str text)
 static bool survives(const struct scenario *scenario, struct crash *crash, struct text *why)
 {
     struct errmsg message = {{0}};
-    struct run *run = run_new(scenario,
-                              &(struct run_options){.step_begun = add_fault,
-                                                    .step_ended = ignore,
-                                                    .said = ignore_text,
-                                                    .owner = crash},
-                              &message);
+    struct run *run = run_new(
+        scenario,
+        &(struct run_options){
+            .step_begun = add_fault, .step_ended = ignore, .said = ignore_text, .owner = crash},
+        &message);
     CHECK(run);
     bool has_passed = run_execute(run) == OUTCOME_PASSED;
     if (!has_passed)

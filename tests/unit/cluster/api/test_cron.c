@@ -113,8 +113,7 @@ static void test_refused(void)
          "failed to parse int from FOO: strconv.Atoi: parsing \"FOO\": invalid syntax"},
         {"* * * * 7", "end of range (7) above maximum (6): 7"},
         {"@often", "unrecognized descriptor: @often"},
-        {"@every soon",
-         "failed to parse duration @every soon: time: invalid duration \"soon\""},
+        {"@every soon", "failed to parse duration @every soon: time: invalid duration \"soon\""},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         AUTO(text) struct text why = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: of the times that a schedule names, the right one is due, and the next look comes at the next
- * time [doc:cron-jobs#job-creation]. Method: tables; seconds are counted from an hour's beginning.
+ * Goal: of the times that a schedule names, the right one is due, and the next look comes at the
+ * next time [doc:cron-jobs#job-creation]. Method: tables; seconds count from an hour's beginning.
  */
 #include "sim/base/base.h"
 
