@@ -51,9 +51,9 @@ struct node_health {
     struct value node, lease; /* in this round; borrowed for it */
     struct value looked;      /* the Node as it was last looked at; owned */
     bool was_ready;           /* then */
-    bool in_queue;        /* waits for its NoExecute taint, or has had it */
-    bool lease_ran_out;   /* said so already */
-    bool pods_need_retry; /* marking its pods not ready has failed */
+    bool in_queue;            /* waits for its NoExecute taint, or has had it */
+    bool lease_ran_out;       /* said so already */
+    bool pods_need_retry;     /* marking its pods not ready has failed */
 };
 
 struct zone {
@@ -75,7 +75,7 @@ struct taint_write {
 struct lifecycle {
     struct controller *controller;
     VEC(struct taint_write *) writes; /* under way */
-    VEC(struct node_health *) nodes; /* in the order of their names */
+    VEC(struct node_health *) nodes;  /* in the order of their names */
     VEC(struct zone *) zones;
     struct client_timer queue_timer;
     struct zone_rules rules;
@@ -92,7 +92,9 @@ const struct controller_info node_lifecycle_controller = {
     .account = "node-controller",
     .event_source = "node-controller",
     .primary = RESOURCE_nodes,
-    .watches = {{RESOURCE_nodes, controller_wake_itself}, {RESOURCE_pods, NULL}, {RESOURCE_leases, NULL}},
+    .watches = {{RESOURCE_nodes, controller_wake_itself},
+                {RESOURCE_pods, NULL},
+                {RESOURCE_leases, NULL}},
     .watch_count = 3,
     .sync = lifecycle_sync,
     .workers = 8,
@@ -105,7 +107,8 @@ const struct controller_info node_lifecycle_controller = {
 static void meet_nodes(struct lifecycle *l, struct step *step);
 static void read_leases(struct lifecycle *l);
 static bool is_well_as_before(struct step *step, struct node_health *h);
-static void look_at(struct lifecycle *l, struct step *step, struct node_health *h, struct value node);
+static void look_at(struct lifecycle *l, struct step *step, struct node_health *h,
+                    struct value node);
 static void judge_zones(struct lifecycle *l, struct step *step);
 static void run_queues(void *owner, struct step *step);
 static void arm_queue_timer(struct lifecycle *l, struct step *step);
@@ -119,10 +122,12 @@ static void *lifecycle_new(struct controller *c, struct step *step)
     struct lifecycle *l = mem_new(struct lifecycle);
     l->controller = c;
     l->rules = (struct zone_rules){c->flags->unhealthy_zone_threshold, c->flags->node_eviction_rate,
-                                   c->flags->secondary_node_eviction_rate, c->flags->large_cluster_size_threshold};
+                                   c->flags->secondary_node_eviction_rate,
+                                   c->flags->large_cluster_size_threshold};
     l->queue_timer.fire = run_queues;
     l->queue_timer.owner = l;
-    l->by_node = informer_add_index(controller_informer(c, RESOURCE_pods), informer_terms_node_name);
+    l->by_node =
+        informer_add_index(controller_informer(c, RESOURCE_pods), informer_terms_node_name);
     return l;
 }
 
@@ -167,8 +172,9 @@ static struct value taints_patch(struct value node, struct value own_taints)
 static enum sync_result lifecycle_sync(struct sync *s)
 {
     if (s->phase == 1)
-        return answer_ok(&s->answers[0]) || s->answers[0].code == 404 ? SYNC_DONE
-                                                                      : sync_retry_answer(s, &s->answers[0]);
+        return answer_ok(&s->answers[0]) || s->answers[0].code == 404
+                   ? SYNC_DONE
+                   : sync_retry_answer(s, &s->answers[0]);
     struct value node = informer_get(controller_informer(s->controller, RESOURCE_nodes), s->key);
     if (!value_is_present(node))
         return SYNC_DONE;
@@ -220,7 +226,8 @@ static struct zone *zone_of(struct lifecycle *l, struct value node)
 /* What this controller's events are about: name and uid, no version. */
 static struct value reference_to(struct str name, struct value uid)
 {
-    return value_pack("{apiVersion: v1, kind: Node, metadata: {name: %S, uid: %v}}", name, value_keep(uid));
+    return value_pack("{apiVersion: v1, kind: Node, metadata: {name: %S, uid: %v}}", name,
+                      value_keep(uid));
 }
 
 /* Both lists are in the order of names: one walk finds who is new and who is gone. */
@@ -233,11 +240,12 @@ static void meet_nodes(struct lifecycle *l, struct step *step)
         struct node_health *h = i < l->nodes.count ? l->nodes.items[i] : NULL;
         int order = !cursor.key ? 1 : !h ? -1 : str_compare(cursor.key->name, h->key->name);
         if (order > 0) {
-            struct value gone = value_pack("{apiVersion: v1, kind: Node, metadata: {name: %S, uid: %S}}",
-                                           h->key->name, h->key->name);
+            struct value gone =
+                value_pack("{apiVersion: v1, kind: Node, metadata: {name: %S, uid: %S}}",
+                           h->key->name, h->key->name);
             recorder_event(c->recorder, step, gone, "Normal", "RemovingNode",
-                           "Node %.*s event: Removing Node %.*s from Controller", STR_ARG(h->key->name),
-                           STR_ARG(h->key->name));
+                           "Node %.*s event: Removing Node %.*s from Controller",
+                           STR_ARG(h->key->name), STR_ARG(h->key->name));
             value_drop(gone);
             leave_queue(h);
             health_free(h);
@@ -251,12 +259,13 @@ static void meet_nodes(struct lifecycle *l, struct step *step)
             vec_insert(&l->nodes, i, h);
             struct value named = reference_to(h->key->name, object_uid(cursor.object));
             recorder_event(c->recorder, step, named, "Normal", "RegisteredNode",
-                           "Node %.*s event: Registered Node %.*s in Controller", STR_ARG(h->key->name),
-                           STR_ARG(h->key->name));
+                           "Node %.*s event: Registered Node %.*s in Controller",
+                           STR_ARG(h->key->name), STR_ARG(h->key->name));
             value_drop(named);
         }
         h->node = cursor.object;
-        bool same_labels = value_is_same(VALUE_GET(h->looked, metadata, labels), object_labels(h->node));
+        bool same_labels =
+            value_is_same(VALUE_GET(h->looked, metadata, labels), object_labels(h->node));
         struct zone *zone = h->zone && same_labels ? h->zone : zone_of(l, h->node);
         if (h->zone && h->zone != zone)
             leave_queue(h);
@@ -331,7 +340,8 @@ static struct value with_unknown_conditions(struct value node, struct wall_time 
                 value_pack("{type: %s, status: Unknown, reason: NodeStatusNeverUpdated,"
                            " message: \"Kubelet never posted node status.\", lastHeartbeatTime: %v,"
                            " lastTransitionTime: %v}",
-                           types[t], value_keep(VALUE_GET(node, metadata, creationTimestamp)), value_keep(time)));
+                           types[t], value_keep(VALUE_GET(node, metadata, creationTimestamp)),
+                           value_keep(time)));
         } else if (!VALUE_IS(value_at(conditions, i), "Unknown", status)) {
             struct value c = value_keep(value_at(conditions, i));
             c = VALUE_SET(c, value_string(S("Unknown")), status);
@@ -367,12 +377,15 @@ static void taint_write_end(struct lifecycle *l, struct taint_write *w, bool is_
     mem_free(w);
 }
 
-static void on_taint_written(void *owner, struct step *step, const struct response *r, uint64_t tag);
+static void on_taint_written(void *owner, struct step *step, const struct response *r,
+                             uint64_t tag);
 
-static void taint_write_send(struct lifecycle *l, struct step *step, struct taint_write *w, struct value node)
+static void taint_write_send(struct lifecycle *l, struct step *step, struct taint_write *w,
+                             struct value node)
 {
     struct value taints = node_taints_swap(node, "NoExecute", w->added, w->removed, step->wall);
-    struct request *patch = client_patch_request(w->key, PATCH_STRATEGIC, taints_patch(node, taints), SUBRESOURCE_NONE);
+    struct request *patch =
+        client_patch_request(w->key, PATCH_STRATEGIC, taints_patch(node, taints), SUBRESOURCE_NONE);
     controller_send(l->controller, step, patch, on_taint_written, l, (uint64_t)(uintptr_t)w);
 }
 
@@ -390,13 +403,14 @@ static void on_taint_written(void *owner, struct step *step, const struct respon
     struct lifecycle *l = owner;
     struct taint_write *w = (struct taint_write *)(uintptr_t)tag;
     if (r->code == 409 && ++w->conflicts < TAINT_CONFLICTS_MAX)
-        controller_send(l->controller, step, request_for_key(VERB_GET, w->key), on_node_read, l, tag);
+        controller_send(l->controller, step, request_for_key(VERB_GET, w->key), on_node_read, l,
+                        tag);
     else
         taint_write_end(l, w, response_ok(r));
 }
 
-static void swap_no_execute(struct lifecycle *l, struct step *step, struct value node, const char *added,
-                            const char *removed)
+static void swap_no_execute(struct lifecycle *l, struct step *step, struct value node,
+                            const char *added, const char *removed)
 {
     struct taint_write *w = mem_new(struct taint_write);
     w->key = object_key_of_object(resource_get(RESOURCE_nodes), node);
@@ -406,14 +420,16 @@ static void swap_no_execute(struct lifecycle *l, struct step *step, struct value
     if (added && removed && node_has_taint(node, removed, "NoExecute"))
         step_trace(step, NAME, w->key->name, "taint %s:NoExecute instead of %s", added, removed);
     else if (added)
-        step_trace(step, NAME, w->key->name, "taint %s:NoExecute: its pods are evicted when their tolerations run out",
+        step_trace(step, NAME, w->key->name,
+                   "taint %s:NoExecute: its pods are evicted when their tolerations run out",
                    added);
     else
         step_trace(step, NAME, w->key->name, "takes the taint %s:NoExecute away", removed);
     taint_write_send(l, step, w, node);
 }
 
-static void mark_reachable(struct lifecycle *l, struct step *step, struct node_health *h, struct value node)
+static void mark_reachable(struct lifecycle *l, struct step *step, struct node_health *h,
+                           struct value node)
 {
     leave_queue(h);
     if (node_has_taint(node, TAINT_UNREACHABLE, "NoExecute"))
@@ -424,8 +440,8 @@ static void mark_reachable(struct lifecycle *l, struct step *step, struct node_h
 
 /* Puts the node in line for its NoExecute taint, or swaps the taint it has for the one that is due,
  * or frees it of both. */
-static void plan_no_execute(struct lifecycle *l, struct step *step, struct node_health *h, struct value node,
-                            struct str ready)
+static void plan_no_execute(struct lifecycle *l, struct step *step, struct node_health *h,
+                            struct value node, struct str ready)
 {
     if (str_equal(ready, S("True"))) {
         mark_reachable(l, step, h, node);
@@ -449,12 +465,14 @@ static void tell_of_lease(struct step *step, struct node_health *h, struct durat
     bool ran_out = age >= duration_s(LEASE_DURATION_S).ns;
     if (ran_out && !h->lease_ran_out && age <= grace.ns)
         step_trace(step, NAME, h->key->name,
-                   "its lease has run out: no renewal for %" PRId64 " s (counts as silent after %" PRId64 " s)",
+                   "its lease has run out: no renewal for %" PRId64
+                   " s (counts as silent after %" PRId64 " s)",
                    age / 1000000000, grace.ns / 1000000000);
     h->lease_ran_out = ran_out;
 }
 
-static void look_at(struct lifecycle *l, struct step *step, struct node_health *h, struct value node)
+static void look_at(struct lifecycle *l, struct step *step, struct node_health *h,
+                    struct value node)
 {
     struct value ready = condition_find(VALUE_GET(node, status, conditions), "Ready");
     take_signs(step, h, ready);
@@ -470,15 +488,18 @@ static void look_at(struct lifecycle *l, struct step *step, struct node_health *
     tell_of_lease(step, h, grace);
     if (silent && !str_equal(observed, S("Unknown"))) {
         current = S("Unknown");
-        step_trace(step, NAME, h->key->name, "has given no sign of life for %" PRId64 " s: conditions become Unknown",
+        step_trace(step, NAME, h->key->name,
+                   "has given no sign of life for %" PRId64 " s: conditions become Unknown",
                    instant_since(step->now, h->seen).ns / 1000000000);
         controller_send(l->controller, step,
-                        client_update_request(resource_get(RESOURCE_nodes), with_unknown_conditions(node, step->wall),
+                        client_update_request(resource_get(RESOURCE_nodes),
+                                              with_unknown_conditions(node, step->wall),
                                               SUBRESOURCE_STATUS),
                         NULL, NULL, 0);
     } else if (silent && !value_is_present(ready)) {
         controller_send(l->controller, step,
-                        client_update_request(resource_get(RESOURCE_nodes), with_unknown_conditions(node, step->wall),
+                        client_update_request(resource_get(RESOURCE_nodes),
+                                              with_unknown_conditions(node, step->wall),
                                               SUBRESOURCE_STATUS),
                         NULL, NULL, 0);
     }
@@ -511,10 +532,12 @@ static void on_pod_marked(void *owner, struct step *step, const struct response 
     struct lifecycle *l = owner;
     if (response_ok(r) || r->code == 404) {
         if (response_ok(r))
-            recorder_event(l->controller->recorder, step, r->body, "Warning", "NodeNotReady", "Node is not ready");
+            recorder_event(l->controller->recorder, step, r->body, "Warning", "NodeNotReady",
+                           "Node is not ready");
         return;
     }
-    for (size_t i = 0; i < l->nodes.count; i++) /* rare: every silent node's pods are looked at again */
+    for (size_t i = 0; i < l->nodes.count;
+         i++) /* rare: every silent node's pods are looked at again */
         l->nodes.items[i]->pods_need_retry = true;
 }
 
@@ -527,7 +550,8 @@ static struct value with_ready_false(struct value pod, struct wall_time now)
             continue;
         struct value changed = VALUE_SET(value_keep(c), value_string(S("False")), status);
         changed = VALUE_SET(changed, time_value(now), lastTransitionTime);
-        return VALUE_SET(value_keep(pod), value_set_at(value_keep(conditions), i, changed), status, conditions);
+        return VALUE_SET(value_keep(pod), value_set_at(value_keep(conditions), i, changed), status,
+                         conditions);
     }
     return VALUE_ABSENT;
 }
@@ -537,13 +561,16 @@ static void mark_pods_not_ready(struct lifecycle *l, struct step *step, struct n
     struct informer *pods = controller_informer(l->controller, RESOURCE_pods);
     int64_t marked = 0;
     h->pods_need_retry = false;
-    for (struct informer_cursor c = informer_first_with(pods, l->by_node, h->key->name); c.key; informer_next(&c)) {
+    for (struct informer_cursor c = informer_first_with(pods, l->by_node, h->key->name); c.key;
+         informer_next(&c)) {
         struct value changed = with_ready_false(c.object, step->wall);
         if (!value_is_present(changed))
             continue;
         marked++;
-        controller_send(l->controller, step,
-                        client_update_request(resource_get(RESOURCE_pods), changed, SUBRESOURCE_STATUS), on_pod_marked, l, 0);
+        controller_send(
+            l->controller, step,
+            client_update_request(resource_get(RESOURCE_pods), changed, SUBRESOURCE_STATUS),
+            on_pod_marked, l, 0);
     }
     step_trace(step, NAME, h->key->name, "marks its %" PRId64 " ready pods as not ready", marked);
 }
@@ -565,7 +592,8 @@ static void set_rate(struct lifecycle *l, struct step *step, struct zone *z, int
 
 static void stop_evictions(struct lifecycle *l, struct step *step)
 {
-    step_trace(step, NAME, S("all zones"), "no node is ready anywhere: stops evicting and takes NoExecute taints back");
+    step_trace(step, NAME, S("all zones"),
+               "no node is ready anywhere: stops evicting and takes NoExecute taints back");
     struct informer *nodes = controller_informer(l->controller, RESOURCE_nodes);
     for (size_t i = 0; i < l->nodes.count; i++) {
         struct value node = informer_get(nodes, l->nodes.items[i]->key);
@@ -587,7 +615,8 @@ static void judge_zones(struct lifecycle *l, struct step *step)
         if (z->ready + z->not_ready == 0)
             continue; /* no node left there */
         all_were = all_were && z->state == ZONE_FULL_DISRUPTION;
-        all_are = all_are && zone_state_of(z->ready, z->not_ready, &l->rules) == ZONE_FULL_DISRUPTION;
+        all_are =
+            all_are && zone_state_of(z->ready, z->not_ready, &l->rules) == ZONE_FULL_DISRUPTION;
     }
     bool has_nodes = l->nodes.count > 0;
     if (has_nodes && all_are && !all_were)
@@ -600,8 +629,10 @@ static void judge_zones(struct lifecycle *l, struct step *step)
         enum zone_state state = zone_state_of(z->ready, z->not_ready, &l->rules);
         if (has_nodes && !all_are) {
             if (state != z->state && z->state != ZONE_INITIAL)
-                step_trace(step, NAME, value_str(z->name), "zone: %s, was %s (%" PRId64 " ready, %" PRId64 " not)",
-                           zone_state_text(state), zone_state_text(z->state), z->ready, z->not_ready);
+                step_trace(step, NAME, value_str(z->name),
+                           "zone: %s, was %s (%" PRId64 " ready, %" PRId64 " not)",
+                           zone_state_text(state), zone_state_text(z->state), z->ready,
+                           z->not_ready);
             if (state != z->state || all_were)
                 set_rate(l, step, z, zone_rate_milli(state, z->ready + z->not_ready, &l->rules));
             z->state = state;
@@ -631,7 +662,8 @@ static void run_queues(void *owner, struct step *step)
     struct informer *nodes = controller_informer(l->controller, RESOURCE_nodes);
     for (size_t i = 0; i < l->zones.count; i++) {
         struct zone *z = l->zones.items[i];
-        while (z->queue.count > 0 && z->rate_milli > 0 && token_bucket_try(&z->limiter, step->now)) {
+        while (z->queue.count > 0 && z->rate_milli > 0 &&
+               token_bucket_try(&z->limiter, step->now)) {
             struct node_health *h = z->queue.items[0];
             vec_remove(&z->queue, 0);
             struct value node = informer_get(nodes, h->key);

@@ -44,8 +44,8 @@ static struct value taint_make(const char *key, const char *effect, struct wall_
     return VALUE_SET(taint, time_value(now), timeAdded);
 }
 
-struct value node_taints_swap(struct value node, const char *effect, const char *added, const char *removed,
-                              struct wall_time now)
+struct value node_taints_swap(struct value node, const char *effect, const char *added,
+                              const char *removed, struct wall_time now)
 {
     struct value before = VALUE_GET(node, spec, taints), after = value_array();
     bool has_added = false;

@@ -21,10 +21,11 @@
 
 #define RESYNC_S 300
 
-static void wake_quota(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                       struct value after);
-static void wake_quotas_of_namespace(struct controller *c, struct step *step, const struct object_key *key,
-                                     struct value before, struct value after);
+static void wake_quota(struct controller *c, struct step *step, const struct object_key *key,
+                       struct value before, struct value after);
+static void wake_quotas_of_namespace(struct controller *c, struct step *step,
+                                     const struct object_key *key, struct value before,
+                                     struct value after);
 static void quota_tick(struct controller *c, struct step *step);
 static enum sync_result quota_sync(struct sync *s);
 
@@ -49,8 +50,8 @@ const struct controller_info resource_quota_controller = {
 };
 
 /* A status write of our own wakes nobody. */
-static void wake_quota(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                       struct value after)
+static void wake_quota(struct controller *c, struct step *step, const struct object_key *key,
+                       struct value before, struct value after)
 {
     if (value_is_present(before) && value_is_present(after) &&
         value_equal(VALUE_GET(before, spec), VALUE_GET(after, spec)))
@@ -60,15 +61,17 @@ static void wake_quota(struct controller *c, struct step *step, const struct obj
 
 /* Something was given back: a deletion, or a pod that has ended. What comes is counted by
  * admission. */
-static void wake_quotas_of_namespace(struct controller *c, struct step *step, const struct object_key *key,
-                                     struct value before, struct value after)
+static void wake_quotas_of_namespace(struct controller *c, struct step *step,
+                                     const struct object_key *key, struct value before,
+                                     struct value after)
 {
     bool ended = value_is_present(before) && value_is_present(after) && !pod_is_finished(before) &&
                  pod_is_finished(after);
     if (value_is_present(after) && !ended)
         return;
     struct informer *quotas = controller_informer(c, RESOURCE_resourcequotas);
-    for (struct informer_cursor q = informer_first(quotas, key->namespace); q.key; informer_next(&q))
+    for (struct informer_cursor q = informer_first(quotas, key->namespace); q.key;
+         informer_next(&q))
         controller_enqueue(c, step, q.key);
 }
 
@@ -86,7 +89,8 @@ static struct value count_usage(struct sync *s, struct value quota)
     for (size_t w = 1; w < s->controller->info->watch_count; w++) {
         enum resource_known known = s->controller->info->watches[w].resource;
         struct informer *informer = controller_informer(s->controller, known);
-        for (struct informer_cursor o = informer_first(informer, s->key->namespace); o.key; informer_next(&o))
+        for (struct informer_cursor o = informer_first(informer, s->key->namespace); o.key;
+             informer_next(&o))
             if (quota_scopes_match(quota, resource_get(known), o.object))
                 used = quota_add_usage(used, resource_get(known), o.object);
     }
@@ -102,11 +106,13 @@ static enum sync_result quota_sync(struct sync *s)
             return SYNC_DONE;
         return sync_retry_answer(s, &s->answers[0]);
     }
-    struct value quota = informer_get(controller_informer(s->controller, RESOURCE_resourcequotas), s->key);
+    struct value quota =
+        informer_get(controller_informer(s->controller, RESOURCE_resourcequotas), s->key);
     if (!value_is_present(quota))
         return SYNC_DONE;
     struct value hard = VALUE_GET(quota, spec, hard), used = count_usage(s, quota);
-    if (value_equal(VALUE_GET(quota, status, hard), hard) && value_equal(VALUE_GET(quota, status, used), used)) {
+    if (value_equal(VALUE_GET(quota, status, hard), hard) &&
+        value_equal(VALUE_GET(quota, status, used), used)) {
         value_drop(used);
         return SYNC_DONE;
     }

@@ -41,8 +41,8 @@ struct eviction {
 
 static void *eviction_new(struct controller *c, struct step *step);
 static void eviction_free(void *state);
-static void wake_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                     struct value after);
+static void wake_pod(struct controller *c, struct step *step, const struct object_key *key,
+                     struct value before, struct value after);
 static void wake_pods_of_node(struct controller *c, struct step *step, const struct object_key *key,
                               struct value before, struct value after);
 static enum sync_result eviction_sync(struct sync *s);
@@ -64,7 +64,8 @@ const struct controller_info taint_eviction_controller = {
 
 static int by_key(const void *probe, const void *item)
 {
-    return object_key_compare(((const struct planned *)probe)->key, ((const struct planned *)item)->key);
+    return object_key_compare(((const struct planned *)probe)->key,
+                              ((const struct planned *)item)->key);
 }
 
 static struct planned *plan_of(const struct eviction *e, const struct object_key *key)
@@ -77,7 +78,8 @@ static void *eviction_new(struct controller *c, struct step *step)
     (void)step;
     struct eviction *e = mem_new(struct eviction);
     e->plans.compare = by_key;
-    e->by_node = informer_add_index(controller_informer(c, RESOURCE_pods), informer_terms_node_name);
+    e->by_node =
+        informer_add_index(controller_informer(c, RESOURCE_pods), informer_terms_node_name);
     return e;
 }
 
@@ -95,19 +97,21 @@ static void eviction_free(void *state)
 /* ---- waking up ---- */
 
 /* Only what can change the answer: the node, the tolerations, coming and going. */
-static void wake_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                     struct value after)
+static void wake_pod(struct controller *c, struct step *step, const struct object_key *key,
+                     struct value before, struct value after)
 {
     struct eviction *e = c->state;
     bool planned = plan_of(e, key) != NULL;
     if (!value_is_present(after) && !planned)
         return;
-    bool same = value_is_present(before) && value_is_present(after) &&
-                value_equal(VALUE_GET(before, spec, nodeName), VALUE_GET(after, spec, nodeName)) &&
-                value_equal(VALUE_GET(before, spec, tolerations), VALUE_GET(after, spec, tolerations));
+    bool same =
+        value_is_present(before) && value_is_present(after) &&
+        value_equal(VALUE_GET(before, spec, nodeName), VALUE_GET(after, spec, nodeName)) &&
+        value_equal(VALUE_GET(before, spec, tolerations), VALUE_GET(after, spec, tolerations));
     if (same)
         return;
-    if (value_is_present(after) && !planned) { /* the common case: a pod on a node without such taints */
+    if (value_is_present(after) &&
+        !planned) { /* the common case: a pod on a node without such taints */
         struct value node = informer_get_named(controller_informer(c, RESOURCE_nodes), S(""),
                                                VALUE_STR(after, spec, nodeName));
         if (value_count(VALUE_GET(node, spec, taints)) == 0)
@@ -123,7 +127,8 @@ static void wake_pods_of_node(struct controller *c, struct step *step, const str
     if (value_equal(VALUE_GET(before, spec, taints), VALUE_GET(after, spec, taints)))
         return;
     struct informer *pods = controller_informer(c, RESOURCE_pods);
-    for (struct informer_cursor p = informer_first_with(pods, e->by_node, key->name); p.key; informer_next(&p))
+    for (struct informer_cursor p = informer_first_with(pods, e->by_node, key->name); p.key;
+         informer_next(&p))
         controller_enqueue(c, step, p.key);
 }
 
@@ -170,8 +175,9 @@ static void forget(struct eviction *e, const struct object_key *key)
 /* Upstream's event names the pod without its uid. */
 static void tell(struct sync *s, const char *what)
 {
-    struct value pod = value_pack("{apiVersion: v1, kind: Pod, metadata: {name: %S, namespace: %S}}",
-                                  s->key->name, s->key->namespace);
+    struct value pod =
+        value_pack("{apiVersion: v1, kind: Pod, metadata: {name: %S, namespace: %S}}", s->key->name,
+                   s->key->namespace);
     recorder_event(s->controller->recorder, s->step, pod, "Normal", "TaintManagerEviction",
                    "%s Pod %.*s/%.*s", what, STR_ARG(s->key->namespace), STR_ARG(s->key->name));
     value_drop(pod);
@@ -183,7 +189,8 @@ static void cancel(struct sync *s, struct value pod)
     if (!plan_of(e, s->key))
         return;
     forget(e, s->key);
-    sync_trace(s, "may stay on %.*s: its eviction is cancelled", STR_ARG(VALUE_STR(pod, spec, nodeName)));
+    sync_trace(s, "may stay on %.*s: its eviction is cancelled",
+               STR_ARG(VALUE_STR(pod, spec, nodeName)));
     tell(s, "Cancelling deletion of");
 }
 
@@ -213,10 +220,12 @@ static bool plan(struct sync *s, struct value pod, enum stay stay, int64_t secon
 static struct value disruption_patch(struct sync *s, struct value pod)
 {
     struct value now = time_value(s->step->wall);
-    return value_pack("{metadata: {uid: %v}, status: {conditions: [{type: DisruptionTarget, status: \"True\","
-                      " reason: DeletionByTaintManager, message: \"Taint manager: deleting due to NoExecute taint\","
-                      " observedGeneration: %D, lastProbeTime: null, lastTransitionTime: %v}]}}",
-                      value_keep(object_uid(pod)), object_generation(pod), now);
+    return value_pack(
+        "{metadata: {uid: %v}, status: {conditions: [{type: DisruptionTarget, status: \"True\","
+        " reason: DeletionByTaintManager, message: \"Taint manager: deleting due to NoExecute "
+        "taint\","
+        " observedGeneration: %D, lastProbeTime: null, lastTransitionTime: %v}]}}",
+        value_keep(object_uid(pod)), object_generation(pod), now);
 }
 
 static enum sync_result decide(struct sync *s)
@@ -227,10 +236,11 @@ static enum sync_result decide(struct sync *s)
         forget(e, s->key);
         return SYNC_DONE;
     }
-    struct value node = informer_get_named(controller_informer(s->controller, RESOURCE_nodes), S(""),
-                                           VALUE_STR(pod, spec, nodeName));
+    struct value node = informer_get_named(controller_informer(s->controller, RESOURCE_nodes),
+                                           S(""), VALUE_STR(pod, spec, nodeName));
     int64_t seconds = 0;
-    enum stay stay = how_long(VALUE_GET(pod, spec, tolerations), VALUE_GET(node, spec, taints), &seconds);
+    enum stay stay =
+        how_long(VALUE_GET(pod, spec, tolerations), VALUE_GET(node, spec, taints), &seconds);
     if (stay == STAY_FOR_EVER) {
         cancel(s, pod);
         return SYNC_DONE;
@@ -242,9 +252,11 @@ static enum sync_result decide(struct sync *s)
     if (!plan(s, pod, stay, seconds))
         return SYNC_DONE;
     sync_trace(s, "%s the taints of %.*s: deletes it",
-               stay == STAY_NOT ? "does not tolerate" : "no longer tolerates", STR_ARG(VALUE_STR(pod, spec, nodeName)));
+               stay == STAY_NOT ? "does not tolerate" : "no longer tolerates",
+               STR_ARG(VALUE_STR(pod, spec, nodeName)));
     tell(s, "Marking for deletion");
-    struct request *r = client_patch_request(s->key, PATCH_STRATEGIC, disruption_patch(s, pod), SUBRESOURCE_STATUS);
+    struct request *r =
+        client_patch_request(s->key, PATCH_STRATEGIC, disruption_patch(s, pod), SUBRESOURCE_STATUS);
     sync_send(s, r, 0);
     return sync_wait(s, 1);
 }
