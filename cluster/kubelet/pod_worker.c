@@ -17,6 +17,9 @@
  * real kubelet keeps workers by uid, but static names of volumes and hosts make it wait just as
  * well for a StatefulSet's pod).
  *
+ * DEVIATION: the status is written by an update at the resourceVersion last seen, where the real
+ * kubelet sends a strategic merge patch of what has changed; after a conflict it is written again.
+ *
  * Upstream: pod_workers.go, SyncPod, SyncTerminatingPod, SyncTerminatedPod in kubelet.go.
  */
 #include "sim/base/base.h"

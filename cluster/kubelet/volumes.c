@@ -5,7 +5,8 @@
  * configMap, secret, downwardAPI and projected volumes are written into the node's file tree from
  * the objects, at the mount and again at the first sync after a change. emptyDir and hostPath are
  * folders. An nfs volume asks its server. A service account's projected volume needs the
- * namespace's kube-root-ca.crt; its files are made by the runtime. DEVIATION: a
+ * namespace's kube-root-ca.crt; its files are made by the runtime. DEVIATION: no token
+ * is asked for (TokenRequest), since program models do not call the API. DEVIATION: a
  * PersistentVolumeClaim or CSI volume cannot be mounted: there is no storage model in this version.
  *
  * What fails is tried again after 500 ms, doubled up to 2 min 2 s, each time with an event; a pod
