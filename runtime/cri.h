@@ -222,7 +222,8 @@ struct cri_response {
 extern const struct message_type cri_response_message;
 struct cri_response *cri_response_new(const struct cri_request *request);
 
-enum cri_event_type { CRI_EVENT_STARTED, CRI_EVENT_STOPPED, CRI_EVENT_CHANGED, CRI_EVENT_MEMORY };
+enum cri_event_type { CRI_EVENT_STARTED, CRI_EVENT_STOPPED, CRI_EVENT_CHANGED, CRI_EVENT_MEMORY,
+                      CRI_EVENT_OOM /* the kernel kills this container: the node has no memory left */ };
 struct cri_event {
     struct message message;
     enum cri_event_type type;

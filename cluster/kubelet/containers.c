@@ -25,6 +25,11 @@
 static void create(struct pod_worker *w, size_t i);
 static void pull(struct pod_worker *w, size_t i);
 static void say_crash_backoff(struct pod_worker *w, size_t i);
+static bool hook_succeeded(const struct cri_response *r);
+static void on_pre_stop(struct kubelet *k, struct pod_worker *w, size_t i,
+                        const struct cri_response *r);
+
+#define HOOK_CONTAINER_BITS 8 /* of a timer's tag: which container */
 
 void termination_free(struct termination **t)
 {
@@ -114,7 +119,7 @@ static void on_post_start(struct kubelet *k, struct pod_worker *w, size_t i,
 {
     struct pod_container *c = &w->containers[i];
     if (c->step == CONTAINER_RUNNING && !c->hook_done) {
-        if (r->code == CRI_OK && r->exit_code == 0) {
+        if (hook_succeeded(r)) {
             become_running(w, i);
         } else {
             kubelet_container_event(k, w, i, "Warning", "FailedPostStartHook",
@@ -125,26 +130,61 @@ static void on_post_start(struct kubelet *k, struct pod_worker *w, size_t i,
     worker_sync(w);
 }
 
-/* postStart by exec or sleep; true when one is in flight. DEVIATION: an httpGet hook is taken as
- * done. */
-static bool run_post_start(struct pod_worker *w, size_t i)
+/* Begins a hook; true when one is in flight: a command, a request to the pod or a pause. */
+static bool run_hook(struct pod_worker *w, size_t i, struct value hook, int64_t timeout_seconds,
+                     cri_fn done)
 {
     struct kubelet *k = w->kubelet;
-    struct value hook = VALUE_GET(worker_container_spec(w, i), lifecycle, postStart);
-    struct value command = VALUE_GET(hook, exec, command);
+    struct value command = VALUE_GET(hook, exec, command), http = VALUE_GET(hook, httpGet);
     int64_t sleep = VALUE_INT(hook, 0, sleep, seconds);
-    if (value_count(command) == 0 && sleep <= 0)
-        return false;
-    struct cri_request *r = kubelet_request(k, CRI_EXEC_SYNC);
+    if (value_count(command) == 0 && !value_is_present(http)) {
+        if (sleep > 0) {
+            uint64_t id = (uint64_t)w->number << HOOK_CONTAINER_BITS | i;
+            w->calls++;
+            (void)step_timer_set(k->step, instant_add(k->step->now, duration_s(sleep)),
+                                 kubelet_tag(TAG_HOOK, id));
+        }
+        return sleep > 0;
+    }
+    struct cri_request *r = kubelet_request(k, value_is_present(http) ? CRI_PROBE : CRI_EXEC_SYNC);
     r->container = w->containers[i].container;
+    r->timeout = duration_s(timeout_seconds);
     for (size_t n = 0; n < value_count(command); n++)
         cri_request_add_word(r, value_str(value_at(command, n)));
-    if (value_count(command) == 0) {
-        cri_request_add_word(r, S("sleep"));
-        cri_request_add_word(r, arena_printf(k->step->scratch, "%" PRId64, sleep));
+    if (value_is_present(http)) {
+        struct str path = VALUE_STR(http, path);
+        r->probe_kind = CRI_PROBE_HTTP;
+        r->port = container_port(worker_container_spec(w, i), VALUE_GET(http, port));
+        r->text = mem_copy_string(path.size > 0 ? path : S("/"));
     }
-    kubelet_cri(k, w, i, r, on_post_start);
+    kubelet_cri(k, w, i, r, done);
     return true;
+}
+
+static bool hook_succeeded(const struct cri_response *r)
+{
+    return r->code == CRI_OK && (r->verb == CRI_PROBE ? r->is_success : r->exit_code == 0);
+}
+
+/* The pause of a hook is over. */
+void container_hook_slept(struct kubelet *k, uint64_t id)
+{
+    size_t i = id & ((UINT64_C(1) << HOOK_CONTAINER_BITS) - 1);
+    struct pod_worker *w = kubelet_worker(k, (uint32_t)(id >> HOOK_CONTAINER_BITS));
+    if (!w || w->calls == 0)
+        return;
+    w->calls--;
+    struct cri_response done = {.verb = CRI_EXEC_SYNC, .code = CRI_OK};
+    if (w->containers[i].step == CONTAINER_STOPPING)
+        on_pre_stop(k, w, i, &done);
+    else
+        on_post_start(k, w, i, &done);
+}
+
+static bool run_post_start(struct pod_worker *w, size_t i)
+{
+    struct value hook = VALUE_GET(worker_container_spec(w, i), lifecycle, postStart);
+    return run_hook(w, i, hook, 0, on_post_start);
 }
 
 static void on_started(struct kubelet *k, struct pod_worker *w, size_t i,
@@ -525,35 +565,23 @@ static void on_pre_stop(struct kubelet *k, struct pod_worker *w, size_t i,
         worker_sync(w);
         return;
     }
-    if (r->code != CRI_OK || r->exit_code != 0)
+    if (!hook_succeeded(r))
         kubelet_container_event(k, w, i, "Warning", "FailedPreStopHook", "PreStopHook failed");
     int64_t used = instant_since(k->step->now, w->kill_began).ns / 1000000000;
     int64_t left = w->grace_seconds - used;
     send_stop(w, i, left < MINIMUM_GRACE_SECONDS ? MINIMUM_GRACE_SECONDS : left);
 }
 
-/* preStop by exec or sleep; true when one is in flight. A sleep is a command like any other. */
 static bool run_pre_stop(struct pod_worker *w, size_t i, int64_t grace_seconds)
 {
-    struct kubelet *k = w->kubelet;
     struct value hook = VALUE_GET(worker_container_spec(w, i), lifecycle, preStop);
-    struct value command = VALUE_GET(hook, exec, command);
-    int64_t sleep = VALUE_INT(hook, 0, sleep, seconds);
-    if (grace_seconds <= 0 || (value_count(command) == 0 && sleep <= 0))
+    if (grace_seconds <= 0 || !value_is_present(hook))
         return false;
-    if (w->stage == WORKER_SYNCING)
-        w->kill_began = k->step->now, w->grace_seconds = grace_seconds;
-    struct cri_request *r = kubelet_request(k, CRI_EXEC_SYNC);
-    r->container = w->containers[i].container;
-    r->timeout = duration_s(grace_seconds);
-    for (size_t n = 0; n < value_count(command); n++)
-        cri_request_add_word(r, value_str(value_at(command, n)));
-    if (value_count(command) == 0) {
-        cri_request_add_word(r, S("sleep"));
-        cri_request_add_word(r, arena_printf(k->step->scratch, "%" PRId64, sleep));
+    if (w->stage == WORKER_SYNCING) {
+        w->kill_began = w->kubelet->step->now;
+        w->grace_seconds = grace_seconds;
     }
-    kubelet_cri(k, w, i, r, on_pre_stop);
-    return true;
+    return run_hook(w, i, hook, grace_seconds, on_pre_stop);
 }
 
 /* grace -1: the pod's own. */

@@ -227,6 +227,23 @@ void eviction_notice(struct kubelet *k)
         look_at(k, next_beat(k));
 }
 
+/* The kernel was faster: the process is named as in its log, by its first word. */
+void eviction_system_oom(struct kubelet *k, const struct cri_container_status *victim)
+{
+    const struct cri_container_config *config = victim->config;
+    struct str name = str_from(config->command_count ? config->command[0] : config->name);
+    for (size_t i = name.size; i > 0; i--) {
+        if (name.bytes[i - 1] == '/') {
+            name = str_slice(name, i, name.size);
+            break;
+        }
+    }
+    AUTO(text) struct text message = {0};
+    text_printf(&message, "System OOM encountered, victim process: %.*s, pid: %u", STR_ARG(name),
+                2000 + victim->container % 30000);
+    node_event(k, "Warning", "SystemOOM", text_c(&message));
+}
+
 bool eviction_refuses(const struct kubelet *k, struct value pod, struct text *message)
 {
     struct value spec = VALUE_GET(pod, spec);

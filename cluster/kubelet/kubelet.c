@@ -534,6 +534,8 @@ static void handle_event(struct kubelet *k, const struct cri_event *e)
     }
     if (e->type == CRI_EVENT_MEMORY)
         eviction_notice(k);
+    if (e->type == CRI_EVENT_OOM)
+        eviction_system_oom(k, &e->status);
     if (e->type != CRI_EVENT_STOPPED)
         return;
     for (size_t i = 0; i < k->workers.count; i++) {
@@ -646,6 +648,7 @@ static void handle_timer(struct kubelet *k, const struct input *in)
         eviction_tick(k);
         break;
     case TAG_HOOK:
+        container_hook_slept(k, id);
         break;
     case TAG_SILENCE:
         runtime_gave_no_answer(k);

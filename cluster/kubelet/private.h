@@ -269,6 +269,7 @@ void container_stop(struct pod_worker *w, size_t i, int64_t grace_seconds, const
 void container_ended(struct pod_worker *w, size_t i, const struct cri_container_status *s);
 void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_status *s);
 void container_release(struct pod_container *c);
+void container_hook_slept(struct kubelet *k, uint64_t id);
 void termination_free(struct termination **t);
 int container_exit_code(const struct pod_container *c); /* of the last end; 0: none */
 struct duration container_backoff(const struct kubelet *k, uint32_t failures);
@@ -302,6 +303,7 @@ void volume_path(const struct pod_worker *w, struct value volume, struct text *o
 /* prober.c */
 void probers_start(struct pod_worker *w, size_t i);
 void probers_stop(struct pod_worker *w, size_t i);
+uint16_t container_port(struct value container, struct value port); /* a number or a name */
 void prober_timer(struct kubelet *k, uint32_t id);
 void probers_changed(struct kubelet *k, uint32_t container, struct instant at); /* the runtime: outcomes may differ */
 
@@ -323,6 +325,7 @@ int eviction_compare(const struct eviction_rank *a, const struct eviction_rank *
 bool eviction_is_critical(struct value pod_spec);
 void eviction_notice(struct kubelet *k); /* something may have run out */
 void eviction_tick(struct kubelet *k);
+void eviction_system_oom(struct kubelet *k, const struct cri_container_status *victim);
 /* True when the pressure keeps this pod off the node. */
 bool eviction_refuses(const struct kubelet *k, struct value pod, struct text *message);
 

@@ -224,6 +224,16 @@ static void on_probe(struct kubelet *k, struct pod_worker *w, size_t id,
         turned(w, p, in_a_row);
 }
 
+uint16_t container_port(struct value container, struct value port)
+{
+    struct value ports = VALUE_GET(container, ports);
+    for (size_t i = 0; value_kind(port) == VALUE_STRING && i < value_count(ports); i++) {
+        if (value_equal(VALUE_GET(value_at(ports, i), name), port))
+            return (uint16_t)VALUE_INT(value_at(ports, i), 0, containerPort);
+    }
+    return (uint16_t)value_as_integer(port, 0);
+}
+
 void prober_timer(struct kubelet *k, uint32_t id)
 {
     struct prober *p = find_prober(k, id);
@@ -251,13 +261,7 @@ void prober_timer(struct kubelet *k, uint32_t id)
     r->probe_kind = value_is_present(http)  ? CRI_PROBE_HTTP
                     : value_is_present(tcp) ? CRI_PROBE_TCP
                                             : CRI_PROBE_GRPC;
-    r->port = (uint16_t)value_as_integer(port, 0);
-    struct value ports = VALUE_GET(worker_container_spec(w, p->container), ports);
-    for (size_t i = 0; value_kind(port) == VALUE_STRING && i < value_count(ports);
-         i++) { /* a named port */
-        if (value_equal(VALUE_GET(value_at(ports, i), name), port))
-            r->port = (uint16_t)VALUE_INT(value_at(ports, i), 0, containerPort);
-    }
+    r->port = container_port(worker_container_spec(w, p->container), port);
     if (value_is_present(http))
         r->text = mem_copy_string(VALUE_STR(http, path).size ? VALUE_STR(http, path) : S("/"));
     p->in_flight = true;

@@ -301,6 +301,7 @@ void container_memory_check(struct runtime_node *n, struct container *c)
         step_trace(n->step, "kernel", str_from(n->config->node),
                    "out of memory: kills container %s of %s/%s", victim->config->name,
                    victim->sandbox->config->namespace, victim->sandbox->config->name);
+        container_event(n, victim, CRI_EVENT_OOM);
         container_end(n, victim, 137, "OOMKilled");
     }
     bool is_low = n->config->memory_bytes - n->memory_used < n->memory_low;

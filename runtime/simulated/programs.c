@@ -370,7 +370,6 @@ void program_terminate(struct runtime_node *n, struct container *c)
             c->ends_at = instant_add(n->step->now, duration_ms(2));
             c->end_code = 2;
         }
-        return;
     } else {
         c->ends_at = instant_add(n->step->now, stop);
         c->end_code = c->model->stop_code;
