@@ -16,12 +16,16 @@
 
 struct runtime_config {
     const char *node;
-    const char *pod_cidr;      /* "10.244.1.0/24"; NULL: until CRI_UPDATE_RUNTIME_CONFIG */
-    int64_t memory_bytes;      /* of the node */
-    int64_t pull_bytes_per_s;  /* 0: 50 MiB/s */
-    address_id network;        /* where requests out of pods go; 0: nowhere */
-    bool images_preloaded;     /* every image of the registry is already there */
+    const char *pod_cidr;     /* "10.244.1.0/24"; NULL: until CRI_UPDATE_RUNTIME_CONFIG */
+    int64_t memory_bytes;     /* of the node */
+    int64_t pull_bytes_per_s; /* 0: 50 MiB/s */
+    address_id network;       /* where requests out of pods go; 0: nowhere */
+    bool images_preloaded;    /* every image of the registry is already there */
 };
 extern const struct process_type containerd_process;
+
+/* For checkers: uids of the pods whose sandbox is up, one after another from index 0; NULL behind the last. `state` is
+ * sim_process_state of the process. */
+const char *containerd_pod_uid(const void *state, size_t index);
 
 #endif

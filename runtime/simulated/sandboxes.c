@@ -17,6 +17,16 @@ struct sandbox *sandbox_find(struct runtime_node *n, uint32_t id)
     return NULL;
 }
 
+const char *containerd_pod_uid(const void *state, size_t index)
+{
+    const struct runtime_node *n = state;
+    for (size_t i = 0; n && i < n->sandboxes.count; i++) {
+        if (n->sandboxes.items[i]->is_ready && index-- == 0)
+            return n->sandboxes.items[i]->config->uid;
+    }
+    return NULL;
+}
+
 /* ---- addresses ---- */
 
 void sandbox_set_range(struct runtime_node *n, struct str cidr)

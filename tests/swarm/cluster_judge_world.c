@@ -17,6 +17,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/api/quantity.h"
+#include "runtime/simulated/containerd.h"
 #include "sim/base/mem.h"
 
 #define STORM_ENDS_S 600
@@ -254,6 +255,35 @@ static bool pods_are_well(struct storm *s)
     return true;
 }
 
+static bool has_pod(const struct storm *s, struct str uid, struct str node)
+{
+    for (struct view_cursor c = all_of(s, RESOURCE_pods); c.key; view_next(&c)) {
+        if (str_equal(value_str(object_uid(c.object)), uid))
+            return str_equal(VALUE_STR(c.object, spec, nodeName), node);
+    }
+    return false;
+}
+
+/* The ghost: no machine runs a pod that the API does not know there, none lacks one that is said to run. */
+static bool machines_run_what_is_said(struct storm *s)
+{
+    const struct run *r = wavetank_run(s->w);
+    size_t running = 0, said = 0;
+    for (size_t i = 0; i < cluster_component_count(r->cluster, COMPONENT_RUNTIME); i++) {
+        process_id process = cluster_component(r->cluster, COMPONENT_RUNTIME, i);
+        struct str node = sim_host_name(r->sim, sim_process_host(r->sim, process));
+        const void *runtime = sim_process_state(r->sim, process);
+        for (size_t k = 0; containerd_pod_uid(runtime, k); k++, running++) {
+            const char *uid = containerd_pod_uid(runtime, k);
+            if (!has_pod(s, str_from(uid), node))
+                return FAIL(s, "%.*s still runs pod %s, which is gone", STR_ARG(node), uid);
+        }
+    }
+    for (struct view_cursor c = all_of(s, RESOURCE_pods); c.key; view_next(&c))
+        said += VALUE_IS(c.object, "Running", status, phase);
+    return running == said || FAIL(s, "%zu pods run, %zu are said to run", running, said);
+}
+
 static bool selects(struct value service, struct value pod)
 {
     struct value selector = VALUE_GET(service, spec, selector);
@@ -341,7 +371,7 @@ bool storm_judge(struct storm *s)
         !sets_are_complete(s, RESOURCE_replicasets) ||
         !sets_are_complete(s, RESOURCE_replicationcontrollers) || !jobs_have_ended(s) ||
         !nothing_is_left_over(s) || !endpoints_are_ready_pods(s) || !budgets_are_right(s) ||
-        !quotas_are_right(s) || !is_quiet(s))
+        !quotas_are_right(s) || !machines_run_what_is_said(s) || !is_quiet(s))
         return false;
     struct run *r = wavetank_run(s->w);
     run_finish(r);
