@@ -215,10 +215,22 @@ void eviction_tick(struct kubelet *k)
         return;
     }
     k->evicted_worker = 0;
-    if (k->runtime == 0 || k->eviction_looks)
+    if (k->runtime == 0) { /* its answer is what ends a pressure: asked again until it is there */
+        look_at(k, next_beat(k));
+        return;
+    }
+    if (k->eviction_looks)
         return;
     k->eviction_looks = true;
     kubelet_cri(k, NULL, 0, kubelet_request(k, CRI_LIST_CONTAINERS), on_stats);
+}
+
+/* The answer to a look that was under way does not come any more. */
+void eviction_runtime_lost(struct kubelet *k)
+{
+    if (k->eviction_looks)
+        look_at(k, next_beat(k));
+    k->eviction_looks = false;
 }
 
 void eviction_notice(struct kubelet *k)

@@ -515,7 +515,8 @@ static void on_runtime_closed(struct kubelet *k)
         step_trace(k->step, "kubelet", k->node_name, "lost the container runtime");
         k->runtime_was_up = true;
         k->runtime_is_up = k->runtime_has_listed = false;
-        k->is_asking_runtime = k->pull_in_flight = k->eviction_looks = false;
+        k->is_asking_runtime = k->pull_in_flight = false;
+        eviction_runtime_lost(k);
         vec_clear(&k->calls);
         k->runtime_silent_since = k->step->now;
         (void)step_timer_set(k->step,

@@ -323,6 +323,7 @@ struct eviction_rank {
 };
 int eviction_compare(const struct eviction_rank *a, const struct eviction_rank *b); /* less than 0: a goes first */
 bool eviction_is_critical(struct value pod_spec);
+void eviction_runtime_lost(struct kubelet *k);
 void eviction_notice(struct kubelet *k); /* something may have run out */
 void eviction_tick(struct kubelet *k);
 void eviction_system_oom(struct kubelet *k, const struct cri_container_status *victim);
