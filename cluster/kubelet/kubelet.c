@@ -485,6 +485,7 @@ static void runtime_gave_no_answer(struct kubelet *k)
             duration_s(RUNTIME_SILENCE_SECONDS).ns)
         return;
     k->runtime_is_silent = true;
+    k->beat_seen = k->step->now;
     node_status_changed(k);
 }
 

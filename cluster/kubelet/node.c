@@ -167,10 +167,11 @@ static struct value condition(struct kubelet *k, struct value before, const char
                       now, since, message, reason, is_true ? "True" : "False", type);
 }
 
-/* The container events (PLEG) are missed after three minutes, the runtime after half of one. */
+/* The container events (PLEG) are missed after three minutes, the runtime after half of one. The text
+ * is another with each beat of the status, not with each look at it. */
 static const char *runtime_down_text(const struct kubelet *k)
 {
-    struct duration silent = instant_since(k->step->now, k->runtime_silent_since);
+    struct duration silent = instant_since(k->beat_seen, k->runtime_silent_since);
     if (silent.ns < PLEG_THRESHOLD.ns)
         return "container runtime is down";
     AUTO(text) struct text elapsed = {0};
@@ -664,6 +665,7 @@ void node_status_tick(struct kubelet *k)
         node_register(k);
         return;
     }
+    k->beat_seen = k->step->now;
     node_status_changed(k);
     struct instant next = instant_add(k->status_posted_at.ns ? k->status_posted_at : k->step->now,
                                       duration_ns(k->flags.node_status_report_frequency));

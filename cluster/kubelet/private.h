@@ -176,7 +176,7 @@ struct kubelet {
     bool network_is_ready, cidr_sent, pull_in_flight, started_event, rebooted, memory_pressure, disk_pressure;
     bool is_asking_runtime, runtime_is_silent;
     bool runtime_was_up; /* and is away: workers are made anew when it is back */
-    struct instant runtime_silent_since;
+    struct instant runtime_silent_since, beat_seen; /* the last beat of the status while it is silent */
     bool eviction_looks;     /* asks the runtime what is used */
     uint32_t evicted_worker; /* whose end is waited for; 0: nobody's */
     struct instant started, evicted_at, disk_pressure_until, status_beat_at;
