@@ -34,6 +34,7 @@ static void heap_push(struct queued_pod ***items, size_t *count, struct queued_p
                       before_fn before);
 static void heap_remove(struct queued_pod **items, size_t *count, size_t position,
                         before_fn before);
+static struct instant oldest_unschedulable(struct scheduling_queue *q);
 static void leave_place(struct scheduling_queue *q, struct queued_pod *p);
 static void enter_active(struct scheduling_queue *q, struct queued_pod *p);
 static void enter_backoff(struct scheduling_queue *q, struct queued_pod *p);
@@ -218,6 +219,10 @@ void scheduling_queue_tick(struct scheduling_queue *q, struct instant now)
         leave_place(q, p);
         enter_active(q, p);
     }
+    struct instant oldest = oldest_unschedulable(q);
+    if (oldest.ns == INSTANT_NEVER.ns ||
+        now.ns < instant_add(oldest, duration_s(UNSCHEDULABLE_WAIT_S)).ns)
+        return;
     for (size_t i = 0; i < q->waiting.count;) {
         struct queued_pod *p = q->waiting.items[i];
         if (p->place == QUEUED_UNSCHEDULABLE &&
@@ -228,22 +233,31 @@ void scheduling_queue_tick(struct scheduling_queue *q, struct instant now)
     }
 }
 
-struct instant scheduling_queue_next_instant(const struct scheduling_queue *q)
+static struct instant oldest_unschedulable(struct scheduling_queue *q)
 {
-    struct instant next = INSTANT_NEVER;
-    if (q->backoff.count > 0)
-        next = q->backoff.items[0]->backoff_until;
+    if (q->oldest_is_known)
+        return q->oldest;
+    q->oldest = INSTANT_NEVER;
+    q->oldest_is_known = true;
     for (size_t i = 0; i < q->waiting.count; i++) {
         const struct queued_pod *p = q->waiting.items[i];
-        if (p->place != QUEUED_UNSCHEDULABLE)
-            continue;
-        int64_t period = duration_s(FLUSH_PERIOD_S).ns;
-        int64_t due = instant_add(p->timestamp, duration_s(UNSCHEDULABLE_WAIT_S)).ns;
-        int64_t flush = (due + period - 1) / period * period;
-        if (flush < next.ns)
-            next.ns = flush;
+        if (p->place == QUEUED_UNSCHEDULABLE && instant_before(p->timestamp, q->oldest))
+            q->oldest = p->timestamp;
     }
-    return next;
+    return q->oldest;
+}
+
+struct instant scheduling_queue_next_instant(struct scheduling_queue *q)
+{
+    struct instant next = INSTANT_NEVER, oldest = oldest_unschedulable(q);
+    if (q->backoff.count > 0)
+        next = q->backoff.items[0]->backoff_until;
+    if (oldest.ns == INSTANT_NEVER.ns)
+        return next;
+    int64_t period = duration_s(FLUSH_PERIOD_S).ns;
+    int64_t due = instant_add(oldest, duration_s(UNSCHEDULABLE_WAIT_S)).ns;
+    int64_t flush = (due + period - 1) / period * period;
+    return flush < next.ns ? (struct instant){flush} : next;
 }
 
 /* ---- places ---- */
@@ -276,6 +290,8 @@ static void enter_waiting(struct scheduling_queue *q, struct queued_pod *p, enum
     p->place = place;
     p->heap_position = q->waiting.count;
     vec_push(&q->waiting, p);
+    if (place == QUEUED_UNSCHEDULABLE && instant_before(p->timestamp, q->oldest))
+        q->oldest = p->timestamp;
 }
 
 static void leave_place(struct scheduling_queue *q, struct queued_pod *p)
@@ -293,6 +309,8 @@ static void leave_place(struct scheduling_queue *q, struct queued_pod *p)
     case QUEUED_GATED:
         items = q->waiting.items;
         count = &q->waiting.count;
+        if (p->timestamp.ns == q->oldest.ns)
+            q->oldest_is_known = false;
         break;
     case QUEUED_IN_FLIGHT:
         items = q->flying.items;

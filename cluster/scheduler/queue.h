@@ -50,6 +50,9 @@ struct scheduling_queue {
     struct index pods;
     uint64_t arrivals;
     struct duration initial_backoff, max_backoff;
+    /* The least timestamp of the unschedulable pods, once asked for: thousands may wait. */
+    struct instant oldest;
+    bool oldest_is_known;
 };
 
 void scheduling_queue_release(struct scheduling_queue *q);
@@ -75,6 +78,6 @@ bool scheduling_queue_wake_pod(struct scheduling_queue *q, const struct object_k
 void scheduling_queue_tick(struct scheduling_queue *q,
                            struct instant now); /* back-offs over; leftovers of 5 min */
 struct instant scheduling_queue_next_instant(
-    const struct scheduling_queue *q); /* INSTANT_NEVER: none waits */
+    struct scheduling_queue *q); /* INSTANT_NEVER: none waits */
 
 #endif
