@@ -106,7 +106,7 @@ const struct controller_info node_lifecycle_controller = {
 
 static void meet_nodes(struct lifecycle *l, struct step *step);
 static void read_leases(struct lifecycle *l);
-static bool is_well_as_before(struct step *step, struct node_health *h);
+static bool is_well_as_before(const struct lifecycle *l, struct step *step, struct node_health *h);
 static void look_at(struct lifecycle *l, struct step *step, struct node_health *h,
                     struct value node);
 static void judge_zones(struct lifecycle *l, struct step *step);
@@ -197,7 +197,7 @@ static void lifecycle_tick(struct controller *c, struct step *step)
     meet_nodes(l, step);
     read_leases(l);
     for (size_t i = 0; i < l->nodes.count; i++) {
-        if (!is_well_as_before(step, l->nodes.items[i]))
+        if (!is_well_as_before(l, step, l->nodes.items[i]))
             look_at(l, step, l->nodes.items[i], l->nodes.items[i]->node);
     }
     judge_zones(l, step);
@@ -312,12 +312,13 @@ static void take_signs(struct step *step, struct node_health *h, struct value re
 }
 
 /* The common case, in a few loads: a Node that was found ready, has not changed, and whose Lease was renewed lately. */
-static bool is_well_as_before(struct step *step, struct node_health *h)
+static bool is_well_as_before(const struct lifecycle *l, struct step *step, struct node_health *h)
 {
+    int64_t grace = l->controller->flags->node_monitor_grace_period, lease = duration_s(LEASE_DURATION_S).ns;
     if (!h->was_ready || !value_is_same(h->node, h->looked))
         return false;
     take_renewal(step, h);
-    if (instant_since(step->now, h->seen).ns >= duration_s(LEASE_DURATION_S).ns)
+    if (instant_since(step->now, h->seen).ns >= (grace < lease ? grace : lease))
         return false;
     h->lease_ran_out = false;
     h->zone->ready++;

@@ -40,7 +40,7 @@ run() {
     name=$1
     shift
     progress "running $name ..."
-    "$program" run "$@" --output json >"$work/$name.json" 2>"$work/$name.err" && return
+    "$program" run "$@" --output json --verbose >"$work/$name.json" 2>"$work/$name.err" && return
     note "$name" "failed: $(sed -n 's/.*"message": "\([^"]*\)", "virtual.*/\1/p' "$work/$name.json") $(cat "$work/$name.err")"
     return 1
 }

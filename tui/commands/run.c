@@ -54,7 +54,8 @@ static const char help[] =
     "  --until T         end of the run in virtual time, such as 15m\n"
     "  --output FORMAT   text (default) or json: one object a scenario, nothing else\n"
     "  --quiet           only the last line of each scenario\n"
-    "  --verbose         every line of the timeline, not only those about objects of users\n"
+    "  --verbose         every line of the timeline, not only those about objects of users; with\n"
+    "                    JSON, the CPU time at the end of each step\n"
     "  --trace FILE      the readable timeline\n"
     "  --changes FILE    every committed change, a JSON object a line\n"
     "  --objects FILE    all objects at the end as one JSON List\n"
@@ -248,8 +249,10 @@ static enum outcome run_one(struct session *s, const char *file, int *ret_status
         loaded = false;
     struct run_options options = a->options;
     rec.began_cpu_us = cpu;
-    options.step_ended = keep_cpu;
-    options.owner = &rec;
+    if (a->is_json && a->is_verbose) {
+        options.step_ended = keep_cpu;
+        options.owner = &rec;
+    }
     if (!a->is_json && !a->is_quiet) {
         rec.console = console_new(a->is_verbose);
         console_options(rec.console, &options);
