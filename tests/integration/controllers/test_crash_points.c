@@ -28,7 +28,7 @@
 #define ACT 1 /* index of the step */
 
 static const char *const stories[] = {"create",  "rollout",  "recreate",  "job",
-                                      "cronjob", "deletion", "namespace", "sizes"};
+                                      "cronjob", "deletion", "namespace", "sizes", "eviction"};
 static const struct {
     enum message_action action;
     const char *text;

@@ -100,11 +100,33 @@ static void test_delays(void)
     object_key_unref(b);
 }
 
+/* A queue may begin and end its back-off elsewhere: 1, 2, ... s up to 60 s, as for Jobs. */
+static void test_own_backoff(void)
+{
+    static const int64_t seconds[] = {1, 2, 4, 8, 16, 32, 60, 60};
+    struct workqueue *q = workqueue_new();
+    const struct object_key *a = pod("a");
+    int64_t now_ms = 0;
+    workqueue_set_backoff(q, duration_s(1), duration_s(60));
+
+    for (size_t i = 0; i < ARRAY_COUNT(seconds); i++) {
+        workqueue_add_rate_limited(q, a, at_ms(now_ms));
+        now_ms += seconds[i] * 1000;
+        CU_ASSERT_EQUAL(workqueue_next_instant(q).ns, at_ms(now_ms).ns);
+        workqueue_tick(q, at_ms(now_ms));
+        workqueue_done(q, workqueue_get(q));
+    }
+
+    workqueue_free(q);
+    object_key_unref(a);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {{"one worker per key", test_one_worker_per_key},
                            {"back-off per key", test_backoff_per_key},
                            {"delays", test_delays},
+                           {"own back-off", test_own_backoff},
                            CU_TEST_INFO_NULL};
     CU_SuiteInfo suites[] = {{"work queue", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
