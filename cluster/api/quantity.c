@@ -418,9 +418,13 @@ static int64_t integer_of(struct number n, int fraction_digits)
     return n.is_negative ? -(int64_t)magnitude : (int64_t)magnitude;
 }
 
-/* The common forms, without limbs: up to 12 digits and "", m, Ki, Mi, Gi. */
+/* The common forms, without limbs: absent, or up to 12 digits and "", m, Ki, Mi, Gi. */
 static bool quick(struct value v, int64_t per_unit, int64_t *ret_value)
 {
+    if (!value_is_present(v)) { /* most pods ask for two of the resources that are looked for */
+        *ret_value = 0;
+        return true;
+    }
     struct str s = value_str(v);
     size_t at = 0;
     int64_t n = 0;
