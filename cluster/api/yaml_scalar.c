@@ -15,8 +15,9 @@
 
 static bool is_one_of(struct str s, const char *const *words)
 {
+    char first = s.size ? s.bytes[0] : '\0';
     for (; *words; words++)
-        if (str_equal(s, str_from(*words)))
+        if (**words == first && str_equal(s, str_from(*words)))
             return true;
     return false;
 }
