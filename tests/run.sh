@@ -50,6 +50,7 @@ test_unit() {
 
 # Each scenario holds, and its timeline is the golden one to the byte.
 golden() {
+    [ -f "${1%.yaml}.trace" ] || { echo "there is no golden trace: UPDATE=1 make golden"; return 1; }
     "$program" run "$1" --quiet --trace "$work/trace" || return 1
     diff -u "${1%.yaml}.trace" "$work/trace" | head -n 60 >"$work/diff"
     [ ! -s "$work/diff" ] || { cat "$work/diff"; echo "UPDATE=1 make golden takes the new timeline"; return 1; }
