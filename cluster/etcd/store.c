@@ -445,8 +445,7 @@ bool store_lease_grant(struct store *s, int64_t id, int64_t ttl_seconds)
     if (store_lease(s, id))
         return false;
     struct store_lease *lease = mem_new(struct store_lease);
-    *lease = (struct store_lease){
-        .id = id, .ttl_seconds = ttl_seconds};
+    *lease = (struct store_lease){.id = id, .ttl_seconds = ttl_seconds};
     (void)map_put(&s->leases, lease); /* there was none */
     return true;
 }
@@ -464,7 +463,8 @@ const struct map *store_leases(const struct store *s)
 static int compare_keys(const void *a, const void *b, void *context)
 {
     (void)context;
-    return object_key_compare(*(const struct object_key *const *)a, *(const struct object_key *const *)b);
+    return object_key_compare(*(const struct object_key *const *)a,
+                              *(const struct object_key *const *)b);
 }
 
 void store_lease_keys(const struct store *s, const struct store_lease *lease, struct key_list *out)

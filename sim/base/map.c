@@ -13,7 +13,7 @@
  * from, a neighbour under the same parent. Appending in order leaves full leaves behind.
  *
  * Items that were added (not put) wait in an array until somebody looks. Many maps are filled with
- * a hundred thousand items long before their order is asked for, if it ever is (an etcd follower
+ * a hundred thousand items long before their order is asked for, if it ever is (a replica
  * that serves no list), and items that come in sorted find their leaf in the processor's cache.
  */
 #include "sim/base/map.h"

@@ -204,7 +204,8 @@ static void test_format(void)
     } while (0)
     EXPECT_SAME("%s|%.*s|%.*s|%c|%%", "abc", 2, "xyz", 9, "short", 'c');
     EXPECT_SAME("%d|%i|%u|%x|%ld|%zu", -1, INT32_MIN, UINT32_MAX, 0xabcdefu, INT64_MIN, SIZE_MAX);
-    EXPECT_SAME("%03" PRId64 "|%016" PRIx64 "|%02d|%05d|%04u", INT64_C(7), UINT64_C(0xbeef), -3, -12, 12345u);
+    EXPECT_SAME("%03" PRId64 "|%016" PRIx64 "|%02d|%05d|%04u", INT64_C(7), UINT64_C(0xbeef), -3,
+                -12, 12345u);
     EXPECT_SAME("%5d|%-5d|%+d|%.3s|%5.1f|%X|%3s", 42, 42, 42, "abcdef", 1.25, 0xabu, "a");
     EXPECT_SAME("%s%s", "", "");
 #undef EXPECT_SAME
