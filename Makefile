@@ -66,7 +66,7 @@ $(UNIT_PROGRAMS): %: %.o $(ARCHIVES)
 $(PLAIN_PROGRAMS): %: %.o $(ARCHIVES)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES)
 $(BUILD)/tests/swarm/raft_swarm: $(addprefix $(BUILD)/tests/swarm/,raft_world.o raft_check_world.o)
-$(BUILD)/tests/swarm/cluster_swarm: $(addprefix $(BUILD)/tests/swarm/cluster_,load_world.o faults_world.o calm_world.o judge_world.o)
+$(BUILD)/tests/swarm/cluster_swarm $(BUILD)/tests/swarm/crash_points: $(addprefix $(BUILD)/tests/swarm/cluster_,world.o load_world.o faults_world.o calm_world.o judge_world.o)
 .PRECIOUS: $(BUILD)/%.o
 
 .PHONY: compile programs unit

@@ -92,6 +92,7 @@ test_determinism() {
 test_swarm() {
     check "Raft, thousands of seeds" build/tests/swarm/raft_swarm
     check "whole cluster, random faults" build/tests/swarm/cluster_swarm
+    check "whole cluster, a crash at each message" build/tests/swarm/crash_points
 }
 
 test_fuzz() {
