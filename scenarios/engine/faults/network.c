@@ -44,13 +44,15 @@ static const struct shape_field bandwidth_fields[] = {
 static const struct shape bandwidth_shape = {
     .kind = SHAPE_OBJECT, .fields = bandwidth_fields, .field_count = ARRAY_COUNT(bandwidth_fields)};
 
-/* partition needs no more; each other action has its settings under its own name. */
+/* partition needs no more, duplicate and reorder mean everything when they say nothing; each other
+ * action has its settings under its own name. */
 static bool has_settings(struct value v, struct text *expected, struct text *at)
 {
     (void)at;
     struct value action = VALUE_GET(v, action);
     text_printf(expected, "\"%.*s\" with the settings of the action", STR_ARG(value_str(action)));
-    return value_is(action, "partition") || value_is_present(value_get_key(v, value_str(action)));
+    return value_is(action, "partition") || value_is(action, "duplicate") ||
+           value_is(action, "reorder") || value_is_present(value_get_key(v, value_str(action)));
 }
 static const struct shape_field fields[] = {
     {"action", &action_shape, true, "what happens"},
@@ -59,8 +61,8 @@ static const struct shape_field fields[] = {
     {"target", &side_shape, false, "the other side; everything when absent"},
     {"delay", &delay_shape, false, "{latency, jitter}"},
     {"loss", &percent_shape, false, "{percent}: streams are late, datagrams gone"},
-    {"duplicate", &percent_shape, false, "{percent} of datagrams"},
-    {"reorder", &percent_shape, false, "{percent} of datagrams"},
+    {"duplicate", &percent_shape, false, "{percent} of datagrams; all when absent"},
+    {"reorder", &percent_shape, false, "{percent} of datagrams; all when absent"},
     {"bandwidth", &bandwidth_shape, false, "{bytesPerSecond}"},
 };
 static const struct shape shape = {.kind = SHAPE_OBJECT,
@@ -115,7 +117,7 @@ static struct fault_set set_of(const struct side *s)
 static uint32_t percent_of(struct value arguments, struct str action)
 {
     return (uint32_t)value_as_integer(value_get_key(value_get_key(arguments, action), S("percent")),
-                                      0);
+                                      100);
 }
 
 static bool inject(struct run *r, struct active_fault *f, struct value arguments,
