@@ -24,8 +24,8 @@ struct runtime_config {
 };
 extern const struct process_type containerd_process;
 
-/* For checkers: uids of the pods whose sandbox is up, one after another from index 0; NULL behind the last. `state` is
- * sim_process_state of the process. */
+/* For checkers: uids of the pods whose sandbox is up, one after another from index 0; NULL behind
+ * the last. `state` is sim_process_state of the process. */
 const char *containerd_pod_uid(const void *state, size_t index);
 
 #endif

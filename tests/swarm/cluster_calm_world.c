@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What must not happen where no fault excuses it. Controllers may make a pod too many after a crash or
- * an answer that was lost, nodes may be thought dead behind a partition; without any of these, never:
+ * What must not happen where no fault excuses it. Controllers may make a pod too many after a crash
+ * or an answer that was lost, nodes may be thought dead behind a partition; without any of these,
+ * never:
  *
- *   - a ReplicaSet, ReplicationController or Job has more live pods than it may (I62): whoever counts
- *     before its cache shows what it made is found here;
+ *   - a ReplicaSet, ReplicationController or Job has more live pods than it may (I62): whoever
+ *     counts before its cache shows what it made is found here;
  *   - a node that was Ready stops being so (I90), a pod is evicted by a taint;
  *   - the leader of a component changes.
  */

@@ -264,7 +264,8 @@ static bool has_pod(const struct storm *s, struct str uid, struct str node)
     return false;
 }
 
-/* The ghost: no machine runs a pod that the API does not know there, none lacks one that is said to run. */
+/* The ghost: no machine runs a pod that the API does not know there, and none lacks one that is
+ * said to run. */
 static bool machines_run_what_is_said(struct storm *s)
 {
     const struct run *r = wavetank_run(s->w);

@@ -58,7 +58,7 @@ extern const size_t storm_fault_count, storm_load_count, storm_operation_count;
 
 bool storm_set_up(struct storm *s); /* the cluster and its load */
 void storm_blow(struct storm *s);
-/* Calm runs are looked at more strictly: from the set-up on; what was found first is in s->error. */
+/* Calm runs are looked at more strictly, from the set-up on; s->error gets what was found first. */
 void calm_begin(struct storm *s);
 bool calm_end(struct storm *s);    /* false: something was found */
 bool storm_judge(struct storm *s); /* waits for the end of all faults and judges; false: s->error */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: wherever the controller manager or its connection dies within an operation, the cluster comes
- * to the same end.
+ * Goal: wherever the controller manager or its connection dies within an operation, the cluster
+ * comes to the same end.
  *
- * Method: no random numbers. Each operation is done once for each crash point: the n-th request that
- * the manager sends or the n-th answer that it gets, for n from 1 on, where the stream is reset or the
- * manager killed, before or after the message. That covers the four points of a write: not sent, sent
- * and not committed, committed and not answered, answered and not processed. Then the cluster is
- * judged as after a storm of the swarm.
+ * Method: no random numbers. Each operation is done once for each crash point: the n-th request
+ * that the manager sends or the n-th answer that it gets, for n from 1 on, where the stream is
+ * reset or the manager killed, before or after the message. That covers the four points of a write: not
+ * sent, sent and not committed, committed and not answered, answered and not processed. Then the
+ * cluster is judged as after a storm of the swarm.
  *
  *     crash_points [--points N]
  */
@@ -69,7 +69,7 @@ static bool set_up(struct storm *s)
            pass_time(s, 15000);
 }
 
-/* True when the point was reached and the end is as it should be; `ret_reached`: there are so many messages. */
+/* Is the end as it should be? `ret_reached`: there are so many messages. */
 static bool try_point(const char *operation, const struct point *p, uint64_t nth, bool *ret_reached)
 {
     struct storm s = {0};
