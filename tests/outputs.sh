@@ -4,7 +4,7 @@ set -u
 program=$(realpath "$1")
 scratch=$2/outputs
 rm -rf "$scratch"
-mkdir -p "$scratch/folder/nested"
+mkdir -p "$scratch/folder/zz" "$scratch/empty"
 cd "$scratch" || exit 1
 failed=0
 fail() { printf 'outputs: %s\n' "$*"; failed=1; }
@@ -43,7 +43,7 @@ spec:
 E2
 printf '%s\nmetadata: {name: bad}\nspec: {untill: 1s}\n' "$head" >bad.yaml
 cp good.yaml folder/one.yaml
-cp failing.yaml folder/two.yml
+cp failing.yaml folder/zz/two.yml
 printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: no-scenario}\n' >folder/manifest.yaml
 
 status() { # EXPECTED COMMAND...: runs it with its output in out and err
@@ -68,7 +68,7 @@ status 2 "$program" run good.yaml --seed x
 status 2 "$program" run good.yaml --until soon
 status 2 "$program" run good.yaml --output yaml
 status 2 "$program" run nested-nothing
-status 2 "$program" run folder/nested
+status 2 "$program" run empty
 status 3 "$program" run good.yaml --quiet --trace /no-such-folder/trace
 has err '/no-such-folder/trace'
 printf '%s\nmetadata: {name: real}\nspec: {cluster: {nodes: [{runtime: bwrap}]}}\n' "$head" >real.yaml

@@ -96,6 +96,33 @@ static bool is_scenario_file(const char *file)
     return str_contains((struct str){head, size}, S("kind: Scenario"));
 }
 
+#define FOLDERS_DEEP_MAX 16
+struct file_list {
+    char **items; /* owned */
+    size_t count, capacity;
+};
+
+/* Folders in it as well; links to folders are left alone, for they may lead back. */
+static void list_folder(const char *path, int depth, struct file_list *files)
+{
+    DIR *folder = depth < FOLDERS_DEEP_MAX ? opendir(path) : NULL;
+    const struct dirent *entry;
+    struct stat s;
+    while (folder && (entry = readdir(folder))) {
+        AUTO(text) struct text file = {0};
+        text_printf(&file, "%s%s%s", path, str_ends_with(str_from(path), S("/")) ? "" : "/",
+                    entry->d_name);
+        if (entry->d_name[0] == '.' || lstat(text_c(&file), &s) != 0)
+            continue;
+        if (S_ISDIR(s.st_mode))
+            list_folder(text_c(&file), depth + 1, files);
+        else if (is_scenario_name(str_from(entry->d_name)) && is_scenario_file(text_c(&file)))
+            vec_push(files, mem_copy_string(text_str(&file)));
+    }
+    if (folder)
+        closedir(folder);
+}
+
 enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const char *file),
                              void *owner, struct errmsg *message)
 {
@@ -106,19 +133,8 @@ enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const 
         found(owner, path);
         return ERR_OK;
     }
-    DIR *folder = opendir(path);
-    if (!folder)
-        return errmsg_set(message, ERR_IO, "%s: %s", path, strerror(errno));
-    VEC(char *) files = {0};
-    const struct dirent *entry;
-    while ((entry = readdir(folder))) {
-        AUTO(text) struct text file = {0};
-        text_printf(&file, "%s%s%s", path, str_ends_with(str_from(path), S("/")) ? "" : "/",
-                    entry->d_name);
-        if (is_scenario_name(str_from(entry->d_name)) && is_scenario_file(text_c(&file)))
-            vec_push(&files, mem_copy_string(text_str(&file)));
-    }
-    closedir(folder);
+    struct file_list files = {0};
+    list_folder(path, 0, &files);
     if (files.count)
         sort_stable(files.items, files.count, sizeof(files.items[0]), by_bytes, NULL);
     for (size_t i = 0; i < files.count; i++) {
