@@ -5,9 +5,9 @@
  *
  * Method: no random numbers. Each operation is done once for each crash point: the n-th request
  * that the manager sends or the n-th answer that it gets, for n from 1 on, where the stream is
- * reset or the manager killed, before or after the message. That covers the four points of a write: not
- * sent, sent and not committed, committed and not answered, answered and not processed. Then the
- * cluster is judged as after a storm of the swarm.
+ * reset or the manager killed, before or after the message. That covers the four points of a
+ * write: not sent, sent and not committed, committed and not answered, answered and not processed.
+ * Then the cluster is judged as after a storm of the swarm.
  *
  *     crash_points [--points N]
  */
