@@ -123,6 +123,12 @@ static void remember(struct proposal *p, uint64_t index, const struct etcd_kv *c
         if (count > 1)
             p->many[i] = etcd_kv_ref(kvs[i]);
     }
+    /* The log holds the request for long. Its value is the version's but for the stamp, and whoever
+     * makes the version again stamps it again: one copy is enough. */
+    if (value_is_present(p->request->value)) {
+        value_drop(p->request->value);
+        p->request->value = value_keep(kvs[0]->value);
+    }
 }
 
 /* Would this member make this version? */
