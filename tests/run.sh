@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs every test and ends with "N passed, N failed". Each check is one command; its output is shown when it fails.
-# Usage: tests/run.sh [PART...]     parts: lint unit scenarios determinism swarm fuzz library program (all by default)
+# Usage: tests/run.sh [PART...]     parts: lint unit scenarios determinism swarm fuzz library program kubectl (all by default)
 set -u
 cd "$(dirname "$0")/.."
 export LC_ALL=C
-parts=${*:-lint unit scenarios determinism swarm fuzz library program}
+parts=${*:-lint unit scenarios determinism swarm fuzz library program kubectl}
 passed=0
 failed=0
 work=$(mktemp -d)
@@ -100,6 +100,10 @@ test_fuzz() {
 }
 
 test_library() { check "the installed library and its example" tests/library.sh "$work"; }
+test_kubectl() {
+    command -v kubectl >/dev/null || { echo "skipped: no kubectl on this machine"; return; }
+    check "the real kubectl against serve" tests/kubectl.sh build-debug/wavetank "$work"
+}
 test_program() {
     check "the program's answers to bad input" tests/program.sh "$program" "$work"
     check "what a run gives: exit status, JSON, files, terminal" tests/outputs.sh "$program" "$work"

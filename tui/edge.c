@@ -34,6 +34,69 @@ int64_t edge_wall_clock_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* ---- who holds a port: /proc/net/tcp has the inode of its socket, /proc/PID/fd its owner ---- */
+
+static bool listening_inode(uint16_t port, char *ret_link, size_t size)
+{
+    char line[512];
+    FILE *f = fopen("/proc/net/tcp", "r");
+    bool is_found = false;
+    while (f && !is_found && fgets(line, sizeof(line), f)) {
+        unsigned local_port, state;
+        unsigned long inode;
+        is_found = sscanf(line, " %*d: %*8x:%4x %*8x:%*4x %2x %*x:%*x %*x:%*x %*x %*d %*d %lu",
+                          &local_port, &state, &inode) == 3 &&
+                   local_port == port && state == 10;
+        if (is_found)
+            snprintf(ret_link, size, "socket:[%lu]", inode);
+    }
+    if (f)
+        fclose(f);
+    return is_found;
+}
+
+static bool process_has(const char *pid, const char *link)
+{
+    char path[600], target[128];
+    snprintf(path, sizeof(path), "/proc/%.200s/fd", pid);
+    DIR *files = opendir(path);
+    const struct dirent *entry;
+    bool is_found = false;
+    while (files && !is_found && (entry = readdir(files))) {
+        snprintf(path, sizeof(path), "/proc/%.200s/fd/%.200s", pid, entry->d_name);
+        ssize_t size = readlink(path, target, sizeof(target) - 1);
+        if (size > 0)
+            target[size] = 0;
+        is_found = size > 0 && strcmp(target, link) == 0;
+    }
+    if (files)
+        closedir(files);
+    return is_found;
+}
+
+bool edge_port_holder(uint16_t port, struct text *out)
+{
+    char link[64], path[300], name[64];
+    DIR *processes = listening_inode(port, link, sizeof(link)) ? opendir("/proc") : NULL;
+    const struct dirent *entry;
+    bool is_found = false;
+    while (processes && !is_found && (entry = readdir(processes))) {
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || !process_has(entry->d_name, link))
+            continue;
+        snprintf(path, sizeof(path), "/proc/%.200s/comm", entry->d_name);
+        FILE *f = fopen(path, "r");
+        is_found = f && fgets(name, sizeof(name), f);
+        if (is_found)
+            text_printf(out, "%.*s (process %s)", STR_ARG(str_trim(str_from(name))),
+                        entry->d_name);
+        if (f)
+            fclose(f);
+    }
+    if (processes)
+        closedir(processes);
+    return is_found;
+}
+
 int64_t edge_cpu_us(void)
 {
     struct rusage u;

@@ -10,6 +10,8 @@
 
 int64_t edge_wall_us(void);       /* counts from anywhere */
 int64_t edge_wall_clock_ns(void); /* since 1970 */
+/* Who listens on the port, as "wavetank (process 123)"; false: not to be found out. */
+bool edge_port_holder(uint16_t port, struct text *out);
 int64_t edge_cpu_us(void);
 int64_t edge_peak_rss_bytes(void);
 bool edge_is_terminal(void);  /* standard output */

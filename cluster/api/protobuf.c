@@ -36,7 +36,10 @@ struct embedding {
     enum schema_type_id inner; /* with these rows; the type itself where it has no schema */
     atom first, last;
 };
-#define LOCAL_REFERENCE(type) {TYPE_##type, 1, TYPE_##type, ATOM_name, ATOM_name}
+#define LOCAL_REFERENCE(type)                                                                      \
+    {                                                                                              \
+        TYPE_##type, 1, TYPE_##type, ATOM_name, ATOM_name                                          \
+    }
 static const struct embedding embedded[] = {
     {TYPE_core_v1_Volume, 2, TYPE_core_v1_Volume, ATOM_hostPath, ATOM_image},
     {TYPE_core_v1_PersistentVolumeSpec, 2, TYPE_core_v1_PersistentVolumeSpec,
@@ -171,8 +174,7 @@ static bool time_read(struct reader *r, struct bytes b, bool is_micro, struct va
 {
     struct wire seconds, nanos;
     bool has_seconds, has_nanos;
-    if (!member_read(r, b, 1, &seconds, &has_seconds) ||
-        !member_read(r, b, 2, &nanos, &has_nanos))
+    if (!member_read(r, b, 1, &seconds, &has_seconds) || !member_read(r, b, 2, &nanos, &has_nanos))
         return false;
     int64_t s = (int64_t)seconds.scalar;
     if (!has_seconds && !has_nanos) { /* the zero time */
@@ -344,8 +346,8 @@ static bool packed_read(struct reader *r, const struct field_schema *f, struct b
     while (b.at < b.end) {
         uint64_t scalar;
         struct value v = VALUE_ABSENT;
-        bool is_read = f->kind == SCHEMA_DOUBLE ? fixed_read(&b, 8, &scalar)
-                                                : varint_read(&b, &scalar);
+        bool is_read =
+            f->kind == SCHEMA_DOUBLE ? fixed_read(&b, 8, &scalar) : varint_read(&b, &scalar);
         if (!is_read || !scalar_read(r, f, scalar, &v))
             return broken(r, "unexpected EOF");
         *list = value_append(*list, v);
@@ -465,8 +467,7 @@ bool protobuf_parse(struct str bytes, protobuf_type_fn type_of, void *owner,
     bool has_meta, has_raw, has_version, has_kind;
     if (bytes.size < 4 || memcmp(bytes.bytes, "k8s", 4) != 0)
         return broken(&r, "the body is not in Kubernetes' protobuf format");
-    struct bytes b = {(const uint8_t *)bytes.bytes + 4,
-                      (const uint8_t *)bytes.bytes + bytes.size};
+    struct bytes b = {(const uint8_t *)bytes.bytes + 4, (const uint8_t *)bytes.bytes + bytes.size};
     if (!member_read(&r, b, 1, &meta, &has_meta) || !member_read(&r, b, 2, &raw, &has_raw) ||
         !member_read(&r, meta.bytes, 1, &version, &has_version) ||
         !member_read(&r, meta.bytes, 2, &kind, &has_kind))

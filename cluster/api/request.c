@@ -64,6 +64,15 @@ struct request *request_new(enum verb verb, const struct resource *resource)
     return r;
 }
 
+struct request *request_for_path(struct str path)
+{
+    struct request *r = mem_new(struct request);
+    message_init(&r->message, &request_message, SIZE_HEADERS);
+    r->verb = VERB_GET;
+    r->path = value_string(path);
+    return r;
+}
+
 struct request *request_for_key(enum verb verb, const struct object_key *key)
 {
     struct request *r = request_new(verb, key->resource);
@@ -114,6 +123,7 @@ static void request_release(struct message *m)
     struct request *r = CONTAINER_OF(m, struct request, message);
     object_key_unref(r->key);
     value_drop(r->namespace);
+    value_drop(r->path);
     value_drop(r->body);
     list_options_release(r->list);
     delete_options_release(r->deletion);
@@ -130,7 +140,7 @@ static uint64_t request_digest(const struct message *m)
     uint64_t h = hash_pair(r->id, (uint64_t)r->verb << 32 | (uint64_t)r->subresource << 24 |
                                       (uint64_t)r->patch_type);
     h = hash_pair(h, r->key ? r->key->hash : value_hash(r->namespace));
-    h = hash_pair(h, hash_bytes(r->resource->qualified));
+    h = hash_pair(h, r->resource ? hash_bytes(r->resource->qualified) : value_hash(r->path));
     return hash_pair(h, body_digest(r->body));
 }
 

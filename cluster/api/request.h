@@ -59,7 +59,8 @@ struct request {
     struct message message;
     uint64_t id;
     enum verb verb;
-    const struct resource *resource; /* the row asked for: group and version count */
+    const struct resource *resource; /* the row asked for: group and version count; NULL: a path */
+    struct value path; /* of a GET of no resource ("/version"): answered by 200 without body to who may */
     enum subresource subresource;
     const struct object_key *key; /* owned; NULL for list, watch, deletecollection and a create by generateName */
     struct value namespace;       /* list, watch, create without key; absent: all namespaces */
@@ -81,6 +82,7 @@ struct request {
 extern const struct message_type request_message;
 struct request *request_new(enum verb verb, const struct resource *resource);
 struct request *request_for_key(enum verb verb, const struct object_key *key); /* takes a reference of its own */
+struct request *request_for_path(struct str path);
 struct list_options *request_list_options(struct request *r);       /* makes them when NULL */
 struct delete_options *request_delete_options(struct request *r);
 

@@ -71,7 +71,8 @@ static void write_members(const struct type_schema *t, struct value v, bool is_i
     for (uint32_t i = 0; i < t->count; i++) {
         const struct field_schema *f = &t->fields[i];
         struct value member = value_get(v, f->key);
-        if (is_left_out(f, member) || (is_item && (f->key == ATOM_kind || f->key == ATOM_apiVersion)))
+        if (is_left_out(f, member) ||
+            (is_item && (f->key == ATOM_kind || f->key == ATOM_apiVersion)))
             continue;
         if (!is_first)
             text_add_byte(out, ',');

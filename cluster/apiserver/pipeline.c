@@ -23,6 +23,7 @@
 
 static bool impersonate(struct call *c, struct step *step);
 static bool may(struct call *c, struct step *step);
+static bool may_read_path(struct call *c, struct step *step);
 static void call_free(struct call *c, struct step *step);
 
 /* ---- the way ---- */
@@ -92,6 +93,11 @@ static bool verb_is_served(const struct request *r)
 void pipeline_execute(struct call *c, struct step *step)
 {
     const struct request *r = c->request;
+    if (!r->resource) {
+        if (may_read_path(c, step))
+            call_finish(c, step, 200, VALUE_ABSENT);
+        return;
+    }
     if (!may(c, step))
         return;
     if (!verb_is_served(r)) {
@@ -113,6 +119,8 @@ void pipeline_execute(struct call *c, struct step *step)
             return;
         }
     }
+    if (component_status_answer(c, step))
+        return;
     switch (r->verb) {
     case VERB_GET:
         registry_get(c, step);
@@ -139,6 +147,26 @@ void pipeline_execute(struct call *c, struct step *step)
     case VERB_COUNT:
         break;
     }
+}
+
+/* A path that is no resource; `small` holds its text. */
+static struct attributes path_attributes(const struct request *r, char small[VALUE_SMALL_SIZE])
+{
+    return (struct attributes){.verb = str_from(verb_text(r->verb)),
+                               .path = value_str_in(r->path, small)};
+}
+
+/* False: refused. */
+static bool may_read_path(struct call *c, struct step *step)
+{
+    char small[VALUE_SMALL_SIZE] = {0};
+    struct attributes a = path_attributes(c->request, small);
+    if (authorize(c->server, c->user, &a))
+        return true;
+    AUTO(text) struct text why = {0};
+    authorize_refusal(c->user, &a, &why);
+    call_refuse(c, step, status_forbidden(NULL, S(""), text_str(&why)));
+    return false;
 }
 
 static struct attributes attributes_of(const struct request *r)
@@ -194,7 +222,9 @@ static bool impersonate(struct call *c, struct step *step)
     struct str wanted = value_str(c->request->impersonate_user);
     struct attributes a = {.verb = S("impersonate"), .resource = S("users"), .name = wanted};
     if (!authorize(c->server, c->user, &a)) {
-        struct attributes asked = attributes_of(c->request);
+        char path[VALUE_SMALL_SIZE] = {0};
+        struct attributes asked = c->request->resource ? attributes_of(c->request)
+                                                       : path_attributes(c->request, path);
         AUTO(text) struct text verb = {0};
         text_printf(&verb, "impersonate-on:user-info:%.*s", STR_ARG(asked.verb));
         asked.verb = text_str(&verb);
@@ -219,7 +249,7 @@ struct call *call_new(struct apiserver *s, struct step *step, struct request *ow
     struct call *c = mem_new(struct call);
     c->server = s;
     c->request = own_request;
-    c->resource = own_request->resource->storage;
+    c->resource = own_request->resource ? own_request->resource->storage : NULL;
     c->key = own_request->key ? object_key_ref(own_request->key) : NULL;
     c->deadline = instant_add(step->now, s->flags.request_timeout);
     if (s->free_slots.count > 0) {

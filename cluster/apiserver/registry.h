@@ -42,6 +42,7 @@ void scale_get(struct call *c, struct step *step);
 void scale_update(struct call *c, struct step *step);
 /* A CertificateSigningRequest says who asks, whatever its sender wrote there. */
 struct value csr_name_requester(struct call *c, struct value own_object);
+bool component_status_answer(struct call *c, struct step *step); /* false: another resource */
 bool review_answer(struct call *c, struct step *step); /* tokenreviews and their kin; false: another resource */
 void token_request(struct call *c, struct step *step);
 /* Cluster addresses and ports of a service; `then` goes on with c->object filled in, or the call is refused. */

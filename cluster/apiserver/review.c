@@ -183,6 +183,43 @@ static void rules_review(struct call *c, struct step *step)
         value_pack("{resourceRules: %v, nonResourceRules: %v, incomplete: false}", rules, paths));
 }
 
+/* DEVIATION: a real server probes the health ports of the controller manager, the scheduler and
+ * etcd; this one has no such connections and calls them healthy. */
+static struct value component_status(const char *name)
+{
+    return value_pack("{kind: ComponentStatus, apiVersion: v1, metadata: {name: %s}, conditions: "
+                      "[{type: Healthy, status: \"True\", message: ok}]}",
+                      name);
+}
+
+bool component_status_answer(struct call *c, struct step *step)
+{
+    static const char *const names[] = {"controller-manager", "scheduler", "etcd-0"};
+    if (c->request->resource != resource_get(RESOURCE_componentstatuses))
+        return false;
+    call_warn(c, value_string(S("v1 ComponentStatus is deprecated in v1.19+")));
+    struct value items = value_array();
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct value item = component_status(names[i]);
+        if (c->key && str_equal(c->key->name, str_from(names[i]))) {
+            value_drop(items);
+            call_finish(c, step, 200, item);
+            return true;
+        }
+        items = value_append(items, item);
+    }
+    if (!c->key) {
+        call_finish(
+            c, step, 200,
+            value_pack("{kind: ComponentStatusList, apiVersion: v1, metadata: {}, items: %v}",
+                       items));
+        return true;
+    }
+    value_drop(items);
+    call_refuse(c, step, status_not_found(c->request->resource, c->key->name));
+    return true;
+}
+
 bool review_answer(struct call *c, struct step *step)
 {
     switch (c->request->resource->index) {

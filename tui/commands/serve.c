@@ -26,8 +26,8 @@
 #include "tui/edge.h"
 #include "tui/kubeconfig.h"
 
-#define SLICE_US 10000       /* of the simulation between two looks at the network */
-#define EVENTS_PER_LOOK 64   /* at the clock */
+#define SLICE_US 10000     /* of the simulation between two looks at the network */
+#define EVENTS_PER_LOOK 64 /* at the clock */
 #define POLL_MS_MAX 1000
 #define LAG_MAX_NS 2000000000 /* what the machine cannot catch up with is given up */
 #define NODES_DEFAULT 5
@@ -322,12 +322,12 @@ static int set_up(struct serving *v)
     v->scenario = scenario_make(&v->arguments, &message);
     if (!v->scenario)
         return fail(EXIT_BAD_INPUT, &message);
-    v->run = run_new(v->scenario,
-                     &(struct run_options){.has_seed = true,
-                                           .seed = v->arguments.seed ? v->arguments.seed
-                                                                     : v->scenario->seed,
-                                           .until = INSTANT_NEVER},
-                     &message);
+    v->run = run_new(
+        v->scenario,
+        &(struct run_options){.has_seed = true,
+                              .seed = v->arguments.seed ? v->arguments.seed : v->scenario->seed,
+                              .until = INSTANT_NEVER},
+        &message);
     if (!v->run)
         return fail(EXIT_BAD_INPUT, &message);
     if (issue_identities(v, &message))
@@ -344,8 +344,13 @@ static int set_up(struct serving *v)
                                       .flow = flow_of,
                                       .owner = v},
         &is_busy, &message);
-    if (!v->server)
+    if (!v->server) {
+        AUTO(text) struct text holder = {0};
+        if (is_busy && edge_port_holder(v->arguments.port, &holder))
+            (void)errmsg_set(&message, ERR_IO, "%s:%u is in use: %s listens there",
+                             text_c(&v->arguments.address), v->arguments.port, text_c(&holder));
         return fail(EXIT_ENVIRONMENT, &message);
+    }
     if (write_kubeconfig(v, &message))
         return fail(EXIT_ENVIRONMENT, &message);
     greet(v);
@@ -409,8 +414,7 @@ static int rest_ms(const struct serving *v)
 
 static void serve(struct serving *v)
 {
-    struct instant up =
-        (struct instant){v->arguments.file ? 0 : duration_s(STARTED_BEFORE_S).ns};
+    struct instant up = (struct instant){v->arguments.file ? 0 : duration_s(STARTED_BEFORE_S).ns};
     if (instant_before(sim_now(v->run->sim), up))
         sim_run_until(v->run->sim, up);
     v->base = sim_now(v->run->sim);

@@ -52,7 +52,7 @@ static void node(struct value object, struct cells *c)
     AUTO(text) struct text status = {0};
     AUTO(text) struct text roles = {0};
     AUTO(text) struct text kernel = {0};
-    text_add(&status, !value_is_present(ready)           ? S("Unknown")
+    text_add(&status, !value_is_present(ready)          ? S("Unknown")
                       : VALUE_IS(ready, "True", status) ? S("Ready")
                                                         : S("NotReady"));
     if (value_as_bool(VALUE_GET(object, spec, unschedulable)))
@@ -134,8 +134,8 @@ static void api_service(struct value object, struct cells *c)
                     STR_ARG(VALUE_STR(service, name)));
     else
         text_add(&name, S("Local"));
-    text_add(&is_available, value_is_present(available) ? VALUE_STR(available, status)
-                                                        : S("Unknown"));
+    text_add(&is_available,
+             value_is_present(available) ? VALUE_STR(available, status) : S("Unknown"));
     if (value_is_present(available) && !VALUE_IS(available, "True", status))
         text_printf(&is_available, " (%.*s)", STR_ARG(VALUE_STR(available, reason)));
     cell_name(c, object);
@@ -171,8 +171,8 @@ static void event_source(struct value object, struct text *out)
     struct value component = VALUE_GET(source, component);
     struct value host = VALUE_GET(source, host);
     if (value_str(component).size == 0)
-        component = either(VALUE_GET(object, reportingComponent),
-                           VALUE_GET(object, reportingController));
+        component =
+            either(VALUE_GET(object, reportingComponent), VALUE_GET(object, reportingController));
     if (value_str(host).size == 0)
         host = VALUE_GET(object, reportingInstance);
     text_add(out, value_str(component));

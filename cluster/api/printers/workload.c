@@ -401,18 +401,16 @@ static void resource_target(struct value object, struct value metric, size_t ind
                             struct text *out)
 {
     bool is_container = VALUE_IS(metric, "ContainerResource", type);
-    struct value m = is_container ? VALUE_GET(metric, containerResource)
-                                  : VALUE_GET(metric, resource);
+    struct value m =
+        is_container ? VALUE_GET(metric, containerResource) : VALUE_GET(metric, resource);
     struct value now = current_of(object, index);
-    struct value current = VALUE_GET(is_container ? VALUE_GET(now, containerResource)
-                                                  : VALUE_GET(now, resource),
-                                     current);
+    struct value current = VALUE_GET(
+        is_container ? VALUE_GET(now, containerResource) : VALUE_GET(now, resource), current);
     struct str average = VALUE_STR(m, target, averageValue);
     text_printf(out, "%.*s: ", STR_ARG(VALUE_STR(m, name)));
     if (average.size > 0) {
         struct str is = VALUE_STR(current, averageValue);
-        text_printf(out, "%.*s/%.*s", STR_ARG(is.size > 0 ? is : S("<unknown>")),
-                    STR_ARG(average));
+        text_printf(out, "%.*s/%.*s", STR_ARG(is.size > 0 ? is : S("<unknown>")), STR_ARG(average));
         return;
     }
     number_or(out, VALUE_GET(current, averageUtilization), "<unknown>", "%");
@@ -456,7 +454,8 @@ static void autoscaler_targets(struct value object, struct text *out)
         text_printf(out, " + %zu more...", count - 2);
     if (count == 0 && value_is_present(utilization)) { /* as autoscaling/v1 shows it */
         text_add(out, S("cpu: "));
-        number_or(out, VALUE_GET(object, status, currentCPUUtilizationPercentage), "<unknown>", "%");
+        number_or(out, VALUE_GET(object, status, currentCPUUtilizationPercentage), "<unknown>",
+                  "%");
         text_add_byte(out, '/');
         number_or(out, utilization, "<auto>", "%");
     }

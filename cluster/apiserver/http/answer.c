@@ -128,8 +128,9 @@ static void write_list(const struct answer_shape *s, struct value body, struct t
 
 static void write_partial(const struct answer_shape *s, struct value object, struct text *out)
 {
-    text_printf(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\","
-                     "\"metadata\":",
+    text_printf(out,
+                "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\","
+                "\"metadata\":",
                 s->accepted.is_beta ? "v1beta1" : "v1");
     schema_write_json(&schema_types[TYPE_meta_v1_ObjectMeta], VALUE_GET(object, metadata), out);
     text_add_byte(out, '}');

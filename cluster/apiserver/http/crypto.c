@@ -175,8 +175,7 @@ enum err authority_issue(struct authority *a, const struct subject *subject,
 {
     gnutls_x509_privkey_t key = NULL;
     gnutls_x509_crt_t c = NULL;
-    const char *purpose =
-        subject->is_server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT;
+    const char *purpose = subject->is_server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT;
     int e = key_new(&key);
     if (e >= 0)
         e = certificate_new(key, &c);

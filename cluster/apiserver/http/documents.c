@@ -65,8 +65,7 @@ bool document_find(const struct reading *reading, const struct document_facts *f
     bool is_aggregated = reading->accepted.form == FORM_DISCOVERY;
     bool is_api = str_equal(path, S("/api"));
     if (is_aggregated && (is_api || str_equal(path, S("/apis")))) {
-        d->content_type =
-            S("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+        d->content_type = S("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
         d->has_etag = true;
         aggregated(is_api, &d->body);
     } else if (str_equal(path, S("/version"))) {
@@ -171,8 +170,7 @@ static void group_fields(struct str group, struct text *out)
         if (preferred.size == 0)
             preferred = r->version;
     }
-    text_printf(out,
-                "],\"preferredVersion\":{\"groupVersion\":\"%.*s/%.*s\",\"version\":\"%.*s\"}",
+    text_printf(out, "],\"preferredVersion\":{\"groupVersion\":\"%.*s/%.*s\",\"version\":\"%.*s\"}",
                 STR_ARG(group), STR_ARG(preferred), STR_ARG(preferred));
 }
 
@@ -228,8 +226,9 @@ static void words(const char *name, const char *list, struct text *out)
 /* Sorted by name, as served. */
 static void verbs(const struct resource *r, struct text *out)
 {
-    static const enum verb order[] = {VERB_CREATE, VERB_DELETE, VERB_DELETE_COLLECTION, VERB_GET,
-                                      VERB_LIST,   VERB_PATCH,  VERB_UPDATE,            VERB_WATCH};
+    static const enum verb order[] = {VERB_CREATE, VERB_DELETE, VERB_DELETE_COLLECTION,
+                                      VERB_GET,    VERB_LIST,   VERB_PATCH,
+                                      VERB_UPDATE, VERB_WATCH};
     text_add(out, S("\"verbs\":["));
     for (size_t i = 0; i < ARRAY_COUNT(order); i++) {
         if (!(r->verbs & (1u << order[i])))
@@ -270,8 +269,7 @@ static struct shape subresource_shape(const struct resource *r, enum subresource
     case SUBRESOURCE_EVICTION:
         return (struct shape){S("policy"), S("v1"), S("Eviction"), "\"create\""};
     case SUBRESOURCE_TOKEN:
-        return (struct shape){S("authentication.k8s.io"), S("v1"), S("TokenRequest"),
-                              "\"create\""};
+        return (struct shape){S("authentication.k8s.io"), S("v1"), S("TokenRequest"), "\"create\""};
     case SUBRESOURCE_FINALIZE:
         return (struct shape){S(""), S(""), r->kind, "\"update\""};
     case SUBRESOURCE_LOG:
@@ -301,11 +299,13 @@ static struct shape subresource_shape(const struct resource *r, enum subresource
 }
 
 /* Subresources by name. */
-static const enum subresource by_name[] = {
-    SUBRESOURCE_APPROVAL,    SUBRESOURCE_ATTACH,   SUBRESOURCE_BINDING, SUBRESOURCE_EPHEMERALCONTAINERS,
-    SUBRESOURCE_EVICTION,    SUBRESOURCE_EXEC,     SUBRESOURCE_FINALIZE, SUBRESOURCE_LOG,
-    SUBRESOURCE_PORTFORWARD, SUBRESOURCE_PROXY,    SUBRESOURCE_RESIZE,  SUBRESOURCE_SCALE,
-    SUBRESOURCE_STATUS,      SUBRESOURCE_TOKEN};
+static const enum subresource by_name[] = {SUBRESOURCE_APPROVAL,    SUBRESOURCE_ATTACH,
+                                           SUBRESOURCE_BINDING,     SUBRESOURCE_EPHEMERALCONTAINERS,
+                                           SUBRESOURCE_EVICTION,    SUBRESOURCE_EXEC,
+                                           SUBRESOURCE_FINALIZE,    SUBRESOURCE_LOG,
+                                           SUBRESOURCE_PORTFORWARD, SUBRESOURCE_PROXY,
+                                           SUBRESOURCE_RESIZE,      SUBRESOURCE_SCALE,
+                                           SUBRESOURCE_STATUS,      SUBRESOURCE_TOKEN};
 _Static_assert(ARRAY_COUNT(by_name) == SUBRESOURCE_COUNT - 1, "every subresource once");
 
 static void subresource_rows(const struct resource *r, struct text *out)
@@ -461,8 +461,8 @@ static bool health_document(struct str path, const struct reading *r,
         d->code = is_well ? 200 : 500;
         for (size_t j = 0; j < ARRAY_COUNT(checks) && check.size == 0; j++) {
             if (is_verbose || !is_well)
-                text_printf(&d->body, is_well || j == 0 ? "[+]%s ok\n"
-                                                        : "[-]%s failed: reason withheld\n",
+                text_printf(&d->body,
+                            is_well || j == 0 ? "[+]%s ok\n" : "[-]%s failed: reason withheld\n",
                             checks[j]);
         }
         if (is_well && (is_verbose && check.size == 0))

@@ -46,10 +46,8 @@ static void gateway_release(void *state);
 
 static const struct message_type gateway_command_message = {
     "gateway-command", MESSAGE_COMMAND_FIRST + 2, command_release, command_digest};
-const struct process_type gateway_process = {.kind = "gateway",
-                                             .start = gateway_start,
-                                             .input = gateway_input,
-                                             .release = gateway_release};
+const struct process_type gateway_process = {
+    .kind = "gateway", .start = gateway_start, .input = gateway_input, .release = gateway_release};
 
 /* ---- commands ---- */
 
@@ -80,11 +78,10 @@ void gateway_send(struct sim *sim, process_id gateway, uint64_t connection, uint
                   struct request *own_request)
 {
     own_request->id = id;
-    command_post(sim, gateway,
-                 (struct gateway_command){.verb = GATEWAY_SEND,
-                                          .connection = connection,
-                                          .id = id,
-                                          .request = own_request});
+    command_post(
+        sim, gateway,
+        (struct gateway_command){
+            .verb = GATEWAY_SEND, .connection = connection, .id = id, .request = own_request});
 }
 
 void gateway_cancel(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id)

@@ -387,7 +387,7 @@ static void document_write(struct str group_version, struct text *out)
 
 bool openapi_document(struct str path, struct text *out)
 {
-    struct str group_version = str_starts_with(path, S("apis/")) ? str_slice(path, 5, path.size)
+    struct str group_version = str_starts_with(path, S("apis/"))  ? str_slice(path, 5, path.size)
                                : str_starts_with(path, S("api/")) ? str_slice(path, 4, path.size)
                                                                   : S("");
     bool has_group = str_find(group_version, '/') < group_version.size;

@@ -78,6 +78,8 @@ static void unsupported(struct reading *r, const char *kind, const char *field, 
 {
     struct field_errors errors = {0};
     AUTO(value) struct value shown = value_string(found);
+    if (strcmp(field, "dryRun") == 0) /* which is a list */
+        shown = value_append(value_array(), shown);
     field_error_add(&errors, FIELD_NOT_SUPPORTED, str_from(field), shown, "supported values: %s",
                     supported);
     r->refusal = status_options_invalid(kind, &errors);

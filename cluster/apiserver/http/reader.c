@@ -65,8 +65,7 @@ void http_read(const struct http_request *h, struct arena *arena, struct reading
         value_release(&r->refusal);
         return;
     }
-    if (!resource_read(h, r) || !accept_read(h, r) || !options_read(h, r) ||
-        !body_read(h, r)) {
+    if (!resource_read(h, r) || !accept_read(h, r) || !options_read(h, r) || !body_read(h, r)) {
         CHECK(value_is_present(r->refusal) || r->is_bare_404);
         if (r->request)
             message_unref(&r->request->message);
@@ -120,9 +119,8 @@ static bool resource_read(const struct http_request *h, struct reading *r)
 static bool watch_is_asked(const struct target *t)
 {
     struct str watch = target_option(t, "watch");
-    return t->is_legacy_watch ||
-           (target_has_option(t, "watch") && !str_equal(watch, S("false")) &&
-            !str_equal(watch, S("0")));
+    return t->is_legacy_watch || (target_has_option(t, "watch") && !str_equal(watch, S("false")) &&
+                                  !str_equal(watch, S("0")));
 }
 
 static bool method_verb(const struct http_request *h, const struct target *t, enum verb *ret_verb)
@@ -204,9 +202,9 @@ static bool accept_read(const struct http_request *h, struct reading *r)
                               value_object());
         return false;
     }
-    r->is_pretty = r->accepted.is_pretty || (target_has_option(t, "pretty") &&
-                                             !str_equal(pretty, S("false")) &&
-                                             !str_equal(pretty, S("0")));
+    r->is_pretty =
+        r->accepted.is_pretty || (target_has_option(t, "pretty") &&
+                                  !str_equal(pretty, S("false")) && !str_equal(pretty, S("0")));
     if (r->accepted.form != FORM_TABLE || include.size == 0)
         return true;
     if (str_equal(include, S("None")))
@@ -227,8 +225,9 @@ static bool accept_read(const struct http_request *h, struct reading *r)
 static struct value unknown_format(struct str accepted)
 {
     AUTO(text) struct text m = {0};
-    text_printf(&m, "the body of the request was in an unknown format - accepted media types "
-                    "include: %.*s",
+    text_printf(&m,
+                "the body of the request was in an unknown format - accepted media types "
+                "include: %.*s",
                 STR_ARG(accepted));
     return value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Failure, message: %S, "
                       "reason: UnsupportedMediaType, code: 415}",

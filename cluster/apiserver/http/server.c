@@ -40,7 +40,7 @@
 #define READ_BLOCK 16384
 #define EPOLL_EVENTS 64
 
-enum exchange_state { RECEIVING, WAITING, ANSWERED, STREAMING, BROKEN };
+enum exchange_state { RECEIVING, WAITING, GRANTED, ANSWERED, STREAMING, BROKEN };
 
 /* One connection of a client. */
 struct client_connection {
@@ -57,6 +57,7 @@ struct exchange {
     uint64_t id;
     enum exchange_state state;
     bool is_suspended, is_too_large, has_begun;
+    bool is_document; /* the gateway is asked whether it may be read */
     struct text target, body;
     struct arena arena;
     struct reading reading;
@@ -83,7 +84,7 @@ struct http_server {
     struct MHD_Daemon *daemon;
     int listener, poll;
     uint16_t port;
-    char host_text[32]; /* "127.0.0.1:6443" */
+    char host_text[32];   /* "127.0.0.1:6443" */
     struct map exchanges; /* those the gateway has, by id */
     uint64_t last_id, last_connection, requests;
     size_t waiting, streaming;
@@ -101,6 +102,7 @@ static void on_response(void *owner, uint64_t id, const struct response *r);
 static void on_event(void *owner, uint64_t id, const struct watch_event *e);
 static enum MHD_Result dispatch(struct exchange *x, const char *method);
 static enum MHD_Result answer_send(struct exchange *x);
+static void answer_document(struct exchange *x);
 
 static const struct gateway_sink sink = {on_response, on_event};
 
@@ -124,8 +126,7 @@ static bool listen_on(struct http_server *s, bool *ret_busy, struct errmsg *mess
         return false;
     }
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (s->listener < 0 ||
-        setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+    if (s->listener < 0 || setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         bind(s->listener, (const struct sockaddr *)(const void *)&address, size) < 0 ||
         listen(s->listener, 1024) < 0 ||
         getsockname(s->listener, (struct sockaddr *)(void *)&address, &size) < 0) {
@@ -178,13 +179,12 @@ struct http_server *http_server_new(const struct http_server_options *options, b
         return NULL;
     }
     s->gateway_config = (struct gateway_config){options->api, &sink, s};
-    s->gateway = sim_process_add(options->sim, &(struct process_options){.name = S("gateway"),
-                                                                         .host = options->host,
-                                                                         .type = &gateway_process,
-                                                                         .config =
-                                                                             &s->gateway_config,
-                                                                         .restart =
-                                                                             RESTART_ALWAYS});
+    s->gateway =
+        sim_process_add(options->sim, &(struct process_options){.name = S("gateway"),
+                                                                .host = options->host,
+                                                                .type = &gateway_process,
+                                                                .config = &s->gateway_config,
+                                                                .restart = RESTART_ALWAYS});
     return s;
 }
 
@@ -361,8 +361,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     }
     if (x->state == RECEIVING)
         return dispatch(x, method);
-    if (x->state == BROKEN)
+    if (x->state == BROKEN || !x->server->options.sim)
         return MHD_NO;
+    if (x->state == GRANTED)
+        answer_document(x);
     return answer_send(x);
 }
 
@@ -502,7 +504,13 @@ static enum MHD_Result dispatch(struct exchange *x, const char *method)
         send_to_gateway(x);
         return MHD_YES;
     } else {
-        answer_document(x);
+        x->reading.request = request_for_path(x->reading.target.path);
+        x->reading.request->user_agent = value_string(h.user_agent);
+        if (h.impersonate_user.size > 0)
+            x->reading.request->impersonate_user = value_string(h.impersonate_user);
+        x->is_document = true;
+        send_to_gateway(x);
+        return MHD_YES;
     }
     return answer_send(x);
 }
@@ -523,9 +531,11 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
     }
     CHECK(x->state == WAITING);
     s->waiting--;
-    bool is_watch = r->code == 200 && !value_is_present(r->body);
+    bool is_watch = r->code == 200 && !value_is_present(r->body) && !x->is_document;
     if (r->code == 0) {
         x->state = BROKEN; /* as a real API server's death: the connection ends */
+    } else if (x->is_document && r->code == 200) {
+        x->state = GRANTED; /* the document is made outside of the event */
     } else if (is_watch) {
         x->state = STREAMING;
         x->code = 200;
