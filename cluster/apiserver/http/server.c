@@ -88,6 +88,7 @@ struct http_server {
     struct map exchanges; /* those the gateway has, by id */
     uint64_t last_id, last_connection, requests;
     size_t waiting, streaming;
+    bool has_resumed; /* the library does not count this among what is due */
 };
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
@@ -237,6 +238,7 @@ static void resume(struct exchange *x)
     if (!x->is_suspended)
         return;
     x->is_suspended = false;
+    x->server->has_resumed = true;
     MHD_resume_connection(x->mhd);
 }
 
@@ -254,6 +256,9 @@ void http_server_poll(struct http_server *s, int timeout_ms)
     if (MHD_get_timeout(s->daemon, &library_ms) == MHD_YES &&
         library_ms < (MHD_UNSIGNED_LONG_LONG)timeout_ms)
         timeout_ms = (int)library_ms;
+    if (s->has_resumed)
+        timeout_ms = 0;
+    s->has_resumed = false;
     int count = epoll_wait(s->poll, events, EPOLL_EVENTS, timeout_ms);
     for (int i = 0; i < count; i++) {
         struct exchange *x = events[i].data.ptr;
