@@ -106,6 +106,16 @@ expect 0 'Status: +Running' describe pods
 expect 0 'Ready +True' describe node node-0
 expect 1 'pods "nosuch" not found' get pod nosuch
 
+# A watch: what is there, then what happens.
+(timeout 8 kubectl --context wavetank get pods -w >"$scratch/watch" 2>&1; true) &
+watch=$!
+sleep 1
+expect 0 'pod/seen created' run seen --image=nginx
+expect 0 'condition met' wait --for=condition=Ready pod/seen --timeout=60s
+wait "$watch"
+grep -qE '^seen +0/1 +ContainerCreating' "$scratch/watch" && grep -qE '^seen +1/1 +Running' "$scratch/watch" ||
+    { echo "kubectl get pods -w:"; cat "$scratch/watch"; failed=1; }
+
 # ---- writes ----
 expect 0 'ghost scaled' scale deploy ghost --replicas=2
 expect 0 'ghost labeled' label deploy ghost tier=front

@@ -344,6 +344,12 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
     *context = NULL;
 }
 
+static struct str header(const struct exchange *x, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
+    return value ? str_from(value) : S("");
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
@@ -354,8 +360,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     (void)version;
     struct exchange *x = *context;
     if (!x->has_begun) {
+        int64_t announced;
         x->has_begun = true;
-        return MHD_YES;
+        x->is_too_large =
+            str_to_int64(header(x, "Content-Length"), &announced) && announced > HTTP_BODY_MAX;
+        return x->is_too_large ? dispatch(x, method) : MHD_YES;
     }
     if (*upload_size > 0) {
         x->is_too_large |= x->body.size + *upload_size > HTTP_BODY_MAX;
@@ -374,12 +383,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
 }
 
 /* ---- from a request to an answer, or to the gateway ---- */
-
-static struct str header(const struct exchange *x, const char *name)
-{
-    const char *value = MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
-    return value ? str_from(value) : S("");
-}
 
 static void answer_value(struct exchange *x, int code, struct value body)
 {
