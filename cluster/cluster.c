@@ -23,11 +23,11 @@
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
-#define ETCD_RESTART_MS 1000       /* as a static pod: the kubelet sees the exit within a second */
+#define ETCD_RESTART_MS 1000 /* as a static pod: the kubelet sees the exit within a second */
 #define APISERVER_RESTART_MS 2000
 #define MANAGER_RESTART_MS 1000
-#define SYSTEMD_RESTART_MS 10000   /* kubelet: RestartSec=10 */
-#define RUNTIME_RESTART_MS 5000    /* containerd: RestartSec=5 */
+#define SYSTEMD_RESTART_MS 10000 /* kubelet: RestartSec=10 */
+#define RUNTIME_RESTART_MS 5000  /* containerd: RestartSec=5 */
 #define ETCD_START_MS 100
 #define APISERVER_START_MS 200
 #define MANAGER_START_MS 500
@@ -52,7 +52,8 @@ struct cluster {
     VEC(struct etcd_listener) etcd_listeners;
     host_id outside;
     address_id api;
-    const struct credential *credentials[4]; /* of controller managers, schedulers, proxies, DNS servers */
+    const struct credential
+        *credentials[4];      /* of controller managers, schedulers, proxies, DNS servers */
     struct pod_route *routes; /* to the pods of each node; in the arena */
     size_t node_count;
     address_id *dns; /* in the arena */
@@ -66,18 +67,21 @@ static void add_controller_managers(struct cluster *c, const struct cluster_opti
 static void add_schedulers(struct cluster *c, const struct cluster_options *o);
 static void add_network(struct cluster *c, const struct cluster_options *o);
 static void add_node_network(struct cluster *c, struct str name, host_id host, size_t index);
-static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t index, struct errmsg *message);
+static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t index,
+                         struct errmsg *message);
 static enum err check_options(const struct cluster_options *o, struct errmsg *message);
 static enum err read_flags(struct cluster *c, struct value flags, struct errmsg *message);
-static void on_applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before, struct str by, struct instant now);
+static void on_applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before,
+                       struct str by, struct instant now);
 static void on_observed(void *owner, struct etcd_observation *o);
 static struct value stamp(struct value own_value, int64_t revision);
 
 const char *component_kind_text(enum component_kind kind)
 {
     static const char *const texts[COMPONENT_KIND_COUNT] = {
-        "etcd",       "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet",
-        "containerd", "kube-proxy",     "network",                 "coredns"};
+        "etcd",           "kube-apiserver", "kube-controller-manager",
+        "kube-scheduler", "kubelet",        "containerd",
+        "kube-proxy",     "network",        "coredns"};
     return texts[kind];
 }
 
@@ -203,8 +207,8 @@ static enum err check_options(const struct cluster_options *o, struct errmsg *me
                   {"schedulers", o->schedulers}};
     for (size_t i = 0; i < ARRAY_COUNT(counts); i++) {
         if (counts[i].count < 0 || counts[i].count > CLUSTER_MEMBERS_MAX)
-            return errmsg_set(message, ERR_LIMIT, "%s: expected 1 to %d, found %d", counts[i].what, CLUSTER_MEMBERS_MAX,
-                              counts[i].count);
+            return errmsg_set(message, ERR_LIMIT, "%s: expected 1 to %d, found %d", counts[i].what,
+                              CLUSTER_MEMBERS_MAX, counts[i].count);
     }
     if (o->node_count > CLUSTER_NODES_MAX)
         return errmsg_set(message, ERR_LIMIT, "nodes: at most %d", CLUSTER_NODES_MAX);
@@ -225,8 +229,8 @@ static enum err read_flags(struct cluster *c, struct value flags, struct errmsg 
     for (size_t i = 0; i < value_count(flags); i++) {
         struct value of = value_member_at(flags, i);
         for (size_t j = 0; j < value_count(of); j++) {
-            enum err e = settings_set(s, &c->arena, value_key_at(flags, i), value_key_at(of, j), value_member_at(of, j),
-                                      message);
+            enum err e = settings_set(s, &c->arena, value_key_at(flags, i), value_key_at(of, j),
+                                      value_member_at(of, j), message);
             if (e)
                 return e;
         }
@@ -242,19 +246,22 @@ static int at_least_one(int n)
 static host_id add_machine(struct cluster *c, struct str name, struct str zone)
 {
     struct machine m = {.zone = arena_str(&c->arena, zone)};
-    m.host = sim_host_add(c->sim, &(struct host_options){.name = arena_str(&c->arena, name), .zone = m.zone});
+    m.host = sim_host_add(
+        c->sim, &(struct host_options){.name = arena_str(&c->arena, name), .zone = m.zone});
     vec_push(&c->machines, m);
     return m.host;
 }
 
 /* A host for replica i of the control plane. */
-static host_id control_host(struct cluster *c, const struct cluster_options *o, struct str name, int i)
+static host_id control_host(struct cluster *c, const struct cluster_options *o, struct str name,
+                            int i)
 {
     struct str zone = o->zone_count ? o->zones[(size_t)i % o->zone_count] : S("");
     return add_machine(c, name, zone);
 }
 
-static void add_component(struct cluster *c, enum component_kind kind, const struct process_options *options)
+static void add_component(struct cluster *c, enum component_kind kind,
+                          const struct process_options *options)
 {
     process_id p = sim_process_add(c->sim, options);
     vec_push(&c->components[kind], p);
@@ -273,12 +280,13 @@ static void add_hosts_outside(struct cluster *c, const struct cluster_options *o
         for (size_t j = 0; j < h->nfs_count; j++)
             exports[j] = arena_str(&c->arena, h->nfs[j]).bytes;
         *config = (struct nfs_config){arena_str(&c->arena, h->name).bytes, exports, h->nfs_count};
-        sim_process_add(c->sim, &(struct process_options){.name = arena_printf(&c->arena, "nfs@%s", config->host),
-                                                          .host = host,
-                                                          .type = &nfs_process,
-                                                          .config = config,
-                                                          .restart = RESTART_ALWAYS,
-                                                          .restart_delay = duration_ms(SYSTEMD_RESTART_MS)});
+        sim_process_add(c->sim, &(struct process_options){
+                                    .name = arena_printf(&c->arena, "nfs@%s", config->host),
+                                    .host = host,
+                                    .type = &nfs_process,
+                                    .config = config,
+                                    .restart = RESTART_ALWAYS,
+                                    .restart_delay = duration_ms(SYSTEMD_RESTART_MS)});
     }
 }
 
@@ -324,12 +332,14 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
         struct apiserver_config *config = arena_new(&c->arena, struct apiserver_config);
         *config = c->settings.apiserver;
         config->name = arena_printf(&c->arena, "kube-apiserver-%d", i);
-        config->address = backends[i] = sim_address(c->sim, arena_printf(&c->arena, "kube-apiserver-%d:6443", i));
+        config->address = backends[i] =
+            sim_address(c->sim, arena_printf(&c->arena, "kube-apiserver-%d:6443", i));
         config->advertise_address = arena_printf(&c->arena, "192.168.0.%d", 10 + i);
         config->etcd_count = (size_t)members;
         /* Each prefers another member, as stacked control planes prefer their own. */
         for (int j = 0; j < members; j++)
-            config->etcd[j] = sim_address(c->sim, arena_printf(&c->arena, "etcd-%d:2379", (i + j) % members));
+            config->etcd[j] =
+                sim_address(c->sim, arena_printf(&c->arena, "etcd-%d:2379", (i + j) % members));
         add_component(c, COMPONENT_APISERVER,
                       &(struct process_options){.name = config->name,
                                                 .host = control_host(c, o, config->name, i),
@@ -346,7 +356,8 @@ static void add_controller_managers(struct cluster *c, const struct cluster_opti
 {
     c->credentials[0] = credential_certificate(S("system:kube-controller-manager"), NULL, 0);
     for (int i = 0; i < at_least_one(o->controller_managers); i++) {
-        struct controller_manager_config *config = arena_new(&c->arena, struct controller_manager_config);
+        struct controller_manager_config *config =
+            arena_new(&c->arena, struct controller_manager_config);
         struct str name = arena_printf(&c->arena, "kube-controller-manager-%d", i);
         config->server = c->api;
         config->flags = &c->settings.controllers;
@@ -427,7 +438,8 @@ static void add_network(struct cluster *c, const struct cluster_options *o)
     c->dns = arena_array(&c->arena, address_id, c->dns_count);
     c->dns[0] = sim_address(c->sim, S("coredns-0:53"));
     struct dns_config *config = arena_new(&c->arena, struct dns_config);
-    *config = (struct dns_config){.server = c->api, .address = c->dns[0], .credential = c->credentials[3]};
+    *config = (struct dns_config){
+        .server = c->api, .address = c->dns[0], .credential = c->credentials[3]};
     add_component(c, COMPONENT_DNS,
                   &(struct process_options){.name = S("coredns-0"),
                                             .host = control_host(c, o, S("coredns-0"), 0),
@@ -448,26 +460,28 @@ static void add_node_network(struct cluster *c, struct str name, host_id host, s
                                             .dns = c->dns,
                                             .dns_count = c->dns_count};
     (void)traffic_ip_parse(node_address(c, index), &network->node_ip);
-    add_component(c, COMPONENT_NETWORK,
-                  &(struct process_options){.name = arena_printf(&c->arena, "network@%.*s", STR_ARG(name)),
-                                            .host = host,
-                                            .type = &node_network_process,
-                                            .config = network,
-                                            .restart = RESTART_ALWAYS});
+    add_component(
+        c, COMPONENT_NETWORK,
+        &(struct process_options){.name = arena_printf(&c->arena, "network@%.*s", STR_ARG(name)),
+                                  .host = host,
+                                  .type = &node_network_process,
+                                  .config = network,
+                                  .restart = RESTART_ALWAYS});
     struct kube_proxy_config *proxy = arena_new(&c->arena, struct kube_proxy_config);
     *proxy = (struct kube_proxy_config){.node = name,
                                         .server = c->api,
                                         .network = network->address,
                                         .credential = c->credentials[2],
                                         .min_sync_period = duration_s(1)};
-    add_component(c, COMPONENT_PROXY,
-                  &(struct process_options){.name = arena_printf(&c->arena, "kube-proxy@%.*s", STR_ARG(name)),
-                                            .host = host,
-                                            .type = &kube_proxy_process,
-                                            .config = proxy,
-                                            .restart = RESTART_ALWAYS,
-                                            .restart_delay = duration_ms(SYSTEMD_RESTART_MS),
-                                            .start_delay = duration_ms(KUBELET_START_MS)});
+    add_component(
+        c, COMPONENT_PROXY,
+        &(struct process_options){.name = arena_printf(&c->arena, "kube-proxy@%.*s", STR_ARG(name)),
+                                  .host = host,
+                                  .type = &kube_proxy_process,
+                                  .config = proxy,
+                                  .restart = RESTART_ALWAYS,
+                                  .restart_delay = duration_ms(SYSTEMD_RESTART_MS),
+                                  .start_delay = duration_ms(KUBELET_START_MS)});
 }
 
 /* ---- nodes ---- */
@@ -477,7 +491,8 @@ static const char *arena_text(struct cluster *c, struct value v)
     return arena_str(&c->arena, value_str(v)).bytes;
 }
 
-static void read_labels_and_taints(struct cluster *c, const struct cluster_node *n, struct kubelet_config *config)
+static void read_labels_and_taints(struct cluster *c, const struct cluster_node *n,
+                                   struct kubelet_config *config)
 {
     size_t count = value_count(n->labels);
     struct kubelet_pair *labels = arena_array(&c->arena, struct kubelet_pair, count);
@@ -491,7 +506,8 @@ static void read_labels_and_taints(struct cluster *c, const struct cluster_node 
     struct kubelet_taint *taints = arena_array(&c->arena, struct kubelet_taint, count);
     for (size_t i = 0; i < count; i++) {
         struct value t = value_at(n->taints, i);
-        taints[i] = (struct kubelet_taint){arena_text(c, VALUE_GET(t, key)), arena_text(c, VALUE_GET(t, value)),
+        taints[i] = (struct kubelet_taint){arena_text(c, VALUE_GET(t, key)),
+                                           arena_text(c, VALUE_GET(t, value)),
                                            arena_text(c, VALUE_GET(t, effect))};
     }
     config->taints = taints;
@@ -517,12 +533,14 @@ static const char *canonical(struct cluster *c, struct value list, struct str na
         text_add_int(&written, value_as_integer(v, 0));
     else
         text_add(&written, value_str(v));
-    return quantity_canonical(text_str(&written), &t) ? arena_str(&c->arena, text_str(&t)).bytes : NULL;
+    return quantity_canonical(text_str(&written), &t) ? arena_str(&c->arena, text_str(&t)).bytes
+                                                      : NULL;
 }
 
 /* A manifest that states what is allocatable is kept as it is; else the kubelet measures the usual
  * resources and shows the others (devices) beside them. */
-static void read_stated(struct cluster *c, const struct cluster_node *n, struct kubelet_config *config)
+static void read_stated(struct cluster *c, const struct cluster_node *n,
+                        struct kubelet_config *config)
 {
     static const char *const measured[] = {"cpu", "ephemeral-storage", "memory", "pods"};
     bool is_whole = value_is_present(n->allocatable);
@@ -531,55 +549,64 @@ static void read_stated(struct cluster *c, const struct cluster_node *n, struct 
     struct kubelet_resource *stated = arena_array(&c->arena, struct kubelet_resource, most);
     for (size_t i = 0; i < most; i++) {
         bool is_second = i >= value_count(n->capacity);
-        struct str name = value_key_at(lists[is_second], is_second ? i - value_count(n->capacity) : i);
+        struct str name =
+            value_key_at(lists[is_second], is_second ? i - value_count(n->capacity) : i);
         bool is_known = is_second && value_is_present(value_get_key(n->capacity, name));
         for (size_t k = 0; k < ARRAY_COUNT(measured) && !is_whole; k++)
             is_known |= str_equal(name, str_from(measured[k]));
         if (is_known)
             continue;
         const char *amount = canonical(c, n->capacity, name);
-        stated[config->resource_count++] =
-            (struct kubelet_resource){.name = arena_str(&c->arena, name).bytes,
-                                      .capacity = amount,
-                                      .allocatable = is_whole ? canonical(c, n->allocatable, name) : amount,
-                                      .out_of = arena_printf(&c->arena, "OutOf%.*s", STR_ARG(name)).bytes};
+        stated[config->resource_count++] = (struct kubelet_resource){
+            .name = arena_str(&c->arena, name).bytes,
+            .capacity = amount,
+            .allocatable = is_whole ? canonical(c, n->allocatable, name) : amount,
+            .out_of = arena_printf(&c->arena, "OutOf%.*s", STR_ARG(name)).bytes};
     }
     config->resources = stated;
     config->resources_are_whole = is_whole;
 }
 
-static void read_capacity(struct cluster *c, const struct cluster_node *n, struct kubelet_config *config)
+static void read_capacity(struct cluster *c, const struct cluster_node *n,
+                          struct kubelet_config *config)
 {
-    struct value cpu = value_get_key(n->capacity, S("cpu")), memory = value_get_key(n->capacity, S("memory"));
-    struct value pods = VALUE_GET(value_is_present(n->allocatable) ? n->allocatable : n->capacity, pods);
+    struct value cpu = value_get_key(n->capacity, S("cpu")),
+                 memory = value_get_key(n->capacity, S("memory"));
+    struct value pods =
+        VALUE_GET(value_is_present(n->allocatable) ? n->allocatable : n->capacity, pods);
     config->cpu_milli = capacity(cpu, true, 4000);
     config->memory_bytes = capacity(memory, false, INT64_C(8) << 30);
-    config->ephemeral_storage_bytes = capacity(value_get_key(n->capacity, S("ephemeral-storage")), false, INT64_C(50) << 30);
+    config->ephemeral_storage_bytes =
+        capacity(value_get_key(n->capacity, S("ephemeral-storage")), false, INT64_C(50) << 30);
     struct value allocatable_cpu = value_get_key(n->allocatable, S("cpu"));
     struct value allocatable_memory = value_get_key(n->allocatable, S("memory"));
     if (value_is_present(allocatable_cpu) && quantity_milli(allocatable_cpu) < config->cpu_milli)
         config->system_reserved_cpu_milli = config->cpu_milli - quantity_milli(allocatable_cpu);
     bool is_memory_given = value_is_present(allocatable_memory);
     if (is_memory_given && quantity_value(allocatable_memory) < config->memory_bytes)
-        config->system_reserved_memory_bytes = config->memory_bytes - quantity_value(allocatable_memory);
+        config->system_reserved_memory_bytes =
+            config->memory_bytes - quantity_value(allocatable_memory);
     struct kubelet_flags *flags = arena_new(&c->arena, struct kubelet_flags);
     *flags = c->settings.kubelet;
     if (value_is_present(pods))
         flags->max_pods = quantity_value(pods);
-    if (value_is_present(n->allocatable)) /* it is kept to the byte: no threshold is taken from it */
+    if (value_is_present(
+            n->allocatable)) /* it is kept to the byte: no threshold is taken from it */
         flags->eviction_hard_memory_available = 0;
     config->flags = flags;
     read_stated(c, n, config);
 }
 
-static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t index, struct errmsg *message)
+static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t index,
+                         struct errmsg *message)
 {
     host_id existing;
     struct str name = arena_str(&c->arena, n->name);
     if (sim_find_host(c->sim, name, &existing))
         return errmsg_set(message, ERR_VALUE, "two machines have the name \"%.*s\"", STR_ARG(name));
     if (n->runtime.size && !str_equal(n->runtime, S("simulated")))
-        return errmsg_set(message, ERR_UNSUPPORTED, "node \"%.*s\": runtime \"%.*s\" is not part of this build",
+        return errmsg_set(message, ERR_UNSUPPORTED,
+                          "node \"%.*s\": runtime \"%.*s\" is not part of this build",
                           STR_ARG(name), STR_ARG(n->runtime));
     struct str zone = arena_str(&c->arena, n->zone);
     host_id host = add_machine(c, name, zone);
@@ -597,21 +624,23 @@ static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t
     runtime->memory_bytes = config->memory_bytes;
     runtime->pod_cidr = config->pod_cidr;
     runtime->network = node_network_address(c->sim, name);
-    add_component(c, COMPONENT_RUNTIME,
-                  &(struct process_options){.name = arena_printf(&c->arena, "containerd@%s", name.bytes),
-                                            .host = host,
-                                            .type = &containerd_process,
-                                            .config = runtime,
-                                            .restart = RESTART_ALWAYS,
-                                            .restart_delay = duration_ms(RUNTIME_RESTART_MS)});
-    add_component(c, COMPONENT_KUBELET,
-                  &(struct process_options){.name = arena_printf(&c->arena, "kubelet@%s", name.bytes),
-                                            .host = host,
-                                            .type = &kubelet_process,
-                                            .config = config,
-                                            .restart = RESTART_ALWAYS,
-                                            .restart_delay = duration_ms(SYSTEMD_RESTART_MS),
-                                            .start_delay = duration_ms(KUBELET_START_MS)});
+    add_component(
+        c, COMPONENT_RUNTIME,
+        &(struct process_options){.name = arena_printf(&c->arena, "containerd@%s", name.bytes),
+                                  .host = host,
+                                  .type = &containerd_process,
+                                  .config = runtime,
+                                  .restart = RESTART_ALWAYS,
+                                  .restart_delay = duration_ms(RUNTIME_RESTART_MS)});
+    add_component(
+        c, COMPONENT_KUBELET,
+        &(struct process_options){.name = arena_printf(&c->arena, "kubelet@%s", name.bytes),
+                                  .host = host,
+                                  .type = &kubelet_process,
+                                  .config = config,
+                                  .restart = RESTART_ALWAYS,
+                                  .restart_delay = duration_ms(SYSTEMD_RESTART_MS),
+                                  .start_delay = duration_ms(KUBELET_START_MS)});
     add_node_network(c, name, host, index);
     return ERR_OK;
 }
@@ -623,7 +652,8 @@ static struct value stamp(struct value own_value, int64_t revision)
     return VALUE_SET(own_value, value_decimal(revision), metadata, resourceVersion);
 }
 
-static void on_applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before, struct str by, struct instant now)
+static void on_applied(void *owner, const struct etcd_kv *kv, const struct etcd_kv *before,
+                       struct str by, struct instant now)
 {
     struct cluster *c = owner;
     view_apply(c->view, &(struct view_change){.revision = kv->mod_revision,

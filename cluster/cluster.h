@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Puts a cluster together from options: hosts, etcd members, API servers behind one balancer address, controller
- * managers, schedulers, nodes with their kubelets; and feeds the picture that eyes outside look at (cluster/view).
+ * Puts a cluster together from options: hosts, etcd members, API servers behind one balancer
+ * address, controller
+ * managers, schedulers, nodes with their kubelets; and feeds the picture that eyes outside look at
+ * (cluster/view).
  *
- * Each replica of a control-plane component stands on a host of its own (`etcd-0`, `kube-apiserver-1`, ...), so that
- * each can fail apart; replica i stands in the i-th zone, in turn. Processes bear the names that faults use: `etcd-0`,
+ * Each replica of a control-plane component stands on a host of its own (`etcd-0`,
+ * `kube-apiserver-1`, ...), so that
+ * each can fail apart; replica i stands in the i-th zone, in turn. Processes bear the names that
+ * faults use: `etcd-0`,
  * `kube-apiserver-0`, `kube-controller-manager-0`, `kube-scheduler-0`, `kubelet@node-1`.
  *
  *     struct cluster *c = cluster_new(&(struct cluster_options){.seed = 1, ...}, &message);
  *     sim_run_until(cluster_sim(c), instant_add(sim_now(cluster_sim(c)), duration_s(60)));
- *     struct value node = view_get_named(cluster_view(c), resource_get(RESOURCE_nodes), S(""), S("node-0"));
+ *     struct value node = view_get_named(cluster_view(c), resource_get(RESOURCE_nodes), S(""),
+ *     S("node-0"));
  */
 #ifndef CLUSTER_CLUSTER_H
 #define CLUSTER_CLUSTER_H
@@ -43,8 +48,11 @@ struct cluster_node {
     struct value labels;   /* added to the kubelet's own; absent: none */
     struct value taints;   /* as in Node.spec.taints; absent: none */
     struct value capacity; /* quantities; what is missing has the default */
-    struct value allocatable; /* absent: computed by the kubelet; else the Node shows this and the capacity, and nothing more */
-    struct str runtime;    /* "simulated" or "bwrap"; empty: simulated */
+    struct value
+        /* absent: computed by the kubelet; else the Node shows this and the capacity, and nothing
+         * more */
+        allocatable;
+    struct str runtime; /* "simulated" or "bwrap"; empty: simulated */
 };
 struct cluster_host {
     struct str name;
@@ -79,7 +87,8 @@ size_t cluster_component_count(const struct cluster *c, enum component_kind kind
 process_id cluster_component(const struct cluster *c, enum component_kind kind, size_t index);
 /* A component by its name; false when there is none. */
 bool cluster_find_component(const struct cluster *c, struct str name, process_id *ret_process);
-/* All names, in the order of kinds and numbers, separated by ", ": for messages. At most `most` of them. */
+/* All names, in the order of kinds and numbers, separated by ", ": for messages. At most `most` of
+ * them. */
 void cluster_component_names(const struct cluster *c, size_t most, struct text *out);
 /* Machines in the order of their making, without `outside`. */
 size_t cluster_host_count(const struct cluster *c);
@@ -87,18 +96,21 @@ host_id cluster_host_id(const struct cluster *c, size_t index);
 struct str cluster_host_zone(const struct cluster *c, size_t index);
 host_id cluster_outside(const struct cluster *c); /* the host where users sit */
 
-/* Hears what the store's members show of reads and watches (etcd.h); at most one listener for each owner. */
+/* Hears what the store's members show of reads and watches (etcd.h); at most one listener for each
+ * owner. */
 struct etcd_observation;
 typedef void (*cluster_etcd_fn)(void *owner, const struct etcd_observation *o);
 void cluster_listen_etcd(struct cluster *c, cluster_etcd_fn listener, void *owner);
 void cluster_unlisten_etcd(struct cluster *c, void *owner);
 
-/* Flag i of all, in the order of components; false beyond the last. The name is appended to the text. */
+/* Flag i of all, in the order of components; false beyond the last. The name is appended to the
+ * text. */
 struct cluster_flag {
     const char *component, *help; /* help may be empty */
 };
 bool cluster_flag_at(size_t i, struct cluster_flag *ret_flag, struct text *ret_name);
 /* Is this a flag of a component, with a value of its type? Names are those of the real binaries. */
-enum err cluster_flag_check(struct str component, struct str flag, struct value v, struct errmsg *message) MUST_CHECK;
+enum err cluster_flag_check(struct str component, struct str flag, struct value v,
+                            struct errmsg *message) MUST_CHECK;
 
 #endif

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What runs a container: the verbs of the Container Runtime Interface as messages, and their structs.
+ * What runs a container: the verbs of the Container Runtime Interface as messages, and their
+ * structs.
  *
- * The kubelet connects to the runtime's socket on its own host (cri_address) and sends `cri_request`s; each
- * is answered by one `cri_response` with the same id, in any order. Between them come `cri_event`s: the
- * container event stream (GetContainerEvents). Several kubelets' worth of streams may be open, as after a
+ * The kubelet connects to the runtime's socket on its own host (cri_address) and sends
+ * `cri_request`s; each
+ * is answered by one `cri_response` with the same id, in any order. Between them come `cri_event`s:
+ * the
+ * container event stream (GetContainerEvents). Several kubelets' worth of streams may be open, as
+ * after a
  * kubelet restart; events go to all of them.
  *
- * The structs hold plain C strings and no Kubernetes values: this layer sits below the cluster. Configurations
- * are immutable and counted; the runtime keeps a reference to what it was given and gives it back in statuses,
+ * The structs hold plain C strings and no Kubernetes values: this layer sits below the cluster.
+ * Configurations
+ * are immutable and counted; the runtime keeps a reference to what it was given and gives it back
+ * in statuses,
  * which is how a restarted kubelet learns what runs.
  *
  *     struct cri_request *r = cri_request_new(CRI_RUN_POD_SANDBOX, ++last_id);
  *     r->sandbox_config = cri_sandbox_config_new(S("default"), S("web-1"), S("6f1c..."), 0);
  *     step_send(step, stream, &r->message);
  *
- * Beyond the real interface: CRI_WRITE_VOLUME (the kubelet writes files below its own directory; the node's
+ * Beyond the real interface: CRI_WRITE_VOLUME (the kubelet writes files below its own directory;
+ * the node's
  * file tree lives with the runtime) and CRI_PROBE (a connection from the node to a pod's address).
  *
  * Source: kubernetes/cri-api, pkg/apis/runtime/v1/api.proto.
@@ -48,8 +55,9 @@ struct cri_pairs { /* owned strings */
     uint32_t count, capacity;
 };
 void cri_pairs_add(struct cri_pairs *p, struct str key, struct str value);
-void cri_pairs_set(struct cri_pairs *p, struct str key, struct str value); /* replaces an equal key */
-const char *cri_pairs_get(const struct cri_pairs *p, struct str key);      /* NULL: none */
+void cri_pairs_set(struct cri_pairs *p, struct str key,
+                   struct str value);                                 /* replaces an equal key */
+const char *cri_pairs_get(const struct cri_pairs *p, struct str key); /* NULL: none */
 void cri_pairs_release(struct cri_pairs *p);
 
 struct cri_sandbox_config {
@@ -59,14 +67,17 @@ struct cri_sandbox_config {
     bool host_network;
     struct cri_pairs annotations; /* the profile: keys under wavetank.dev/ */
 };
-struct cri_sandbox_config *cri_sandbox_config_new(struct str namespace, struct str name, struct str uid, uint32_t attempt);
+struct cri_sandbox_config *cri_sandbox_config_new(struct str namespace, struct str name,
+                                                  struct str uid, uint32_t attempt);
 struct cri_sandbox_config *cri_sandbox_config_ref(struct cri_sandbox_config *c);
 void cri_sandbox_config_unref(struct cri_sandbox_config *c);
 
 struct cri_mount {
     char *container_path;
     char *host_path; /* a volume written by CRI_WRITE_VOLUME, or a path of the node */
-    char *sub_path;  /* NULL: none; a single file or folder of the volume, bound as it is at creation */
+    char *
+        /* NULL: none; a single file or folder of the volume, bound as it is at creation */
+        sub_path;
     bool is_read_only;
 };
 /* Variables that many containers share (the service variables of a namespace). */
@@ -93,30 +104,36 @@ struct cri_container_config {
     struct cri_mount *mounts;
     uint16_t *ports; /* declared TCP ports: what the default model listens on */
     struct cri_pairs variables;
-    struct cri_environment *environment; /* may be NULL; `variables` win */
+    struct cri_environment *environment;         /* may be NULL; `variables` win */
     int64_t cpu_limit_milli, memory_limit_bytes; /* 0: none */
     int oom_score_adj; /* whom the kernel ends first when the node has no memory left */
 };
 struct cri_container_config *cri_container_config_new(struct str name, struct str image);
 struct cri_container_config *cri_container_config_ref(struct cri_container_config *c);
 void cri_container_config_unref(struct cri_container_config *c);
-bool cri_container_config_equal(const struct cri_container_config *a, const struct cri_container_config *b);
+bool cri_container_config_equal(const struct cri_container_config *a,
+                                const struct cri_container_config *b);
 void cri_container_config_add_command(struct cri_container_config *c, struct str word);
 void cri_container_config_add_argument(struct cri_container_config *c, struct str word);
-void cri_container_config_add_mount(struct cri_container_config *c, struct str container_path, struct str host_path,
-                                    struct str sub_path, bool is_read_only);
+void cri_container_config_add_mount(struct cri_container_config *c, struct str container_path,
+                                    struct str host_path, struct str sub_path, bool is_read_only);
 void cri_container_config_add_port(struct cri_container_config *c, uint16_t port);
 
 /* Files that the kubelet puts into a volume directory of the node; replaces what the volume had. */
 struct cri_volume {
     char *host_path;
-    bool is_empty_dir; /* made when missing, never emptied */
+    bool is_empty_dir;      /* made when missing, never emptied */
     struct cri_pairs files; /* path below the volume, content */
 };
 
 /* ---- statuses ---- */
 
-enum cri_container_state { CRI_CONTAINER_CREATED, CRI_CONTAINER_RUNNING, CRI_CONTAINER_EXITED, CRI_CONTAINER_UNKNOWN };
+enum cri_container_state {
+    CRI_CONTAINER_CREATED,
+    CRI_CONTAINER_RUNNING,
+    CRI_CONTAINER_EXITED,
+    CRI_CONTAINER_UNKNOWN
+};
 struct cri_container_status {
     uint32_t container, sandbox;
     enum cri_container_state state;
@@ -124,7 +141,7 @@ struct cri_container_status {
     const char *reason; /* "Completed", "Error", "OOMKilled", "StartError"; a constant */
     char *text;         /* of an end: the termination message; NULL: none; owned */
     struct wall_time created, started, finished;
-    int64_t memory_bytes; /* in use */
+    int64_t memory_bytes;                /* in use */
     struct cri_container_config *config; /* a reference */
 };
 struct cri_sandbox_status {
@@ -140,7 +157,8 @@ struct cri_image {
 };
 void cri_container_status_release(struct cri_container_status *s);
 
-/* "containerd://" ids are 64 hexadecimal digits: a hash of the node's boot and the container's number. */
+/* "containerd://" ids are 64 hexadecimal digits: a hash of the node's boot and the container's
+ * number. */
 void cri_id_text(uint64_t boot, uint32_t container, struct text *out);
 
 /* ---- messages ---- */
@@ -173,7 +191,14 @@ enum cri_verb {
 };
 const char *cri_verb_text(enum cri_verb v);
 
-enum cri_code { CRI_OK, CRI_UNKNOWN, CRI_INVALID_ARGUMENT, CRI_DEADLINE_EXCEEDED, CRI_NOT_FOUND, CRI_UNAVAILABLE };
+enum cri_code {
+    CRI_OK,
+    CRI_UNKNOWN,
+    CRI_INVALID_ARGUMENT,
+    CRI_DEADLINE_EXCEEDED,
+    CRI_NOT_FOUND,
+    CRI_UNAVAILABLE
+};
 
 enum cri_probe_kind { CRI_PROBE_HTTP, CRI_PROBE_TCP, CRI_PROBE_GRPC };
 
@@ -185,14 +210,15 @@ struct cri_request {
     struct cri_sandbox_config *sandbox_config;     /* owned reference */
     struct cri_container_config *container_config; /* owned reference */
     struct cri_volume *volume;                     /* owned */
-    char *text;                                    /* owned: image, path, CIDR; probe: the HTTP path or gRPC service */
-    char **words;                                  /* owned: ExecSync */
+    char *text;   /* owned: image, path, CIDR; probe: the HTTP path or gRPC service */
+    char **words; /* owned: ExecSync */
     uint32_t word_count;
     struct duration timeout;
     int64_t number;
     uint16_t port; /* probe */
     enum cri_probe_kind probe_kind;
-    /* Exec and probe: when the outcome is steady, send one CRI_EVENT_CHANGED as soon as it may be another. */
+    /* Exec and probe: when the outcome is steady, send one CRI_EVENT_CHANGED as soon as it may be
+     * another. */
     bool wants_change;
 };
 extern const struct message_type cri_request_message;
@@ -206,15 +232,15 @@ struct cri_response {
     enum cri_code code;
     char *error; /* owned; the text behind "desc = " */
     uint32_t sandbox, container, ip;
-    uint64_t boot; /* CRI_STATUS: the number behind the boot id */
-    int exit_code; /* exec; probe: HTTP status, 0: none */
-    bool is_success; /* probe */
-    bool is_steady;  /* exec, probe: the same outcome until something happens in the pod */
-    bool is_present; /* image status */
-    char *output;    /* owned: exec's output, a probe's failure text, the log, an image's id */
+    uint64_t boot;      /* CRI_STATUS: the number behind the boot id */
+    int exit_code;      /* exec; probe: HTTP status, 0: none */
+    bool is_success;    /* probe */
+    bool is_steady;     /* exec, probe: the same outcome until something happens in the pod */
+    bool is_present;    /* image status */
+    char *output;       /* owned: exec's output, a probe's failure text, the log, an image's id */
     int64_t size_bytes; /* image */
     int64_t cpu_milli, memory_bytes, memory_available_bytes; /* stats */
-    struct cri_sandbox_status *sandboxes; /* owned */
+    struct cri_sandbox_status *sandboxes;                    /* owned */
     struct cri_container_status *containers;
     struct cri_image *images;
     uint32_t sandbox_count, container_count, image_count;
@@ -222,8 +248,13 @@ struct cri_response {
 extern const struct message_type cri_response_message;
 struct cri_response *cri_response_new(const struct cri_request *request);
 
-enum cri_event_type { CRI_EVENT_STARTED, CRI_EVENT_STOPPED, CRI_EVENT_CHANGED, CRI_EVENT_MEMORY,
-                      CRI_EVENT_OOM /* the kernel kills this container: the node has no memory left */ };
+enum cri_event_type {
+    CRI_EVENT_STARTED,
+    CRI_EVENT_STOPPED,
+    CRI_EVENT_CHANGED,
+    CRI_EVENT_MEMORY,
+    CRI_EVENT_OOM /* the kernel kills this container: the node has no memory left */
+};
 struct cri_event {
     struct message message;
     enum cri_event_type type;
@@ -236,14 +267,16 @@ struct cri_event *cri_event_new(enum cri_event_type type);
 /* ---- faults, as a command to the runtime's process ---- */
 
 enum runtime_fault_kind {
-    RUNTIME_FAULT_REGISTRY_DOWN,    /* number 1: on, 0: off */
-    RUNTIME_FAULT_REGISTRY_SLOW,    /* number: bandwidth in bytes/s, 0: normal */
-    RUNTIME_FAULT_HANG,             /* number 1: no verb is answered any more, 0: goes on */
-    RUNTIME_FAULT_DOWN,             /* its service is dead, containers run on; number: for so many ns, -1: until 0 */
-    RUNTIME_FAULT_KILL_CONTAINER,   /* pod, container; number: exit code */
-    RUNTIME_FAULT_PROGRAM_HANG,     /* pod, container: answers nothing; number 0: goes on */
-    RUNTIME_FAULT_MEMORY,           /* pod, container; number: bytes in use from now on */
-    RUNTIME_FAULT_HTTP_STATUS,      /* pod, container; number: every request is answered with this, 0: normal */
+    RUNTIME_FAULT_REGISTRY_DOWN, /* number 1: on, 0: off */
+    RUNTIME_FAULT_REGISTRY_SLOW, /* number: bandwidth in bytes/s, 0: normal */
+    RUNTIME_FAULT_HANG,          /* number 1: no verb is answered any more, 0: goes on */
+    /* its service is dead, containers run on; number: for so many ns, -1: until 0 */
+    RUNTIME_FAULT_DOWN,
+    RUNTIME_FAULT_KILL_CONTAINER, /* pod, container; number: exit code */
+    RUNTIME_FAULT_PROGRAM_HANG,   /* pod, container: answers nothing; number 0: goes on */
+    RUNTIME_FAULT_MEMORY,         /* pod, container; number: bytes in use from now on */
+    /* pod, container; number: every request is answered with this, 0: normal */
+    RUNTIME_FAULT_HTTP_STATUS,
 };
 struct runtime_fault {
     struct message message;
@@ -252,7 +285,7 @@ struct runtime_fault {
     int64_t number;
 };
 extern const struct message_type runtime_fault_message;
-struct runtime_fault *runtime_fault_new(enum runtime_fault_kind kind, struct str namespace, struct str pod, struct str container,
-                                        int64_t number);
+struct runtime_fault *runtime_fault_new(enum runtime_fault_kind kind, struct str namespace,
+                                        struct str pod, struct str container, int64_t number);
 
 #endif

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests from and to pods. A request is one message and its answer another; the bytes of TCP are not modelled.
+ * Requests from and to pods. A request is one message and its answer another; the bytes of TCP are
+ * not modelled.
  *
- * Into a pod: whoever routes (the pod network) sends a traffic_request to the runtime of the pod's node, at
- * traffic_address(node), as a datagram or on a stream; the runtime finds the pod by `ip`, asks the program model,
- * and answers the same way (a datagram goes to `reply_to`). Nobody listens on the port: TRAFFIC_REFUSED.
+ * Into a pod: whoever routes (the pod network) sends a traffic_request to the runtime of the pod's
+ * node, at
+ * traffic_address(node), as a datagram or on a stream; the runtime finds the pod by `ip`, asks the
+ * program model,
+ * and answers the same way (a datagram goes to `reply_to`). Nobody listens on the port:
+ * TRAFFIC_REFUSED.
  *
- * Out of a pod: a program (wget, nslookup, curl, nc in a script) makes a traffic_request with `host` as the
- * program wrote it; the runtime sends it to its `network` address (runtime_config.network), and goes on when
+ * Out of a pod: a program (wget, nslookup, curl, nc in a script) makes a traffic_request with
+ * `host` as the
+ * program wrote it; the runtime sends it to its `network` address (runtime_config.network), and
+ * goes on when
  * the answer with the same id comes. Without a network, nothing but the pod itself can be reached.
  */
 #ifndef RUNTIME_TRAFFIC_H
@@ -38,10 +44,10 @@ struct traffic_request {
     uint32_t ip;        /* 0: `host` is yet to be resolved */
     uint16_t port;
     address_id reply_to; /* of a datagram */
-    char *host;   /* owned; may be NULL */
-    char *method; /* owned; NULL: GET */
-    char *path;   /* owned; NULL: "/" */
-    char *namespace; /* of the pod that asks, for its DNS search list; owned; may be NULL */
+    char *host;          /* owned; may be NULL */
+    char *method;        /* owned; NULL: GET */
+    char *path;          /* owned; NULL: "/" */
+    char *namespace;     /* of the pod that asks, for its DNS search list; owned; may be NULL */
 };
 extern const struct message_type traffic_request_message;
 struct traffic_request *traffic_request_new(enum traffic_kind kind, uint64_t id);
@@ -50,8 +56,8 @@ struct traffic_response {
     struct message message;
     uint64_t id;
     enum traffic_result result;
-    int status; /* HTTP */
-    char *body; /* owned; may be NULL */
+    int status;       /* HTTP */
+    char *body;       /* owned; may be NULL */
     uint32_t from_ip; /* who answered */
 };
 extern const struct message_type traffic_response_message;

@@ -31,7 +31,8 @@ int64_t object_generation(struct value o); /* 0 when absent */
 bool object_is_deleting(struct value o);   /* deletionTimestamp is set */
 bool object_has_finalizer(struct value o, struct str finalizer);
 
-struct value object_controller_ref(struct value o); /* the owner reference with controller: true; absent when none */
+struct value object_controller_ref(
+    struct value o); /* the owner reference with controller: true; absent when none */
 bool object_is_controlled_by(struct value o, struct value owner); /* by uid */
 /* An ownerReference with controller and blockOwnerDeletion true. */
 struct value owner_reference_make(const struct resource *r, struct value owner);
@@ -55,7 +56,8 @@ struct value time_value(struct wall_time t);
 struct value micro_time_value(struct wall_time t);
 bool time_parse(struct value v, struct wall_time *ret_time); /* both forms */
 
-/* The random suffix of generated names: 5 characters of bcdfghjklmnpqrstvwxz2456789, from the caller's stream. */
+/* The random suffix of generated names: 5 characters of bcdfghjklmnpqrstvwxz2456789, from the
+ * caller's stream. */
 #define NAME_SUFFIX_SIZE 5
 void name_suffix(uint64_t (*next)(void *owner), void *owner, char out[NAME_SUFFIX_SIZE]);
 

@@ -16,7 +16,8 @@
 static struct value add(struct value own_used, struct str name, struct value own_amount)
 {
     struct value before = value_get_key(own_used, name);
-    struct value sum = value_is_present(before) ? quantity_sum(before, own_amount) : value_keep(own_amount);
+    struct value sum =
+        value_is_present(before) ? quantity_sum(before, own_amount) : value_keep(own_amount);
     value_drop(own_amount);
     return value_set_key(own_used, name, sum);
 }
@@ -48,7 +49,8 @@ static struct value add_pod(struct value used, struct value pod)
         AUTO(text) struct text requests = {0}, limits = {0};
         text_printf(&requests, "requests.%.*s", STR_ARG(name));
         text_printf(&limits, "limits.%.*s", STR_ARG(name));
-        int64_t milli = podspec_request_milli(spec, name), units = podspec_request_value(spec, name);
+        int64_t milli = podspec_request_milli(spec, name),
+                units = podspec_request_value(spec, name);
         if (units != 0) {
             used = add(used, text_str(&requests), amount_of(name, milli, units));
             if (is_compute)
@@ -94,7 +96,8 @@ static struct value add_claim(struct value used, struct value claim)
     return add_count(used, text_str(&name), 1);
 }
 
-struct value quota_add_usage(struct value own_used, const struct resource *resource, struct value object)
+struct value quota_add_usage(struct value own_used, const struct resource *resource,
+                             struct value object)
 {
     AUTO(text) struct text name = {0};
     text_printf(&name, "count/%.*s", STR_ARG(resource->qualified));
@@ -102,7 +105,8 @@ struct value quota_add_usage(struct value own_used, const struct resource *resou
     if (resource == resource_get(RESOURCE_pods))
         return pod_is_finished(object) ? used : add_pod(used, object);
     static const enum resource_known by_plural[] = {
-        RESOURCE_services,       RESOURCE_configmaps,     RESOURCE_secrets, RESOURCE_replicationcontrollers,
+        RESOURCE_services,       RESOURCE_configmaps,
+        RESOURCE_secrets,        RESOURCE_replicationcontrollers,
         RESOURCE_resourcequotas, RESOURCE_persistentvolumeclaims,
     };
     for (size_t i = 0; i < ARRAY_COUNT(by_plural); i++)
@@ -121,7 +125,8 @@ struct value quota_mask(struct value used, struct value hard)
     for (size_t i = 0; i < value_count(hard); i++) {
         struct str name = value_key_at(hard, i);
         struct value amount = value_get_key(used, name);
-        masked = value_set_key(masked, name, value_is_present(amount) ? value_keep(amount) : value_string(S("0")));
+        masked = value_set_key(
+            masked, name, value_is_present(amount) ? value_keep(amount) : value_string(S("0")));
     }
     return masked;
 }
@@ -139,7 +144,8 @@ static bool has_cross_namespace_affinity(struct value pod)
         for (size_t j = 0; j < value_count(terms); j++) {
             struct value term = value_at(terms, j);
             term = i % 2 ? VALUE_GET(term, podAffinityTerm) : term;
-            if (value_count(VALUE_GET(term, namespaces)) > 0 || value_is_present(VALUE_GET(term, namespaceSelector)))
+            if (value_count(VALUE_GET(term, namespaces)) > 0 ||
+                value_is_present(VALUE_GET(term, namespaceSelector)))
                 return true;
         }
     }
@@ -184,7 +190,8 @@ bool quota_scopes_match(struct value quota, const struct resource *resource, str
         if (!scope_matches(value_str(value_at(scopes, i)), VALUE_ABSENT, object))
             return false;
     for (size_t i = 0; i < value_count(expressions); i++)
-        if (!scope_matches(VALUE_STR(value_at(expressions, i), scopeName), value_at(expressions, i), object))
+        if (!scope_matches(VALUE_STR(value_at(expressions, i), scopeName), value_at(expressions, i),
+                           object))
             return false;
     return true;
 }

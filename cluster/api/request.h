@@ -3,9 +3,12 @@
  * What travels between a client and an API server: requests, responses, watch events. HTTP is only
  * another way for a request to arrive; nothing behind the pipeline's entrance knows.
  *
- * Many requests share one stream, as on an HTTP/2 connection: a request has an id that is unique on its stream, the
- * response carries it back, and so does each event of a watch. A watch is answered by a response of code 200
- * without body, then by watch events, then, when the server ends it, by a watch_event of type WATCH_END.
+ * Many requests share one stream, as on an HTTP/2 connection: a request has an id that is unique on
+ * its stream, the
+ * response carries it back, and so does each event of a watch. A watch is answered by a response of
+ * code 200
+ * without body, then by watch events, then, when the server ends it, by a watch_event of type
+ * WATCH_END.
  *
  * Source: kubernetes.io/docs/reference/using-api/api-concepts/
  */
@@ -26,19 +29,25 @@ struct credential {
     size_t group_count;
     struct str token;
 };
-const struct credential *credential_certificate(struct str user, const struct str *groups, size_t group_count);
+const struct credential *credential_certificate(struct str user, const struct str *groups,
+                                                size_t group_count);
 const struct credential *credential_token(struct str token);
 const struct credential *credential_ref(const struct credential *c);
 void credential_unref(const struct credential *c);
 
 enum patch_type { PATCH_NONE, PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC, PATCH_APPLY };
 enum field_validation { FIELD_VALIDATION_WARN, FIELD_VALIDATION_IGNORE, FIELD_VALIDATION_STRICT };
-enum propagation { PROPAGATION_DEFAULT, PROPAGATION_BACKGROUND, PROPAGATION_FOREGROUND, PROPAGATION_ORPHAN };
+enum propagation {
+    PROPAGATION_DEFAULT,
+    PROPAGATION_BACKGROUND,
+    PROPAGATION_FOREGROUND,
+    PROPAGATION_ORPHAN
+};
 enum version_match { VERSION_MATCH_UNSET, VERSION_MATCH_EXACT, VERSION_MATCH_NOT_OLDER_THAN };
 
 /* Options of list, watch and deletecollection; NULL pointer in a request: all defaults. */
 struct list_options {
-    struct value label_selector;   /* text as in the query; absent: everything */
+    struct value label_selector; /* text as in the query; absent: everything */
     struct value field_selector;
     struct value resource_version; /* text, since "0" and "" differ; absent: unset */
     enum version_match version_match;
@@ -60,14 +69,17 @@ struct request {
     uint64_t id;
     enum verb verb;
     const struct resource *resource; /* the row asked for: group and version count; NULL: a path */
-    struct value path; /* of a GET of no resource ("/version"): answered by 200 without body to who may */
+    struct value
+        path; /* of a GET of no resource ("/version"): answered by 200 without body to who may */
     enum subresource subresource;
-    const struct object_key *key; /* owned; NULL for list, watch, deletecollection and a create by generateName */
-    struct value namespace;       /* list, watch, create without key; absent: all namespaces */
-    struct value body;            /* create, update, patch; a Binding, Eviction, Scale for those subresources */
+    const struct object_key
+        *key; /* owned; NULL for list, watch, deletecollection and a create by generateName */
+    struct value namespace; /* list, watch, create without key; absent: all namespaces */
+    struct value
+        body; /* create, update, patch; a Binding, Eviction, Scale for those subresources */
     enum patch_type patch_type;
-    struct list_options *list;     /* owned; may be NULL */
-    struct delete_options *deletion; /* owned; may be NULL */
+    struct list_options *list;           /* owned; may be NULL */
+    struct delete_options *deletion;     /* owned; may be NULL */
     const struct credential *credential; /* owned; NULL: anonymous */
     struct value user_agent;             /* "kube-scheduler/v1.36.2 ..." */
     struct value field_manager;
@@ -75,40 +87,57 @@ struct request {
     enum field_validation field_validation;
     bool dry_run;
     bool force; /* server-side apply */
-    /* A value built by the client library of a component needs no decoding: its names and types are known
+    /* A value built by the client library of a component needs no decoding: its names and types are
+     * known
      * good. Everything from outside (YAML, HTTP) leaves this false and is decoded strictly. */
     bool is_typed;
 };
 extern const struct message_type request_message;
 struct request *request_new(enum verb verb, const struct resource *resource);
-struct request *request_for_key(enum verb verb, const struct object_key *key); /* takes a reference of its own */
+struct request *request_for_key(enum verb verb,
+                                const struct object_key *key); /* takes a reference of its own */
 struct request *request_for_path(struct str path);
-struct list_options *request_list_options(struct request *r);       /* makes them when NULL */
+struct list_options *request_list_options(struct request *r); /* makes them when NULL */
 struct delete_options *request_delete_options(struct request *r);
 
 struct response {
     struct message message;
     uint64_t id;
-    int code;            /* HTTP status: 200, 201, 404, ... */
-    struct value body;   /* object, list or Status */
-    struct value warnings; /* array of texts; absent: none */
+    int code;                    /* HTTP status: 200, 201, 404, ... */
+    struct value body;           /* object, list or Status */
+    struct value warnings;       /* array of texts; absent: none */
     struct duration retry_after; /* 0: none */
 };
 extern const struct message_type response_message;
 struct response *response_new(uint64_t id, int code, struct value own_body);
-static inline bool response_ok(const struct response *r) { return r->code >= 200 && r->code < 300; }
-struct str response_reason(const struct response *r);  /* of a Status: "Conflict", "NotFound"; empty else */
+static inline bool response_ok(const struct response *r)
+{
+    return r->code >= 200 && r->code < 300;
+}
+struct str response_reason(
+    const struct response *r); /* of a Status: "Conflict", "NotFound"; empty else */
 struct str response_message_text(const struct response *r); /* of a Status */
 
-enum watch_event_type { WATCH_ADDED, WATCH_MODIFIED, WATCH_DELETED, WATCH_BOOKMARK, WATCH_ERROR, WATCH_END };
+enum watch_event_type {
+    WATCH_ADDED,
+    WATCH_MODIFIED,
+    WATCH_DELETED,
+    WATCH_BOOKMARK,
+    WATCH_ERROR,
+    WATCH_END
+};
 struct watch_event {
     struct message message;
     uint64_t id; /* of the watch request */
     enum watch_event_type type;
-    struct value object; /* the object; a bookmark's with resourceVersion only; a Status for an error; absent for the end */
+    struct value
+        /* the object; a bookmark's with resourceVersion only; a Status for an error; absent for the
+         * end */
+        object;
 };
 extern const struct message_type watch_event_message;
-struct watch_event *watch_event_new(uint64_t id, enum watch_event_type type, struct value own_object);
+struct watch_event *watch_event_new(uint64_t id, enum watch_event_type type,
+                                    struct value own_object);
 
 /* A client gives up on a request or ends a watch. */
 struct cancel {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The resources that the API serves: one row per group, version and plural, from the table in schema/.
+ * The resources that the API serves: one row per group, version and plural, from the table in
+ * schema/.
  *
  * Rows of one stored kind (autoscaling/v1 and v2 horizontalpodautoscalers; core and events.k8s.io
  * events) share `storage`: the row whose version is stored. Well-known rows have constants:
@@ -28,8 +29,10 @@ enum verb {
 };
 const char *verb_text(enum verb v); /* "get" ... "deletecollection" */
 
-/* RESOURCE(identifier, ...): the identifier is the plural; where rows share a plural, the one that is not
- * stored has its group in front or its version behind (events_events, horizontalpodautoscalers_v1). */
+/* RESOURCE(identifier, ...): the identifier is the plural; where rows share a plural, the one that
+ * is not
+ * stored has its group in front or its version behind (events_events, horizontalpodautoscalers_v1).
+ * */
 enum resource_known {
 #define RESOURCE(identifier, ...) RESOURCE_##identifier,
 #include "cluster/api/resources.def"
@@ -67,8 +70,8 @@ struct resource {
     const char *short_names;  /* comma-separated, "" when none */
     const char *categories;
     bool is_namespaced;
-    uint32_t verbs;        /* bit per enum verb */
-    uint32_t subresources; /* bit per enum subresource */
+    uint32_t verbs;                 /* bit per enum verb */
+    uint32_t subresources;          /* bit per enum subresource */
     const struct resource *storage; /* the row that is stored; itself for most */
     const struct type_schema *type;
     uint32_t strategy;           /* bit per enum resource_strategy */
@@ -87,7 +90,8 @@ enum resource_strategy {
 const struct resource *resource_get(enum resource_known r);
 size_t resource_count(void);
 const struct resource *resource_at(size_t index);
-const struct resource *resource_find(struct str group, struct str version, struct str plural); /* or NULL */
-const struct resource *resource_find_kind(struct str api_version, struct str kind);            /* or NULL */
+const struct resource *resource_find(struct str group, struct str version,
+                                     struct str plural);                            /* or NULL */
+const struct resource *resource_find_kind(struct str api_version, struct str kind); /* or NULL */
 
 #endif

@@ -167,7 +167,8 @@ void validate_event(struct value o, errors_t *errors)
     bool matches = text_is_set(about) ? value_equal(about, namespace)
                                       : !text_is_set(namespace) || value_is(namespace, "default");
     if (!matches) {
-        AUTO(value) struct value shown = text_is_set(about) ? value_keep(about) : value_string(S(""));
+        AUTO(value)
+        struct value shown = text_is_set(about) ? value_keep(about) : value_string(S(""));
         field_error_add(errors, FIELD_INVALID, S("involvedObject.namespace"), shown,
                         "does not match event.namespace");
     }

@@ -81,7 +81,8 @@ static void check_binding(struct value o, bool is_namespaced, errors_t *errors)
     struct field_path path = path_child(NULL, "roleRef"), list = path_child(NULL, "subjects");
     check_optional_choice(errors, &path, "apiGroup", VALUE_GET(role, apiGroup),
                           "rbac.authorization.k8s.io");
-    AUTO(value) struct value kind = text_is_set(VALUE_GET(role, kind)) ? value_keep(VALUE_GET(role, kind))
+    AUTO(value)
+    struct value kind = text_is_set(VALUE_GET(role, kind)) ? value_keep(VALUE_GET(role, kind))
                                                            : value_string(S(""));
     if (!is_one_of(kind, is_namespaced ? "Role|ClusterRole" : "ClusterRole"))
         child_error(errors, FIELD_NOT_SUPPORTED, &path, "kind", kind, "supported values: %s",

@@ -27,7 +27,7 @@ static void check_tolerations(struct value list, path_t path, errors_t *errors)
     for (size_t i = 0; i < value_count(list); i++) {
         struct field_path item = path_index(path, i);
         struct value t = value_at(list, i), key = value_get(t, ATOM_key);
-        struct value operator = value_get(t, ATOM_operator), value = value_get(t, ATOM_value);
+        struct value operator= value_get(t, ATOM_operator), value = value_get(t, ATOM_value);
         bool exists = value_is(operator, "Exists");
         if (text_is_set(key))
             check_child_rule(errors, &item, "key", key, name_label_key);
@@ -59,7 +59,7 @@ static void check_tolerations(struct value list, path_t path, errors_t *errors)
 
 static void check_requirement(struct value e, path_t path, bool is_field, errors_t *errors)
 {
-    struct value operator = value_get(e, ATOM_operator);
+    struct value operator= value_get(e, ATOM_operator);
     size_t count = value_count(value_get(e, ATOM_values));
     if (is_field) {
         if (!is_one_of(operator, "In|NotIn"))
@@ -228,7 +228,8 @@ static void check_spreading(struct value list, path_t path, errors_t *errors)
         check_optional_choice(errors, &item, "whenUnsatisfiable",
                               value_get(c, ATOM_whenUnsatisfiable), "DoNotSchedule|ScheduleAnyway");
         if (is_repeated_constraint(list, i)) {
-            AUTO(value) struct value text = value_printf("{%.*s, %.*s}", STR_ARG(VALUE_STR(c, topologyKey)),
+            AUTO(value)
+            struct value text = value_printf("{%.*s, %.*s}", STR_ARG(VALUE_STR(c, topologyKey)),
                                              STR_ARG(VALUE_STR(c, whenUnsatisfiable)));
             child_error(errors, FIELD_DUPLICATE, &item, "{topologyKey, whenUnsatisfiable}", text,
                         NO_DETAIL);

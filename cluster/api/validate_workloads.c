@@ -90,7 +90,8 @@ void validate_replication_controller(struct value o, errors_t *errors)
     check_nonnegative(errors, &path, "minReadySeconds", value_get(spec, ATOM_minReadySeconds));
     check_required(errors, &path, "selector", selector);
     check_nonnegative(errors, &path, "replicas", value_get(spec, ATOM_replicas));
-    AUTO(value) struct value wrapped = value_set(value_object(), ATOM_matchLabels, value_keep(selector));
+    AUTO(value)
+    struct value wrapped = value_set(value_object(), ATOM_matchLabels, value_keep(selector));
     struct value labels = VALUE_GET(spec, template, metadata, labels);
     if (value_count(selector) > 0 && !selector_matches_labels(wrapped, labels))
         child_error(errors, FIELD_INVALID, &meta, "labels", labels,

@@ -7,13 +7,15 @@
  *
  *     0 special   0 absent, 8 null, 16 false, 24 true
  *     1 integer   61 bits, signed
- *     2 inline    a string of up to 7 bytes: length in bits 3-5, bit 6 "needs no escaping", bytes 1..7
+ *     2 inline    a string of up to 7 bytes: length in bits 3-5, bit 6 "needs no escaping", bytes
+ *     1..7
  *     3 packed    a string that formatting gives back byte for byte: RFC 3339 seconds or
  *                 microseconds, a decimal number; the sort in bits 3-4, the number above
  *     4 string    -> node: length, "needs no escaping", bytes
  *     5 array     -> node: count, words
  *     6 struct    -> node: shape, one word per key of the shape
- *     7 other     -> node: a dict (pairs of key word and value word, sorted by key), a boxed integer,
+ *     7 other     -> node: a dict (pairs of key word and value word, sorted by key), a boxed
+ *     integer,
  *                 a double
  *
  * Bit 2 set means "points to a node". The encoding is canonical: equal strings and equal numbers
@@ -220,8 +222,8 @@ struct value_heap {
     void *free_blocks[HEAP_CLASSES];
     char *chunk;
     size_t chunk_left;
-    VEC(struct value) dead;           /* work list of value_drop */
-    VEC(struct value_member) members; /* scratch of value_pack */
+    VEC(struct value) dead;              /* work list of value_drop */
+    VEC(struct value_member) members;    /* scratch of value_pack */
     struct pack_program **pack_programs; /* open addressing: templates of value_pack, for ever */
     uint32_t pack_mask, pack_count;
     uint64_t pack_node_count, pack_byte_count; /* of their constants */

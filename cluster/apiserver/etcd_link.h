@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The server's connection to etcd: one member at a time, the next one after a loss, many requests in flight by id.
+ * The server's connection to etcd: one member at a time, the next one after a loss, many requests
+ * in flight by id.
  *
- * A request is answered once: by etcd, or by NULL when the connection broke under it and nobody knows what became of it.
+ * A request is answered once: by etcd, or by NULL when the connection broke under it and nobody
+ * knows what became of it.
  * What cannot have arrived, and reads, are sent again to the next member instead.
  *
- * DEVIATION: the real client spreads its requests over all members by turns; here one member serves all of them
- * until it is lost, as with a single --etcd-servers entry, so that "the API server's member" is something a scenario can name.
+ * DEVIATION: the real client spreads its requests over all members by turns; here one member serves
+ * all of them
+ * until it is lost, as with a single --etcd-servers entry, so that "the API server's member" is
+ * something a scenario can name.
  */
 #ifndef CLUSTER_APISERVER_ETCD_LINK_H
 #define CLUSTER_APISERVER_ETCD_LINK_H
@@ -15,7 +19,8 @@
 #include "sim/base/vec.h"
 
 struct apiserver;
-typedef void (*etcd_answer_fn)(struct apiserver *s, struct step *step, const struct etcd_response *response, void *owner);
+typedef void (*etcd_answer_fn)(struct apiserver *s, struct step *step,
+                               const struct etcd_response *response, void *owner);
 
 struct etcd_operation {
     uint64_t id;                  /* 0: free */
@@ -27,9 +32,9 @@ struct etcd_operation {
 struct etcd_link {
     stream_id stream; /* 0: none */
     bool is_connected;
-    size_t member;    /* index of the configured address */
-    int failures;     /* since the last success */
-    int leaderless;   /* members in a row that ended the watch for want of a leader */
+    size_t member;  /* index of the configured address */
+    int failures;   /* since the last success */
+    int leaderless; /* members in a row that ended the watch for want of a leader */
     bool was_lost;
     timer_id timer;
     VEC(struct etcd_operation) operations;

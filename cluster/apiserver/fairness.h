@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * API priority and fairness: so many requests at a time per priority level, a queue behind them, 429 when that is full.
+ * API priority and fairness: so many requests at a time per priority level, a queue behind them,
+ * 429 when that is full.
  *
  *     fairness_enter(c, step);      goes on with pipeline_execute, now or when a seat is free
  *     fairness_leave(c, step);      at the end of a call, whatever became of it
@@ -34,12 +35,14 @@ struct fairness_queue {
 };
 struct fairness {
     struct fairness_queue levels[LEVEL_COUNT];
-    struct instant processor_free_at; /* with a service time: when the work accepted so far is done */
+    struct instant
+        processor_free_at; /* with a service time: when the work accepted so far is done */
     uint64_t refused;
 };
 
 void fairness_init(struct apiserver *s);
-/* Goes on with pipeline_execute when there is a seat (and the service time is over); refuses with 429 else. */
+/* Goes on with pipeline_execute when there is a seat (and the service time is over); refuses with
+ * 429 else. */
 void fairness_enter(struct call *c, struct step *step);
 /* The call ends: its seat goes to the next one in line. */
 void fairness_leave(struct call *c, struct step *step);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading: get, list and watch, with the meaning of resourceVersion, limit and continue of Kubernetes' API concepts.
+ * Reading: get, list and watch, with the meaning of resourceVersion, limit and continue of
+ * Kubernetes' API concepts.
  *
- * Invariant: what a read answers is never older than what it asked for; list.c says where it comes from.
+ * Invariant: what a read answers is never older than what it asked for; list.c says where it comes
+ * from.
  *
  * Source: kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
  */
@@ -19,8 +21,10 @@ void get_start(struct call *c, struct step *step);
 void list_start(struct call *c, struct step *step);
 void watch_start(struct call *c, struct step *step);
 
-/* Goes on with `then` once the cache has reached `version`; after 3 s the call is refused with "Too large resource version". */
-void call_wait_for_version(struct call *c, struct step *step, int64_t version, void (*then)(struct call *, struct step *));
+/* Goes on with `then` once the cache has reached `version`; after 3 s the call is refused with "Too
+ * large resource version". */
+void call_wait_for_version(struct call *c, struct step *step, int64_t version,
+                           void (*then)(struct call *, struct step *));
 void list_cache_moved(struct apiserver *s, struct step *step); /* the cache has a newer revision */
 void list_timer_wait(struct apiserver *s, struct step *step);
 void list_forget(struct call *c); /* the call ends: it waits no longer */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Storage: how each verb changes what etcd has. The generic registry does what all kinds have in common; the few kinds
+ * Storage: how each verb changes what etcd has. The generic registry does what all kinds have in
+ * common; the few kinds
  * and subresources with rules of their own have files of their own (registry_*.c).
  *
- * A write starts from the object in the watch cache, as the real GuaranteedUpdate does, and is a compare-and-swap on its
- * revision. When that fails, or when the attempt itself fails on a copy that may be old, etcd is asked and the write tried again.
+ * A write starts from the object in the watch cache, as the real GuaranteedUpdate does, and is a
+ * compare-and-swap on its
+ * revision. When that fails, or when the attempt itself fails on a copy that may be old, etcd is
+ * asked and the write tried again.
  */
 #ifndef CLUSTER_APISERVER_REGISTRY_H
 #define CLUSTER_APISERVER_REGISTRY_H
@@ -26,7 +29,8 @@ void registry_fetch(struct call *c, struct step *step, call_fn then);
 void registry_load(struct call *c, struct step *step, call_fn then);
 /* On an error of a try that began with a cached copy: reads etcd's and tries again, true. */
 bool registry_try_again(struct call *c, struct step *step, struct value own_status, call_fn again);
-/* Writes c->object over c->existing. `done` hears of success with the stored version; a lost race tries `again`. */
+/* Writes c->object over c->existing. `done` hears of success with the stored version; a lost race
+ * tries `again`. */
 void registry_put(struct call *c, struct step *step, call_etcd_fn done, call_fn again);
 /* The body in storage form: decoded, defaulted, converted. False: refused. */
 bool registry_decode(struct call *c, struct step *step, struct value *ret_object);
@@ -43,15 +47,18 @@ void scale_update(struct call *c, struct step *step);
 /* A CertificateSigningRequest says who asks, whatever its sender wrote there. */
 struct value csr_name_requester(struct call *c, struct value own_object);
 bool component_status_answer(struct call *c, struct step *step); /* false: another resource */
-bool review_answer(struct call *c, struct step *step); /* tokenreviews and their kin; false: another resource */
+bool review_answer(struct call *c,
+                   struct step *step); /* tokenreviews and their kin; false: another resource */
 void token_request(struct call *c, struct step *step);
-/* Cluster addresses and ports of a service; `then` goes on with c->object filled in, or the call is refused. */
+/* Cluster addresses and ports of a service; `then` goes on with c->object filled in, or the call is
+ * refused. */
 void service_allocate(struct call *c, struct step *step, call_fn then);
 void service_release_reservations(struct call *c, struct step *step); /* the write has failed */
 void service_allocation_free(struct call *c); /* forgets them: they are the service's now */
 /* After a write: what the old one had and the new one (absent: deleted) has not is given back. */
 void service_changed(struct apiserver *s, struct step *step, struct value old, struct value new);
-void service_address_text(struct apiserver *s, uint32_t offset, struct text *out); /* of the service range */
+void service_address_text(struct apiserver *s, uint32_t offset,
+                          struct text *out); /* of the service range */
 /* Charges the quotas of the namespace for c->object and goes on, or refuses. */
 void quota_charge(struct call *c, struct step *step, call_fn then);
 
@@ -68,7 +75,8 @@ struct deletion_request {
     enum propagation propagation;
     struct wall_time now;
 };
-enum deletion_step deletion_plan(const struct resource *r, struct value object, const struct deletion_request *d,
-                                 struct value *ret_object /* owned; what to write, for DELETE_MARK* */);
+enum deletion_step deletion_plan(
+    const struct resource *r, struct value object, const struct deletion_request *d,
+    struct value *ret_object /* owned; what to write, for DELETE_MARK* */);
 
 #endif

@@ -195,7 +195,8 @@ static void refuse_by_budget(struct call *c, struct step *step, struct value own
 /* Pods that a budget does not protect. */
 static bool goes_unasked(struct value pod)
 {
-    return pod_is_finished(pod) || VALUE_IS(pod, "Pending", status, phase) || object_is_deleting(pod);
+    return pod_is_finished(pod) || VALUE_IS(pod, "Pending", status, phase) ||
+           object_is_deleting(pod);
 }
 
 void pod_evict(struct call *c, struct step *step)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of an API server, shared by its files and by nobody else. Each part has its own header; this one
+ * The inside of an API server, shared by its files and by nobody else. Each part has its own
+ * header; this one
  * has what ties them together: the server, a connection, a call.
  *
- * A call is one request on its way through the pipeline (pipeline.c). It is a small state machine: a function
- * that has to wait (for etcd, for a seat, for the cache) names the function that goes on, and returns. A call ends by
- * call_finish, once; it dies with the process, with its client (who cancels or is gone) or with its time (60 s).
+ * A call is one request on its way through the pipeline (pipeline.c). It is a small state machine:
+ * a function
+ * that has to wait (for etcd, for a seat, for the cache) names the function that goes on, and
+ * returns. A call ends by
+ * call_finish, once; it dies with the process, with its client (who cancels or is gone) or with its
+ * time (60 s).
  */
 #ifndef CLUSTER_APISERVER_SERVER_H
 #define CLUSTER_APISERVER_SERVER_H
@@ -39,7 +43,7 @@ enum apiserver_timer {
     TIMER_BOOKMARKS,
     TIMER_WATCH_TIMEOUT, /* rest: slot of the watcher */
     TIMER_ETCD_CONNECT,
-    TIMER_SERVICE_TIME,  /* rest: slot of the call */
+    TIMER_SERVICE_TIME, /* rest: slot of the call */
     TIMER_CACHE_WAIT,
     TIMER_ENDPOINTS,
     TIMER_IDENTITY,
@@ -50,7 +54,8 @@ enum apiserver_timer {
 
 struct call;
 typedef void (*call_fn)(struct call *call, struct step *step);
-typedef void (*call_etcd_fn)(struct call *call, struct step *step, const struct etcd_response *response);
+typedef void (*call_etcd_fn)(struct call *call, struct step *step,
+                             const struct etcd_response *response);
 
 /* One client's stream. */
 struct connection {
@@ -59,17 +64,18 @@ struct connection {
     process_id peer;
     struct call *calls;       /* those of this stream */
     struct watcher *watchers; /* likewise */
-    const struct credential *credential; /* of the last request: who it is need not be found out again */
+    const struct credential
+        *credential; /* of the last request: who it is need not be found out again */
     struct user *user;
 };
 
 struct call {
     struct apiserver *server;
-    struct call *next, *previous;                 /* of all, in order of arrival */
+    struct call *next, *previous;                    /* of all, in order of arrival */
     struct call *connection_next, **connection_link; /* of the connection */
-    struct connection *connection; /* NULL: the server's own */
-    struct call *parent, *child;   /* a call that is a step of another one */
-    bool is_internal;              /* may do anything: whoever asked has been asked */
+    struct connection *connection;                   /* NULL: the server's own */
+    struct call *parent, *child;                     /* a call that is a step of another one */
+    bool is_internal; /* may do anything: whoever asked has been asked */
     /* Of the server's own calls; `body` is borrowed. A step of another call answers that one. */
     void (*answered)(struct call *call, struct step *step, int code, struct value body);
     void *answered_owner;
@@ -88,12 +94,12 @@ struct call {
     bool existing_is_current;        /* read from etcd, not from the cache */
     const struct etcd_kv *looked_up; /* by admission: the service account of a new pod */
     int tries;
-    int64_t lease;                   /* of the write */
+    int64_t lease; /* of the write */
 
     uint64_t etcd_operation; /* in flight; 0: none */
     call_etcd_fn etcd_then;
-    call_fn then;            /* goes on when the cache or a seat is there */
-    int64_t wait_version;    /* of the cache, see list.c */
+    call_fn then;         /* goes on when the cache or a seat is there */
+    int64_t wait_version; /* of the cache, see list.c */
     struct instant wait_until;
     struct call *wait_next;
     enum priority_level level;
@@ -101,9 +107,9 @@ struct call {
     bool removes_next; /* of a deletion: the mark is written, the removal follows */
     timer_id service_timer;
     struct allocation *allocation; /* of a service; service.c */
-    uint8_t operation;       /* enum admission_operation */
-    call_fn admitted;        /* goes on after the mutating chain */
-    struct call_extra *extra;    /* what one kind of call needs beyond, with its own release */
+    uint8_t operation;             /* enum admission_operation */
+    call_fn admitted;              /* goes on after the mutating chain */
+    struct call_extra *extra;      /* what one kind of call needs beyond, with its own release */
 };
 /* Embedded as the first member of what a registry keeps for the time of a call. */
 struct call_extra {
@@ -144,16 +150,21 @@ struct apiserver {
 struct call *call_new(struct apiserver *s, struct step *step, struct request *own_request);
 /* The server's own write, as system:apiserver; `answered` hears how it went. */
 void call_own(struct apiserver *s, struct step *step, struct request *own_request,
-              void (*answered)(struct call *, struct step *, int code, struct value body), void *owner);
-/* A step of `parent` by its user, without asking again whether it may; `answered` gets the parent, unless that has ended. */
+              void (*answered)(struct call *, struct step *, int code, struct value body),
+              void *owner);
+/* A step of `parent` by its user, without asking again whether it may; `answered` gets the parent,
+ * unless that has ended. */
 void call_sub(struct call *parent, struct step *step, struct request *own_request,
-              void (*answered)(struct call *parent, struct step *step, int code, struct value body));
+              void (*answered)(struct call *parent, struct step *step, int code,
+                               struct value body));
 void call_finish(struct call *c, struct step *step, int code, struct value own_body);
-void call_refuse(struct call *c, struct step *step, struct value own_status); /* the code is in it */
+void call_refuse(struct call *c, struct step *step,
+                 struct value own_status);            /* the code is in it */
 void call_abandon(struct call *c, struct step *step); /* no answer: the client is gone */
 void call_warn(struct call *c, struct value own_text);
 /* Sends to etcd and goes on with `then`; when etcd is away the answer is NULL: outcome unknown. */
-void call_etcd(struct call *c, struct step *step, struct etcd_request *own_request, call_etcd_fn then);
+void call_etcd(struct call *c, struct step *step, struct etcd_request *own_request,
+               call_etcd_fn then);
 /* Answers for a failed operation; true when it did. */
 bool call_etcd_failed(struct call *c, struct step *step, const struct etcd_response *r);
 int64_t lease_id(struct step *step); /* the client chooses: nobody's so far, in all likelihood */
@@ -164,7 +175,8 @@ void call_release(struct call *c); /* memory only */
 
 /* From the caches. */
 void apiserver_caches_listed(struct apiserver *s, struct step *step);
-void apiserver_cache_changed(struct apiserver *s, struct step *step, struct watch_cache *c, struct cache_event *e);
+void apiserver_cache_changed(struct apiserver *s, struct step *step, struct watch_cache *c,
+                             struct cache_event *e);
 void apiserver_became_ready(struct apiserver *s, struct step *step);
 
 #endif

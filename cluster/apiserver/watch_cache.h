@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The watch caches: one per stored resource, all fed by one etcd watch. Each holds the newest objects (by key and in
+ * The watch caches: one per stored resource, all fed by one etcd watch. Each holds the newest
+ * objects (by key and in
  * etcd's order), the recent events, and those who watch.
  *
- *     const struct etcd_kv *kv = watch_cache_get(s, key);                                 borrowed until the next input
+ *     const struct etcd_kv *kv = watch_cache_get(s, key);                                 borrowed
+ *     until the next input
  *     struct value ns = watch_cache_find(s, RESOURCE_namespaces, S(""), S("default"));
- *     for (struct cache_cursor c = watch_cache_first(cache, S("default")); c.kv; watch_cache_next(&c)) ...
+ *     for (struct cache_cursor c = watch_cache_first(cache, S("default")); c.kv;
+ *     watch_cache_next(&c)) ...
  *
- * Invariants: an object in the cache has the revision of its last event; `floor` is the newest revision from which
+ * Invariants: an object in the cache has the revision of its last event; `floor` is the newest
+ * revision from which
  * a watch can no longer start; every event above it is in the ring, in the order of revisions.
  */
 #ifndef CLUSTER_APISERVER_WATCH_CACHE_H
@@ -29,7 +33,7 @@ struct cache_entry {
 };
 struct cache_event {
     const struct etcd_kv *kv, *before; /* owned; before may be NULL */
-    struct value gone;                 /* the old object at the new resourceVersion; made when first asked for */
+    struct value gone; /* the old object at the new resourceVersion; made when first asked for */
     struct instant at;
 };
 /* Watchers that one kind of event concerns, in order of arrival. */
@@ -57,10 +61,10 @@ struct watch_caches {
     size_t count;
     enum caches_state state;
     size_t ranges_pending;
-    int64_t revision;           /* of the newest change that has been applied */
-    int64_t complete;           /* everything up to it has been: where a new watch goes on */
+    int64_t revision; /* of the newest change that has been applied */
+    int64_t complete; /* everything up to it has been: where a new watch goes on */
     bool has_listed;
-    uint64_t rbac_generation;   /* changes with each event of an RBAC object */
+    uint64_t rbac_generation;       /* changes with each event of an RBAC object */
     VEC(struct watcher *) watchers; /* slots */
     VEC(uint32_t) free_watchers;
     size_t watcher_count;
@@ -83,52 +87,63 @@ struct watcher {
     uint32_t slot;
     timer_id timeout_timer;
     struct instant timeout_at;
-    const struct object_key *key;   /* owned; metadata.name is asked for */
-    char *namespace;                /* owned; NULL: all */
-    struct label_selector *labels;  /* owned; NULL: everything */
-    struct field_selector *fields;  /* likewise */
-    int64_t from;                   /* events up to it are not sent */
+    const struct object_key *key;  /* owned; metadata.name is asked for */
+    char *namespace;               /* owned; NULL: all */
+    struct label_selector *labels; /* owned; NULL: everything */
+    struct field_selector *fields; /* likewise */
+    int64_t from;                  /* events up to it are not sent */
     bool allows_bookmarks, has_bookmark_entry;
 };
 
 void watch_caches_init(struct apiserver *s);
 void watch_caches_release(struct apiserver *s);
 void watch_caches_connected(struct apiserver *s, struct step *step); /* etcd is there (again) */
-void watch_caches_apply(struct apiserver *s, struct step *step, const struct etcd_watch_response *w);
+void watch_caches_apply(struct apiserver *s, struct step *step,
+                        const struct etcd_watch_response *w);
 void watch_caches_relist(struct apiserver *s, struct step *step);
 
 struct watch_cache *watch_cache_of(struct apiserver *s, const struct resource *r);
-const struct etcd_kv *watch_cache_get(const struct apiserver *s, const struct object_key *key); /* NULL: not there */
-struct value watch_cache_find(struct apiserver *s, enum resource_known r, struct str namespace, struct str name);
+const struct etcd_kv *watch_cache_get(const struct apiserver *s,
+                                      const struct object_key *key); /* NULL: not there */
+struct value watch_cache_find(struct apiserver *s, enum resource_known r, struct str namespace,
+                              struct str name);
 
 struct cache_cursor {
     const struct etcd_kv *kv; /* NULL at the end */
     struct map_cursor position;
-    struct str namespace;     /* empty: all */
+    struct str namespace; /* empty: all */
 };
 struct cache_cursor watch_cache_first(const struct watch_cache *c, struct str namespace);
-struct cache_cursor watch_cache_after(const struct watch_cache *c, struct str namespace, struct str after_namespace,
+struct cache_cursor watch_cache_after(const struct watch_cache *c, struct str namespace,
+                                      struct str after_namespace,
                                       struct str after_name); /* beyond that key */
 void watch_cache_next(struct cache_cursor *c);
-struct cache_cursor watch_cache_of_known(struct apiserver *s, enum resource_known r, struct str namespace);
+struct cache_cursor watch_cache_of_known(struct apiserver *s, enum resource_known r,
+                                         struct str namespace);
 /* The order of etcd's keys, where "ns/name" is one text: a-b/x comes before a/x. */
-int cache_key_compare(struct str a_namespace, struct str a_name, struct str b_namespace, struct str b_name);
+int cache_key_compare(struct str a_namespace, struct str a_name, struct str b_namespace,
+                      struct str b_name);
 
 /* ---- watchers (watcher.c) ---- */
 
-/* Takes over key, namespace and selectors from `prototype`; starts with the ring's events after `from`. */
-struct watcher *watcher_add(struct apiserver *s, struct step *step, const struct watcher *prototype, struct duration timeout);
+/* Takes over key, namespace and selectors from `prototype`; starts with the ring's events after
+ * `from`. */
+struct watcher *watcher_add(struct apiserver *s, struct step *step, const struct watcher *prototype,
+                            struct duration timeout);
 /* All matching objects as ADDED, in order, up to the cache's revision. */
 void watcher_send_initial(struct watcher *w, struct step *step);
 void watcher_send_recent(struct watcher *w, struct step *step);
 void watcher_send_bookmark(struct watcher *w, struct step *step, bool ends_initial_events);
-void watcher_end(struct watcher *w, struct step *step, struct value own_error); /* tells the client; error absent: none */
-void watcher_remove(struct watcher *w, struct step *step); /* tells nobody; step may be NULL when all dies */
+void watcher_end(struct watcher *w, struct step *step,
+                 struct value own_error); /* tells the client; error absent: none */
+void watcher_remove(struct watcher *w,
+                    struct step *step); /* tells nobody; step may be NULL when all dies */
 struct watcher *watcher_find(struct connection *c, uint64_t id);
-void watchers_notify(struct apiserver *s, struct step *step, struct watch_cache *c, struct cache_event *e);
+void watchers_notify(struct apiserver *s, struct step *step, struct watch_cache *c,
+                     struct cache_event *e);
 void watchers_timer_bookmarks(struct apiserver *s, struct step *step);
 void watchers_timer_timeout(struct apiserver *s, struct step *step, uint32_t slot);
-bool watcher_selects(const struct label_selector *labels, const struct field_selector *fields, const struct resource *r,
-                     struct value object);
+bool watcher_selects(const struct label_selector *labels, const struct field_selector *fields,
+                     const struct resource *r, struct value object);
 
 #endif

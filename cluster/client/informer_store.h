@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The local copy inside an informer: objects by key, in order, with secondary indexes. No wire, no handlers.
+ * The local copy inside an informer: objects by key, in order, with secondary indexes. No wire, no
+ * handlers.
  */
 #ifndef CLUSTER_CLIENT_INFORMER_STORE_H
 #define CLUSTER_CLIENT_INFORMER_STORE_H
@@ -25,12 +26,16 @@ struct informer_store {
 void informer_store_init(struct informer_store *s);
 void informer_store_release(struct informer_store *s);
 void informer_store_add_index(struct informer_store *s, informer_terms_fn terms);
-struct stored_item *informer_store_find(const struct informer_store *s, const struct object_key *key);
+struct stored_item *informer_store_find(const struct informer_store *s,
+                                        const struct object_key *key);
 /* Puts the object in; *ret_before is the one replaced, owned by the caller now, or absent. */
-struct stored_item *informer_store_put(struct informer_store *s, const struct object_key *key, struct value own_object,
-                                       struct value *ret_before);
-/* Takes it out; the object is the caller's, as is the reference of the key. False when not there. */
-bool informer_store_remove(struct informer_store *s, const struct object_key *key, struct value *ret_object);
-const struct map *informer_store_with(const struct informer_store *s, informer_index index, struct str term); /* or NULL */
+struct stored_item *informer_store_put(struct informer_store *s, const struct object_key *key,
+                                       struct value own_object, struct value *ret_before);
+/* Takes it out; the object is the caller's, as is the reference of the key. False when not there.
+ * */
+bool informer_store_remove(struct informer_store *s, const struct object_key *key,
+                           struct value *ret_object);
+const struct map *informer_store_with(const struct informer_store *s, informer_index index,
+                                      struct str term); /* or NULL */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The Job controller: job.c (loop, creating and deleting), job_policy.c (pure rules: back-off, indexes, failure and success
+ * The Job controller: job.c (loop, creating and deleting), job_policy.c (pure rules: back-off,
+ * indexes, failure and success
  * policies), job_removal.c (which pods go), job_status.c (counting through finalizers, conditions).
  */
 #ifndef CLUSTER_CONTROLLERS_JOB_H
@@ -16,8 +17,9 @@
 /* State of the controller. */
 struct job_state {
     struct expectations *expectations;
-    struct expectations *finalizers; /* removals that the cache has not shown: those pods are counted already */
-    struct map backoffs;             /* by job; in memory only, as upstream's */
+    struct expectations
+        *finalizers;     /* removals that the cache has not shown: those pods are counted already */
+    struct map backoffs; /* by job; in memory only, as upstream's */
 };
 
 /* Failures in a row and when the last pod failed. */
@@ -39,8 +41,10 @@ void index_set_add(struct index_set *s, int64_t index); /* outside [0, size): no
 struct value index_set_text(const struct index_set *s);
 
 enum failure_action { FAILURE_COUNT, FAILURE_IGNORE, FAILURE_FAIL_JOB, FAILURE_FAIL_INDEX };
-/* The first rule of spec.podFailurePolicy that the failed pod matches; *ret_message for FAILURE_FAIL_JOB (scratch). */
-enum failure_action job_failure_action(struct arena *scratch, struct value job, struct value pod, struct str *ret_message);
+/* The first rule of spec.podFailurePolicy that the failed pod matches; *ret_message for
+ * FAILURE_FAIL_JOB (scratch). */
+enum failure_action job_failure_action(struct arena *scratch, struct value job, struct value pod,
+                                       struct str *ret_message);
 /* Index of the matching rule of spec.successPolicy, or -1. */
 int job_success_rule(struct arena *scratch, struct value job, const struct index_set *succeeded);
 int64_t job_pod_index(struct value pod); /* -1: none */
@@ -57,8 +61,10 @@ struct job_candidate {
     int64_t ready_since_ns, restarts, created_ns;
 };
 struct job_candidate job_candidate_of(const struct object_key *key, struct value pod);
-/* How many must go: they come to stand first. indexes: completions of an Indexed Job, else -1; excess: at least so many. */
-size_t job_pods_to_remove(struct job_candidate *pods, size_t count, int64_t indexes, int64_t excess);
+/* How many must go: they come to stand first. indexes: completions of an Indexed Job, else -1;
+ * excess: at least so many. */
+size_t job_pods_to_remove(struct job_candidate *pods, size_t count, int64_t indexes,
+                          int64_t excess);
 
 /* What one look at the pods gives. */
 struct job_view {
@@ -66,10 +72,11 @@ struct job_view {
     bool is_indexed, is_per_index, replaces_failed_only, is_suspended;
     int64_t completions, parallelism; /* completions -1: unset */
     int64_t active, ready, terminating;
-    int64_t succeeded, failed;       /* counted, uncounted and new ones */
-    int64_t counted_failures;        /* towards the back-off limit */
+    int64_t succeeded, failed; /* counted, uncounted and new ones */
+    int64_t counted_failures;  /* towards the back-off limit */
     struct index_set succeeded_indexes, failed_indexes, busy_indexes;
-    int64_t *index_failures, *index_failed_ns; /* by index: highest failure count so far + 1, and when; per-index only */
+    int64_t *index_failures,
+        *index_failed_ns; /* by index: highest failure count so far + 1, and when; per-index only */
     struct value new_succeeded, new_failed; /* owned arrays of uids, to become uncounted */
     struct job_backoff backoff;
     const char *target_reason; /* of FailureTarget or SuccessCriteriaMet; NULL: neither */
@@ -82,7 +89,7 @@ bool job_is_finished(struct value job);
 
 /* Owned new status after this look; `is_final` adds Complete or Failed. */
 struct value job_status(struct sync *s, const struct job_view *v);
-struct value job_set_condition(struct value own_conditions, struct step *step, const char *type, const char *status,
-                               const char *reason, struct str message);
+struct value job_set_condition(struct value own_conditions, struct step *step, const char *type,
+                               const char *status, const char *reason, struct str message);
 
 #endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kube-controller-manager as a simulated process: flags, leader election, one connection, shared informers, and the
+ * kube-controller-manager as a simulated process: flags, leader election, one connection, shared
+ * informers, and the
  * explicit table of controllers (manager.c).
  *
  *     struct controller_flags flags;
  *     controller_flags_init(&flags);
  *     controller_flags_set(&flags, S("kube-api-qps"), S("5000"), &message);
- *     struct controller_manager_config config = {.server = balancer, .flags = &flags, .identity = S("cp-0"), ...};
- *     sim_process_add(sim, &(struct process_options){.type = &controller_manager_process, .config = &config, ...});
+ *     struct controller_manager_config config = {.server = balancer, .flags = &flags, .identity =
+ *     S("cp-0"), ...};
+ *     sim_process_add(sim, &(struct process_options){.type = &controller_manager_process, .config =
+ *     &config, ...});
  */
 #ifndef CLUSTER_CONTROLLERS_MANAGER_H
 #define CLUSTER_CONTROLLERS_MANAGER_H

@@ -311,10 +311,12 @@ static void take_signs(struct step *step, struct node_health *h, struct value re
     take_renewal(step, h);
 }
 
-/* The common case, in a few loads: a Node that was found ready, has not changed, and whose Lease was renewed lately. */
+/* The common case, in a few loads: a Node that was found ready, has not changed, and whose Lease
+ * was renewed lately. */
 static bool is_well_as_before(const struct lifecycle *l, struct step *step, struct node_health *h)
 {
-    int64_t grace = l->controller->flags->node_monitor_grace_period, lease = duration_s(LEASE_DURATION_S).ns;
+    int64_t grace = l->controller->flags->node_monitor_grace_period,
+            lease = duration_s(LEASE_DURATION_S).ns;
     if (!h->was_ready || !value_is_same(h->node, h->looked))
         return false;
     take_renewal(step, h);

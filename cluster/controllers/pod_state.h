@@ -16,7 +16,9 @@ bool pod_ready_since(struct value pod, struct wall_time *ret_since);
 bool pod_is_available(struct value pod, int64_t min_ready_seconds, struct wall_time now);
 int64_t pod_restarts(struct value pod); /* the highest restart count of a container */
 
-/* What remains until a pod that is ready becomes available; false when it is not ready or is available. */
-bool pod_available_in(struct value pod, int64_t min_ready_seconds, struct wall_time now, struct duration *ret_wait);
+/* What remains until a pod that is ready becomes available; false when it is not ready or is
+ * available. */
+bool pod_available_in(struct value pod, int64_t min_ready_seconds, struct wall_time now,
+                      struct duration *ret_wait);
 
 #endif

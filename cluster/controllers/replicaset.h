@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ReplicaSet controller, whose loop also serves ReplicationControllers, and its pure middle for tests.
+ * The ReplicaSet controller, whose loop also serves ReplicationControllers, and its pure middle for
+ * tests.
  */
 #ifndef CLUSTER_CONTROLLERS_REPLICASET_H
 #define CLUSTER_CONTROLLERS_REPLICASET_H
@@ -34,8 +35,8 @@ struct deletion_candidate {
 int rank_for_deletion(const void *a, const void *b, void *context);
 
 enum sync_result replicaset_sync(struct sync *s);
-void replicaset_wake_for_pod(struct controller *c, struct step *step, const struct object_key *key, struct value before,
-                             struct value after);
+void replicaset_wake_for_pod(struct controller *c, struct step *step, const struct object_key *key,
+                             struct value before, struct value after);
 void *replicaset_new_state(struct controller *c, struct step *step);
 void replicaset_free_state(void *state);
 

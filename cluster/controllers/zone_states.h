@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How fast the node controller may taint the nodes of a zone with NoExecute, and so evict their pods.
+ * How fast the node controller may taint the nodes of a zone with NoExecute, and so evict their
+ * pods.
  *
  *   Normal              0.1 nodes a second (one every 10 s)
- *   PartialDisruption   more than two nodes and at least 55 % are not ready: 0.01 a second in a zone of more than 50 nodes, else none
- *   FullDisruption      no node is ready: as Normal while another zone is not fully disrupted; when all are, nothing is evicted
+ *   PartialDisruption   more than two nodes and at least 55 % are not ready: 0.01 a second in a
+ *   zone of more than 50 nodes, else none
+ *   FullDisruption      no node is ready: as Normal while another zone is not fully disrupted; when
+ *   all are, nothing is evicted
  *
  * Source: kubernetes.io/docs/concepts/architecture/nodes/#rate-limits-on-eviction
  */

@@ -13,7 +13,8 @@
  * All members apply the same operations in the same order, so versions (struct etcd_kv) are made
  * once and shared by all stores, snapshots and messages.
  *
- *     const struct etcd_kv *kv = store_get(store, key);      borrowed until the next change; NULL: none
+ *     const struct etcd_kv *kv = store_get(store, key);      borrowed until the next change; NULL:
+ *     none
  *     store_commit(store, kvs, count);                        one revision, one or more keys
  */
 #ifndef CLUSTER_ETCD_STORE_H

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kubelet of one node: registers its Node, keeps its Lease and status, runs the pods bound to it through
- * the container runtime of the same host (runtime/cri.h) and reports what it sees. One process type:
+ * The kubelet of one node: registers its Node, keeps its Lease and status, runs the pods bound to
+ * it through
+ * the container runtime of the same host (runtime/cri.h) and reports what it sees. One process
+ * type:
  *
- *     static const struct kubelet_config config = {.node = "node-1", .cpu_milli = 4000, .memory_bytes = 16LL << 30, ...};
+ *     static const struct kubelet_config config = {.node = "node-1", .cpu_milli = 4000,
+ *     .memory_bytes = 16LL << 30, ...};
  *     sim_process_add(sim, &(struct process_options){.name = S("kubelet@node-1"), .host = h,
- *                            .type = &kubelet_process, .config = &config, .restart = RESTART_ALWAYS});
+ *                            .type = &kubelet_process, .config = &config, .restart =
+ *                            RESTART_ALWAYS});
  */
 #ifndef CLUSTER_KUBELET_KUBELET_H
 #define CLUSTER_KUBELET_KUBELET_H
@@ -21,7 +25,8 @@ struct kubelet_flags {
 #undef KUBELET_FLAG
 };
 void kubelet_flags_defaults(struct kubelet_flags *f);
-/* By the name as in the real configuration ("maxPods") or flag ("max-pods"); durations in Go's notation. */
+/* By the name as in the real configuration ("maxPods") or flag ("max-pods"); durations in Go's
+ * notation. */
 struct kubelet_flag_info {
     const char *name, *help; /* as in KubeletConfiguration */
     int64_t default_value;
@@ -30,7 +35,8 @@ extern const struct kubelet_flag_info kubelet_flag_table[];
 extern const size_t kubelet_flag_count;
 /* In the command line's way: "maxPods" is "max-pods". */
 void kubelet_flag_text(const struct kubelet_flag_info *flag, struct text *out);
-enum err kubelet_flags_set(struct kubelet_flags *f, struct str name, struct str value, struct errmsg *message) MUST_CHECK;
+enum err kubelet_flags_set(struct kubelet_flags *f, struct str name, struct str value,
+                           struct errmsg *message) MUST_CHECK;
 
 struct kubelet_pair {
     const char *key, *value;
@@ -45,9 +51,9 @@ struct kubelet_taint {
 };
 struct kubelet_config {
     const char *node;
-    const char *internal_ip, *external_ip; /* external may be NULL */
-    const char *pod_cidr;                  /* NULL: as Node.spec.podCIDR says */
-    const char *provider_id;               /* NULL: none */
+    const char *internal_ip, *external_ip;     /* external may be NULL */
+    const char *pod_cidr;                      /* NULL: as Node.spec.podCIDR says */
+    const char *provider_id;                   /* NULL: none */
     const char *zone, *region, *instance_type; /* NULL: no label */
     int64_t cpu_milli, memory_bytes, ephemeral_storage_bytes;
     int64_t system_reserved_cpu_milli, system_reserved_memory_bytes;
@@ -59,9 +65,9 @@ struct kubelet_config {
     size_t label_count;
     const struct kubelet_taint *taints; /* --register-with-taints */
     size_t taint_count;
-    address_id server;                    /* the API server's (balancer's) address */
-    const struct credential *credential;  /* NULL: certificate system:node:<node> */
-    const struct kubelet_flags *flags;    /* NULL: the defaults */
+    address_id server;                   /* the API server's (balancer's) address */
+    const struct credential *credential; /* NULL: certificate system:node:<node> */
+    const struct kubelet_flags *flags;   /* NULL: the defaults */
 };
 extern const struct process_type kubelet_process;
 

@@ -167,7 +167,8 @@ static struct value condition(struct kubelet *k, struct value before, const char
                       now, since, message, reason, is_true ? "True" : "False", type);
 }
 
-/* The container events (PLEG) are missed after three minutes, the runtime after half of one. The text
+/* The container events (PLEG) are missed after three minutes, the runtime after half of one. The
+ * text
  * is another with each beat of the status, not with each look at it. */
 static const char *runtime_down_text(const struct kubelet *k)
 {

@@ -14,8 +14,10 @@
  *   admission.c     may this pod run here?
  *   eviction.c      memory or disk run out: pods are ended
  *
- * Invariants: a worker belongs to one pod uid; at most one call to the runtime that changes a pod is in flight per
- * worker (`calls`); nothing starts before the runtime has said what runs already and the pods have been listed.
+ * Invariants: a worker belongs to one pod uid; at most one call to the runtime that changes a pod
+ * is in flight per
+ * worker (`calls`); nothing starts before the runtime has said what runs already and the pods have
+ * been listed.
  */
 #ifndef CLUSTER_KUBELET_PRIVATE_H
 #define CLUSTER_KUBELET_PRIVATE_H
@@ -37,7 +39,11 @@
 #define MINIMUM_GRACE_SECONDS 2
 #define CONFIGS_KEPT 8
 
-enum kubelet_purpose { PURPOSE_CLIENT, PURPOSE_PROBES, PURPOSE_SYNC }; /* streams of random numbers */
+enum kubelet_purpose {
+    PURPOSE_CLIENT,
+    PURPOSE_PROBES,
+    PURPOSE_SYNC
+}; /* streams of random numbers */
 enum kubelet_tag {
     TAG_LEASE = 1,
     TAG_NODE_STATUS,
@@ -79,12 +85,12 @@ struct termination { /* a container's last end */
 struct pod_container {
     enum container_kind kind;
     enum container_step step;
-    uint32_t container; /* the runtime's number; 0: none */
-    uint32_t attempt;   /* of the last one made: restarts */
+    uint32_t container;                     /* the runtime's number; 0: none */
+    uint32_t attempt;                       /* of the last one made: restarts */
     uint32_t start_failures, pull_failures; /* in a row: back-off doubles */
     bool has_run, is_started, is_ready, image_present, hook_done, completed;
-    bool waits_for_objects; /* ConfigMaps and Secrets of its environment are being fetched */
-    uint64_t hash; /* of the specification it runs with */
+    bool waits_for_objects;     /* ConfigMaps and Secrets of its environment are being fetched */
+    uint64_t hash;              /* of the specification it runs with */
     const char *waiting_reason; /* NULL: ContainerCreating or PodInitializing */
     char *waiting_message;
     char *pull_error;
@@ -105,21 +111,23 @@ struct pod_worker {
     struct kubelet *kubelet;
     uint32_t number;
     const struct object_key *key;
-    struct value pod;  /* as last seen, from the watch or the answer to a status write */
+    struct value pod; /* as last seen, from the watch or the answer to a status write */
     struct value uid;
     enum worker_stage stage;
-    bool is_admitted, is_gone, has_final_status, delete_sent, status_in_flight, status_dirty, mounts_ready, is_stopping_sandbox;
+    bool is_admitted, is_gone, has_final_status, delete_sent, status_in_flight, status_dirty,
+        mounts_ready, is_stopping_sandbox;
     bool sandbox_is_up, sandbox_pending, waits_for_pull, is_adopted, was_terminal, deadline_seen;
     bool status_stale; /* a container is another: the status goes out when no call is in flight */
     bool status_news;  /* the status goes out with the next sync */
     bool end_is_told;  /* the status says that the pod is being stopped */
-    uint8_t calls; /* to the runtime, in flight */
+    uint8_t calls;     /* to the runtime, in flight */
     uint8_t mount_failures;
     uint64_t mounted; /* of volumes, a bit each */
     uint32_t sandbox, sandbox_attempt, ip;
     int64_t grace_seconds;
     int64_t cpu_milli, memory_bytes; /* requests */
-    const char *reason; /* of a pod that the kubelet itself ended: "Evicted", "OutOfcpu"; NULL: none */
+    const char
+        *reason; /* of a pod that the kubelet itself ended: "Evicted", "OutOfcpu"; NULL: none */
     char *message;
     struct wall_time start_time;
     struct instant refresh_at; /* of volumes whose objects have changed; INSTANT_NEVER: none */
@@ -151,11 +159,12 @@ struct nfs_server { /* one answer of a server, kept for a while */
     bool has_answered;
 };
 
-typedef void (*cri_fn)(struct kubelet *k, struct pod_worker *w, size_t container, const struct cri_response *r);
+typedef void (*cri_fn)(struct kubelet *k, struct pod_worker *w, size_t container,
+                       const struct cri_response *r);
 struct cri_call {
     uint64_t id;
     cri_fn done;
-    uint32_t worker; /* 0: none */
+    uint32_t worker;    /* 0: none */
     uint32_t container; /* index, or a prober's id */
     bool counts;        /* in worker->calls */
 };
@@ -164,19 +173,22 @@ struct kubelet {
     const struct kubelet_config *config;
     struct kubelet_flags flags;
     struct str node_name;
-    struct step *step; /* of the input being handled */
+    struct step *step;      /* of the input being handled */
     struct wall_time began; /* this incarnation */
     struct client *client;
     struct client *events_client;
     struct recorder *recorder;
     struct informer *pods, *node, *services;
     stream_id runtime;
-    bool runtime_is_up, runtime_has_listed, registered, registering, lease_in_flight, lease_known, is_ready, status_in_flight;
+    bool runtime_is_up, runtime_has_listed, registered, registering, lease_in_flight, lease_known,
+        is_ready, status_in_flight;
     int status_tries; /* of one beat */
-    bool network_is_ready, cidr_sent, pull_in_flight, started_event, rebooted, memory_pressure, disk_pressure;
+    bool network_is_ready, cidr_sent, pull_in_flight, started_event, rebooted, memory_pressure,
+        disk_pressure;
     bool is_asking_runtime, runtime_is_silent;
     bool runtime_was_up; /* and is away: workers are made anew when it is back */
-    struct instant runtime_silent_since, beat_seen; /* the last beat of the status while it is silent */
+    struct instant runtime_silent_since,
+        beat_seen;           /* the last beat of the status while it is silent */
     bool eviction_looks;     /* asks the runtime what is used */
     uint32_t evicted_worker; /* whose end is waited for; 0: nobody's */
     struct instant started, evicted_at, disk_pressure_until, status_beat_at;
@@ -192,12 +204,13 @@ struct kubelet {
     VEC(struct watched_object *) objects;
     VEC(struct root_ca *) roots;
     VEC(struct nfs_server *) nfs;
-    VEC(struct cri_sandbox_status) found; /* what ran before this incarnation, until adopted or killed */
+    VEC(struct cri_sandbox_status)
+    found; /* what ran before this incarnation, until adopted or killed */
     VEC(struct cri_container_status) found_containers;
-    struct value lease, node_object; /* as last answered */
-    struct value conditions;         /* of the node, as last computed */
-    struct value images;             /* Node.status.images; absent: none */
-    struct value root_user;          /* containerStatuses[].user of most */
+    struct value lease, node_object;                    /* as last answered */
+    struct value conditions;                            /* of the node, as last computed */
+    struct value images;                                /* Node.status.images; absent: none */
+    struct value root_user;                             /* containerStatuses[].user of most */
     struct cri_container_config *configs[CONFIGS_KEPT]; /* pods of one template share theirs */
     uint8_t config_next;
     struct cri_environment *environment; /* service variables of the namespace last asked for */
@@ -207,22 +220,26 @@ struct kubelet {
 };
 
 /* kubelet.c */
-void kubelet_cri(struct kubelet *k, struct pod_worker *w, size_t container, struct cri_request *own_request, cri_fn done);
+void kubelet_cri(struct kubelet *k, struct pod_worker *w, size_t container,
+                 struct cri_request *own_request, cri_fn done);
 /* A call that does not hold the worker back (probes, clean-up). */
-void kubelet_cri_free(struct kubelet *k, struct pod_worker *w, size_t container, struct cri_request *own_request, cri_fn done);
+void kubelet_cri_free(struct kubelet *k, struct pod_worker *w, size_t container,
+                      struct cri_request *own_request, cri_fn done);
 struct cri_request *kubelet_request(struct kubelet *k, enum cri_verb verb);
 struct pod_worker *kubelet_worker(struct kubelet *k, uint32_t number);
 struct pod_worker *kubelet_worker_of(struct kubelet *k, const struct object_key *key);
 void kubelet_worker_forget(struct kubelet *k, struct pod_worker *w);
 /* A ConfigMap or Secret; begins to watch it. `ret_value` is borrowed until the next input. */
-enum object_state kubelet_object(struct kubelet *k, enum resource_known resource, struct str namespace, struct str name,
-                                 struct value *ret_value);
-void kubelet_event(struct kubelet *k, const struct pod_worker *w, const char *type, const char *reason, const char *format, ...)
-    PRINTF_LIKE(5, 6);
-void kubelet_container_event(struct kubelet *k, const struct pod_worker *w, size_t container, const char *type, const char *reason,
-                             const char *format, ...) PRINTF_LIKE(6, 7);
+enum object_state kubelet_object(struct kubelet *k, enum resource_known resource,
+                                 struct str namespace, struct str name, struct value *ret_value);
+void kubelet_event(struct kubelet *k, const struct pod_worker *w, const char *type,
+                   const char *reason, const char *format, ...) PRINTF_LIKE(5, 6);
+void kubelet_container_event(struct kubelet *k, const struct pod_worker *w, size_t container,
+                             const char *type, const char *reason, const char *format, ...)
+    PRINTF_LIKE(6, 7);
 void kubelet_pull_done(struct kubelet *k);
-#define kubelet_trace(k, w, ...) step_trace((k)->step, "kubelet", worker_subject((k), (w)), __VA_ARGS__)
+#define kubelet_trace(k, w, ...)                                                                   \
+    step_trace((k)->step, "kubelet", worker_subject((k), (w)), __VA_ARGS__)
 struct str worker_subject(struct kubelet *k, const struct pod_worker *w);
 
 /* node.c */
@@ -239,7 +256,8 @@ struct value node_status(struct kubelet *k, struct value conditions /* consumed 
 void node_images_changed(struct kubelet *k);
 /* node_images.c */
 void node_images_ask(struct kubelet *k);
-struct value node_images_list(struct cri_image *images, uint32_t count); /* sorts them; owned, absent when none */
+struct value node_images_list(struct cri_image *images,
+                              uint32_t count); /* sorts them; owned, absent when none */
 
 /* pod_worker.c */
 struct pod_worker *worker_new(struct kubelet *k, const struct object_key *key, struct value pod);
@@ -251,7 +269,8 @@ void worker_wake_at(struct pod_worker *w, struct instant at);
 void worker_timer(struct pod_worker *w);
 void worker_adopt(struct pod_worker *w); /* what the runtime runs of this pod already */
 /* The kubelet ends the pod itself: phase Failed with this reason. */
-void worker_fail(struct pod_worker *w, const char *reason, const char *format, ...) PRINTF_LIKE(3, 4);
+void worker_fail(struct pod_worker *w, const char *reason, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 void worker_kill(struct pod_worker *w, int64_t grace_seconds);
 void worker_status_changed(struct pod_worker *w);
 bool worker_restarts(const struct pod_worker *w, const struct pod_container *c, int exit_code);
@@ -260,7 +279,8 @@ static inline struct value worker_spec(const struct pod_worker *w)
     return VALUE_GET(w->pod, spec);
 }
 struct value worker_container_spec(const struct pod_worker *w, size_t i);
-struct str worker_container_name(const struct pod_worker *w, size_t i, char small[VALUE_SMALL_SIZE]);
+struct str worker_container_name(const struct pod_worker *w, size_t i,
+                                 char small[VALUE_SMALL_SIZE]);
 
 /* containers.c */
 /* Begins what is next for this container; true when something is in flight now. */
@@ -278,12 +298,15 @@ uint64_t container_spec_hash(struct value container);
 
 /* pod_config.c */
 /* NULL and a reason ("CreateContainerConfigError") with a message when something is missing. */
-struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i, const char **ret_reason, struct text *ret_message);
+struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i,
+                                                  const char **ret_reason,
+                                                  struct text *ret_message);
 struct cri_sandbox_config *pod_sandbox_config(struct pod_worker *w);
-/* A field of the downward API: "metadata.name", "metadata.labels['app']", "status.podIP"; false when unknown. */
+/* A field of the downward API: "metadata.name", "metadata.labels['app']", "status.podIP"; false
+ * when unknown. */
 bool pod_field(const struct pod_worker *w, struct str path, struct text *out);
-bool pod_resource_field(const struct pod_worker *w, struct value container, struct str resource, struct value divisor,
-                        struct text *out);
+bool pod_resource_field(const struct pod_worker *w, struct value container, struct str resource,
+                        struct value divisor, struct text *out);
 
 /* pod_status.c */
 struct value pod_status(const struct pod_worker *w); /* owned */
@@ -305,14 +328,17 @@ void probers_start(struct pod_worker *w, size_t i);
 void probers_stop(struct pod_worker *w, size_t i);
 uint16_t container_port(struct value container, struct value port); /* a number or a name */
 void prober_timer(struct kubelet *k, uint32_t id);
-void probers_changed(struct kubelet *k, uint32_t container, struct instant at); /* the runtime: outcomes may differ */
+void probers_changed(struct kubelet *k, uint32_t container,
+                     struct instant at); /* the runtime: outcomes may differ */
 
 /* admission.c */
 /* NULL: admitted; else the reason ("OutOfcpu"), with a message. */
 const char *admission_refuses(struct pod_worker *w, struct text *ret_message);
 /* The predicates that need no more than the objects. */
-bool admission_matches_node(struct value pod_spec, struct value node);   /* selector and required affinity */
-bool admission_ports_meet(struct value pod_spec, struct value other_spec); /* host ports that cannot be had twice */
+bool admission_matches_node(struct value pod_spec,
+                            struct value node); /* selector and required affinity */
+bool admission_ports_meet(struct value pod_spec,
+                          struct value other_spec); /* host ports that cannot be had twice */
 bool admission_tolerates(struct value tolerations, struct value taint);
 bool admission_tolerates_node(struct value pod_spec, struct value node); /* of NoExecute taints */
 
@@ -321,7 +347,8 @@ struct eviction_rank {
     uint32_t worker;
     int64_t priority, usage, request;
 };
-int eviction_compare(const struct eviction_rank *a, const struct eviction_rank *b); /* less than 0: a goes first */
+int eviction_compare(const struct eviction_rank *a,
+                     const struct eviction_rank *b); /* less than 0: a goes first */
 bool eviction_is_critical(struct value pod_spec);
 void eviction_runtime_lost(struct kubelet *k);
 void eviction_notice(struct kubelet *k); /* something may have run out */

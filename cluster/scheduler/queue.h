@@ -9,7 +9,8 @@
  *     ... scheduling_queue_unschedulable(&queue, p, rejecting, events, now);
  *     scheduling_queue_move(&queue, EVENT_NODE_ADD, now);       who waits for it may try again
  *
- * Invariants: a pod is in one place; an event that comes while a pod is in flight is not lost on it.
+ * Invariants: a pod is in one place; an event that comes while a pod is in flight is not lost on
+ * it.
  *
  * Source: kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/#queuesort
  */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The simulated container runtime of one node: a process "containerd@<node>" that answers the verbs of
- * runtime/cri.h and runs program models in virtual time. Containers live in it: they survive a crash of the
+ * The simulated container runtime of one node: a process "containerd@<node>" that answers the verbs
+ * of
+ * runtime/cri.h and runs program models in virtual time. Containers live in it: they survive a
+ * crash of the
  * kubelet and die with the host. Pulled images are on the host's disk and survive.
  *
- *     static const struct runtime_config config = {.node = "node-1", .memory_bytes = 8LL << 30, ...};
+ *     static const struct runtime_config config = {.node = "node-1", .memory_bytes = 8LL << 30,
+ *     ...};
  *     sim_process_add(sim, &(struct process_options){.name = S("containerd@node-1"), .host = h,
- *                            .type = &containerd_process, .config = &config, .restart = RESTART_ALWAYS});
+ *                            .type = &containerd_process, .config = &config, .restart =
+ *                            RESTART_ALWAYS});
  */
 #ifndef RUNTIME_SIMULATED_CONTAINERD_H
 #define RUNTIME_SIMULATED_CONTAINERD_H

@@ -12,7 +12,8 @@
  *   programs.c     program models; shell*.c: scripts
  *   faults.c       what can go wrong by order
  *
- * Invariants: a container belongs to a sandbox that is listed; a settled container (running, nothing due) has no
+ * Invariants: a container belongs to a sandbox that is listed; a settled container (running,
+ * nothing due) has no
  * timer; containers are in the order of their ids.
  */
 #ifndef RUNTIME_SIMULATED_NODE_H
@@ -71,8 +72,8 @@ struct container {
     struct container_log *log;
     struct volume **bound;    /* for each mount: what its subPath showed at the start; NULL: none */
     struct volume *own_files; /* written into the container's own layer; NULL: none */
-    int64_t memory_bytes; /* set by container_memory_set */
-    uint64_t request_id; /* a traffic request of the script is out */
+    int64_t memory_bytes;     /* set by container_memory_set */
+    uint64_t request_id;      /* a traffic request of the script is out */
     int64_t cpu_milli;
 };
 
@@ -116,7 +117,8 @@ static inline uint64_t runtime_tag(enum tag_kind kind, uint32_t id)
 /* verbs.c */
 void runtime_handle_request(struct runtime_node *n, stream_id stream, struct cri_request *r);
 void runtime_answer(struct runtime_node *n, stream_id stream, struct cri_response *own_response);
-void cri_fail(struct cri_response *r, enum cri_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+void cri_fail(struct cri_response *r, enum cri_code code, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 /* operations.c */
 struct operation {
@@ -130,8 +132,8 @@ struct operation {
     struct instant deadline;
 };
 /* Ends after base_ms and up to spread_ms more; base_ms below 0: by operation_end only. */
-struct operation *operation_new(struct runtime_node *n, stream_id stream, struct cri_request *r, int64_t base_ms,
-                                int64_t spread_ms);
+struct operation *operation_new(struct runtime_node *n, stream_id stream, struct cri_request *r,
+                                int64_t base_ms, int64_t spread_ms);
 void operation_free(struct operation *o);
 void operation_end(struct runtime_node *n, struct operation *o); /* answers and frees */
 void operation_due(struct runtime_node *n, uint32_t id);         /* its timer */
@@ -153,42 +155,52 @@ void pull_begin(struct runtime_node *n, stream_id stream, struct cri_request *r)
 void pull_finish(struct runtime_node *n, struct operation *o);
 void image_answer(struct runtime_node *n, const struct cri_request *r, struct cri_response *a);
 /* Something to remember over a reboot: one record, synced. */
-void runtime_record_append(struct runtime_node *n, file_id file, struct str reference, int64_t size_bytes,
-                           uint32_t record_bytes);
+void runtime_record_append(struct runtime_node *n, file_id file, struct str reference,
+                           int64_t size_bytes, uint32_t record_bytes);
 
 /* containers.c */
 struct container *runtime_container(struct runtime_node *n, uint32_t id);
 void runtime_container_start(struct runtime_node *n, struct container *c, struct cri_response *r);
-void runtime_container_stop(struct runtime_node *n, struct container *c, struct duration grace); /* 0: SIGKILL at once */
+void runtime_container_stop(struct runtime_node *n, struct container *c,
+                            struct duration grace); /* 0: SIGKILL at once */
 void runtime_container_remove(struct runtime_node *n, uint32_t id);
 void runtime_container_free(struct container *c);
-void container_arm(struct runtime_node *n, struct container *c); /* sets the timer to what is due next */
-void container_due(struct runtime_node *n, uint32_t id);         /* its timer */
+void container_arm(struct runtime_node *n,
+                   struct container *c);                 /* sets the timer to what is due next */
+void container_due(struct runtime_node *n, uint32_t id); /* its timer */
 void container_end(struct runtime_node *n, struct container *c, int exit_code, const char *reason);
 struct cri_container_status container_status_of(const struct container *c); /* with references */
-void container_event(struct runtime_node *n, struct container *c, enum cri_event_type type); /* to all streams */
-void container_changed(struct runtime_node *n, struct container *c); /* a probe's outcome may be another */
-void pod_changed(struct runtime_node *n, struct sandbox *s);         /* likewise for all containers of the pod */
+void container_event(struct runtime_node *n, struct container *c,
+                     enum cri_event_type type); /* to all streams */
+void container_changed(struct runtime_node *n,
+                       struct container *c); /* a probe's outcome may be another */
+void pod_changed(struct runtime_node *n,
+                 struct sandbox *s); /* likewise for all containers of the pod */
 void container_memory_set(struct runtime_node *n, struct container *c, int64_t bytes);
 /* Limits of the container and of the node: whoever is beyond is killed, maybe `c` itself. */
 void container_memory_check(struct runtime_node *n, struct container *c);
-void container_log_add(struct runtime_node *n, struct container *c, struct str bytes, bool is_error);
-void container_log_tail(const struct container *c, int64_t lines, struct text *out); /* lines < 0: all */
+void container_log_add(struct runtime_node *n, struct container *c, struct str bytes,
+                       bool is_error);
+void container_log_tail(const struct container *c, int64_t lines,
+                        struct text *out); /* lines < 0: all */
 
 /* faults.c */
-void runtime_go_down(struct runtime_node *n, int64_t for_ns); /* 0: it is up again; -1: until told */
+void runtime_go_down(struct runtime_node *n,
+                     int64_t for_ns); /* 0: it is up again; -1: until told */
 void runtime_handle_fault(struct runtime_node *n, const struct runtime_fault *f);
 
 /* programs.c */
 /* Chooses and starts the program; NULL, or the text of a start error. */
 char *program_start(struct runtime_node *n, struct container *c);
-void program_step(struct runtime_node *n, struct container *c); /* something of its is due */
+void program_step(struct runtime_node *n, struct container *c);      /* something of its is due */
 void program_terminate(struct runtime_node *n, struct container *c); /* SIGTERM */
 void program_answer(struct runtime_node *n, struct container *c, const struct traffic_response *r);
 bool program_listens(const struct runtime_node *n, const struct container *c, uint16_t port);
 /* Status 0: nobody answers (time-out). */
-int program_http(struct runtime_node *n, struct container *c, uint16_t port, struct str path, struct text *body);
-/* The profile of the pod: "wavetank.dev/<key>.<container>", then "wavetank.dev/<key>"; NULL: none. */
+int program_http(struct runtime_node *n, struct container *c, uint16_t port, struct str path,
+                 struct text *body);
+/* The profile of the pod: "wavetank.dev/<key>.<container>", then "wavetank.dev/<key>"; NULL: none.
+ * */
 const char *program_profile(const struct container *c, const char *key);
 /* The readiness that a profile delays. */
 bool program_is_ready(const struct runtime_node *n, const struct container *c);
@@ -199,10 +211,13 @@ struct volume *runtime_volume(struct runtime_node *n, struct str host_path, bool
 void runtime_volume_write(struct volume *v, const struct cri_pairs *files, bool is_empty_dir);
 void runtime_volumes_remove(struct runtime_node *n, struct str below);
 enum file_kind container_file_kind(struct runtime_node *n, struct container *c, struct str path);
-bool container_file_read(struct runtime_node *n, struct container *c, struct str path, struct text *out);
-const char *container_file_write(struct runtime_node *n, struct container *c, struct str path, struct str content, bool append);
+bool container_file_read(struct runtime_node *n, struct container *c, struct str path,
+                         struct text *out);
+const char *container_file_write(struct runtime_node *n, struct container *c, struct str path,
+                                 struct str content, bool append);
 const char *container_file_remove(struct runtime_node *n, struct container *c, struct str path);
-void container_file_list(struct runtime_node *n, struct container *c, struct str path, struct text *out);
+void container_file_list(struct runtime_node *n, struct container *c, struct str path,
+                         struct text *out);
 void container_files_bind(struct runtime_node *n, struct container *c); /* at the start */
 void container_files_release(struct container *c);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A compiled script: instructions, words and redirections. Private to shell_parse.c, shell.c and shell_commands.c.
+ * A compiled script: instructions, words and redirections. Private to shell_parse.c, shell.c and
+ * shell_commands.c.
  */
 #ifndef RUNTIME_SIMULATED_SHELL_CODE_H
 #define RUNTIME_SIMULATED_SHELL_CODE_H
@@ -10,14 +11,14 @@
 #include "sim/base/vec.h"
 
 enum shell_operation {
-    SHELL_COMMAND,       /* a: command */
-    SHELL_JUMP,          /* a: target */
-    SHELL_JUMP_FALSE,    /* a: target, when $? is not 0 */
-    SHELL_JUMP_TRUE,     /* a: target, when $? is 0 */
-    SHELL_NOT,           /* turns $? around */
-    SHELL_STATUS,        /* a: new $? */
-    SHELL_FOR_BEGIN,     /* a: command whose words are the list */
-    SHELL_FOR_NEXT,      /* a: command whose first word is the variable, b: target when done */
+    SHELL_COMMAND,    /* a: command */
+    SHELL_JUMP,       /* a: target */
+    SHELL_JUMP_FALSE, /* a: target, when $? is not 0 */
+    SHELL_JUMP_TRUE,  /* a: target, when $? is 0 */
+    SHELL_NOT,        /* turns $? around */
+    SHELL_STATUS,     /* a: new $? */
+    SHELL_FOR_BEGIN,  /* a: command whose words are the list */
+    SHELL_FOR_NEXT,   /* a: command whose first word is the variable, b: target when done */
     SHELL_FOR_END,
     SHELL_CASE_BEGIN,    /* a: command with the word */
     SHELL_CASE_MATCH,    /* a: command with the patterns, b: target when none matches */
@@ -27,8 +28,8 @@ enum shell_operation {
     SHELL_PIPE_END,
     SHELL_REDIRECT_BEGIN, /* a: command that holds the redirections of a compound command */
     SHELL_REDIRECT_END,
-    SHELL_FORK,          /* a: where the parent goes on; the child runs what follows up to SHELL_END */
-    SHELL_FUNCTION,      /* a: command whose first word is the name, b: where the definition ends */
+    SHELL_FORK,     /* a: where the parent goes on; the child runs what follows up to SHELL_END */
+    SHELL_FUNCTION, /* a: command whose first word is the name, b: where the definition ends */
     SHELL_RETURN,
     SHELL_END,
 };
@@ -37,7 +38,15 @@ struct shell_instruction {
     uint32_t a, b;
 };
 
-enum shell_part_kind { PART_TEXT, PART_VARIABLE, PART_DEFAULT, PART_ALTERNATIVE, PART_LENGTH, PART_ARITHMETIC, PART_CAPTURE };
+enum shell_part_kind {
+    PART_TEXT,
+    PART_VARIABLE,
+    PART_DEFAULT,
+    PART_ALTERNATIVE,
+    PART_LENGTH,
+    PART_ARITHMETIC,
+    PART_CAPTURE
+};
 struct shell_part {
     enum shell_part_kind kind;
     bool is_quoted;
@@ -49,7 +58,15 @@ struct shell_word {
     VEC(struct shell_part) parts;
     bool is_quoted; /* has quotes: stays a word even when empty */
 };
-enum shell_redirection_kind { REDIRECT_WRITE, REDIRECT_APPEND, REDIRECT_READ, REDIRECT_ERROR_WRITE, REDIRECT_ERROR_TO_OUT, REDIRECT_HERE, REDIRECT_OUT_TO_ERROR };
+enum shell_redirection_kind {
+    REDIRECT_WRITE,
+    REDIRECT_APPEND,
+    REDIRECT_READ,
+    REDIRECT_ERROR_WRITE,
+    REDIRECT_ERROR_TO_OUT,
+    REDIRECT_HERE,
+    REDIRECT_OUT_TO_ERROR
+};
 struct shell_redirection {
     enum shell_redirection_kind kind;
     struct shell_word word;
@@ -110,8 +127,8 @@ struct shell {
     size_t pending_count;
 };
 
-#define SHELL_AGAIN (-1)  /* a command that waits for a traffic answer */
-#define SHELL_PAUSE (-2)  /* wake_at is set */
+#define SHELL_AGAIN (-1) /* a command that waits for a traffic answer */
+#define SHELL_PAUSE (-2) /* wake_at is set */
 #define SHELL_FOREVER (-3)
 
 struct shell_call { /* of a command */
@@ -120,7 +137,8 @@ struct shell_call { /* of a command */
     char **words;
     size_t count;
 };
-static inline struct str shell_call_word(const struct shell_call *c, size_t i) /* empty beyond the end */
+static inline struct str shell_call_word(const struct shell_call *c,
+                                         size_t i) /* empty beyond the end */
 {
     return i < c->count ? str_from(c->words[i]) : (struct str){"", 0};
 }
@@ -130,17 +148,21 @@ int shell_run_http(struct shell_call *c);
 int shell_run_nslookup(struct shell_call *c);
 int shell_run_nc(struct shell_call *c);
 
-/* shell_commands.c: runs a built-in; ret_status or one of the constants above. False: no such command. */
-bool shell_run_command(struct shell *s, struct instant now, char **words, size_t count, int *ret_status);
+/* shell_commands.c: runs a built-in; ret_status or one of the constants above. False: no such
+ * command. */
+bool shell_run_command(struct shell *s, struct instant now, char **words, size_t count,
+                       int *ret_status);
 /* The answer to the request that the command made. */
-int shell_finish_request(struct shell *s, char **words, size_t count, const struct traffic_response *r);
+int shell_finish_request(struct shell *s, char **words, size_t count,
+                         const struct traffic_response *r);
 
 /* shell_expand.c */
 struct shell_words {
     VEC(char *) items; /* owned */
 };
 void shell_word_text(struct shell *s, const struct shell_word *w, struct text *out); /* one field */
-void shell_expand_word(struct shell *s, const struct shell_word *w, struct shell_words *out); /* with field splitting */
+void shell_expand_word(struct shell *s, const struct shell_word *w,
+                       struct shell_words *out); /* with field splitting */
 bool shell_assignment_name(const struct shell_word *w, struct str *ret_name); /* of NAME=value */
 
 /* shell.c */
@@ -148,8 +170,8 @@ void shell_write(struct shell *s, struct str bytes);
 void shell_write_error(struct shell *s, const char *format, ...) PRINTF_LIKE(2, 3);
 void shell_return(struct shell *s); /* from a function */
 void shell_set(struct shell *s, struct str name, struct str value);
-const char *shell_get(struct shell *s, struct str name); /* NULL: unset */
-bool shell_match(struct str pattern, struct str text); /* * ? [..] */
+const char *shell_get(struct shell *s, struct str name);                      /* NULL: unset */
+bool shell_match(struct str pattern, struct str text);                        /* * ? [..] */
 struct str shell_path(struct shell *s, struct str path, struct text *buffer); /* absolute */
 int64_t shell_arithmetic(struct shell *s, struct str expression, bool *ret_ok);
 

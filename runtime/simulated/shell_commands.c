@@ -41,7 +41,8 @@ static int run_echo(struct shell_call *c)
     AUTO(text) struct text out = {0};
     size_t i = 1;
     bool newline = true, escapes = false;
-    for (; i < c->count && (str_equal(shell_call_word(c, i), S("-n")) || str_equal(shell_call_word(c, i), S("-e")) ||
+    for (; i < c->count && (str_equal(shell_call_word(c, i), S("-n")) ||
+                            str_equal(shell_call_word(c, i), S("-e")) ||
                             str_equal(shell_call_word(c, i), S("-ne")));
          i++) {
         newline = newline && !str_contains(shell_call_word(c, i), S("n"));
@@ -173,8 +174,8 @@ static int run_hostname(struct shell_call *c)
 
 static int run_whoami(struct shell_call *c)
 {
-    shell_write(c->shell,
-                str_equal(shell_call_word(c, 0), S("id")) ? S("uid=0(root) gid=0(root)\n") : S("root\n"));
+    shell_write(c->shell, str_equal(shell_call_word(c, 0), S("id")) ? S("uid=0(root) gid=0(root)\n")
+                                                                    : S("root\n"));
     return 0;
 }
 
@@ -484,7 +485,8 @@ static int test_words(struct shell_call *c, size_t from, size_t to)
         return shell_call_word(c, from).size > 0 ? 0 : 1;
     if (count == 2)
         return test_one(c, shell_call_word(c, from), shell_call_word(c, from + 1)) ? 0 : 1;
-    return test_two(c, shell_call_word(c, from), shell_call_word(c, from + 1), shell_call_word(c, from + 2));
+    return test_two(c, shell_call_word(c, from), shell_call_word(c, from + 1),
+                    shell_call_word(c, from + 2));
 }
 
 static int run_test(struct shell_call *c)

@@ -6,7 +6,8 @@
  *     - inject: {name: power, duration: 5m, nodeChaos: {action: power-off, nodes: [node-1]}}
  *     - heal: {name: power}
  *
- * A fault acts between two events, through sim/fault.h or as a message that a component understands;
+ * A fault acts between two events, through sim/fault.h or as a message that a component
+ * understands;
  * it never reaches into a component. To add one: docs/howto/add-a-fault.md.
  */
 #ifndef SCENARIOS_ENGINE_FAULTS_H

@@ -76,8 +76,9 @@ struct run {
     struct invariants *invariants;
     enum outcome outcome;
     struct text message; /* why it failed: the first reason */
-    bool has_lying_disk; /* some disk has lost what it said was synced: the store promises nothing */
-    bool is_stopped;     /* a check or an invariant failed, or progress said so */
+    bool
+        has_lying_disk; /* some disk has lost what it said was synced: the store promises nothing */
+    bool is_stopped;    /* a check or an invariant failed, or progress said so */
     bool has_own_until; /* the end was asked for from outside: steps that it cuts short are skipped,
                            not failed */
     uint64_t seen_changes;

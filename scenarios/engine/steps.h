@@ -4,7 +4,8 @@
  * what the picture shows; it never reaches into a component.
  *
  *     const struct step_kind step_sleep = {
- *         .name = "sleep", .help = "...", .example = "sleep: 30s", .shape = &shape_duration, .run = run_step};
+ *         .name = "sleep", .help = "...", .example = "sleep: 30s", .shape = &shape_duration, .run =
+ *         run_step};
  *
  * To add one: docs/howto/add-a-scenario-step.md.
  */

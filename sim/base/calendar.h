@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The proleptic Gregorian calendar over seconds since 1970: UTC or local time, as the caller has it.
+ * The proleptic Gregorian calendar over seconds since 1970: UTC or local time, as the caller has
+ * it.
  * Pure arithmetic: no time zones, no locale, no libc.
  *
  *     struct civil_time t = civil_time_of(floor_divide(step->wall.unix_ns, 1000000000));

@@ -126,13 +126,13 @@ static void check_minimum(struct text *out, struct str type, struct str name, st
     struct str shown = value_str(request), shown_limit = value_str(limit);
     if (!value_is_present(request))
         admission_reason(out, "minimum %.*s usage per %.*s is %.*s.  No request is specified",
-                 STR_ARG(name), STR_ARG(type), STR_ARG(least));
+                         STR_ARG(name), STR_ARG(type), STR_ARG(least));
     else if (quantity_compare(request, minimum) < 0)
-        admission_reason(out, "minimum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name),
-                 STR_ARG(type), STR_ARG(least), STR_ARG(shown));
+        admission_reason(out, "minimum %.*s usage per %.*s is %.*s, but request is %.*s",
+                         STR_ARG(name), STR_ARG(type), STR_ARG(least), STR_ARG(shown));
     else if (value_is_present(limit) && quantity_compare(limit, minimum) < 0)
-        admission_reason(out, "minimum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name),
-                 STR_ARG(type), STR_ARG(least), STR_ARG(shown_limit));
+        admission_reason(out, "minimum %.*s usage per %.*s is %.*s, but limit is %.*s",
+                         STR_ARG(name), STR_ARG(type), STR_ARG(least), STR_ARG(shown_limit));
 }
 
 static void check_maximum(struct text *out, struct str type, struct str name, struct value maximum,
@@ -141,14 +141,14 @@ static void check_maximum(struct text *out, struct str type, struct str name, st
     struct str most = value_str(maximum);
     struct str shown = value_str(limit), shown_request = value_str(request);
     if (!value_is_present(limit))
-        admission_reason(out, "maximum %.*s usage per %.*s is %.*s.  No limit is specified", STR_ARG(name),
-                 STR_ARG(type), STR_ARG(most));
+        admission_reason(out, "maximum %.*s usage per %.*s is %.*s.  No limit is specified",
+                         STR_ARG(name), STR_ARG(type), STR_ARG(most));
     else if (quantity_compare(limit, maximum) > 0)
-        admission_reason(out, "maximum %.*s usage per %.*s is %.*s, but limit is %.*s", STR_ARG(name),
-                 STR_ARG(type), STR_ARG(most), STR_ARG(shown));
+        admission_reason(out, "maximum %.*s usage per %.*s is %.*s, but limit is %.*s",
+                         STR_ARG(name), STR_ARG(type), STR_ARG(most), STR_ARG(shown));
     else if (value_is_present(request) && quantity_compare(request, maximum) > 0)
-        admission_reason(out, "maximum %.*s usage per %.*s is %.*s, but request is %.*s", STR_ARG(name),
-                 STR_ARG(type), STR_ARG(most), STR_ARG(shown_request));
+        admission_reason(out, "maximum %.*s usage per %.*s is %.*s, but request is %.*s",
+                         STR_ARG(name), STR_ARG(type), STR_ARG(most), STR_ARG(shown_request));
 }
 
 static void check_ratio(struct text *out, struct str type, struct str name, struct value ratio,
@@ -158,18 +158,20 @@ static void check_ratio(struct text *out, struct str type, struct str name, stru
     int64_t of = quantity_milli(request), limit_milli = quantity_milli(limit),
             most_milli = quantity_milli(ratio);
     if (of <= 0 || !value_is_present(limit)) {
-        admission_reason(out,
-                 "%.*s max limit to request ratio per %.*s is %.*s, but no request is specified or "
-                 "request is 0",
-                 STR_ARG(name), STR_ARG(type), STR_ARG(most));
+        admission_reason(
+            out,
+            "%.*s max limit to request ratio per %.*s is %.*s, but no request is specified or "
+            "request is 0",
+            STR_ARG(name), STR_ARG(type), STR_ARG(most));
         return;
     }
     int64_t micro = limit_milli / of * 1000000 + limit_milli % of * 1000000 / of;
     if (micro > most_milli * 1000)
-        admission_reason(out,
-                 "%.*s max limit to request ratio per %.*s is %.*s, but provided ratio is %" PRId64
-                 ".%06" PRId64,
-                 STR_ARG(name), STR_ARG(type), STR_ARG(most), micro / 1000000, micro % 1000000);
+        admission_reason(
+            out,
+            "%.*s max limit to request ratio per %.*s is %.*s, but provided ratio is %" PRId64
+            ".%06" PRId64,
+            STR_ARG(name), STR_ARG(type), STR_ARG(most), micro / 1000000, micro % 1000000);
 }
 
 /* One item of a LimitRange against what something requests and limits. */

@@ -52,7 +52,7 @@ static void check_containers(struct text *out, struct value spec, container_fn i
     find(spec, is_bad, &f);
     if (f.count > 0)
         admission_reason(out, "%s (%scontainer%s %s %s)", title, pod_or, f.count > 1 ? "s" : "",
-            text_c(&f.containers), must);
+                         text_c(&f.containers), must);
     text_release(&f.containers);
 }
 
@@ -169,8 +169,9 @@ static void check_volumes(struct text *out, struct value spec, bool is_restricte
         count++;
     }
     if (count > 0)
-        admission_reason(out, "%s (volume%s %s)", is_restricted ? "restricted volume types" : "hostPath volumes",
-            count > 1 ? "s" : "", text_c(&names));
+        admission_reason(out, "%s (volume%s %s)",
+                         is_restricted ? "restricted volume types" : "hostPath volumes",
+                         count > 1 ? "s" : "", text_c(&names));
 }
 
 static void check_level(struct value spec, struct str level, struct text *out)

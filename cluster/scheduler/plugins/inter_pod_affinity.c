@@ -10,7 +10,7 @@
  * that is there counts as a preference of weight 1 for the incoming one.
  *
  * Source:
- * kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity
+ * kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
  */
 #include "sim/base/base.h"
 

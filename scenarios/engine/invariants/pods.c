@@ -123,7 +123,8 @@ static void loads_free(void *memory)
 
 static bool is_placed(struct value pod)
 {
-    return value_is_present(pod) && VALUE_STR(pod, spec, nodeName).size > 0 && !pod_is_finished(pod);
+    return value_is_present(pod) && VALUE_STR(pod, spec, nodeName).size > 0 &&
+           !pod_is_finished(pod);
 }
 
 static struct load *load_add(struct loads *l, const struct object_key *node, struct value pod,

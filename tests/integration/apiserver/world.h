@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small world for tests of the API server: etcd members, servers, and clients that do what the test says: a command
+ * A small world for tests of the API server: etcd members, servers, and clients that do what the
+ * test says: a command
  * carries a request, the client sends it, and keeps every answer and event for the test to look at.
  */
 #ifndef TESTS_INTEGRATION_APISERVER_WORLD_H
@@ -74,7 +75,8 @@ struct world {
     struct etcd_config etcd[WORLD_MEMBERS_MAX];
     struct apiserver_config servers[WORLD_SERVERS_MAX];
     struct client_config client_config[WORLD_SERVERS_MAX];
-    process_id etcd_process[WORLD_MEMBERS_MAX], server_process[WORLD_SERVERS_MAX], clients[WORLD_SERVERS_MAX];
+    process_id etcd_process[WORLD_MEMBERS_MAX], server_process[WORLD_SERVERS_MAX],
+        clients[WORLD_SERVERS_MAX];
     const struct credential *admin, *who; /* who: of the next requests; NULL: the admin */
     uint64_t next_id;
 };
@@ -121,14 +123,24 @@ static void world_start(struct world *w, const struct world_options *o)
     static const char *const server_names[] = {"apiserver-0", "apiserver-1"};
     static const char *const client_names[] = {"client-0", "client-1"};
     for (size_t i = 0; i < members; i++) {
-        w->etcd[i] = (struct etcd_config){.name = str_from(names[i]), .member = (uint32_t)i, .member_count = (uint32_t)members,
-                                          .client_address = clients[i], .peer_address = peers[i], .heartbeat = duration_ms(100),
-                                          .election = duration_ms(1000), .snapshot_entries = 10000, .quota_bytes = INT64_C(1) << 31,
+        w->etcd[i] = (struct etcd_config){.name = str_from(names[i]),
+                                          .member = (uint32_t)i,
+                                          .member_count = (uint32_t)members,
+                                          .client_address = clients[i],
+                                          .peer_address = peers[i],
+                                          .heartbeat = duration_ms(100),
+                                          .election = duration_ms(1000),
+                                          .snapshot_entries = 10000,
+                                          .quota_bytes = INT64_C(1) << 31,
                                           .stamp = apiserver_stamp};
         memcpy(w->etcd[i].peers, peers, sizeof(peers));
         host_id h = sim_host_add(w->sim, &(struct host_options){.name = str_from(names[i])});
-        w->etcd_process[i] = sim_process_add(w->sim, &(struct process_options){.name = str_from(names[i]), .host = h, .type = &etcd_process,
-                                                                               .config = &w->etcd[i], .restart_delay = duration_s(1)});
+        w->etcd_process[i] =
+            sim_process_add(w->sim, &(struct process_options){.name = str_from(names[i]),
+                                                              .host = h,
+                                                              .type = &etcd_process,
+                                                              .config = &w->etcd[i],
+                                                              .restart_delay = duration_s(1)});
     }
     for (size_t i = 0; i < w->server_count; i++) {
         text_clear(&t);
@@ -142,12 +154,20 @@ static void world_start(struct world *w, const struct world_options *o)
             w->servers[i].etcd[m] = clients[(m + i) % members];
         w->servers[i].etcd_count = members;
         host_id h = sim_host_add(w->sim, &(struct host_options){.name = str_from(server_names[i])});
-        w->server_process[i] = sim_process_add(w->sim, &(struct process_options){.name = str_from(server_names[i]), .host = h, .type = &apiserver_process,
-                                                                                 .config = &w->servers[i], .restart_delay = duration_s(1)});
+        w->server_process[i] =
+            sim_process_add(w->sim, &(struct process_options){.name = str_from(server_names[i]),
+                                                              .host = h,
+                                                              .type = &apiserver_process,
+                                                              .config = &w->servers[i],
+                                                              .restart_delay = duration_s(1)});
         w->client_config[i].server = w->servers[i].address;
         h = sim_host_add(w->sim, &(struct host_options){.name = str_from(client_names[i])});
-        w->clients[i] = sim_process_add(w->sim, &(struct process_options){.name = str_from(client_names[i]), .host = h, .type = &client_process,
-                                                                          .config = &w->client_config[i], .start_delay = duration_s(5)});
+        w->clients[i] =
+            sim_process_add(w->sim, &(struct process_options){.name = str_from(client_names[i]),
+                                                              .host = h,
+                                                              .type = &client_process,
+                                                              .config = &w->client_config[i],
+                                                              .start_delay = duration_s(5)});
     }
     struct str masters = S("system:masters");
     w->admin = credential_certificate(S("kubernetes-admin"), &masters, 1);
@@ -189,7 +209,8 @@ UNUSED static const struct response *answer_to(struct world *w, size_t server, u
 }
 
 /* The answer, borrowed until the world ends; aborts the test when there is none within 70 s. */
-static const struct response *ask_server(struct world *w, size_t server, struct request *own_request)
+static const struct response *ask_server(struct world *w, size_t server,
+                                         struct request *own_request)
 {
     uint64_t id = send_to(w, server, own_request);
     const struct response *r = NULL;
@@ -203,7 +224,8 @@ UNUSED static const struct response *ask(struct world *w, struct request *own_re
     return ask_server(w, 0, own_request);
 }
 
-UNUSED static struct request *create_of(enum resource_known resource, const char *namespace, const char *json)
+UNUSED static struct request *create_of(enum resource_known resource, const char *namespace,
+                                        const char *json)
 {
     struct request *r = request_new(VERB_CREATE, resource_get(resource));
     r->body = parse(json);
@@ -211,20 +233,24 @@ UNUSED static struct request *create_of(enum resource_known resource, const char
         r->namespace = value_string(str_from(namespace));
     return r;
 }
-UNUSED static struct request *on_key(enum verb verb, enum resource_known resource, const char *namespace, const char *name)
+UNUSED static struct request *on_key(enum verb verb, enum resource_known resource,
+                                     const char *namespace, const char *name)
 {
-    const struct object_key *k = object_key_of(resource_get(resource), str_from(namespace), str_from(name));
+    const struct object_key *k =
+        object_key_of(resource_get(resource), str_from(namespace), str_from(name));
     struct request *r = request_for_key(verb, k);
     object_key_unref(k);
     return r;
 }
-UNUSED static struct request *update_of(enum resource_known resource, const char *namespace, const char *name, struct value own_body)
+UNUSED static struct request *update_of(enum resource_known resource, const char *namespace,
+                                        const char *name, struct value own_body)
 {
     struct request *r = on_key(VERB_UPDATE, resource, namespace, name);
     r->body = own_body;
     return r;
 }
-UNUSED static struct request *patch_of(enum resource_known resource, const char *namespace, const char *name, const char *json)
+UNUSED static struct request *patch_of(enum resource_known resource, const char *namespace,
+                                       const char *name, const char *json)
 {
     struct request *r = on_key(VERB_PATCH, resource, namespace, name);
     r->patch_type = PATCH_MERGE;
@@ -232,12 +258,14 @@ UNUSED static struct request *patch_of(enum resource_known resource, const char 
     return r;
 }
 
-UNUSED static void expect_refusal(const struct response *r, int code, const char *reason, const char *message)
+UNUSED static void expect_refusal(const struct response *r, int code, const char *reason,
+                                  const char *message)
 {
     CU_ASSERT_EQUAL(r->code, code);
     struct str m = response_message_text(r), why = response_reason(r);
     if (!str_equal(m, str_from(message)) || !str_equal(why, str_from(reason))) {
-        printf("\n  got  %d %.*s: %.*s\n  want %d %s: %s\n", r->code, STR_ARG(why), STR_ARG(m), code, reason, message);
+        printf("\n  got  %d %.*s: %.*s\n  want %d %s: %s\n", r->code, STR_ARG(why), STR_ARG(m),
+               code, reason, message);
         CU_FAIL("another refusal");
     }
 }

@@ -206,32 +206,39 @@ static void test_sums(void)
 static void test_strategies(void)
 {
     const struct resource *deployments = resource_get(RESOURCE_deployments);
-    AUTO(value) struct value created = strategy_prepare_create(
+    AUTO(value)
+    struct value created = strategy_prepare_create(
         deployments,
         value_pack("{metadata: {name: d}, spec: {replicas: 1}, status: {replicas: 7}}"));
-    AUTO(value) struct value wanted = value_pack("{metadata: {name: d, generation: 1}, spec: {replicas: 1}}");
+    AUTO(value)
+    struct value wanted = value_pack("{metadata: {name: d, generation: 1}, spec: {replicas: 1}}");
     expect("create", created, wanted);
 
-    AUTO(value) struct value scaled = strategy_prepare_update(
+    AUTO(value)
+    struct value scaled = strategy_prepare_update(
         deployments, VALUE_SET(value_keep(created), value_integer(2), spec, replicas), created);
     CU_ASSERT(VALUE_INT(scaled, 0, metadata, generation) == 2);
-    AUTO(value) struct value labelled = strategy_prepare_update(
+    AUTO(value)
+    struct value labelled = strategy_prepare_update(
         deployments, VALUE_SET(value_keep(created), value_string(S("x")), metadata, labels, app),
         created);
     CU_ASSERT(VALUE_INT(labelled, 0, metadata, generation) == 1);
-    AUTO(value) struct value annotated = strategy_prepare_update(
+    AUTO(value)
+    struct value annotated = strategy_prepare_update(
         deployments,
         VALUE_SET(value_keep(created), value_string(S("x")), metadata, annotations, app), created);
     CU_ASSERT(VALUE_INT(annotated, 0, metadata, generation) == 2);
 
-    AUTO(value) struct value status = strategy_prepare_status_update(
+    AUTO(value)
+    struct value status = strategy_prepare_status_update(
         deployments,
         value_pack("{metadata: {name: d}, spec: {replicas: 9}, status: {replicas: 1}}"), created);
     CU_ASSERT(value_is_same(value_get(status, ATOM_spec), value_get(created, ATOM_spec)));
     CU_ASSERT(VALUE_INT(status, 0, status, replicas) == 1);
     CU_ASSERT(VALUE_INT(status, 0, metadata, generation) == 1);
 
-    AUTO(value) struct value job =
+    AUTO(value)
+    struct value job =
         strategy_prepare_create(resource_get(RESOURCE_jobs),
                                 value_pack("{metadata: {name: j, uid: u1}, spec: {template: {}}}"));
     CU_ASSERT(value_is(value_get_key(VALUE_GET(job, spec, selector, matchLabels),

@@ -248,7 +248,7 @@ static const struct {
     /* A pod may get another image and more tolerations, nothing else. */
     {RESOURCE_pods, "{" META ", " GOOD_SPEC "}",
      "{" META ", spec: {containers: [{name: c, image: x2, imagePullPolicy: Always}], tolerations: "
-              "[{operator: Exists}]}}",
+     "[{operator: Exists}]}}",
      "ok"},
     {RESOURCE_pods, "{" META ", " GOOD_SPEC "}",
      "{" META ", spec: {containers: [{name: c, image: x}], terminationGracePeriodSeconds: 5}}",
@@ -261,7 +261,7 @@ static const struct {
      "{" META
      ", spec: {schedulingGates: [{name: a}, {name: b}], containers: [{name: c, image: x}]}}",
      "{" META ", spec: {schedulingGates: [{name: b}], nodeSelector: {z: \"1\"}, containers: "
-              "[{name: c, image: x}]}}",
+     "[{name: c, image: x}]}}",
      "ok"},
     {RESOURCE_services,
      "{" META ", spec: {clusterIP: \"10.0.0.1\", clusterIPs: [\"10.0.0.1\"], ports: [{port: 80}]}}",
@@ -294,7 +294,8 @@ static void test_causes(void)
     field_error_add(&errors, FIELD_INVALID, S("a.b"), v, "bad \"%d\"", 1);
     field_error_add(&errors, FIELD_INVALID, S("a.b"), v, "bad \"%d\"", 1);
     field_error_add(&errors, FIELD_REQUIRED, S("c"), VALUE_ABSENT, NO_DETAIL);
-    AUTO(value) struct value status = status_invalid(resource_get(RESOURCE_deployments), S("d"), &errors);
+    AUTO(value)
+    struct value status = status_invalid(resource_get(RESOURCE_deployments), S("d"), &errors);
     expect("causes", VALUE_STR(status, message),
            "Deployment.apps \"d\" is invalid: [a.b: Invalid value: \"Nope\": bad \"1\", c: "
            "Required value]");
