@@ -82,8 +82,9 @@ enum etcd_request_kind {
      * */
     ETCD_RANGE,
     ETCD_TXN,   /* if mod_revision of key == expected then put or delete, else get */
-    ETCD_WATCH, /* all changes from .revision on (0: from the newest + 1); answered by watch messages only, the first at once
-                       * (progress); sent again with the id of a watch: asks for progress */
+    /* All changes from .revision on (0: from the newest + 1); answered by watch messages only, the
+     * first at once (progress); sent again with the id of a watch: asks for progress. */
+    ETCD_WATCH,
     ETCD_WATCH_CANCEL,
     ETCD_LEASE_GRANT,
     ETCD_LEASE_REVOKE,
