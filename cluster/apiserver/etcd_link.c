@@ -246,17 +246,22 @@ static void on_watch(struct apiserver *s, struct step *step, const struct etcd_w
         return;
     }
     s->etcd.watch_id = 0;
-    if (w->compact_revision > 0) {
+    if (w->error == ETCD_ERROR_COMPACTED) {
         watch_caches_relist(s, step);
         return;
     }
-    /* The member has lost its leader: a member that has one is to be found (I46: no silently stale
-     * cache). */
-    /* If none has, they accept and turn away at once: that counts as a failure to connect. */
-    stream_id stream = s->etcd.stream;
-    s->etcd.failures = s->etcd.leaderless++;
     step_trace(step, "kube-apiserver", s->flags.name, "etcd: member %d ended the watch",
                (int)s->etcd.member);
+    etcd_link_leave_member(s, step);
+}
+
+/* If none has a leader, they accept and turn away at once: that counts as a failure to connect. */
+void etcd_link_leave_member(struct apiserver *s, struct step *step)
+{
+    stream_id stream = s->etcd.stream;
+    if (stream == 0)
+        return;
+    s->etcd.failures = s->etcd.leaderless++;
     on_closed(s, step);
     step_close(step, stream);
 }

@@ -54,5 +54,7 @@ void etcd_link_watch(struct apiserver *s, struct step *step, int64_t revision);
 /* True when the input was the link's. */
 bool etcd_link_input(struct apiserver *s, struct step *step, const struct input *in);
 void etcd_link_timer(struct apiserver *s, struct step *step);
+/* The member is of no use (it has lost its leader, or is cut off): goes on with the next. */
+void etcd_link_leave_member(struct apiserver *s, struct step *step);
 
 #endif

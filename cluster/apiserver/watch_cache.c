@@ -110,13 +110,14 @@ static void on_range(struct apiserver *s, struct step *step, const struct etcd_r
     struct watch_caches *all = &s->caches;
     CHECK(all->ranges_pending > 0);
     all->ranges_pending--;
-    if (!r ||
-        r->error !=
-            ETCD_OK) { /* no leader yet, or compacted in between: from the start, in a while */
+    /* No leader yet, or compacted in between: from the start, in a while. */
+    if (!r || r->error != ETCD_OK) {
         if (all->ranges_pending == 0)
             step_timer_set(step, instant_add(step->now, duration_ms(500)),
                            TIMER_TAG(TIMER_CACHE_WAIT, 1));
         all->state = CACHES_FIRST_RANGE;
+        if (r && (r->error == ETCD_ERROR_TIMEOUT || r->error == ETCD_ERROR_NO_LEADER))
+            etcd_link_leave_member(s, step); /* cut off from the others: one that is not is to be found */
         return;
     }
     cache_clear(c);
