@@ -99,7 +99,7 @@ static void test_messages(void)
     }
 }
 
-/* Every message cut anywhere is refused or read, never more than it has; a wrong kind is refused. */
+/* A message cut anywhere is refused or read; a wrong kind is refused. */
 static void test_broken(void)
 {
     AUTO(text) struct text bytes = {0};
