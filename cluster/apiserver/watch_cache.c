@@ -117,7 +117,8 @@ static void on_range(struct apiserver *s, struct step *step, const struct etcd_r
                            TIMER_TAG(TIMER_CACHE_WAIT, 1));
         all->state = CACHES_FIRST_RANGE;
         if (r && (r->error == ETCD_ERROR_TIMEOUT || r->error == ETCD_ERROR_NO_LEADER))
-            etcd_link_leave_member(s, step); /* cut off from the others: one that is not is to be found */
+            etcd_link_leave_member(
+                s, step); /* cut off from the others: one that is not is to be found */
         return;
     }
     cache_clear(c);

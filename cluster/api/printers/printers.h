@@ -36,7 +36,8 @@ extern const struct printer cluster_printers[], workload_printers[], network_pri
     storage_printers[], policy_printers[]; /* each ends with a kind of NULL */
 
 void cell_text(struct cells *c, struct str s);
-void cell_value(struct cells *c, struct value v, const char *otherwise); /* a string; empty: the other */
+void cell_value(struct cells *c, struct value v,
+                const char *otherwise); /* a string; empty: the other */
 void cell_int(struct cells *c, int64_t n);
 void cell_bool(struct cells *c, bool b);
 void cell_age(struct cells *c, struct value time); /* of an instant, as "5m" */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GnuTLS behind one adapter: the certificate authority of a cluster, certificates that it signs, who
+ * GnuTLS behind one adapter: the certificate authority of a cluster, certificates that it signs,
+ * who
  * stands behind a TLS session, digests. The keys and certificates are made with real randomness and
  * the real clock: an edge; nothing of them reaches the simulation but names.
  *
  *     struct authority *a = authority_new(&message);
  *     struct identity server = {0};
- *     authority_issue(a, &(struct subject){.name = S("kube-apiserver"), .is_server = true}, &server,
+ *     authority_issue(a, &(struct subject){.name = S("kube-apiserver"), .is_server = true},
+ *     &server,
  *                     &message);
  */
 #ifndef CLUSTER_APISERVER_HTTP_CRYPTO_H

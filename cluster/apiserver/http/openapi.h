@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * OpenAPI v3 from the schema table: an index of documents at /openapi/v3, and one document for each
- * group and version. What kubectl reads of them: the fields of kinds (explain), how lists are merged
+ * group and version. What kubectl reads of them: the fields of kinds (explain), how lists are
+ * merged
  * (strategic merge patches), and whether fieldValidation is known.
  *
  * Source: kubernetes.io/docs/concepts/overview/kubernetes-api/ ("OpenAPI V3").

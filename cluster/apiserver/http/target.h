@@ -7,7 +7,8 @@
  *     struct target t;
  *     if (!target_parse(S("/api/v1/namespaces/default/pods/web?pretty=true"), &arena, &t))
  *         ... 400 ...
- *     t.kind == TARGET_RESOURCE, t.version "v1", t.plural "pods", t.namespace "default", t.name "web"
+ *     t.kind == TARGET_RESOURCE, t.version "v1", t.plural "pods", t.namespace "default", t.name
+ *     "web"
  *     struct str pretty = target_option(&t, "pretty");
  *
  * All texts live as long as the arena.

@@ -269,7 +269,8 @@ const struct invariant invariant_no_early_eviction = {
 
 struct darkness {
     struct instant since; /* all nodes are not Ready; INSTANT_NEVER: some are */
-    /* The node controller has taken a NoExecute taint back since: its order to stop gets through. It
+    /* The node controller has taken a NoExecute taint back since: its order to stop gets through.
+     * It
      * gives it once; when that is lost, a real cluster evicts, too. */
     bool is_stopped;
 };
@@ -324,8 +325,9 @@ static void dark_changed(struct verdict *v, void *memory, const struct view_chan
 const struct invariant invariant_no_eviction_when_all_dead = {
     .id = "I85",
     .name = "no-eviction-when-all-dead",
-    .help = "when no node has been Ready for 10 s and NoExecute taints are taken back, taints evict "
-            "nothing",
+    .help =
+        "when no node has been Ready for 10 s and NoExecute taints are taken back, taints evict "
+        "nothing",
     .changed = dark_changed,
     .memory_new = darkness_new,
     .memory_free = mem_free,
