@@ -21,7 +21,7 @@ grep -nE "$banned" $inner | grep -vE '^[^:]+:[0-9]+:[[:space:]]*(/?\*|//)' | gre
     fail "a banned function"
 grep -nE '\bTODO\b|\bFIXME\b|\bXXX\b' $sources | grep -v '^tests/lint/' && fail "an unfinished place"
 grep -niE '\b(kube|pod|kubelet|deployment|etcd)\b' $(printf '%s\n' $sources | grep -E '^sim/') && fail "a Kubernetes word in sim/"
-grep -nE '.{101,}' $(printf '%s\n' $sources | grep -E '\.c$' | grep -vE '^cluster/api/schema/') | cut -c1-120 && fail "a line over 100 columns"
+grep -nE '.{101,}' $(printf '%s\n' $sources | grep -E '\.c$' | grep -vE '^cluster/api/schema/') | cut -c1-120 | grep . && fail "a line over 100 columns"
 for f in $sources; do head -3 "$f" | grep -q 'SPDX-License-Identifier' || fail "$f: no SPDX line"; done
 
 tests/deviations.sh | cmp -s - docs/deviations.md || fail "docs/deviations.md is out of date: make deviations"
