@@ -147,7 +147,8 @@ static bool is_upkeep(struct str line)
 {
     static const char *const words[] = {
         " etcd",           "kube-system", "system:",         "kube-public",
-        "kube-node-lease", " apiserver",  " kube-apiserver", "flowschema"};
+        "kube-node-lease", " apiserver",  " kube-apiserver", "flowschema",
+        "clusterrole-",    "its copy was old"};
     for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
         if (str_contains(line, str_from(words[i])))
             return true;
