@@ -125,7 +125,7 @@ has out '^3 scenarios, 2 passed, 1 failed$'
 [ "$(grep -cE '^(PASS|FAIL) ' out)" = 6 ] || fail "several scenarios: not a line each at the end"
 
 # ---- a terminal: colours and progress, unless NO_COLOR ----
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then # a pseudo-terminal can be had
     script -qec "$program run good.yaml" /dev/null >out 2>&1 </dev/null
     has out "$(printf '\033')\\[32m"
     sed 's/^spec:/spec:\n  until: 40h/' good.yaml >long.yaml
