@@ -76,15 +76,6 @@ static void on_applied(void *owner, const struct etcd_kv *kv, const struct etcd_
 static void on_observed(void *owner, struct etcd_observation *o);
 static struct value stamp(struct value own_value, int64_t revision);
 
-const char *component_kind_text(enum component_kind kind)
-{
-    static const char *const texts[COMPONENT_KIND_COUNT] = {
-        "etcd",           "kube-apiserver", "kube-controller-manager",
-        "kube-scheduler", "kubelet",        "containerd",
-        "kube-proxy",     "network",        "coredns"};
-    return texts[kind];
-}
-
 struct cluster *cluster_new(const struct cluster_options *options, struct errmsg *message)
 {
     if (check_options(options, message))

@@ -39,7 +39,6 @@ enum component_kind {
     COMPONENT_DNS,     /* "coredns-0" */
     COMPONENT_KIND_COUNT
 };
-const char *component_kind_text(enum component_kind kind); /* "kube-apiserver" */
 
 /* One node; all values borrowed for the call of cluster_new. */
 struct cluster_node {

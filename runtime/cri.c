@@ -262,38 +262,6 @@ void cri_id_text(uint64_t boot, uint32_t container, struct text *out)
 
 /* ---- messages ---- */
 
-static const char *const verb_texts[CRI_VERB_COUNT] = {
-    [CRI_STATUS] = "Status",
-    [CRI_UPDATE_RUNTIME_CONFIG] = "UpdateRuntimeConfig",
-    [CRI_RUN_POD_SANDBOX] = "RunPodSandbox",
-    [CRI_STOP_POD_SANDBOX] = "StopPodSandbox",
-    [CRI_REMOVE_POD_SANDBOX] = "RemovePodSandbox",
-    [CRI_POD_SANDBOX_STATUS] = "PodSandboxStatus",
-    [CRI_LIST_POD_SANDBOX] = "ListPodSandbox",
-    [CRI_CREATE_CONTAINER] = "CreateContainer",
-    [CRI_START_CONTAINER] = "StartContainer",
-    [CRI_STOP_CONTAINER] = "StopContainer",
-    [CRI_REMOVE_CONTAINER] = "RemoveContainer",
-    [CRI_LIST_CONTAINERS] = "ListContainers",
-    [CRI_CONTAINER_STATUS] = "ContainerStatus",
-    [CRI_CONTAINER_STATS] = "ContainerStats",
-    [CRI_EXEC_SYNC] = "ExecSync",
-    [CRI_READ_LOG] = "ReadLog",
-    [CRI_PULL_IMAGE] = "PullImage",
-    [CRI_LIST_IMAGES] = "ListImages",
-    [CRI_IMAGE_STATUS] = "ImageStatus",
-    [CRI_REMOVE_IMAGE] = "RemoveImage",
-    [CRI_WRITE_VOLUME] = "WriteVolume",
-    [CRI_REMOVE_VOLUMES] = "RemoveVolumes",
-    [CRI_PROBE] = "Probe",
-};
-
-const char *cri_verb_text(enum cri_verb v)
-{
-    CHECK(v < CRI_VERB_COUNT);
-    return verb_texts[v];
-}
-
 static void request_release(struct message *m)
 {
     struct cri_request *r = CONTAINER_OF(m, struct cri_request, message);

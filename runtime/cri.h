@@ -189,7 +189,6 @@ enum cri_verb {
     CRI_PROBE,
     CRI_VERB_COUNT
 };
-const char *cri_verb_text(enum cri_verb v);
 
 enum cri_code {
     CRI_OK,

@@ -470,11 +470,6 @@ struct str sim_host_name(const struct sim *sim, host_id host)
     return host_of(sim, host)->name;
 }
 
-struct str sim_host_zone(const struct sim *sim, host_id host)
-{
-    return host_of(sim, host)->zone;
-}
-
 uint32_t sim_host_boots(const struct sim *sim, host_id host)
 {
     return host_of(sim, host)->boots;

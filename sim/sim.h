@@ -289,7 +289,6 @@ host_id sim_process_host(const struct sim *sim, process_id process);
 uint32_t sim_process_incarnation(const struct sim *sim, process_id process); /* 0: never started */
 size_t sim_host_count(const struct sim *sim);    /* ids are 1..count; 0 is none */
 size_t sim_process_count(const struct sim *sim); /* likewise; removed ones included */
-struct str sim_host_zone(const struct sim *sim, host_id host);
 /* 1 after it was added; tells boots apart. */
 uint32_t sim_host_boots(const struct sim *sim, host_id host);
 bool sim_process_is_running(const struct sim *sim, process_id process);

@@ -24,6 +24,8 @@ check() {
         tail -n 40 "$work/out" | sed 's/^/    /'
     fi
 }
+# found NAME LIST: nothing to run is a failure, too.
+found() { [ -n "$2" ] || check "$1 are there" false; }
 part() { printf '== %s (after %d s)\n' "$1" $(($(date +%s) - started)); }
 # The hash that a run prints; nothing when it fails, or when a sanitizer or valgrind finds something.
 hash_of() { "$@" --quiet --output json >"$work/json" 2>"$work/err" && grep -o '"traceHash": *"[0-9a-f]*"' "$work/json" | head -1; }
@@ -43,7 +45,9 @@ scenarios=$(ls scenarios/library/*.yaml 2>/dev/null)
 test_lint() { check "style and layers" tests/lint/lint.sh build; }
 
 test_unit() {
-    for t in $(find build-debug/tests/unit build-debug/tests/integration -type f -perm -u+x 2>/dev/null | sort); do
+    programs=$(find build-debug/tests/unit build-debug/tests/integration -type f -perm -u+x 2>/dev/null | sort)
+    found "unit tests" "$programs"
+    for t in $programs; do
         check "$t" "$t"
     done
 }
@@ -62,6 +66,7 @@ ends_with() {
     [ "$status" = "$1" ] || { echo "exit status $status, expected $1"; return 1; }
 }
 test_scenarios() {
+    found "scenarios of the library" "$scenarios"
     for s in $scenarios; do check "$s is as its golden trace says" golden "$s"; done
     for s in $(grep -rl --include='*.yaml' '^kind: Scenario' tests/scenarios | sort); do
         case $s in
@@ -96,7 +101,9 @@ test_swarm() {
 }
 
 test_fuzz() {
-    for f in $(find build-debug/tests/fuzz -type f -perm -u+x 2>/dev/null | sort); do check "$f" timeout 120 "$f"; done
+    fuzzers=$(find build-debug/tests/fuzz -type f -perm -u+x 2>/dev/null | sort)
+    found "fuzzers" "$fuzzers"
+    for f in $fuzzers; do check "$f" timeout 120 "$f"; done
 }
 
 test_library() { check "the installed library and its example" tests/library.sh "$work"; }

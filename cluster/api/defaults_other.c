@@ -416,14 +416,3 @@ struct value default_priority_level(struct value o)
 {
     return default_made_member(o, ATOM_spec, level_spec);
 }
-
-static struct value token_spec(struct value s)
-{
-    static const struct scalar_default table[] = {NUMBER_POINTER(expirationSeconds, 3600)};
-    return DEFAULT_SCALARS(s, table);
-}
-
-struct value default_token_request(struct value o)
-{
-    return default_made_member(o, ATOM_spec, token_spec);
-}

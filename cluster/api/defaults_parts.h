@@ -113,6 +113,5 @@ struct value default_definition(struct value own_object);
 struct value default_api_service(struct value own_object);
 struct value default_flow_schema(struct value own_object);
 struct value default_priority_level(struct value own_object);
-struct value default_token_request(struct value own_object);
 
 #endif

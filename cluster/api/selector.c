@@ -214,11 +214,6 @@ bool label_selector_matches(const struct label_selector *s, struct value labels)
     return true;
 }
 
-bool label_selector_is_everything(const struct label_selector *s)
-{
-    return !s->is_nothing && s->requirements.count == 0;
-}
-
 bool label_selector_object_matches(struct value selector, struct value labels)
 {
     if (value_kind(selector) != VALUE_OBJECT)

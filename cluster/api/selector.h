@@ -30,7 +30,6 @@ void label_selector_free(struct label_selector *s); /* NULL is fine */
 
 bool label_selector_matches(const struct label_selector *s,
                             struct value labels); /* labels may be absent */
-bool label_selector_is_everything(const struct label_selector *s);
 /* As Kubernetes prints it: sorted by key, "a=b,c in (x,y),!d". */
 void label_selector_text(const struct label_selector *s, struct text *out);
 /* Without compiling, for one match; an invalid selector matches nothing. */

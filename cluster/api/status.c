@@ -43,11 +43,6 @@ struct value status_make(int code, struct str reason, struct str message, struct
                       message, shown, own_details, code);
 }
 
-struct value status_success(void)
-{
-    return value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success}");
-}
-
 struct value status_not_found(const struct resource *r, struct str name)
 {
     AUTO(text) struct text t = {0};

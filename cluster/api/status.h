@@ -17,7 +17,6 @@
 int status_code(struct value status);
 bool value_is_status(struct value v); /* kind: Status */
 
-struct value status_success(void);
 struct value status_not_found(const struct resource *r, struct str name);
 struct value status_already_exists(const struct resource *r, struct str name);
 struct value status_conflict(const struct resource *r, struct str name,

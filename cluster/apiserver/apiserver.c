@@ -264,11 +264,6 @@ int64_t apiserver_version(const struct apiserver *s)
     return s->caches.revision;
 }
 
-size_t apiserver_watcher_count(const struct apiserver *s)
-{
-    return s->caches.watcher_count;
-}
-
 size_t apiserver_in_flight(const struct apiserver *s)
 {
     return s->call_count;

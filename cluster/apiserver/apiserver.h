@@ -84,7 +84,6 @@ struct apiserver;
 bool apiserver_is_ready(const struct apiserver *s); /* as /readyz */
 int64_t apiserver_version(
     const struct apiserver *s); /* the revision up to which its caches are fresh */
-size_t apiserver_watcher_count(const struct apiserver *s);
 size_t apiserver_in_flight(
     const struct apiserver *s); /* requests being worked on, watches not counted */
 struct object_key;

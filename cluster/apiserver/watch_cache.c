@@ -250,17 +250,6 @@ struct cache_cursor watch_cache_first(const struct watch_cache *c, struct str na
     return cursor_at(map_at_or_after(&c->ordered, &probe), namespace);
 }
 
-struct cache_cursor watch_cache_after(const struct watch_cache *c, struct str namespace,
-                                      struct str after_namespace, struct str after_name)
-{
-    struct object_key key = {.namespace = after_namespace, .name = after_name};
-    const struct cache_entry probe = {.key = &key};
-    struct map_cursor p = map_at_or_after(&c->ordered, &probe);
-    if (p.item && entry_compare(&probe, p.item) == 0)
-        map_next(&p);
-    return cursor_at(p, namespace);
-}
-
 void watch_cache_next(struct cache_cursor *c)
 {
     map_next(&c->position);

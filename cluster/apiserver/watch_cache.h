@@ -114,9 +114,6 @@ struct cache_cursor {
     struct str namespace; /* empty: all */
 };
 struct cache_cursor watch_cache_first(const struct watch_cache *c, struct str namespace);
-struct cache_cursor watch_cache_after(const struct watch_cache *c, struct str namespace,
-                                      struct str after_namespace,
-                                      struct str after_name); /* beyond that key */
 void watch_cache_next(struct cache_cursor *c);
 struct cache_cursor watch_cache_of_known(struct apiserver *s, enum resource_known r,
                                          struct str namespace);

@@ -132,11 +132,6 @@ void client_free(struct client *c)
     mem_free(c);
 }
 
-bool client_is_connected(const struct client *c)
-{
-    return c->is_connected;
-}
-
 /* ---- timers ---- */
 
 static uint64_t timer_tag(const struct client *c, uint32_t slot)

@@ -63,8 +63,6 @@ typedef void (*watch_fn)(void *owner, struct step *step, const struct watch_even
 uint64_t client_watch(struct client *c, struct step *step, struct request *own_request,
                       response_fn opened, watch_fn event, void *owner, uint64_t tag);
 
-bool client_is_connected(const struct client *c);
-
 /* Lanes: client sets of one process that share the connection but not the token bucket, as the
  * controllers of a real
  * kube-controller-manager do: each has the client's QPS and burst for itself. Lane 0 is there from

@@ -203,7 +203,6 @@ bool expectations_satisfied(struct expectations *e, const struct object_key *own
 void expectations_expect(struct expectations *e, const struct object_key *owner, int creations,
                          int deletions, struct instant now);
 void expectations_creation_observed(struct expectations *e, const struct object_key *owner);
-void expectations_deletion_observed(struct expectations *e, const struct object_key *owner);
 void expectations_forget(struct expectations *e, const struct object_key *owner);
 /* Deletions by name of the child: seen once each, whoever deleted it (upstream's
  * UIDTrackingControllerExpectations). */

@@ -124,13 +124,6 @@ void expectations_creation_observed(struct expectations *e, const struct object_
         x->creations--;
 }
 
-void expectations_deletion_observed(struct expectations *e, const struct object_key *owner)
-{
-    struct expectation *x = find(e, owner);
-    if (x && x->deletions > 0)
-        x->deletions--;
-}
-
 void expectations_forget(struct expectations *e, const struct object_key *owner)
 {
     struct expectation *x = find(e, owner);

@@ -126,16 +126,6 @@ void informer_start(struct informer *i, struct step *step)
         client_timer_set(i->client, step, &i->resync_timer, instant_add(step->now, i->resync));
 }
 
-void informer_stop(struct informer *i, struct step *step)
-{
-    if (i->request_id)
-        client_forget(i->client, step, i->request_id);
-    i->request_id = 0;
-    i->state = REFLECTOR_STOPPED;
-    client_timer_cancel(i->client, step, &i->retry_timer);
-    client_timer_cancel(i->client, step, &i->resync_timer);
-}
-
 bool informer_has_synced(const struct informer *i)
 {
     return i->has_synced;
@@ -472,29 +462,8 @@ void informer_terms_node_name(struct value object, informer_emit_fn emit, void *
         emit(sink, node);
 }
 
-void informer_terms_namespace(struct value object, informer_emit_fn emit, void *sink)
-{
-    emit(sink, value_str(object_namespace(object)));
-}
-
 void informer_terms_orphan(struct value object, informer_emit_fn emit, void *sink)
 {
     if (!value_is_present(object_controller_ref(object)))
         emit(sink, value_str(object_namespace(object)));
-}
-
-void informer_terms_labels(struct value object, informer_emit_fn emit, void *sink)
-{
-    struct value labels = object_labels(object);
-    struct str namespace = value_str(object_namespace(object));
-    AUTO(text) struct text t = {0};
-    for (size_t n = 0; n < value_count(labels); n++) {
-        text_clear(&t);
-        text_add(&t, namespace);
-        text_add_byte(&t, '/');
-        text_add(&t, value_key_at(labels, n));
-        text_add_byte(&t, '=');
-        text_add(&t, value_str(value_member_at(labels, n)));
-        emit(sink, text_str(&t));
-    }
 }

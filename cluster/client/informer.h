@@ -36,7 +36,6 @@ struct informer_options {
 struct informer *informer_new(struct client *client, const struct informer_options *options);
 void informer_free(struct informer *i); /* before its client */
 void informer_start(struct informer *i, struct step *step);
-void informer_stop(struct informer *i, struct step *step);
 bool informer_has_synced(
     const struct informer *i); /* the first list is in, and its handlers have heard */
 
@@ -75,11 +74,8 @@ struct informer_cursor informer_first_with(const struct informer *i, informer_in
                                            struct str term);
 void informer_terms_controller_uid(struct value object, informer_emit_fn emit, void *sink);
 void informer_terms_node_name(struct value object, informer_emit_fn emit, void *sink);
-void informer_terms_namespace(struct value object, informer_emit_fn emit, void *sink);
 void informer_terms_orphan(struct value object, informer_emit_fn emit,
                            void *sink); /* the namespace, of those without controller */
-void informer_terms_labels(struct value object, informer_emit_fn emit,
-                           void *sink); /* "namespace/key=value" of each label */
 
 /* One informer per resource and process, shared by its users. */
 struct informer_factory;

@@ -621,11 +621,6 @@ uint64_t raft_term(const struct raft *r)
     return r->term;
 }
 
-uint32_t raft_vote(const struct raft *r)
-{
-    return r->vote;
-}
-
 bool raft_is_saving(const struct raft *r)
 {
     return r->is_persisting;
@@ -659,11 +654,6 @@ uint32_t raft_successor(const struct raft *r)
         if (i != r->options.self && r->members[i].match > r->members[best].match)
             best = i;
     return best;
-}
-
-struct instant raft_leader_contact(const struct raft *r)
-{
-    return r->leader_contact;
 }
 
 void raft_check(const struct raft *r)

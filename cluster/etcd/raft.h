@@ -187,7 +187,6 @@ void raft_compact(struct raft *r, struct raft_snapshot *own_snapshot);
 
 enum raft_role raft_role(const struct raft *r);
 uint64_t raft_term(const struct raft *r);
-uint32_t raft_vote(const struct raft *r);
 void raft_saved_vote(const struct raft *r, uint64_t *ret_term,
                      uint32_t *ret_vote);   /* as last given to the disk */
 bool raft_is_saving(const struct raft *r);   /* something is on its way to the disk */
@@ -200,8 +199,6 @@ struct raft_entry *raft_entry(const struct raft *r,
                               uint64_t index); /* borrowed; NULL when not in memory */
 bool raft_has_term(const struct raft *r, uint64_t index, uint64_t *ret_term);
 uint32_t raft_successor(const struct raft *r); /* leader: the member that has most of the log */
-struct instant raft_leader_contact(
-    const struct raft *r); /* when a leader was last heard or, leading, a quorum */
 /* Checks the invariants between the fields. */
 void raft_check(const struct raft *r);
 

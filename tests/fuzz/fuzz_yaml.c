@@ -10,8 +10,8 @@
 #include "cluster/api/yaml.h"
 
 static const char *const seeds[] = {
-    "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n  labels: {app: web, tier: 'x'}\nspec:\n  "
-    "containers:\n  - name: a\n    args: [\"-c\", yes, 0777]\n",
+    ("apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n  labels: {app: web, tier: 'x'}\nspec:\n  "
+    "containers:\n  - name: a\n    args: [\"-c\", yes, 0777]\n"),
     "a: &x {b: 1}\nc:\n  <<: *x\n  d: *x\n---\n- |\n  text\n  more\n- >-\n  folded\n  text\n",
     "- 0x1f\n- .5\n- 1e3\n- ~\n- 2026-11-23T10:00:00Z\n- 10:30\n- !!str 5\n- ''\n",
     "{\"a\": [1, \"b\", {\"c\": null}]}",
