@@ -98,6 +98,13 @@ struct delete_options *request_delete_options(struct request *r)
     return r->deletion;
 }
 
+struct connect_options *request_connect_options(struct request *r)
+{
+    if (!r->connect)
+        r->connect = connect_options_new();
+    return r->connect;
+}
+
 static void list_options_release(struct list_options *o)
 {
     if (!o)
@@ -127,6 +134,7 @@ static void request_release(struct message *m)
     value_drop(r->body);
     list_options_release(r->list);
     delete_options_release(r->deletion);
+    connect_options_free(r->connect);
     credential_unref(r->credential);
     value_drop(r->user_agent);
     value_drop(r->field_manager);
@@ -141,6 +149,7 @@ static uint64_t request_digest(const struct message *m)
                                       (uint64_t)r->patch_type);
     h = hash_pair(h, r->key ? r->key->hash : value_hash(r->namespace));
     h = hash_pair(h, r->resource ? hash_bytes(r->resource->qualified) : value_hash(r->path));
+    h = r->connect ? hash_pair(h, connect_options_digest(r->connect)) : h;
     return hash_pair(h, body_digest(r->body));
 }
 

@@ -15,6 +15,7 @@
 #ifndef CLUSTER_API_REQUEST_H
 #define CLUSTER_API_REQUEST_H
 
+#include "cluster/api/connect.h"
 #include "cluster/api/key.h"
 #include "cluster/api/resource.h"
 #include "cluster/api/value.h"
@@ -80,6 +81,7 @@ struct request {
     enum patch_type patch_type;
     struct list_options *list;           /* owned; may be NULL */
     struct delete_options *deletion;     /* owned; may be NULL */
+    struct connect_options *connect;     /* owned; of log, exec, attach, portforward, proxy */
     const struct credential *credential; /* owned; NULL: anonymous */
     struct value user_agent;             /* "kube-scheduler/v1.36.2 ..." */
     struct value field_manager;
@@ -99,6 +101,7 @@ struct request *request_for_key(enum verb verb,
 struct request *request_for_path(struct str path);
 struct list_options *request_list_options(struct request *r); /* makes them when NULL */
 struct delete_options *request_delete_options(struct request *r);
+struct connect_options *request_connect_options(struct request *r);
 
 struct response {
     struct message message;
@@ -153,6 +156,8 @@ enum message_kind {
     MESSAGE_RESPONSE,
     MESSAGE_WATCH_EVENT,
     MESSAGE_CANCEL,
+    MESSAGE_NODE_REQUEST,
+    MESSAGE_NODE_RESPONSE,
     MESSAGE_ETCD_FIRST = 16,    /* cluster/etcd: 16..47 */
     MESSAGE_RUNTIME_FIRST = 48, /* runtime: 48..79 */
     MESSAGE_NETWORK_FIRST = 80, /* cluster/network and pod traffic: 80..111 */

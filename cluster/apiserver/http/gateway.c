@@ -15,18 +15,19 @@
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
-enum gateway_verb { GATEWAY_SEND, GATEWAY_CANCEL, GATEWAY_CLOSE };
+enum gateway_verb { GATEWAY_SEND, GATEWAY_CANCEL, GATEWAY_CLOSE, GATEWAY_BYTES };
 
 struct gateway_command {
     struct message message;
     enum gateway_verb verb;
     uint64_t connection, id;
-    struct request *request; /* a reference; of a send */
+    struct request *request;     /* a reference; of a send */
+    struct channel_bytes *bytes; /* likewise; of bytes on a channel */
 };
 
 struct pending {
     uint64_t id;
-    bool is_watch;
+    bool is_long; /* a watch or a conversation: more follows its answer */
 };
 struct gateway_connection {
     uint64_t number;
@@ -56,6 +57,8 @@ static void command_release(struct message *m)
     struct gateway_command *c = CONTAINER_OF(m, struct gateway_command, message);
     if (c->request)
         message_unref(&c->request->message);
+    if (c->bytes)
+        message_unref(&c->bytes->message);
     mem_free(c);
 }
 
@@ -63,6 +66,8 @@ static uint64_t command_digest(const struct message *m)
 {
     const struct gateway_command *c = (const void *)m; /* its first member */
     uint64_t h = hash_pair(hash_pair(c->verb, c->connection), c->id);
+    if (c->bytes)
+        return hash_pair(h, channel_bytes_message.digest(&c->bytes->message));
     return c->request ? hash_pair(h, request_message.digest(&c->request->message)) : h;
 }
 
@@ -89,6 +94,21 @@ void gateway_cancel(struct sim *sim, process_id gateway, uint64_t connection, ui
     command_post(
         sim, gateway,
         (struct gateway_command){.verb = GATEWAY_CANCEL, .connection = connection, .id = id});
+}
+
+void gateway_bytes(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id,
+                   uint8_t channel, struct str bytes)
+{
+    do {
+        size_t size = bytes.size < CHANNEL_PIECE ? bytes.size : CHANNEL_PIECE;
+        struct str piece = str_slice(bytes, 0, size);
+        command_post(sim, gateway,
+                     (struct gateway_command){.verb = GATEWAY_BYTES,
+                                              .connection = connection,
+                                              .id = id,
+                                              .bytes = channel_bytes_new(id, channel, piece)});
+        bytes = str_slice(bytes, size, bytes.size);
+    } while (bytes.size > 0);
 }
 
 void gateway_close(struct sim *sim, process_id gateway, uint64_t connection)
@@ -173,7 +193,8 @@ static void send(struct gateway *g, struct step *step, const struct gateway_comm
         map_put(&g->by_number, c);
         map_put(&g->by_stream, c);
     }
-    vec_push(&c->pending, (struct pending){command->id, command->request->verb == VERB_WATCH});
+    vec_push(&c->pending, (struct pending){command->id, command->request->verb == VERB_WATCH ||
+                                                           command->request->connect != NULL});
     step_send(step, c->stream, message_ref(&command->request->message));
 }
 
@@ -187,7 +208,9 @@ static void on_command(struct gateway *g, struct step *step, const struct gatewa
     struct gateway_connection *c = map_get(&g->by_number, &probe);
     if (!c)
         return;
-    if (command->verb == GATEWAY_CANCEL) {
+    if (command->verb == GATEWAY_BYTES) {
+        step_send(step, c->stream, message_ref(&command->bytes->message));
+    } else if (command->verb == GATEWAY_CANCEL) {
         pending_remove(c, command->id);
         step_send(step, c->stream, &cancel_new(command->id)->message);
     } else {
@@ -203,7 +226,7 @@ static void on_message(struct gateway *g, struct gateway_connection *c, const st
         for (size_t i = 0; i < c->pending.count; i++) {
             if (c->pending.items[i].id != r->id)
                 continue;
-            if (!c->pending.items[i].is_watch || !response_ok(r))
+            if (!c->pending.items[i].is_long || (!response_ok(r) && r->code != 101))
                 vec_remove(&c->pending, i);
             answer(g, r->id, r);
             return;
@@ -214,6 +237,12 @@ static void on_message(struct gateway *g, struct gateway_connection *c, const st
             pending_remove(c, e->id);
         if (g->config->sink)
             g->config->sink->event(g->config->owner, e->id, e);
+    } else if (m->type == &channel_bytes_message) {
+        const struct channel_bytes *b = (const void *)m;
+        if (b->is_last)
+            pending_remove(c, b->id);
+        if (g->config->sink)
+            g->config->sink->bytes(g->config->owner, b->id, b);
     }
     /* An API server sends nothing else; what a fault might put here is nobody's. */
 }

@@ -22,6 +22,8 @@ struct gateway_sink {
     /* Of each request once; of a watch that is refused or lost as well, else 200 comes first. */
     void (*response)(void *owner, uint64_t id, const struct response *response);
     void (*event)(void *owner, uint64_t id, const struct watch_event *event);
+    /* Of log, exec and their kin, after 200 or 101; the last one says so. */
+    void (*bytes)(void *owner, uint64_t id, const struct channel_bytes *bytes);
 };
 struct gateway_config {
     address_id server;
@@ -34,6 +36,9 @@ extern const struct process_type gateway_process;
 void gateway_send(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id,
                   struct request *own_request);
 void gateway_cancel(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id);
+/* What a client sends on a channel of an exec or the like (enum connect_channel). */
+void gateway_bytes(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id,
+                   uint8_t channel, struct str bytes);
 void gateway_close(struct sim *sim, process_id gateway, uint64_t connection);
 
 #endif

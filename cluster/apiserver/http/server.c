@@ -101,11 +101,12 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
                           enum MHD_ConnectionNotificationCode code);
 static void on_response(void *owner, uint64_t id, const struct response *r);
 static void on_event(void *owner, uint64_t id, const struct watch_event *e);
+static void on_bytes(void *owner, uint64_t id, const struct channel_bytes *b);
 static enum MHD_Result dispatch(struct exchange *x, const char *method);
 static enum MHD_Result answer_send(struct exchange *x);
 static void answer_document(struct exchange *x);
 
-static const struct gateway_sink sink = {on_response, on_event};
+static const struct gateway_sink sink = {on_response, on_event, on_bytes};
 
 static int by_id(const void *a, const void *b)
 {
@@ -573,6 +574,22 @@ static void on_event(void *owner, uint64_t id, const struct watch_event *e)
         if (x->answer.size - x->sent > HTTP_WATCH_BACKLOG_MAX)
             x->state = BROKEN;
     }
+    resume(x);
+}
+
+static void on_bytes(void *owner, uint64_t id, const struct channel_bytes *b)
+{
+    struct http_server *s = owner;
+    struct exchange *x = map_get(&s->exchanges, &(struct exchange){.id = id});
+    if (!x || x->state != STREAMING)
+        return;
+    text_add(&x->answer, channel_str(b));
+    if (b->is_last) {
+        map_remove(&s->exchanges, x);
+        x->has_ended = true;
+    }
+    if (b->is_broken || x->answer.size - x->sent > HTTP_WATCH_BACKLOG_MAX)
+        x->state = BROKEN;
     resume(x);
 }
 
