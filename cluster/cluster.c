@@ -45,6 +45,7 @@ struct machine {
 struct cluster {
     struct sim *sim;
     struct view *view;
+    struct keys *keys;
     struct arena arena; /* configurations: they live as long as the simulation */
     struct component_settings settings;
     VEC(process_id) components[COMPONENT_KIND_COUNT];
@@ -91,6 +92,9 @@ struct cluster *cluster_new(const struct cluster_options *options, struct errmsg
                                            .jitter = options->jitter,
                                            .shuffle_ties = options->shuffle_ties});
     c->view = view_new();
+    struct secret of_seed;
+    secret_of_seed(options->seed, &of_seed);
+    c->keys = keys_new(options->secret ? options->secret : &of_seed);
     c->api = sim_address(c->sim, S(CLUSTER_API_ADDRESS));
     add_hosts_outside(c, options);
     add_etcd(c, options);
@@ -114,6 +118,7 @@ void cluster_free(struct cluster *c)
     if (c->sim)
         sim_free(c->sim);
     view_free(c->view);
+    keys_free(c->keys);
     for (size_t i = 0; i < ARRAY_COUNT(c->credentials); i++)
         credential_unref(c->credentials[i]);
     for (size_t i = 0; i < COMPONENT_KIND_COUNT; i++)
@@ -122,6 +127,11 @@ void cluster_free(struct cluster *c)
     vec_release(&c->etcd_listeners);
     arena_release(&c->arena);
     mem_free(c);
+}
+
+const struct keys *cluster_keys(const struct cluster *c)
+{
+    return c->keys;
 }
 
 struct sim *cluster_sim(struct cluster *c)
@@ -345,6 +355,7 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
 
 static void add_controller_managers(struct cluster *c, const struct cluster_options *o)
 {
+    c->settings.controllers.root_ca = authority_certificate(c->keys->authority);
     c->credentials[0] = credential_certificate(S("system:kube-controller-manager"), NULL, 0);
     for (int i = 0; i < at_least_one(o->controller_managers); i++) {
         struct controller_manager_config *config =

@@ -20,6 +20,7 @@
 #define CLUSTER_CLUSTER_H
 
 #include "cluster/api/request.h"
+#include "cluster/keys/keys.h"
 #include "cluster/view/view.h"
 #include "sim/sim.h"
 
@@ -61,6 +62,7 @@ struct cluster_host {
 
 struct cluster_options {
     uint64_t seed;
+    const struct secret *secret; /* of all keys (cluster/keys); NULL: one made from the seed */
     struct wall_time start;
     struct duration latency, jitter; /* latency 0: the default, 500 us */
     bool shuffle_ties;
@@ -82,6 +84,7 @@ void cluster_free(struct cluster *c);
 
 struct sim *cluster_sim(struct cluster *c);
 struct view *cluster_view(struct cluster *c);
+const struct keys *cluster_keys(const struct cluster *c);
 size_t cluster_component_count(const struct cluster *c, enum component_kind kind);
 process_id cluster_component(const struct cluster *c, enum component_kind kind, size_t index);
 /* A component by its name; false when there is none. */

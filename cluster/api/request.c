@@ -269,32 +269,40 @@ static struct str copy_into(char **bytes, struct str s)
     return (struct str){at, s.size};
 }
 
+const struct credential *credential_copy(const struct credential *facts)
+{
+    size_t size = facts->user.size + facts->uid.size + facts->id.size + facts->token.size + 4;
+    for (size_t i = 0; i < facts->group_count; i++)
+        size += facts->groups[i].size + 1;
+    struct str *own_groups;
+    char *bytes;
+    struct credential *c = credential_new(facts->group_count, size, &own_groups, &bytes);
+    c->kind = facts->kind;
+    c->user = copy_into(&bytes, facts->user);
+    c->uid = copy_into(&bytes, facts->uid);
+    c->id = copy_into(&bytes, facts->id);
+    c->token = copy_into(&bytes, facts->token);
+    for (size_t i = 0; i < facts->group_count; i++)
+        own_groups[i] = copy_into(&bytes, facts->groups[i]);
+    c->groups = own_groups;
+    c->group_count = facts->group_count;
+    c->not_before_s = facts->not_before_s;
+    c->not_after_s = facts->not_after_s;
+    return c;
+}
+
 const struct credential *credential_certificate(struct str user, const struct str *groups,
                                                 size_t group_count)
 {
-    size_t size = user.size + 1;
-    for (size_t i = 0; i < group_count; i++)
-        size += groups[i].size + 1;
-    struct str *own_groups;
-    char *bytes;
-    struct credential *c = credential_new(group_count, size, &own_groups, &bytes);
-    c->kind = CREDENTIAL_CERTIFICATE;
-    c->user = copy_into(&bytes, user);
-    for (size_t i = 0; i < group_count; i++)
-        own_groups[i] = copy_into(&bytes, groups[i]);
-    c->groups = own_groups;
-    c->group_count = group_count;
-    return c;
+    return credential_copy(&(struct credential){.kind = CREDENTIAL_CERTIFICATE,
+                                                .user = user,
+                                                .groups = groups,
+                                                .group_count = group_count});
 }
 
 const struct credential *credential_token(struct str token)
 {
-    struct str *groups;
-    char *bytes;
-    struct credential *c = credential_new(0, token.size + 1, &groups, &bytes);
-    c->kind = CREDENTIAL_TOKEN;
-    c->token = copy_into(&bytes, token);
-    return c;
+    return credential_copy(&(struct credential){.kind = CREDENTIAL_TOKEN, .token = token});
 }
 
 static struct credential *credential_counter(const struct credential *c)

@@ -21,15 +21,20 @@
 #include "cluster/api/value.h"
 #include "sim/sim.h"
 
-/* Who a client says it is: a client certificate, a bearer token, or nobody. Counted, immutable. */
+/* Who a client says it is: a client certificate, a bearer token, or nobody. Counted, immutable. A
+ * certificate's signature is checked where it is shown (the TLS edge), its validity by the API
+ * server, whose clock is the cluster's. */
 struct credential {
     uint32_t references;
     enum { CREDENTIAL_ANONYMOUS, CREDENTIAL_CERTIFICATE, CREDENTIAL_TOKEN } kind;
     struct str user;          /* certificate: common name */
     const struct str *groups; /* certificate: organisations */
     size_t group_count;
+    struct str uid, id;                 /* certificate: "X509SHA256=<digest>"; both may be empty */
+    int64_t not_before_s, not_after_s; /* certificate: Unix; 0 and 0: for ever */
     struct str token;
 };
+const struct credential *credential_copy(const struct credential *facts);
 const struct credential *credential_certificate(struct str user, const struct str *groups,
                                                 size_t group_count);
 const struct credential *credential_token(struct str token);

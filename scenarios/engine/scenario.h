@@ -47,7 +47,9 @@ enum err scenario_add_files(struct scenario *s, struct value operation,
                             struct errmsg *message) MUST_CHECK;
 
 /* Makes the cluster of the scenario: nodes dealt out, manifests read, flags checked. */
-struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct errmsg *message);
+/* `secret` of the keys: NULL: one made from the seed. */
+struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed,
+                                 const struct secret *secret, struct errmsg *message);
 
 /* Whether it has nodes with real containers, which not every build or machine can run. */
 bool scenario_needs_sandboxes(const struct scenario *s);

@@ -66,7 +66,8 @@ bool scenario_needs_sandboxes(const struct scenario *s)
     return false;
 }
 
-struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct errmsg *message)
+struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed,
+                                 const struct secret *secret, struct errmsg *message)
 {
     struct builder b = {.scenario = s};
     struct value nodes = value_get_key(s->cluster, S("nodes")),
@@ -89,6 +90,7 @@ struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed, struct
         c = cluster_new(
             &(struct cluster_options){
                 .seed = seed,
+                .secret = secret,
                 .start = s->start,
                 .latency = value_duration(network, S("latency"), (struct duration){0}),
                 .jitter = value_duration(network, S("jitter"), (struct duration){0}),

@@ -47,7 +47,8 @@ struct serving {
     struct serve_arguments arguments;
     struct scenario *scenario;
     struct run *run;
-    struct authority *authority;
+    struct secret secret;
+    const struct authority *authority;
     struct identity server_identity, admin_identity;
     struct http_server *server;
     struct text kubeconfig;
@@ -93,7 +94,6 @@ int command_serve(int argc, char **argv)
     http_server_free(v.server);
     run_free(v.run);
     scenario_free(v.scenario);
-    authority_free(v.authority);
     identity_release(&v.server_identity);
     identity_release(&v.admin_identity);
     text_release(&v.kubeconfig);
@@ -243,21 +243,19 @@ static enum err issue_identities(struct serving *v, struct errmsg *message)
                                 {"10.96.0.1", 9},
                                 text_str(&v->arguments.address)};
     static const struct str masters[] = {{"system:masters", 14}};
-    v->authority = authority_new(message);
-    if (!v->authority)
-        return ERR_IO;
-    enum err e = authority_issue(v->authority,
-                                 &(struct subject){.name = S("kube-apiserver"),
-                                                   .is_server = true,
-                                                   .hosts = hosts,
-                                                   .host_count = ARRAY_COUNT(hosts)},
-                                 &v->server_identity, message);
+    v->authority = cluster_keys(v->run->cluster)->authority;
+    enum err e = identity_issue(v->authority,
+                                &(struct subject){.name = S("kube-apiserver"),
+                                                  .is_server = true,
+                                                  .hosts = hosts,
+                                                  .host_count = ARRAY_COUNT(hosts)},
+                                &v->server_identity, message);
     return e ? e
-             : authority_issue(v->authority,
-                               &(struct subject){.name = S("kubernetes-admin"),
-                                                 .groups = masters,
-                                                 .group_count = ARRAY_COUNT(masters)},
-                               &v->admin_identity, message);
+             : identity_issue(v->authority,
+                              &(struct subject){.name = S("kubernetes-admin"),
+                                                .groups = masters,
+                                                .group_count = ARRAY_COUNT(masters)},
+                              &v->admin_identity, message);
 }
 
 static enum err write_kubeconfig(struct serving *v, struct errmsg *message)
@@ -322,10 +320,12 @@ static int set_up(struct serving *v)
     v->scenario = scenario_make(&v->arguments, &message);
     if (!v->scenario)
         return fail(EXIT_BAD_INPUT, &message);
+    secret_make(&v->secret);
     v->run = run_new(
         v->scenario,
         &(struct run_options){.has_seed = true,
                               .seed = v->arguments.seed ? v->arguments.seed : v->scenario->seed,
+                              .secret = &v->secret,
                               .until = INSTANT_NEVER},
         &message);
     if (!v->run)

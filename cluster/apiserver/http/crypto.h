@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GnuTLS behind one adapter: the certificate authority of a cluster, certificates that it signs,
- * who
- * stands behind a TLS session, digests. The keys and certificates are made with real randomness and
- * the real clock: an edge; nothing of them reaches the simulation but names.
+ * GnuTLS at the edge: secrets and private keys made with real randomness, secrets kept in a folder,
+ * who stands behind a TLS session, digests. Certificates are signed below (cluster/keys).
  *
- *     struct authority *a = authority_new(&message);
- *     struct identity server = {0};
- *     authority_issue(a, &(struct subject){.name = S("kube-apiserver"), .is_server = true},
- *     &server,
- *                     &message);
+ *     struct secret secret;                                   the cluster's keys follow from it
+ *     secret_keep("/var/lib/wavetank", &secret, &message);    or secret_make(&secret)
+ *     ... cluster_options.secret = &secret ...
+ *     struct identity alice = {0};
+ *     identity_issue(cluster_keys(c)->authority, &(struct subject){.name = S("alice")}, &alice,
+ *                    &message);
+ *
+ * The secret belongs to what is recorded of a session: a replay needs it to sign the same bytes.
+ * Whoever reads a recording can act as anybody in that cluster.
  */
 #ifndef CLUSTER_APISERVER_HTTP_CRYPTO_H
 #define CLUSTER_APISERVER_HTTP_CRYPTO_H
 
 #include "cluster/api/request.h"
+#include "cluster/keys/keys.h"
 #include "sim/base/text.h"
 
-struct authority;
+void secret_make(struct secret *ret_secret);
+/* The secret of FOLDER/pki/cluster.secret; made when it is not there (mode 0600), together with
+ * ca.crt for other programs to read. */
+enum err secret_keep(const char *folder, struct secret *ret_secret,
+                     struct errmsg *message) MUST_CHECK;
+
 /* A certificate and its key, PEM. */
 struct identity {
     struct text certificate, key;
@@ -29,16 +37,16 @@ struct subject {
     bool is_server;
     const struct str *hosts; /* of a server: names and IPv4 addresses */
     size_t host_count;
+    /* Unix seconds of the cluster's clock; 0: as long as the authority. A client's certificate is
+     * looked at with the virtual clock, a server's by clients with theirs. */
+    int64_t not_before_s, not_after_s;
 };
-struct authority *authority_new(struct errmsg *message);
-void authority_free(struct authority *a);
-struct str authority_certificate(const struct authority *a); /* PEM */
-enum err authority_issue(struct authority *a, const struct subject *subject,
-                         struct identity *ret_identity, struct errmsg *message) MUST_CHECK;
+enum err identity_issue(const struct authority *a, const struct subject *subject,
+                        struct identity *ret_identity, struct errmsg *message) MUST_CHECK;
 void identity_release(struct identity *i);
 
 /* Of the client behind a session (a gnutls_session_t): owned; NULL when it showed no certificate.
- * False: it showed one that the authority did not sign or that is not valid now. */
+ * False: it showed one that the authority did not sign, or not for clients. */
 bool session_credential(void *session, const struct credential **ret_credential);
 
 #define SHA256_SIZE 32
