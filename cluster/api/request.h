@@ -70,6 +70,7 @@ struct delete_options {
     struct value precondition_uid, precondition_resource_version;
 };
 
+/* Whoever adds a field, here or in the options: http/gateway_journal.c, or replays lose it. */
 struct request {
     struct message message;
     uint64_t id;

@@ -9,21 +9,11 @@
  */
 #include "sim/base/base.h"
 
-#include "cluster/apiserver/http/gateway.h"
+#include "cluster/apiserver/http/gateway_private.h"
 
 #include "sim/base/map.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
-
-enum gateway_verb { GATEWAY_SEND, GATEWAY_CANCEL, GATEWAY_CLOSE, GATEWAY_BYTES };
-
-struct gateway_command {
-    struct message message;
-    enum gateway_verb verb;
-    uint64_t connection, id;
-    struct request *request;     /* a reference; of a send */
-    struct channel_bytes *bytes; /* likewise; of bytes on a channel */
-};
 
 struct pending {
     uint64_t id;
@@ -45,10 +35,20 @@ static void *gateway_start(struct step *step, const void *config);
 static void gateway_input(void *state, struct step *step, const struct input *input);
 static void gateway_release(void *state);
 
-static const struct message_type gateway_command_message = {
+const struct message_type gateway_command_message = {
     "gateway-command", MESSAGE_COMMAND_FIRST + 2, command_release, command_digest};
 const struct process_type gateway_process = {
     .kind = "gateway", .start = gateway_start, .input = gateway_input, .release = gateway_release};
+
+process_id gateway_add(struct sim *sim, host_id host, struct str name,
+                       const struct gateway_config *config)
+{
+    return sim_process_add(sim, &(struct process_options){.name = name,
+                                                          .host = host,
+                                                          .type = &gateway_process,
+                                                          .config = config,
+                                                          .restart = RESTART_ALWAYS});
+}
 
 /* ---- commands ---- */
 

@@ -31,6 +31,10 @@ struct gateway_config {
     void *owner;
 };
 extern const struct process_type gateway_process;
+#define GATEWAY_NAME "gateway" /* of the process, unless there are several */
+/* The config is borrowed while the simulation lives. */
+process_id gateway_add(struct sim *sim, host_id host, struct str name,
+                       const struct gateway_config *config);
 
 /* From outside. `connection` and `id` are numbers of the edge's, never used twice. */
 void gateway_send(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id,
@@ -40,5 +44,14 @@ void gateway_cancel(struct sim *sim, process_id gateway, uint64_t connection, ui
 void gateway_bytes(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id,
                    uint8_t channel, struct str bytes);
 void gateway_close(struct sim *sim, process_id gateway, uint64_t connection);
+
+/* ---- for the journal ---- */
+
+extern const struct message_type gateway_command_message;
+/* What a command is made of, so that it can be posted again in a replay. Each verb and each field of
+ * a request must be in it. */
+void gateway_command_write(const struct message *command, struct text *out);
+/* Posts what was written; false: it is damaged, and nothing was posted. */
+bool gateway_command_post(struct sim *sim, process_id gateway, struct str written);
 
 #endif

@@ -142,17 +142,33 @@ static bool listen_on(struct http_server *s, bool *ret_busy, struct errmsg *mess
     return true;
 }
 
+static void *option_text(const struct text *t)
+{
+    return t->bytes;
+}
+
 static bool daemon_start(struct http_server *s, struct errmsg *message)
 {
-    unsigned flags = MHD_USE_TLS | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
     AUTO(text) struct text trust = {0};
+    AUTO(text) struct text priorities = {0};
     text_add(&trust, s->options.authority);
+    text_add(&priorities, S("NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"));
+    /* The library keeps none of these texts. */
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, option_text(&s->options.identity->key)},
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, option_text(&s->options.identity->certificate)},
+        {MHD_OPTION_HTTPS_MEM_TRUST, 0, option_text(&trust)},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, option_text(&priorities)},
+        {MHD_OPTION_END, 0, NULL}};
+    if (s->options.is_plain)
+        tls[0] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+    else
+        flags |= MHD_USE_TLS;
     s->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, s->listener,
-        MHD_OPTION_HTTPS_MEM_KEY, text_c(&s->options.identity->key), MHD_OPTION_HTTPS_MEM_CERT,
-        text_c(&s->options.identity->certificate), MHD_OPTION_HTTPS_MEM_TRUST, text_c(&trust),
-        MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT,
         HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEAD_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE_S, MHD_OPTION_END);
@@ -181,12 +197,8 @@ struct http_server *http_server_new(const struct http_server_options *options, b
         return NULL;
     }
     s->gateway_config = (struct gateway_config){options->api, &sink, s};
-    s->gateway =
-        sim_process_add(options->sim, &(struct process_options){.name = S("gateway"),
-                                                                .host = options->host,
-                                                                .type = &gateway_process,
-                                                                .config = &s->gateway_config,
-                                                                .restart = RESTART_ALWAYS});
+    struct str name = options->gateway_name.size ? options->gateway_name : S(GATEWAY_NAME);
+    s->gateway = gateway_add(options->sim, options->host, name, &s->gateway_config);
     return s;
 }
 
@@ -250,15 +262,37 @@ static void unwatch(struct exchange *x)
     x->is_watched = false;
 }
 
+void http_server_wake_on(struct http_server *s, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    CHECK(epoll_ctl(s->poll, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+int http_server_fd(const struct http_server *s)
+{
+    return s->poll;
+}
+
+process_id http_server_gateway(const struct http_server *s)
+{
+    return s->gateway;
+}
+
+int http_server_due_ms(const struct http_server *s, int most_ms)
+{
+    MHD_UNSIGNED_LONG_LONG library_ms;
+    if (s->has_resumed)
+        return 0;
+    return MHD_get_timeout(s->daemon, &library_ms) == MHD_YES &&
+                   library_ms < (MHD_UNSIGNED_LONG_LONG)most_ms
+               ? (int)library_ms
+               : most_ms;
+}
+
 void http_server_poll(struct http_server *s, int timeout_ms)
 {
     struct epoll_event events[EPOLL_EVENTS];
-    MHD_UNSIGNED_LONG_LONG library_ms;
-    if (MHD_get_timeout(s->daemon, &library_ms) == MHD_YES &&
-        library_ms < (MHD_UNSIGNED_LONG_LONG)timeout_ms)
-        timeout_ms = (int)library_ms;
-    if (s->has_resumed)
-        timeout_ms = 0;
+    timeout_ms = http_server_due_ms(s, timeout_ms);
     s->has_resumed = false;
     int count = epoll_wait(s->poll, events, EPOLL_EVENTS, timeout_ms);
     for (int i = 0; i < count; i++) {
@@ -413,7 +447,9 @@ static void answer_refusal(struct exchange *x, struct value own_status)
 static bool credential_find(struct exchange *x)
 {
     struct client_connection *c = x->connection;
-    if (!c->is_known) {
+    if (x->server->options.is_plain) {
+        c->is_known = true; /* no certificate, hence no name */
+    } else if (!c->is_known) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         c->is_known = true;

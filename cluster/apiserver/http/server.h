@@ -40,6 +40,8 @@ struct http_server_options {
     bool (*is_ready)(void *owner);
     struct http_flow (*flow)(void *owner, const struct credential *credential);
     void *owner;
+    bool is_plain;           /* HTTP without TLS: whoever can connect is anonymous or has a token */
+    struct str gateway_name; /* of the gateway's process; empty: GATEWAY_NAME */
 };
 struct http_server;
 /* NULL with a message; *ret_busy: the port is somebody else's. */
@@ -51,5 +53,12 @@ uint16_t http_server_port(const struct http_server *s);
 size_t http_server_waiting(const struct http_server *s);
 /* Waits for the network for at most so long, and serves. */
 void http_server_poll(struct http_server *s, int timeout_ms);
+/* A file that ends the waiting when it can be read; it must be pollable and stay open. */
+void http_server_wake_on(struct http_server *s, int fd);
+/* What wakes this one, for the waiting of another. */
+int http_server_fd(const struct http_server *s);
+/* How long this one may be left alone: at most `most_ms`. */
+int http_server_due_ms(const struct http_server *s, int most_ms);
+process_id http_server_gateway(const struct http_server *s);
 
 #endif
