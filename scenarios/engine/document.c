@@ -10,6 +10,7 @@
 
 #include "cluster/api/yaml.h"
 #include "sim/base/mem.h"
+#include "sim/base/vec.h"
 
 struct places {
     struct yaml_stream stream; /* of the whole file */
@@ -52,17 +53,59 @@ static void name_file(struct str file, struct errmsg *message)
                      (int)trimmed.size, what);
 }
 
-enum err documents_load(struct str file, struct documents *ret_documents, struct errmsg *message)
+/* ---- the store of files ---- */
+
+void file_store_add(struct file_store *store, struct str name, struct str text)
 {
+    struct stored_file f = {.name = mem_copy_string(name)};
+    text_add(&f.text, text);
+    vec_push(store, f);
+}
+
+void file_store_release(struct file_store *store)
+{
+    for (size_t i = 0; i < store->count; i++) {
+        mem_free(store->items[i].name);
+        text_release(&store->items[i].text);
+    }
+    vec_release(store);
+}
+
+static const struct text *file_store_find(const struct file_store *store, struct str name)
+{
+    for (size_t i = 0; i < store->count; i++) {
+        if (str_equal(str_from(store->items[i].name), name))
+            return &store->items[i].text;
+    }
+    return NULL;
+}
+
+enum err documents_load_through(struct file_store *store, struct str file,
+                                struct documents *ret_documents, struct errmsg *message)
+{
+    const struct text *stored = store ? file_store_find(store, file) : NULL;
+    if (stored)
+        return documents_parse(file, text_str(stored), ret_documents, message);
+    if (store && store->is_closed)
+        return errmsg_set(message, ERR_MISSING, "the recording does not hold %.*s", STR_ARG(file));
     char *bytes = NULL;
     size_t size = 0;
     enum err e = file_read(file, &bytes, &size, message);
     if (e)
         return e;
     e = documents_parse(file, (struct str){bytes, size}, ret_documents, message);
+    if (!e && store)
+        file_store_add(store, file, (struct str){bytes, size});
     mem_free(bytes);
     return e;
 }
+
+enum err documents_load(struct str file, struct documents *ret_documents, struct errmsg *message)
+{
+    return documents_load_through(NULL, file, ret_documents, message);
+}
+
+/* ---- documents ---- */
 
 enum err documents_parse(struct str file, struct str text, struct documents *ret_documents,
                          struct errmsg *message)

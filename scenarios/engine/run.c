@@ -52,6 +52,7 @@ struct run *run_new(const struct scenario *s, const struct run_options *options,
     r->scenario = s;
     r->options = *options;
     r->seed = seed;
+    r->acting_since = INSTANT_NEVER;
     r->cluster = cluster;
     r->sim = cluster_sim(cluster);
     r->view = cluster_view(cluster);
@@ -265,35 +266,71 @@ void run_bring_up(struct run *r)
 
 /* ---- running ---- */
 
+/* What comes first: the end of a fault, an event, or the deadline. Of one instant, events come
+ * first. */
+enum due { DUE_EVENT, DUE_FAULT_END, DUE_DEADLINE };
+static enum due next_due(const struct run *r, struct instant deadline, struct instant *ret_at)
+{
+    struct instant event, fault_end = faults_next_end(r);
+    bool has_event = sim_next_event(r->sim, &event);
+    if (!instant_before(deadline, fault_end) && (!has_event || instant_before(fault_end, event))) {
+        *ret_at = fault_end;
+        return DUE_FAULT_END;
+    }
+    bool is_over = !has_event || instant_before(deadline, event);
+    *ret_at = is_over ? deadline : event;
+    return is_over ? DUE_DEADLINE : DUE_EVENT;
+}
+
+/* The clock, when no event is due by then. */
+static void clock_move(struct run *r, struct instant at)
+{
+    if (instant_before(sim_now(r->sim), at) && at.ns != INSTANT_NEVER.ns)
+        sim_run_until(r->sim, at);
+}
+
+/* False: the run is stopped. */
+static bool run_event(struct run *r, uint64_t *next_progress)
+{
+    sim_run_one(r->sim);
+    if (view_change_count(r->view) != r->seen_changes && !look(r))
+        return false;
+    if (sim_event_count(r->sim) >= *next_progress) {
+        *next_progress += PROGRESS_EVENTS;
+        if (r->options.progress && !r->options.progress(r->options.owner, r))
+            run_fail(r, "stopped");
+    }
+    return true;
+}
+
 bool run_until(struct run *r, bool (*done)(void *owner), void *owner, struct instant deadline)
 {
     if (instant_before(r->options.until, deadline))
         deadline = r->options.until;
-    struct instant at;
     uint64_t next_progress = sim_event_count(r->sim) + PROGRESS_EVENTS;
     while (!r->is_stopped) {
         if (done && done(owner))
             return true;
-        struct instant fault_end = faults_next_end(r);
-        bool has_next = sim_next_event(r->sim, &at);
-        if (!instant_before(deadline, fault_end) && (!has_next || instant_before(fault_end, at))) {
-            if (instant_before(sim_now(r->sim), fault_end))
-                sim_run_until(r->sim, fault_end);
-            faults_end_due(r);
+        struct instant at;
+        enum due due = next_due(r, deadline, &at);
+        enum run_turn turn =
+            r->options.turn ? r->options.turn(r->options.turn_owner, r, at) : TURN_GO;
+        r->position++;
+        r->is_stopped |= turn == TURN_STOP;
+        if (turn != TURN_GO)
             continue;
-        }
-        if (!has_next || instant_before(deadline, at)) {
-            if (instant_before(sim_now(r->sim), deadline) && deadline.ns != INSTANT_NEVER.ns)
-                sim_run_until(r->sim, deadline);
+        switch (due) {
+        case DUE_EVENT:
+            if (!run_event(r, &next_progress))
+                return false;
+            break;
+        case DUE_FAULT_END:
+            clock_move(r, at);
+            faults_end_due(r);
+            break;
+        case DUE_DEADLINE:
+            clock_move(r, at);
             return false;
-        }
-        sim_run_one(r->sim);
-        if (view_change_count(r->view) != r->seen_changes && !look(r))
-            return false;
-        if (sim_event_count(r->sim) >= next_progress) {
-            next_progress += PROGRESS_EVENTS;
-            if (r->options.progress && !r->options.progress(r->options.owner, r))
-                run_fail(r, "stopped");
         }
     }
     return false;
@@ -329,8 +366,12 @@ const struct user_result *run_action(struct run *r, struct user_action *own_acti
     struct pending_action p = {r, ++r->last_action};
     const char *verb = user_verb_text(own_action->verb);
     own_action->id = p.id;
+    struct instant outer = r->acting_since;
+    r->acting_since = sim_now(r->sim);
     user_post(r->sim, r->user, own_action);
-    if (run_until(r, is_answered, &p, deadline))
+    bool has_answer = run_until(r, is_answered, &p, deadline);
+    r->acting_since = outer;
+    if (has_answer)
         return user_result(r->sim, r->user, p.id);
     if (!r->is_stopped)
         text_printf(message, "%s: no answer within the time-out", verb);

@@ -23,6 +23,12 @@ enum outcome { OUTCOME_PASSED, OUTCOME_FAILED, OUTCOME_SKIPPED };
 const char *outcome_text(enum outcome o); /* "passed" */
 
 struct run;
+/* What may happen before the run goes on. */
+enum run_turn {
+    TURN_GO,    /* on with it */
+    TURN_ACTED, /* something has come in: look again what is next */
+    TURN_STOP,  /* the run is ended from outside */
+};
 struct run_options {
     bool has_seed;
     uint64_t seed;
@@ -37,6 +43,11 @@ struct run_options {
     void (*step_ended)(void *owner, const struct run *run, size_t step);
     void (*said)(void *owner, const struct run *run, struct str text);
     void *owner;
+    /* Asked before each thing that the run does (an event, the end of a fault, a deadline), with
+     * its instant: may wait, move the clock up to there, and act on the simulation. NULL: as fast
+     * as the machine can. */
+    enum run_turn (*turn)(void *turn_owner, struct run *run, struct instant next);
+    void *turn_owner;
 };
 struct step_result {
     struct value name; /* borrowed from the scenario; absent: none */
@@ -84,6 +95,10 @@ struct run {
                            not failed */
     uint64_t seen_changes;
     uint64_t fault_count; /* names of unnamed ones */
+    /* Where the run is: counts what it has done and each time that something came in. Two runs of
+     * one history are at the same place exactly when this is the same. */
+    uint64_t position;
+    struct instant acting_since; /* INSTANT_NEVER: no action of the user is under way */
 };
 
 struct run *run_new(const struct scenario *s, const struct run_options *options,

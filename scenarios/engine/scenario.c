@@ -14,8 +14,8 @@
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
-static struct scenario *scenario_of(struct documents *own_documents, struct str file,
-                                    struct errmsg *message);
+static struct scenario *scenario_of(struct file_store *store, struct documents *own_documents,
+                                    struct str file, struct errmsg *message);
 static enum err check_references(struct scenario *s, struct errmsg *message);
 static enum err load_manifests(struct scenario *s, struct value v, struct text *path,
                                struct errmsg *message);
@@ -217,9 +217,16 @@ const struct shape scenario_shape = {
 
 struct scenario *scenario_load(struct str file, struct errmsg *message)
 {
+    return scenario_load_through(NULL, file, message);
+}
+
+struct scenario *scenario_load_through(struct file_store *store, struct str file,
+                                       struct errmsg *message)
+{
     struct documents documents = {0};
-    return documents_load(file, &documents, message) ? NULL
-                                                     : scenario_of(&documents, file, message);
+    return documents_load_through(store, file, &documents, message)
+               ? NULL
+               : scenario_of(store, &documents, file, message);
 }
 
 struct scenario *scenario_parse(struct str file, struct str text, struct errmsg *message)
@@ -227,13 +234,14 @@ struct scenario *scenario_parse(struct str file, struct str text, struct errmsg 
     struct documents documents = {0};
     return documents_parse(file, text, &documents, message)
                ? NULL
-               : scenario_of(&documents, file, message);
+               : scenario_of(NULL, &documents, file, message);
 }
 
-static struct scenario *scenario_of(struct documents *own_documents, struct str file,
-                                    struct errmsg *message)
+static struct scenario *scenario_of(struct file_store *store, struct documents *own_documents,
+                                    struct str file, struct errmsg *message)
 {
     struct scenario *s = mem_new(struct scenario);
+    s->files = store;
     s->documents = *own_documents;
     size_t slash = file.size;
     while (slash > 0 && file.bytes[slash - 1] != '/')
@@ -376,7 +384,7 @@ static enum err load_manifest(struct scenario *s, struct str file, struct str pa
     text_add(&full, file);
     struct manifest m = {0};
     struct errmsg why;
-    enum err e = documents_load(text_str(&full), &m.documents, &why);
+    enum err e = documents_load_through(s->files, text_str(&full), &m.documents, &why);
     if (e == ERR_IO)
         return place_error(s->document, path, e, message, "%s", why.text);
     if (e) {

@@ -30,6 +30,7 @@ struct scenario {
     struct instant until;       /* INSTANT_NEVER: when the last step has ended */
     struct manifest *manifests; /* the files named in it */
     size_t manifest_count;
+    struct file_store *files; /* borrowed; NULL: files are read where they are */
 };
 struct manifest {
     char *file; /* as the scenario names it */
@@ -37,6 +38,9 @@ struct manifest {
 };
 
 struct scenario *scenario_load(struct str file, struct errmsg *message);
+/* It and all that it names through a store, which must live as long as the scenario. */
+struct scenario *scenario_load_through(struct file_store *store, struct str file,
+                                       struct errmsg *message);
 struct scenario *scenario_parse(struct str file, struct str text, struct errmsg *message);
 void scenario_free(struct scenario *s);
 const struct manifest *scenario_manifest(const struct scenario *s,
