@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a request to an answer: refused at once, a document of the server's own, or the gateway's.
+ *
+ * What comes from the gateway comes within an event of the simulation, so it is only noted; the
+ * library asks for it when the connection is resumed.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/apiserver/http/exchange.h"
+
+#include <microhttpd.h>
+
+#include "cluster/api/status.h"
+#include "cluster/apiserver/http/documents.h"
+#include "sim/base/mem.h"
+
+static bool dispatch(struct exchange *x, const char *method);
+static void answer_document(struct exchange *x);
+static void on_response(void *owner, uint64_t id, const struct response *r);
+static void on_event(void *owner, uint64_t id, const struct watch_event *e);
+static void on_bytes(void *owner, uint64_t id, const struct channel_bytes *b);
+
+const struct gateway_sink exchange_sink = {on_response, on_event, on_bytes};
+
+/* The gateway need not answer any more. */
+void exchange_forget(struct exchange *x)
+{
+    struct http_server *s = x->server;
+    if (map_remove(&s->exchanges, x) && s->options.sim)
+        gateway_cancel(s->options.sim, s->gateway, x->connection->number, x->id);
+}
+
+struct str exchange_header(const struct exchange *x, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
+    return value ? str_from(value) : S("");
+}
+bool exchange_go_on(struct exchange *x, const char *method, struct str piece)
+{
+    if (!x->has_begun) {
+        int64_t announced;
+        x->has_begun = true;
+        x->is_too_large = str_to_int64(exchange_header(x, "Content-Length"), &announced) &&
+                          announced > HTTP_BODY_MAX;
+        return !x->is_too_large || dispatch(x, method);
+    }
+    if (piece.size > 0) {
+        x->is_too_large |= x->body.size + piece.size > HTTP_BODY_MAX;
+        if (!x->is_too_large)
+            text_add(&x->body, piece);
+        return true;
+    }
+    if (x->state == RECEIVING)
+        return dispatch(x, method);
+    if (x->state == BROKEN || !x->server->options.sim)
+        return false;
+    if (x->state == GRANTED)
+        answer_document(x);
+    return exchange_reply(x);
+}
+
+/* ---- from a request to an answer, or to the gateway ---- */
+
+static void answer_value(struct exchange *x, int code, struct value body)
+{
+    struct http_server *s = x->server;
+    x->code = code;
+    x->content_type = answer_content_type(&x->shape);
+    answer_body(&x->shape, body, sim_wall(s->options.sim), &x->answer);
+    x->is_sniffable = code != 403;
+    x->state = ANSWERED;
+}
+
+static void answer_text(struct exchange *x, int code, struct str text)
+{
+    x->code = code;
+    x->content_type = S("text/plain; charset=utf-8");
+    text_add(&x->answer, text);
+    x->state = ANSWERED;
+}
+
+static void answer_refusal(struct exchange *x, struct value own_status)
+{
+    answer_value(x, status_code(own_status), own_status);
+    value_drop(own_status);
+}
+
+/* False: it has shown a certificate or a token that is none. */
+static bool credential_find(struct exchange *x)
+{
+    struct client_connection *c = x->connection;
+    if (x->server->options.is_plain) {
+        c->is_known = true; /* no certificate, hence no name */
+    } else if (!c->is_known) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        c->is_known = true;
+        c->is_refused = !info || !session_credential(info->tls_session, &c->credential);
+    }
+    if (c->credential) {
+        x->credential = credential_ref(c->credential);
+        return true;
+    }
+    struct str token, scheme = str_cut(exchange_header(x, "Authorization"), ' ', &token);
+    token = str_trim(token);
+    if (token.size > 0 && (str_equal(scheme, S("Bearer")) || str_equal(scheme, S("bearer"))))
+        x->credential = credential_token(token);
+    return !c->is_refused || x->credential;
+}
+
+static struct value too_large(void)
+{
+    AUTO(text) struct text m = {0};
+    text_printf(&m, "Request entity too large: limit is %d", HTTP_BODY_MAX);
+    return status_make(413, S("RequestEntityTooLarge"), text_str(&m), value_object());
+}
+
+static void answer_document(struct exchange *x)
+{
+    struct http_server *s = x->server;
+    struct document_facts facts = {
+        .address = str_from(s->host_text),
+        .is_ready = s->options.is_ready(s->options.owner),
+        .now = sim_now(s->options.sim),
+        .requests = s->requests,
+        .watches = s->streaming,
+    };
+    struct document d = {0};
+    if (!document_find(&x->reading, &facts, &d)) {
+        answer_text(x, 404, S("404 page not found\n"));
+    } else {
+        x->code = d.code;
+        x->content_type = d.content_type;
+        x->has_etag = d.has_etag;
+        x->is_sniffable = !str_starts_with(d.content_type, S("text/plain; charset"));
+        text_add(&x->answer, text_str(&d.body));
+        x->state = ANSWERED;
+    }
+    document_release(&d);
+}
+
+static void send_to_gateway(struct exchange *x)
+{
+    struct http_server *s = x->server;
+    struct request *q = x->reading.request;
+    x->reading.request = NULL;
+    if (x->credential)
+        q->credential = credential_ref(x->credential);
+    x->connection->is_used = true;
+    x->state = WAITING;
+    s->waiting++;
+    map_put(&s->exchanges, x);
+    gateway_send(s->options.sim, s->gateway, x->connection->number, x->id, q);
+    exchange_suspend(x);
+}
+
+static bool dispatch(struct exchange *x, const char *method)
+{
+    struct http_server *s = x->server;
+    struct str etag = exchange_header(x, "If-None-Match");
+    struct http_request h = {
+        .method = str_from(method),
+        .target = text_str(&x->target),
+        .accept = exchange_header(x, "Accept"),
+        .content_type = exchange_header(x, "Content-Type"),
+        .user_agent = exchange_header(x, "User-Agent"),
+        .impersonate_user = exchange_header(x, "Impersonate-User"),
+        .body = text_str(&x->body),
+    };
+    if (!s->options.sim)
+        return false;
+    s->requests++;
+    x->accepts_gzip = accepts_gzip(exchange_header(x, "Accept-Encoding"));
+    if (etag.size < sizeof(x->if_none_match))
+        memcpy(x->if_none_match, etag.bytes, etag.size);
+    if (x->is_too_large) {
+        answer_refusal(x, too_large());
+        return exchange_reply(x);
+    }
+    if (!credential_find(x)) {
+        answer_refusal(x, status_unauthorized());
+        return exchange_reply(x);
+    }
+    http_read(&h, &x->arena, &x->reading);
+    x->shape = answer_shape_of(&x->reading);
+    if (value_is_present(x->reading.refusal)) {
+        answer_value(x, status_code(x->reading.refusal), x->reading.refusal);
+    } else if (x->reading.is_bare_404) {
+        answer_text(x, 404, S("404 page not found\n"));
+    } else if (x->reading.request) {
+        send_to_gateway(x);
+        return true;
+    } else {
+        x->reading.request = request_for_path(x->reading.target.path);
+        x->reading.request->user_agent = value_string(h.user_agent);
+        if (h.impersonate_user.size > 0)
+            x->reading.request->impersonate_user = value_string(h.impersonate_user);
+        x->is_document = true;
+        send_to_gateway(x);
+        return true;
+    }
+    return exchange_reply(x);
+}
+
+/* ---- from the gateway: within an event of the simulation, so only noted ---- */
+
+static void on_response(void *owner, uint64_t id, const struct response *r)
+{
+    struct http_server *s = owner;
+    struct exchange *x = map_get(&s->exchanges, &(struct exchange){.id = id});
+    if (!x)
+        return;
+    if (x->state == STREAMING) { /* the connection of a watch is lost */
+        map_remove(&s->exchanges, x);
+        x->has_ended = true;
+        exchange_resume(x);
+        return;
+    }
+    CHECK(x->state == WAITING);
+    s->waiting--;
+    bool is_watch = r->code == 200 && !value_is_present(r->body) && !x->is_document;
+    if (r->code == 0) {
+        x->state = BROKEN; /* as a real API server's death: the connection ends */
+    } else if (x->is_document && r->code == 200) {
+        x->state = GRANTED; /* the document is made outside of the event */
+    } else if (is_watch) {
+        x->state = STREAMING;
+        x->code = 200;
+        x->content_type = answer_content_type(&x->shape);
+        x->is_sniffable = true;
+    } else {
+        x->warnings = value_keep(r->warnings);
+        x->retry_after_s = r->retry_after.ns / 1000000000;
+        answer_value(x, r->code, r->body);
+    }
+    if (!is_watch)
+        map_remove(&s->exchanges, x);
+    exchange_resume(x);
+}
+
+static void on_event(void *owner, uint64_t id, const struct watch_event *e)
+{
+    struct http_server *s = owner;
+    struct exchange *x = map_get(&s->exchanges, &(struct exchange){.id = id});
+    if (!x || x->state != STREAMING)
+        return;
+    if (e->type == WATCH_END) {
+        map_remove(&s->exchanges, x);
+        x->has_ended = true;
+    } else {
+        answer_watch_line(&x->shape, e, sim_wall(s->options.sim), &x->answer);
+        if (x->answer.size - x->sent > HTTP_WATCH_BACKLOG_MAX)
+            x->state = BROKEN;
+    }
+    exchange_resume(x);
+}
+
+static void on_bytes(void *owner, uint64_t id, const struct channel_bytes *b)
+{
+    struct http_server *s = owner;
+    struct exchange *x = map_get(&s->exchanges, &(struct exchange){.id = id});
+    if (!x || x->state != STREAMING)
+        return;
+    text_add(&x->answer, channel_str(b));
+    if (b->is_last) {
+        map_remove(&s->exchanges, x);
+        x->has_ended = true;
+    }
+    if (b->is_broken || x->answer.size - x->sent > HTTP_WATCH_BACKLOG_MAX)
+        x->state = BROKEN;
+    exchange_resume(x);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to the HTTP server: what server.c (connections), exchange.c (from a request to an answer)
+ * and reply.c (sending) share. These three are the only files that know libmicrohttpd.
+ *
+ * An exchange is one request and its answer:
+ *
+ *     receiving -> (read) -> waiting for the gateway -> answered
+ *                                                    -> streaming (a watch)
+ *
+ * While an exchange waits, its connection is suspended, so that the library does not ask about it;
+ * the answer resumes it. A watch is suspended whenever all it has has been sent.
+ */
+#ifndef CLUSTER_APISERVER_HTTP_EXCHANGE_H
+#define CLUSTER_APISERVER_HTTP_EXCHANGE_H
+
+#include "cluster/apiserver/http/answer.h"
+#include "cluster/apiserver/http/gateway.h"
+#include "cluster/apiserver/http/reader.h"
+#include "cluster/apiserver/http/server.h"
+#include "sim/base/map.h"
+#include "sim/base/text.h"
+
+struct MHD_Connection;
+struct MHD_Daemon;
+
+enum exchange_state { RECEIVING, WAITING, GRANTED, ANSWERED, STREAMING, BROKEN };
+
+/* One connection of a client. */
+struct client_connection {
+    uint64_t number;
+    const struct credential *credential; /* of its certificate */
+    bool is_known, is_refused;           /* the certificate has been looked at; it is bad */
+    bool is_used;                        /* the gateway knows it */
+};
+
+struct exchange {
+    struct http_server *server;
+    struct client_connection *connection;
+    struct MHD_Connection *mhd;
+    uint64_t id;
+    enum exchange_state state;
+    bool is_suspended, is_too_large, has_begun;
+    bool is_document; /* the gateway is asked whether it may be read */
+    struct text target, body;
+    struct arena arena;
+    struct reading reading;
+    struct answer_shape shape;
+    const struct credential *credential;
+    /* the answer */
+    int code;
+    struct text answer;
+    struct str content_type;
+    struct value warnings;
+    int64_t retry_after_s;
+    bool has_etag, is_sniffable, accepts_gzip;
+    char if_none_match[160];
+    /* a watch: answer is what has not been sent, from `sent` on */
+    size_t sent;
+    bool has_ended, is_watched, is_streaming;
+    int fd;
+};
+
+struct http_server {
+    struct http_server_options options;
+    struct gateway_config gateway_config;
+    process_id gateway;
+    struct MHD_Daemon *daemon;
+    int listener, poll;
+    uint16_t port;
+    char host_text[32];   /* "127.0.0.1:6443" */
+    struct map exchanges; /* those the gateway has, by id */
+    uint64_t last_id, last_connection, requests;
+    size_t waiting, streaming;
+    bool has_resumed; /* the library does not count this among what is due */
+};
+
+/* ---- server.c ---- */
+
+/* The library leaves the connection alone until it is resumed. */
+void exchange_suspend(struct exchange *x);
+void exchange_resume(struct exchange *x);
+
+/* ---- exchange.c ---- */
+
+extern const struct gateway_sink exchange_sink;
+/* The head of a request has come, a piece of its body, its end, or an answer to send. False: the
+ * connection is to be closed. */
+bool exchange_go_on(struct exchange *x, const char *method, struct str piece);
+/* The gateway need not answer any more. */
+void exchange_forget(struct exchange *x);
+/* A header of the request; empty when it is not there. */
+struct str exchange_header(const struct exchange *x, const char *name);
+
+/* ---- reply.c ---- */
+
+/* Sends what is answered, or begins to stream. False: the connection is to be closed. */
+bool exchange_reply(struct exchange *x);
+void exchange_unwatch(struct exchange *x);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sending an answer: headers, gzip, entity tags; and the stream of a watch.
+ */
+#define _GNU_SOURCE
+#include "sim/base/base.h"
+
+#include "cluster/apiserver/http/exchange.h"
+
+#include <microhttpd.h>
+#include <sys/epoll.h>
+
+#include "cluster/api/json.h"
+#include "cluster/apiserver/http/gzip.h"
+
+#define READ_BLOCK 16384
+
+void exchange_unwatch(struct exchange *x)
+{
+    if (x->is_watched)
+        (void)epoll_ctl(x->server->poll, EPOLL_CTL_DEL, x->fd, NULL);
+    x->is_watched = false;
+}
+
+static ssize_t watch_read(void *cls, uint64_t position, char *buffer, size_t size)
+{
+    (void)position;
+    struct exchange *x = cls;
+    size_t left = x->answer.size - x->sent;
+    if (x->state == BROKEN)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (left == 0) {
+        if (x->has_ended)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        exchange_suspend(x);
+        return 0;
+    }
+    size = size < left ? size : left;
+    memcpy(buffer, x->answer.bytes + x->sent, size);
+    x->sent += size;
+    if (x->sent == x->answer.size) {
+        text_clear(&x->answer);
+        x->sent = 0;
+    }
+    return (ssize_t)size;
+}
+
+static struct MHD_Response *watch_response(struct exchange *x)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLHUP | EPOLLERR, .data.ptr = x};
+    x->fd = info->connect_fd;
+    x->is_watched = epoll_ctl(x->server->poll, EPOLL_CTL_ADD, x->fd, &event) == 0;
+    x->server->streaming++;
+    x->is_streaming = true;
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, READ_BLOCK, watch_read, x, NULL);
+}
+
+static void add(struct MHD_Response *r, const char *name, struct str value)
+{
+    AUTO(text) struct text t = {0};
+    text_add(&t, value);
+    (void)MHD_add_response_header(r, name, text_c(&t));
+}
+
+static void etag_text(struct str body, struct text *out)
+{
+    uint8_t digest[SHA512_SIZE];
+    digest_sha512(body, digest);
+    text_add_byte(out, '"');
+    for (size_t i = 0; i < sizeof(digest); i++)
+        text_printf(out, "%02X", digest[i]);
+    text_add_byte(out, '"');
+}
+
+static void add_warnings(const struct exchange *x, struct MHD_Response *r)
+{
+    for (size_t i = 0; i < value_count(x->warnings); i++) {
+        AUTO(text) struct text line = {0};
+        text_add(&line, S("299 - "));
+        json_write_string(value_str(value_at(x->warnings, i)), &line);
+        add(r, "Warning", text_str(&line));
+    }
+}
+
+static void add_headers(struct exchange *x, struct MHD_Response *r)
+{
+    AUTO(text) struct text audit = {0};
+    struct http_flow flow = x->server->options.flow(x->server->options.owner, x->credential);
+    random_uuid(&audit);
+    add(r, "Audit-Id", text_str(&audit));
+    add(r, "Cache-Control", x->has_etag ? S("public") : S("no-cache, private"));
+    add(r, "Content-Type", x->content_type);
+    if (!x->is_sniffable)
+        add(r, "X-Content-Type-Options", S("nosniff"));
+    if (flow.schema_uid.size > 0)
+        add(r, "X-Kubernetes-Pf-Flowschema-Uid", flow.schema_uid);
+    if (flow.level_uid.size > 0)
+        add(r, "X-Kubernetes-Pf-Prioritylevel-Uid", flow.level_uid);
+    if (x->has_etag)
+        add(r, "Vary", S("Accept"));
+    if (x->retry_after_s > 0) {
+        AUTO(text) struct text seconds = {0};
+        text_add_int(&seconds, x->retry_after_s);
+        add(r, "Retry-After", text_str(&seconds));
+    }
+    add_warnings(x, r);
+}
+
+bool exchange_reply(struct exchange *x)
+{
+    if (!x->server->options.sim)
+        return false;
+    AUTO(text) struct text etag = {0};
+    bool is_gzip = false;
+    struct MHD_Response *r;
+    if (x->state == STREAMING) {
+        r = watch_response(x);
+    } else {
+        if (x->has_etag)
+            etag_text(text_str(&x->answer), &etag);
+        if (x->has_etag && str_equal(str_from(x->if_none_match), text_str(&etag))) {
+            x->code = 304;
+            text_clear(&x->answer);
+        }
+        is_gzip = x->accepts_gzip && x->answer.size > GZIP_FROM_BYTES && gzip(&x->answer);
+        r = MHD_create_response_from_buffer(x->answer.size, x->answer.bytes,
+                                            MHD_RESPMEM_PERSISTENT);
+    }
+    if (!r)
+        return false;
+    add_headers(x, r);
+    if (etag.size > 0)
+        add(r, "Etag", text_str(&etag));
+    if (is_gzip) {
+        add(r, "Content-Encoding", S("gzip"));
+        if (!x->has_etag)
+            add(r, "Vary", S("Accept-Encoding"));
+    }
+    enum MHD_Result result = MHD_queue_response(x->mhd, (unsigned)x->code, r);
+    MHD_destroy_response(r);
+    return result == MHD_YES;
+}
