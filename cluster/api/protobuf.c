@@ -14,10 +14,16 @@
 
 #include "cluster/api/protobuf.h"
 
+#include <math.h>
+
 #include "cluster/api/json.h"
 #include "cluster/api/object.h"
+#include "cluster/api/protobuf_parts.h"
+#include "cluster/api/value_heap.h"
 
-#define SECOND INT64_C(1000000000)
+#define SECOND UINT64_C(1000000000)
+#define YEAR_1 INT64_C(-62135596800)
+#define YEAR_10000 INT64_C(253402300800)
 
 struct bytes {
     const uint8_t *at, *end;
@@ -29,13 +35,6 @@ struct wire {
     struct bytes bytes; /* of wire type 2 */
 };
 
-/* Rows `first` to `last` of a type are those of the message in field `number`. */
-struct embedding {
-    enum schema_type_id type;
-    uint32_t number;
-    enum schema_type_id inner; /* with these rows; the type itself where it has no schema */
-    atom first, last;
-};
 #define LOCAL_REFERENCE(type)                                                                      \
     {                                                                                              \
         TYPE_##type, 1, TYPE_##type, ATOM_name, ATOM_name                                          \
@@ -68,15 +67,25 @@ static const struct embedding embedded[] = {
 
 struct reader {
     struct errmsg *message;
+    const struct field_schema *field; /* being read, for messages */
     int depth;
 };
 
 static bool message_read(struct reader *r, const struct type_schema *t,
                          const struct embedding *within, struct bytes b, struct value *object);
+static bool union_read(struct reader *r, enum protobuf_union either, struct bytes b,
+                       struct value *ret_value);
 
 static bool broken(struct reader *r, const char *what)
 {
-    (void)errmsg_set(r->message, ERR_SYNTAX, "proto: %s", what);
+    (void)errmsg_set(r->message, ERR_SYNTAX, "%s", what);
+    return false;
+}
+
+static bool wrong_wire_type(struct reader *r, unsigned type)
+{
+    (void)errmsg_set(r->message, ERR_SYNTAX, "proto: wrong wireType = %u for field %.*s", type,
+                     STR_ARG(atom_text(r->field ? r->field->key : ATOM_metadata)));
     return false;
 }
 
@@ -106,15 +115,52 @@ static bool fixed_read(struct bytes *b, unsigned size, uint64_t *ret_value)
     return true;
 }
 
+/* A group, which nobody writes any more: up to its end, unread. */
+static bool group_skip(struct reader *r, struct bytes *b)
+{
+    unsigned depth = 1;
+    while (depth > 0 && b->at < b->end) {
+        uint64_t head, n;
+        if (!varint_read(b, &head))
+            break;
+        unsigned type = (unsigned)(head & 7);
+        bool is_skipped = type == 0   ? varint_read(b, &n)
+                          : type == 1 ? fixed_read(b, 8, &n)
+                          : type == 5 ? fixed_read(b, 4, &n)
+                          : type == 2 ? varint_read(b, &n) && n <= (uint64_t)(b->end - b->at)
+                                      : type == 3 || type == 4;
+        if (!is_skipped)
+            break;
+        b->at += type == 2 ? n : 0;
+        depth += type == 3;
+        depth -= type == 4;
+    }
+    return depth == 0 || broken(r, "unexpected EOF");
+}
+
 static bool field_read(struct reader *r, struct bytes *b, struct wire *ret_field)
 {
     uint64_t head, length;
     *ret_field = (struct wire){0};
-    if (!varint_read(b, &head) || head >> 3 == 0)
-        return broken(r, "cannot parse invalid wire-format data");
+    if (!varint_read(b, &head))
+        return broken(r, "unexpected EOF");
     ret_field->number = head >> 3;
     ret_field->type = (unsigned)(head & 7);
     bool is_read = false;
+    if (ret_field->number == 0 || ret_field->number > INT32_MAX) {
+        (void)errmsg_set(r->message, ERR_SYNTAX, "proto: illegal tag %" PRId32 " (wire type %u)",
+                         (int32_t)(uint32_t)ret_field->number, ret_field->type);
+        return false;
+    }
+    if (ret_field->type == 3)
+        return group_skip(r, b);
+    if (ret_field->type == 4 || ret_field->type > 5) {
+        (void)errmsg_set(r->message, ERR_SYNTAX,
+                         ret_field->type == 4 ? "proto: wiretype end group for non-group"
+                                              : "proto: illegal wireType %u",
+                         ret_field->type);
+        return false;
+    }
     if (ret_field->type == 0)
         is_read = varint_read(b, &ret_field->scalar);
     else if (ret_field->type == 1)
@@ -177,14 +223,21 @@ static bool time_read(struct reader *r, struct bytes b, bool is_micro, struct va
     if (!member_read(r, b, 1, &seconds, &has_seconds) || !member_read(r, b, 2, &nanos, &has_nanos))
         return false;
     int64_t s = (int64_t)seconds.scalar;
-    if (!has_seconds && !has_nanos) { /* the zero time */
-        *ret_value = value_null();
+    *ret_value = value_null();
+    if ((!has_seconds && !has_nanos) || s == YEAR_1) /* the zero time */
         return true;
+    if (s < YEAR_1 || s >= YEAR_10000)
+        return broken(r, "Time.MarshalJSON: year outside of range [0,9999]");
+    char bytes[MICRO_TIME_TEXT_SIZE];
+    size_t size = TIME_TEXT_SIZE - 1;
+    time_text_write(s, bytes);
+    if (is_micro) {
+        bytes[size] = '.';
+        digits_write(bytes + size + 1, (int64_t)(nanos.scalar % SECOND / 1000), 6);
+        size = MICRO_TIME_TEXT_SIZE - 1;
     }
-    if (s > INT64_MAX / SECOND - 1 || s < INT64_MIN / SECOND + 1)
-        return broken(r, "time out of range");
-    struct wall_time t = {s * SECOND + (int64_t)(nanos.scalar % (uint64_t)SECOND)};
-    *ret_value = is_micro ? micro_time_value(t) : time_value(t);
+    bytes[size] = 'Z';
+    *ret_value = value_string((struct str){bytes, size + 1});
     return true;
 }
 
@@ -221,7 +274,7 @@ static bool strings_read(struct reader *r, struct bytes b, struct value *ret_val
             value_drop(*ret_value);
             return false;
         }
-        if (f.number == 1 && f.type == 2)
+        if (f.number == 1 && f.type == WIRE_BYTES)
             *ret_value = value_append(*ret_value, value_string(bytes_str(f.bytes)));
     }
     return true;
@@ -270,7 +323,7 @@ static bool small_message_read(struct reader *r, const struct field_schema *f, s
     case SCHEMA_DOUBLE:
         break;
     }
-    return broken(r, "wrong wireType");
+    return wrong_wire_type(r, WIRE_BYTES);
 }
 
 static bool scalar_read(struct reader *r, const struct field_schema *f, uint64_t scalar,
@@ -289,6 +342,8 @@ static bool scalar_read(struct reader *r, const struct field_schema *f, uint64_t
         return true;
     case SCHEMA_DOUBLE:
         memcpy(&d, &scalar, sizeof(d));
+        if (!isfinite(d))
+            return broken(r, "json: unsupported value: a number that is none");
         *ret_value = value_double(d);
         return true;
     case SCHEMA_STRING:
@@ -304,36 +359,118 @@ static bool scalar_read(struct reader *r, const struct field_schema *f, uint64_t
     case SCHEMA_LIST_OF_STRING:
         break;
     }
-    return broken(r, "wrong wireType");
+    return wrong_wire_type(r, WIRE_VARINT);
 }
 
-static bool element_read(struct reader *r, const struct field_schema *f, const struct wire *w,
-                         struct value *ret_value)
+static bool is_number(const struct field_schema *f)
 {
-    if (w->type != 2)
+    return f->kind == SCHEMA_INT32 || f->kind == SCHEMA_INT64 || f->kind == SCHEMA_BOOL ||
+           f->kind == SCHEMA_DOUBLE;
+}
+
+/* `own_before` is what a message is read over: of a field that comes twice the parts are merged. */
+static bool element_read(struct reader *r, const struct type_schema *owner,
+                         const struct field_schema *f, const struct wire *w,
+                         struct value own_before, struct value *ret_value)
+{
+    unsigned wanted = f->kind == SCHEMA_DOUBLE ? WIRE_FIXED64
+                      : is_number(f)           ? WIRE_VARINT
+                                               : WIRE_BYTES;
+    enum protobuf_union either = protobuf_union_of(owner, f);
+    r->field = f;
+    if (w->type != wanted) {
+        value_drop(own_before);
+        return wrong_wire_type(r, w->type);
+    }
+    if (f->kind != SCHEMA_STRUCT || either != UNION_NONE)
+        value_drop(own_before);
+    if (either != UNION_NONE)
+        return union_read(r, either, w->bytes, ret_value);
+    if (is_number(f))
         return scalar_read(r, f, w->scalar, ret_value);
     if (f->kind != SCHEMA_STRUCT)
         return small_message_read(r, f, w->bytes, ret_value);
-    *ret_value = value_object();
+    *ret_value = value_is_present(own_before) ? own_before : value_object();
     if (message_read(r, schema_type_of(f), NULL, w->bytes, ret_value))
         return true;
     value_drop(*ret_value);
     return false;
 }
 
+static bool schema_read(struct reader *r, struct bytes b, struct value *ret_value)
+{
+    *ret_value = value_object();
+    if (message_read(r, &schema_types[TYPE_apiextensions_v1_JSONSchemaProps], NULL, b, ret_value))
+        return true;
+    value_drop(*ret_value);
+    return false;
+}
+
+/* One of the things that a part of a schema may be. */
+static bool union_read(struct reader *r, enum protobuf_union either, struct bytes b,
+                       struct value *ret_value)
+{
+    unsigned schema_number = either == UNION_BOOL ? 2 : 1;
+    bool is_read = true, allows = false;
+    struct value v = VALUE_ABSENT, list = VALUE_ABSENT;
+    while (is_read && b.at < b.end) {
+        struct wire w;
+        struct value schema = VALUE_ABSENT;
+        if (!field_read(r, &b, &w)) {
+            is_read = false;
+        } else if (w.number == 1 && either == UNION_BOOL && w.type == WIRE_VARINT) {
+            allows = w.scalar != 0;
+        } else if (w.type == WIRE_BYTES && w.number == schema_number) {
+            is_read = schema_read(r, w.bytes, &schema);
+            value_drop(v);
+            v = is_read ? schema : VALUE_ABSENT;
+        } else if (w.type == WIRE_BYTES && w.number == 2 && either == UNION_STRINGS) {
+            list = value_append(list, value_string(bytes_str(w.bytes)));
+        } else if (w.type == WIRE_BYTES && w.number == 2) {
+            is_read = schema_read(r, w.bytes, &schema);
+            if (is_read)
+                list = value_append(list, schema);
+        }
+    }
+    if (is_read && value_count(list) > 0) {
+        value_drop(v);
+        v = list;
+    } else {
+        value_drop(list);
+        if (is_read && !value_is_present(v))
+            v = either == UNION_BOOL ? value_bool(allows) : value_null();
+    }
+    if (is_read)
+        *ret_value = v;
+    else
+        value_drop(v);
+    return is_read;
+}
+
 /* ---- fields ---- */
 
-static bool map_entry_read(struct reader *r, const struct field_schema *f, struct bytes b,
-                           struct value *map)
+/* The value of an entry that says none. */
+static struct wire zero_wire(const struct field_schema *f, const uint8_t *end)
+{
+    return (struct wire){.type = f->kind == SCHEMA_DOUBLE ? WIRE_FIXED64
+                                 : is_number(f)           ? WIRE_VARINT
+                                                          : WIRE_BYTES,
+                         .bytes = {end, end}};
+}
+
+static bool map_entry_read(struct reader *r, const struct type_schema *owner,
+                           const struct field_schema *f, struct bytes b, struct value *map)
 {
     struct wire key, w;
     bool has_key, has_value;
     struct value v = VALUE_ABSENT;
     if (!member_read(r, b, 1, &key, &has_key) || !member_read(r, b, 2, &w, &has_value))
         return false;
+    if (!has_key || key.type != WIRE_BYTES)
+        key.bytes = (struct bytes){b.end, b.end};
     if (!has_value)
-        w = (struct wire){.type = 2, .bytes = {b.end, b.end}};
-    if (!element_read(r, f, &w, &v))
+        w = zero_wire(f, b.end);
+    if (!element_read(r, owner, f, &w, VALUE_ABSENT, &v))
         return false;
     *map = value_set_key(value_is_present(*map) ? *map : value_object(), bytes_str(key.bytes), v);
     return true;
@@ -355,79 +492,78 @@ static bool packed_read(struct reader *r, const struct field_schema *f, struct b
     return true;
 }
 
-static bool is_number(const struct field_schema *f)
-{
-    return f->kind == SCHEMA_INT32 || f->kind == SCHEMA_INT64 || f->kind == SCHEMA_BOOL ||
-           f->kind == SCHEMA_DOUBLE;
-}
-
 /* Puts the field into the object. */
-static bool value_read(struct reader *r, const struct field_schema *f, const struct wire *w,
-                       struct value *object)
+static bool value_read(struct reader *r, const struct type_schema *owner,
+                       const struct field_schema *f, const struct wire *w, struct value *object)
 {
-    struct value v = VALUE_ABSENT;
+    struct value v = VALUE_ABSENT, old = value_keep(value_get(*object, f->key));
     if (f->container == SCHEMA_NONE) {
-        if (!element_read(r, f, w, &v))
+        if (!element_read(r, owner, f, w, old, &v))
             return false;
         *object = value_set(*object, f->key, v);
         return true;
     }
-    struct value all = value_keep(value_get(*object, f->key));
     bool is_read;
+    *object = value_set(*object, f->key, VALUE_ABSENT); /* so that it grows in place */
+    r->field = f;
     if (f->container == SCHEMA_MAP) {
-        is_read = w->type == 2 ? map_entry_read(r, f, w->bytes, &all) : broken(r, "wrong wireType");
-    } else if (w->type == 2 && is_number(f)) {
-        is_read = packed_read(r, f, w->bytes, &all);
+        is_read = w->type == WIRE_BYTES ? map_entry_read(r, owner, f, w->bytes, &old)
+                                        : wrong_wire_type(r, w->type);
+    } else if (w->type == WIRE_BYTES && is_number(f)) {
+        is_read = packed_read(r, f, w->bytes, &old);
     } else {
-        is_read = element_read(r, f, w, &v);
+        is_read = element_read(r, owner, f, w, VALUE_ABSENT, &v);
         if (is_read)
-            all = value_append(all, v);
+            old = value_append(old, v);
     }
-    *object = value_set(*object, f->key, all);
+    *object = value_set(*object, f->key, old);
     return is_read;
 }
 
-/* Does the type begin with kind and apiVersion, which protobuf has in the envelope? */
-static bool has_type_meta(const struct type_schema *t)
+bool protobuf_has_type_meta(const struct type_schema *t)
 {
     return t->count > 2 && t->fields[0].key == ATOM_kind && t->fields[0].number == 1 &&
            t->fields[1].key == ATOM_apiVersion && t->fields[1].number == 2;
 }
 
-static bool is_between(const struct type_schema *t, uint32_t index, atom first, atom last)
+const struct embedding *protobuf_embedding(const struct type_schema *t)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(embedded); i++) {
+        if (&schema_types[embedded[i].type] == t)
+            return &embedded[i];
+    }
+    return NULL;
+}
+
+bool protobuf_is_embedded(const struct type_schema *t, const struct embedding *e, uint32_t index)
 {
     uint32_t from = 0, to = 0;
-    while (from < t->count && t->fields[from].key != first)
+    while (from < t->count && t->fields[from].key != e->first)
         from++;
-    for (to = from; to < t->count && t->fields[to].key != last; to++)
+    for (to = from; to < t->count && t->fields[to].key != e->last; to++)
         continue;
     return index >= from && index <= to;
+}
+
+enum protobuf_union protobuf_union_of(const struct type_schema *owner,
+                                      const struct field_schema *f)
+{
+    if (owner != &schema_types[TYPE_apiextensions_v1_JSONSchemaProps])
+        return UNION_NONE;
+    return f->key == ATOM_additionalProperties || f->key == ATOM_additionalItems ? UNION_BOOL
+           : f->key == ATOM_items                                               ? UNION_SCHEMAS
+           : f->key == ATOM_dependencies                                        ? UNION_STRINGS
+                                                                                : UNION_NONE;
 }
 
 static const struct field_schema *field_find(const struct type_schema *t,
                                              const struct embedding *within, uint64_t number)
 {
-    for (uint32_t i = has_type_meta(t) ? 2 : 0; i < t->count; i++) {
-        if (t->fields[i].number != number)
-            continue;
-        bool is_inner = false;
-        for (size_t j = 0; j < ARRAY_COUNT(embedded); j++) {
-            const struct embedding *e = &embedded[j];
-            if (&schema_types[e->type] == t && (!within || within->inner == e->type))
-                is_inner |= is_between(t, i, e->first, e->last);
-        }
-        bool wants_inner = within && &schema_types[within->type] == t;
-        if (is_inner == wants_inner)
+    const struct embedding *e = protobuf_embedding(t);
+    for (uint32_t i = protobuf_has_type_meta(t) ? 2 : 0; i < t->count; i++) {
+        bool is_inner = e && protobuf_is_embedded(t, e, i);
+        if (t->fields[i].number == number && is_inner == (within != NULL))
             return &t->fields[i];
-    }
-    return NULL;
-}
-
-static const struct embedding *embedding_find(const struct type_schema *t, uint64_t number)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(embedded); i++) {
-        if (&schema_types[embedded[i].type] == t && embedded[i].number == number)
-            return &embedded[i];
     }
     return NULL;
 }
@@ -438,20 +574,20 @@ static bool message_read(struct reader *r, const struct type_schema *t,
 {
     struct wire w;
     bool is_read = true;
+    const struct embedding *e = within ? NULL : protobuf_embedding(t);
     if (++r->depth > PROTOBUF_DEPTH_MAX)
         return broken(r, "nesting too deep");
     while (is_read && b.at < b.end) {
         if (!field_read(r, &b, &w))
             return false;
-        const struct embedding *e = within ? NULL : embedding_find(t, w.number);
-        if (e && w.type == 2) {
+        if (e && w.number == e->number && w.type == WIRE_BYTES) {
             bool is_own = e->inner == e->type;
             is_read = message_read(r, &schema_types[e->inner], is_own ? e : NULL, w.bytes, object);
             continue;
         }
         const struct field_schema *f = field_find(t, within, w.number);
         if (f)
-            is_read = value_read(r, f, &w, object);
+            is_read = value_read(r, t, f, &w, object);
     }
     r->depth--;
     return is_read;
@@ -462,11 +598,16 @@ static bool message_read(struct reader *r, const struct type_schema *t,
 bool protobuf_parse(struct str bytes, protobuf_type_fn type_of, void *owner,
                     struct value *ret_value, struct errmsg *message)
 {
-    struct reader r = {message, 0};
+    struct reader r = {.message = message};
     struct wire meta, raw, version, kind;
     bool has_meta, has_raw, has_version, has_kind;
+    if (bytes.size == 0)
+        return broken(&r, "empty data");
     if (bytes.size < 4 || memcmp(bytes.bytes, "k8s", 4) != 0)
-        return broken(&r, "the body is not in Kubernetes' protobuf format");
+        return broken(&r, "provided data does not appear to be a protobuf message, expected "
+                          "prefix [107 56 115 0]");
+    if (bytes.size == 4)
+        return broken(&r, "empty body");
     struct bytes b = {(const uint8_t *)bytes.bytes + 4, (const uint8_t *)bytes.bytes + bytes.size};
     if (!member_read(&r, b, 1, &meta, &has_meta) || !member_read(&r, b, 2, &raw, &has_raw) ||
         !member_read(&r, meta.bytes, 1, &version, &has_version) ||
@@ -484,8 +625,10 @@ bool protobuf_parse(struct str bytes, protobuf_type_fn type_of, void *owner,
         value_drop(object);
         return false;
     }
-    object = value_set(object, ATOM_kind, value_string(kind_text));
-    object = value_set(object, ATOM_apiVersion, value_string(api_version));
+    if (kind_text.size > 0)
+        object = value_set(object, ATOM_kind, value_string(kind_text));
+    if (api_version.size > 0)
+        object = value_set(object, ATOM_apiVersion, value_string(api_version));
     *ret_value = object;
     return true;
 }
