@@ -53,12 +53,13 @@ expect() {
         failed=1
     fi
 }
-# http CODE PATTERN CURL-ARGUMENT...: as nobody, unless a certificate is given.
+# http CODE PATTERN CURL-ARGUMENT...: as nobody, unless a certificate is given; as a program, since what is sent to curl
+# itself is set out for people.
 http() {
     code=$1
     pattern=$2
     shift 2
-    answer=$(curl -sk -m 20 -w '\n%{http_code}' "$@")
+    answer=$(curl -sk -A test -m 20 -w '\n%{http_code}' "$@")
     if [ "$(printf '%s' "$answer" | tail -1)" != "$code" ] || ! printf '%s\n' "$answer" | grep -qE -- "$pattern"; then
         printf 'curl %s\n  expected %s and /%s/, got:\n%s\n' "$*" "$code" "$pattern" "$(printf '%s\n' "$answer" | head -c 2000)"
         failed=1

@@ -492,6 +492,13 @@ static bool packed_read(struct reader *r, const struct field_schema *f, struct b
     return true;
 }
 
+/* Schemas of custom resources stand where JSON may be anything, so nobody takes their zeros out
+ * later. */
+static bool is_part_of_schema(const struct type_schema *owner)
+{
+    return owner == &schema_types[TYPE_apiextensions_v1_JSONSchemaProps];
+}
+
 /* Puts the field into the object. */
 static bool value_read(struct reader *r, const struct type_schema *owner,
                        const struct field_schema *f, const struct wire *w, struct value *object)
@@ -500,6 +507,10 @@ static bool value_read(struct reader *r, const struct type_schema *owner,
     if (f->container == SCHEMA_NONE) {
         if (!element_read(r, owner, f, w, old, &v))
             return false;
+        if (is_part_of_schema(owner) && !(f->flags & SCHEMA_POINTER) && schema_is_zero(v)) {
+            value_drop(v);
+            v = VALUE_ABSENT;
+        }
         *object = value_set(*object, f->key, v);
         return true;
     }
@@ -522,8 +533,13 @@ static bool value_read(struct reader *r, const struct type_schema *owner,
 
 bool protobuf_has_type_meta(const struct type_schema *t)
 {
-    return t->count > 2 && t->fields[0].key == ATOM_kind && t->fields[0].number == 1 &&
-           t->fields[1].key == ATOM_apiVersion && t->fields[1].number == 2;
+    if (t->count < 3 || t->fields[0].key != ATOM_kind || t->fields[1].key != ATOM_apiVersion)
+        return false;
+    for (uint32_t i = 2; i < t->count; i++) { /* else they are fields like others */
+        if (t->fields[i].number == 1)
+            return true;
+    }
+    return false;
 }
 
 const struct embedding *protobuf_embedding(const struct type_schema *t)

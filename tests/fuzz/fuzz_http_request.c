@@ -37,17 +37,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     h.body = rest;
     uint64_t nodes = value_heap_stats().nodes;
     struct arena arena = {0};
+    struct protobuf_writer *writer = protobuf_writer_new();
     struct reading r;
     http_read(&h, &arena, &r);
     bool is_refused = value_is_present(r.refusal);
     CHECK(!is_refused || (status_code(r.refusal) >= 400 && status_code(r.refusal) < 500));
     CHECK(!(is_refused && r.request));
     AUTO(text) struct text out = {0};
-    struct answer_shape shape = answer_shape_of(&r);
+    struct answer_shape shape = answer_shape_of(&r, writer);
     if (is_refused)
-        answer_body(&shape, r.refusal, (struct wall_time){0}, &out);
+        (void)answer_body(&shape, r.refusal, (struct wall_time){0}, &out);
     reading_release(&r);
     arena_release(&arena);
+    protobuf_writer_free(writer);
     CHECK(value_heap_stats().nodes == nodes);
     return 0;
 }

@@ -4,9 +4,9 @@
  * bodies.
  *
  *     struct accepted a;
- *     if (!accept_negotiate(S("application/json;as=Table;v=v1;g=meta.k8s.io,application/json"),
- *                           ACCEPT_OBJECT, &a))
- *         ... 406 ...
+ *     if (accept_negotiate(S("application/json;as=Table;v=v1;g=meta.k8s.io,application/json"),
+ *                          ACCEPT_LIST, false, &a) != ACCEPTED)
+ *         ... 406: accept_refusal ...
  *     a.form == FORM_TABLE, a.encoding == ENCODING_JSON
  *
  * Source: kubernetes.io/docs/reference/using-api/api-concepts/ ("Receiving resources as Tables",
@@ -17,7 +17,7 @@
 
 #include "cluster/api/request.h"
 
-enum encoding { ENCODING_JSON, ENCODING_YAML };
+enum encoding { ENCODING_JSON, ENCODING_YAML, ENCODING_PROTOBUF };
 enum form {
     FORM_OBJECT,
     FORM_TABLE,
@@ -33,14 +33,24 @@ struct accepted {
 };
 enum accept_what {
     ACCEPT_OBJECT,
+    ACCEPT_LIST,
     ACCEPT_WATCH,
-    ACCEPT_DISCOVERY, /* /api and /apis, which have the aggregated form */
-    ACCEPT_PLAIN      /* other documents: no forms */
+    ACCEPT_DISCOVERY,  /* groups and versions */
+    ACCEPT_AGGREGATED, /* /api and /apis, which have the aggregated form as well */
+    ACCEPT_ERROR,      /* a Status: whatever form is asked for, none will do */
+    ACCEPT_PLAIN       /* other documents: no forms */
 };
-/* An empty header accepts everything. False: nothing that is served is accepted. *ret_bad_form: a
- * media type was known, but not the form asked for. */
-bool accept_negotiate(struct str header, enum accept_what what, struct accepted *ret_accepted,
-                      bool *ret_bad_form);
+enum accept_result {
+    ACCEPTED,
+    ACCEPT_NO_TYPE, /* no media type that is served: the route itself refuses */
+    ACCEPT_NO_FORM  /* a media type is, but not as it is asked for */
+};
+/* An empty header accepts everything. `is_custom`: a custom resource has no protobuf. */
+enum accept_result accept_negotiate(struct str header, enum accept_what what, bool is_custom,
+                                    struct accepted *ret_accepted);
+struct str encoding_media_type(enum encoding e);
+/* The refusal: a Status, owned. */
+struct value accept_refusal(enum accept_result result, enum accept_what what);
 
 enum body_type { BODY_JSON, BODY_YAML, BODY_PROTOBUF, BODY_UNKNOWN };
 /* Of create, update and delete; no header: JSON. */

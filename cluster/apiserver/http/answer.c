@@ -19,21 +19,28 @@
 
 static void write_body(const struct answer_shape *s, struct value body, struct wall_time now,
                        bool with_columns, struct text *out);
+static void write_protobuf(const struct answer_shape *s, struct value body, struct text *out);
+static struct protobuf_head head_of(const struct answer_shape *s, struct value body,
+                                    bool *ret_is_list);
 
-struct answer_shape answer_shape_of(const struct reading *reading)
+struct answer_shape answer_shape_of(const struct reading *reading, struct protobuf_writer *writer)
 {
     return (struct answer_shape){.resource = reading->request ? reading->request->resource : NULL,
                                  .subresource = reading->request ? reading->request->subresource
                                                                  : SUBRESOURCE_NONE,
                                  .accepted = reading->accepted,
+                                 .accepted_error = reading->accepted_error,
+                                 .writer = writer,
                                  .include = reading->include,
-                                 .is_pretty = reading->is_pretty};
+                                 .is_pretty = reading->is_pretty,
+                                 .is_raw_error = reading->is_raw_error};
 }
 
-struct str answer_content_type(const struct answer_shape *shape)
+struct str answer_watch_type(const struct answer_shape *shape)
 {
-    return shape->accepted.encoding == ENCODING_YAML ? S("application/yaml")
-                                                     : S("application/json");
+    return shape->accepted.encoding == ENCODING_PROTOBUF
+               ? S("application/vnd.kubernetes.protobuf;stream=watch")
+               : encoding_media_type(shape->accepted.encoding);
 }
 
 static void line_begin(struct text *out, unsigned depth)
@@ -76,42 +83,54 @@ static void indent(struct str json, struct text *out)
     }
 }
 
-/* The JSON in another form. */
-static void finish(const struct answer_shape *s, const struct text *json, struct text *out)
+static void write_yaml(const struct text *json, struct text *out)
 {
     struct value v = VALUE_ABSENT;
     struct errmsg message;
-    if (s->accepted.encoding == ENCODING_YAML) {
-        CHECK(json_parse(text_str(json), NULL, &v, &message) == ERR_OK);
-        yaml_write(v, out);
-        value_drop(v);
-    } else {
-        indent(text_str(json), out);
-        text_add_byte(out, '\n');
-    }
+    CHECK(json_parse(text_str(json), NULL, &v, &message) == ERR_OK);
+    yaml_write(v, out);
+    value_drop(v);
 }
 
-void answer_body(const struct answer_shape *shape, struct value body, struct wall_time now,
-                 struct text *out)
+struct str answer_body(const struct answer_shape *shape, struct value body, struct wall_time now,
+                       struct text *out)
 {
-    if (shape->accepted.encoding == ENCODING_JSON && !shape->is_pretty) {
+    bool is_error = value_is_status(body) && VALUE_IS(body, "Failure", status);
+    enum encoding encoding =
+        is_error ? shape->accepted_error.encoding : shape->accepted.encoding;
+    bool is_pretty = shape->is_pretty || (is_error && shape->is_raw_error);
+    if (encoding == ENCODING_PROTOBUF) {
+        write_protobuf(shape, body, out);
+    } else if (encoding == ENCODING_JSON && !is_pretty) {
         write_body(shape, body, now, true, out);
         text_add_byte(out, '\n');
-        return;
+    } else {
+        AUTO(text) struct text json = {0};
+        write_body(shape, body, now, true, &json);
+        if (encoding == ENCODING_YAML)
+            write_yaml(&json, out);
+        else
+            indent(text_str(&json), out);
     }
-    AUTO(text) struct text json = {0};
-    write_body(shape, body, now, true, &json);
-    finish(shape, &json, out);
+    return encoding_media_type(encoding);
 }
 
-void answer_watch_line(struct answer_shape *shape, const struct watch_event *event,
-                       struct wall_time now, struct text *out)
+void answer_watch_event(struct answer_shape *shape, const struct watch_event *event,
+                        struct wall_time now, struct text *out)
 {
     static const char *const types[] = {
         [WATCH_ADDED] = "ADDED",       [WATCH_MODIFIED] = "MODIFIED", [WATCH_DELETED] = "DELETED",
         [WATCH_BOOKMARK] = "BOOKMARK", [WATCH_ERROR] = "ERROR",
     };
     CHECK(event->type != WATCH_END);
+    if (shape->accepted.encoding == ENCODING_PROTOBUF) {
+        bool is_list;
+        struct protobuf_head head = head_of(shape, event->object, &is_list);
+        CHECK(!is_list);
+        protobuf_write_event(shape->writer, &head, str_from(types[event->type]), event->object,
+                             out);
+        return;
+    }
     text_printf(out, "{\"type\":\"%s\",\"object\":", types[event->type]);
     write_body(shape, event->object, now, !shape->has_columns, out);
     if (shape->accepted.form == FORM_TABLE && event->type != WATCH_ERROR)
@@ -159,6 +178,52 @@ static void write_list(const struct answer_shape *s, struct value body, struct t
         schema_write_json_item(s->resource->type, value_at(items, i), out);
     }
     text_add(out, S("]}"));
+}
+
+/* ---- protobuf ---- */
+
+/* Of what subresources answer. */
+static struct str api_version_of(const struct type_schema *t)
+{
+    return t == &schema_types[TYPE_autoscaling_v1_Scale]             ? S("autoscaling/v1")
+           : t == &schema_types[TYPE_policy_v1_Eviction]             ? S("policy/v1")
+           : t == &schema_types[TYPE_authentication_v1_TokenRequest] ? S("authentication.k8s.io/v1")
+                                                                     : S("v1");
+}
+
+/* What of the body goes into protobuf: the object itself, or its metadata. */
+static struct protobuf_head head_of(const struct answer_shape *s, struct value body,
+                                    bool *ret_is_list)
+{
+    static const struct str versions[] = {{"meta.k8s.io/v1", 14}, {"meta.k8s.io/v1beta1", 19}};
+    enum form form = value_is_status(body) ? FORM_OBJECT : s->accepted.form;
+    *ret_is_list = is_list(s, body);
+    if (form == FORM_OBJECT && *ret_is_list)
+        return (struct protobuf_head){s->resource->type, s->resource->group_version,
+                                      s->resource->list_kind};
+    if (form == FORM_OBJECT) {
+        const struct type_schema *t = type_of(s, body);
+        CHECK(t);
+        if (value_is_status(body))
+            return (struct protobuf_head){t, S("v1"), S("Status")};
+        if (t == s->resource->type)
+            return (struct protobuf_head){t, s->resource->group_version, s->resource->kind};
+        return (struct protobuf_head){t, api_version_of(t), str_from(t->name)};
+    }
+    return (struct protobuf_head){&schema_types[TYPE_meta_v1_PartialObjectMetadata],
+                                  versions[s->accepted.is_beta],
+                                  *ret_is_list ? S("PartialObjectMetadataList")
+                                               : S("PartialObjectMetadata")};
+}
+
+static void write_protobuf(const struct answer_shape *s, struct value body, struct text *out)
+{
+    bool is_of_many;
+    struct protobuf_head head = head_of(s, body, &is_of_many);
+    if (is_of_many)
+        protobuf_write_list(s->writer, &head, body, out);
+    else
+        protobuf_write(s->writer, &head, body, out);
 }
 
 /* ---- metadata alone ---- */

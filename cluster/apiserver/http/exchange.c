@@ -66,8 +66,7 @@ static void answer_value(struct exchange *x, int code, struct value body)
 {
     struct http_server *s = x->server;
     x->code = code;
-    x->content_type = answer_content_type(&x->shape);
-    answer_body(&x->shape, body, sim_wall(s->options.sim), &x->answer);
+    x->content_type = answer_body(&x->shape, body, sim_wall(s->options.sim), &x->answer);
     x->is_sniffable = code != 403;
     x->state = ANSWERED;
 }
@@ -174,16 +173,14 @@ static bool dispatch(struct exchange *x, const char *method)
     x->accepts_gzip = accepts_gzip(exchange_header(x, "Accept-Encoding"));
     if (etag.size < sizeof(x->if_none_match))
         memcpy(x->if_none_match, etag.bytes, etag.size);
-    if (x->is_too_large) {
-        answer_refusal(x, too_large());
-        return exchange_reply(x);
-    }
-    if (!credential_find(x)) {
-        answer_refusal(x, status_unauthorized());
+    if (x->is_too_large || !credential_find(x)) {
+        http_read_accept(&h, &x->arena, &x->reading);
+        x->shape = answer_shape_of(&x->reading, s->writer);
+        answer_refusal(x, x->is_too_large ? too_large() : status_unauthorized());
         return exchange_reply(x);
     }
     http_read(&h, &x->arena, &x->reading);
-    x->shape = answer_shape_of(&x->reading);
+    x->shape = answer_shape_of(&x->reading, s->writer);
     if (value_is_present(x->reading.refusal)) {
         answer_value(x, status_code(x->reading.refusal), x->reading.refusal);
     } else if (x->reading.is_bare_404) {
@@ -227,7 +224,7 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
     } else if (is_watch) {
         x->state = STREAMING;
         x->code = 200;
-        x->content_type = answer_content_type(&x->shape);
+        x->content_type = answer_watch_type(&x->shape);
         x->is_sniffable = true;
     } else {
         x->warnings = value_keep(r->warnings);
@@ -249,7 +246,7 @@ static void on_event(void *owner, uint64_t id, const struct watch_event *e)
         map_remove(&s->exchanges, x);
         x->has_ended = true;
     } else {
-        answer_watch_line(&x->shape, e, sim_wall(s->options.sim), &x->answer);
+        answer_watch_event(&x->shape, e, sim_wall(s->options.sim), &x->answer);
         if (x->answer.size - x->sent > HTTP_WATCH_BACKLOG_MAX)
             x->state = BROKEN;
     }

@@ -65,6 +65,7 @@ struct http_server {
     struct http_server_options options;
     struct gateway_config gateway_config;
     process_id gateway;
+    struct protobuf_writer *writer;
     struct MHD_Daemon *daemon;
     int listener, poll;
     uint16_t port;

@@ -23,6 +23,7 @@ static bool resource_read(const struct http_request *h, struct reading *r);
 static bool verb_read(const struct http_request *h, struct reading *r,
                       const struct resource *resource, enum subresource subresource);
 static bool accept_read(const struct http_request *h, struct reading *r);
+static bool is_pretty(const struct http_request *h, const struct target *t);
 static bool body_read(const struct http_request *h, struct reading *r);
 
 struct str manager_of(struct str user_agent)
@@ -52,11 +53,26 @@ void reading_release(struct reading *r)
     value_release(&r->refusal);
 }
 
+static bool begin(const struct http_request *h, struct arena *arena, struct reading *r)
+{
+    *r = (struct reading){0};
+    bool is_well = target_parse(h->target, arena, &r->target);
+    r->is_raw_error =
+        accept_negotiate(h->accept, ACCEPT_ERROR, false, &r->accepted_error) != ACCEPTED;
+    r->is_pretty = is_pretty(h, &r->target);
+    return is_well;
+}
+
+void http_read_accept(const struct http_request *h, struct arena *arena,
+                      struct reading *ret_reading)
+{
+    (void)begin(h, arena, ret_reading);
+}
+
 void http_read(const struct http_request *h, struct arena *arena, struct reading *ret_reading)
 {
     struct reading *r = ret_reading;
-    *r = (struct reading){0};
-    if (!target_parse(h->target, arena, &r->target)) {
+    if (!begin(h, arena, r)) {
         r->refusal = status_bad_request(S("the request's URL is malformed"));
         return;
     }
@@ -175,36 +191,82 @@ static bool verb_read(const struct http_request *h, struct reading *r,
 
 /* ---- what is accepted ---- */
 
+static enum accept_what accept_what_of(const struct reading *r)
+{
+    struct str path = r->target.path;
+    if (r->target.kind == TARGET_RESOURCE)
+        return r->request->verb == VERB_WATCH  ? ACCEPT_WATCH
+               : r->request->verb == VERB_LIST ? ACCEPT_LIST
+                                               : ACCEPT_OBJECT;
+    if (str_ends_with(path, S("/")))
+        path.size--;
+    if (str_equal(path, S("/api")) || str_equal(path, S("/apis")))
+        return ACCEPT_AGGREGATED;
+    return str_starts_with(path, S("/api/")) || str_starts_with(path, S("/apis/"))
+               ? ACCEPT_DISCOVERY
+               : ACCEPT_PLAIN;
+}
+
+/* Asked for by the query; else known from who asks: people read what these clients show. */
+static bool is_pretty(const struct http_request *h, const struct target *t)
+{
+    static const char *const truths[] = {"1", "t", "T", "true", "TRUE", "True"};
+    static const char *const shown_to_people[] = {"curl", "Wget", "Mozilla/5.0"};
+    struct str pretty = target_option(t, "pretty");
+    for (size_t i = 0; i < ARRAY_COUNT(truths) && pretty.size > 0; i++) {
+        if (str_equal(pretty, str_from(truths[i])))
+            return true;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(shown_to_people) && pretty.size == 0; i++) {
+        if (str_starts_with(h->user_agent, str_from(shown_to_people[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Metadata of a list is PartialObjectMetadataList, that of an object is not. */
+static bool partial_fits(struct reading *r)
+{
+    const struct request *q = r->request;
+    bool is_list = q->verb == VERB_LIST, wants_list = r->accepted.form == FORM_PARTIAL_LIST;
+    struct str rest, package = str_cut(q->resource->group, '.', &rest);
+    if (r->accepted.form != FORM_PARTIAL && !wants_list)
+        return true;
+    if (q->verb == VERB_WATCH && wants_list) /* which events are not: they stay as they are */
+        r->accepted.form = FORM_OBJECT;
+    if ((!is_list && q->verb != VERB_GET) || is_list == wants_list)
+        return true;
+    if (package.size == 0 || str_equal(package, S("events")))
+        package = S("core");
+    AUTO(text) struct text m = {0};
+    text_printf(&m, "you requested %s, but the requested object is %s (*%.*s.%.*s)",
+                wants_list ? "PartialObjectMetadataList" : "PartialObjectMetadata",
+                wants_list ? "not a list" : "a list", STR_ARG(package),
+                STR_ARG(is_list ? q->resource->list_kind : q->resource->kind));
+    r->refusal = value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Failure, "
+                            "message: %S, reason: NotAcceptable, code: 406}",
+                            text_str(&m));
+    return false;
+}
+
 static bool accept_read(const struct http_request *h, struct reading *r)
 {
     const struct target *t = &r->target;
-    bool is_bad_form;
-    enum accept_what what = ACCEPT_OBJECT;
-    if (t->kind == TARGET_PATH)
-        what = str_equal(t->path, S("/api")) || str_equal(t->path, S("/apis")) ? ACCEPT_DISCOVERY
-                                                                               : ACCEPT_PLAIN;
-    else if (r->request->verb == VERB_WATCH)
-        what = ACCEPT_WATCH;
-    struct str pretty = target_option(t, "pretty");
+    enum accept_what what = accept_what_of(r);
     struct str include = target_option(t, "includeObject");
-    if (!accept_negotiate(h->accept, what, &r->accepted, &is_bad_form)) {
-        r->refusal =
-            is_bad_form
-                ? value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Failure, "
-                             "message: \"only the following media types are accepted: "
-                             "application/json, application/yaml, "
-                             "application/vnd.kubernetes.protobuf\", reason: NotAcceptable, "
-                             "code: 406}")
-                : status_make(406, S("NotAcceptable"),
-                              S("406: Not Acceptable\n\nAvailable representations: "
-                                "application/json, application/yaml, "
-                                "application/vnd.kubernetes.protobuf"),
-                              value_object());
+    bool is_stream = r->request && r->request->subresource >= SUBRESOURCE_LOG;
+    bool is_custom = r->request && !r->request->resource->type;
+    enum accept_result result = accept_negotiate(h->accept, what, is_custom, &r->accepted);
+    if (is_custom)
+        r->is_raw_error =
+            accept_negotiate(h->accept, ACCEPT_ERROR, true, &r->accepted_error) != ACCEPTED;
+    if (result != ACCEPTED && !is_stream) {
+        r->refusal = accept_refusal(result, what);
         return false;
     }
-    r->is_pretty =
-        r->accepted.is_pretty || (target_has_option(t, "pretty") &&
-                                  !str_equal(pretty, S("false")) && !str_equal(pretty, S("0")));
+    r->is_pretty |= r->accepted.is_pretty;
+    if (r->request && !partial_fits(r))
+        return false;
     if (r->accepted.form != FORM_TABLE || include.size == 0)
         return true;
     if (str_equal(include, S("None")))
@@ -234,13 +296,21 @@ static struct value unknown_format(struct str accepted)
                       text_str(&m));
 }
 
-/* What is shown of a body in a message: all of a short one. */
+#define BODY_SHOWN 30
+
+/* What is shown of a body in a message: its beginning, in hexadecimal unless it may be JSON. */
 static void body_show(struct str body, struct text *out)
 {
+    struct str shown = str_slice(body, 0, body.size < BODY_SHOWN ? body.size : BODY_SHOWN);
     if (body.size == 0)
         text_add(out, S("<empty>"));
+    else if (body.bytes[0] == '{')
+        text_add(out, shown);
     else
-        text_add(out, body);
+        for (size_t i = 0; i < shown.size; i++)
+            text_printf(out, "%02x", (unsigned char)shown.bytes[i]);
+    if (shown.size < body.size)
+        text_add(out, S(" ..."));
 }
 
 /* What a body in protobuf may be: the kind itself, what its subresource takes, DeleteOptions. */
@@ -250,7 +320,7 @@ static const struct type_schema *protobuf_type(void *owner, struct str api_versi
     const struct type_schema *sub = schema_for_subresource(q->resource, q->subresource);
     if (str_equal(kind, S("DeleteOptions")))
         return &schema_types[TYPE_meta_v1_DeleteOptions];
-    if (sub && str_equal(kind, str_from(sub->name)))
+    if (sub && (kind.size == 0 || str_equal(kind, str_from(sub->name))))
         return sub;
     const struct resource *r = resource_find_kind(api_version, kind);
     return r ? r->type : NULL;

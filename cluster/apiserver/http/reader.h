@@ -31,13 +31,17 @@ struct http_request {
 enum include_object { INCLUDE_METADATA, INCLUDE_NONE, INCLUDE_OBJECT };
 struct reading {
     struct target target;
-    struct accepted accepted;
+    struct accepted accepted, accepted_error; /* what of an error: never a form */
+    bool is_raw_error; /* no encoding of an error is accepted: it is told in JSON all the same */
     enum include_object include; /* in the rows of a table */
     bool is_pretty;
     struct request *request; /* owned; NULL: refused, or a document */
     struct value refusal;    /* owned Status; absent: none */
     bool is_bare_404;        /* "404 page not found", as text */
 };
+/* Only in what an error is told, for who is not read any further. */
+void http_read_accept(const struct http_request *h, struct arena *arena,
+                      struct reading *ret_reading);
 void http_read(const struct http_request *h, struct arena *arena, struct reading *ret_reading);
 void reading_release(struct reading *r);
 

@@ -120,6 +120,7 @@ struct http_server *http_server_new(const struct http_server_options *options, b
     *ret_busy = false;
     s->options = *options;
     s->exchanges.compare = by_id;
+    s->writer = protobuf_writer_new();
     s->listener = s->poll = -1;
     if (!listen_on(s, ret_busy, message) || !daemon_start(s, message)) {
         http_server_free(s);
@@ -153,6 +154,7 @@ void http_server_free(struct http_server *s)
     if (s->poll >= 0)
         close(s->poll);
     map_release(&s->exchanges);
+    protobuf_writer_free(s->writer);
     mem_free(s);
 }
 

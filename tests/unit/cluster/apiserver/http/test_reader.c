@@ -87,55 +87,76 @@ static void test_queries(void)
 /* ---- Accept ---- */
 
 #define TABLE ";as=Table;v=v1;g=meta.k8s.io"
+#define PROTOBUF "application/vnd.kubernetes.protobuf"
 static const struct accept_case {
     const char *header;
     enum accept_what what;
-    bool is_served, is_bad_form;
+    enum accept_result result;
     enum encoding encoding;
     enum form form;
 } accept_cases[] = {
-    {"", ACCEPT_OBJECT, true, false, ENCODING_JSON, FORM_OBJECT},
-    {"*/*", ACCEPT_OBJECT, true, false, ENCODING_JSON, FORM_OBJECT},
-    {"application/yaml", ACCEPT_OBJECT, true, false, ENCODING_YAML, FORM_OBJECT},
+    {"", ACCEPT_OBJECT, ACCEPTED, ENCODING_JSON, FORM_OBJECT},
+    {"*/*", ACCEPT_OBJECT, ACCEPTED, ENCODING_JSON, FORM_OBJECT},
+    {"*", ACCEPT_OBJECT, ACCEPTED, ENCODING_JSON, FORM_OBJECT},
+    {"application/yaml", ACCEPT_OBJECT, ACCEPTED, ENCODING_YAML, FORM_OBJECT},
     {"application/json" TABLE ",application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
-     ACCEPT_OBJECT, true, false, ENCODING_JSON, FORM_TABLE},
-    {"application/json;as=Table;v=v9;g=meta.k8s.io", ACCEPT_OBJECT, false, true, ENCODING_JSON,
-     FORM_OBJECT},
-    {"application/json;as=Table;v=v9;g=meta.k8s.io,application/json", ACCEPT_OBJECT, true, true,
+     ACCEPT_LIST, ACCEPTED, ENCODING_JSON, FORM_TABLE},
+    {"application/json;as=Table;v=v9;g=meta.k8s.io", ACCEPT_LIST, ACCEPT_NO_FORM, 0, 0},
+    {"application/json;as=Table;v=v9;g=meta.k8s.io,application/json", ACCEPT_LIST, ACCEPTED,
      ENCODING_JSON, FORM_OBJECT},
-    {"application/vnd.kubernetes.protobuf,application/json", ACCEPT_OBJECT, true, false,
-     ENCODING_JSON, FORM_OBJECT},
-    {"application/vnd.kubernetes.protobuf", ACCEPT_OBJECT, false, false, ENCODING_JSON,
+    {PROTOBUF ",application/json", ACCEPT_OBJECT, ACCEPTED, ENCODING_PROTOBUF, FORM_OBJECT},
+    {PROTOBUF ";stream=watch", ACCEPT_WATCH, ACCEPTED, ENCODING_PROTOBUF, FORM_OBJECT},
+    {PROTOBUF TABLE, ACCEPT_LIST, ACCEPT_NO_FORM, 0, 0},
+    {PROTOBUF TABLE ",application/json" TABLE, ACCEPT_LIST, ACCEPTED, ENCODING_JSON, FORM_TABLE},
+    {PROTOBUF ";as=PartialObjectMetadata;v=v1;g=meta.k8s.io", ACCEPT_WATCH, ACCEPTED,
+     ENCODING_PROTOBUF, FORM_PARTIAL},
+    /* a wildcard of the subtype is nothing to the router */
+    {"application/*", ACCEPT_OBJECT, ACCEPT_NO_TYPE, 0, 0},
+    {"application/*, application/yaml;q=0.1", ACCEPT_OBJECT, ACCEPTED, ENCODING_YAML, FORM_OBJECT},
+    {"application/xml", ACCEPT_OBJECT, ACCEPT_NO_TYPE, 0, 0},
+    {"application/yaml;q=0.5,application/json", ACCEPT_OBJECT, ACCEPTED, ENCODING_JSON,
      FORM_OBJECT},
-    {"application/xml", ACCEPT_OBJECT, false, false, ENCODING_JSON, FORM_OBJECT},
-    {"application/yaml;q=0.5,application/json", ACCEPT_OBJECT, true, false, ENCODING_JSON,
-     FORM_OBJECT},
-    {"application/json;q=0,application/yaml", ACCEPT_OBJECT, true, false, ENCODING_YAML,
-     FORM_OBJECT},
-    {"application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", ACCEPT_OBJECT, true, false,
+    {PROTOBUF ";q=0.2,application/yaml;q=0.3,application/json;q=0.1", ACCEPT_LIST, ACCEPTED,
+     ENCODING_YAML, FORM_OBJECT},
+    /* the quality is no refusal */
+    {"application/json;q=0,application/yaml", ACCEPT_OBJECT, ACCEPTED, ENCODING_YAML, FORM_OBJECT},
+    {"application/json;q=0", ACCEPT_OBJECT, ACCEPTED, ENCODING_JSON, FORM_OBJECT},
+    /* wildcards come last */
+    {"*/*,application/yaml", ACCEPT_OBJECT, ACCEPTED, ENCODING_YAML, FORM_OBJECT},
+    {"application/yaml", ACCEPT_WATCH, ACCEPT_NO_FORM, 0, 0},
+    {"application/yaml;stream=watch", ACCEPT_WATCH, ACCEPT_NO_FORM, 0, 0},
+    {"application/json;sv=v1", ACCEPT_OBJECT, ACCEPT_NO_FORM, 0, 0},
+    {"application/json;charset=utf-8", ACCEPT_OBJECT, ACCEPTED, ENCODING_JSON, FORM_OBJECT},
+    {"application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", ACCEPT_LIST, ACCEPTED,
      ENCODING_JSON, FORM_PARTIAL_LIST},
-    {"application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", ACCEPT_DISCOVERY, true,
-     false, ENCODING_JSON, FORM_DISCOVERY},
+    {"application/json" TABLE, ACCEPT_ERROR, ACCEPT_NO_FORM, 0, 0},
+    {"application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", ACCEPT_AGGREGATED,
+     ACCEPTED, ENCODING_JSON, FORM_DISCOVERY},
+    {"application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", ACCEPT_DISCOVERY,
+     ACCEPT_NO_FORM, 0, 0},
     {"application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json",
-     ACCEPT_DISCOVERY, true, true, ENCODING_JSON, FORM_OBJECT},
+     ACCEPT_AGGREGATED, ACCEPTED, ENCODING_JSON, FORM_OBJECT},
 };
 
 static void test_accept(void)
 {
+    struct accepted a;
     for (size_t i = 0; i < ARRAY_COUNT(accept_cases); i++) {
         const struct accept_case *c = &accept_cases[i];
-        struct accepted a;
-        bool is_bad_form;
 
-        bool is_served = accept_negotiate(str_from(c->header), c->what, &a, &is_bad_form);
+        enum accept_result result = accept_negotiate(str_from(c->header), c->what, false, &a);
 
-        CU_ASSERT_EQUAL(is_served, c->is_served);
-        CU_ASSERT_EQUAL(is_bad_form, c->is_bad_form);
-        if (is_served) {
+        CU_ASSERT_EQUAL(result, c->result);
+        if (result == ACCEPTED) {
             CU_ASSERT_EQUAL(a.encoding, c->encoding);
             CU_ASSERT_EQUAL(a.form, c->form);
         }
     }
+    /* of a custom resource protobuf has the metadata and nothing else */
+    CU_ASSERT_EQUAL(accept_negotiate(S(PROTOBUF), ACCEPT_OBJECT, true, &a), ACCEPT_NO_FORM);
+    CU_ASSERT_EQUAL(accept_negotiate(S(PROTOBUF ";as=PartialObjectMetadata;v=v1;g=meta.k8s.io"),
+                                     ACCEPT_OBJECT, true, &a),
+                    ACCEPTED);
     CU_ASSERT(accepts_gzip(S("deflate, gzip;q=1.0")));
     CU_ASSERT_FALSE(accepts_gzip(S("gzip;q=0")));
     CU_ASSERT_FALSE(accepts_gzip(S("identity")));
