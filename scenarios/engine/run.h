@@ -90,6 +90,7 @@ struct run {
     struct text message; /* why it failed: the first reason */
     bool
         has_lying_disk; /* some disk has lost what it said was synced: the store promises nothing */
+    bool is_unjudged;   /* checks and invariants are not looked at */
     bool is_stopped;    /* a check or an invariant failed, or progress said so */
     bool has_own_until; /* the end was asked for from outside: steps that it cuts short are skipped,
                            not failed */
@@ -106,6 +107,8 @@ struct run *run_new(const struct scenario *s, const struct run_options *options,
 void run_free(struct run *r);
 enum outcome run_execute(struct run *r);
 /* The parts of it, for who drives a run otherwise. */
+void run_begin(struct run *r);    /* before anything else: checks that hold from the start */
+void run_all_steps(struct run *r);
 void run_bring_up(struct run *r); /* until the cluster is up, or a minute has passed */
 void run_finish(struct run *r);   /* what invariants look at in the end */
 

@@ -117,6 +117,11 @@ void gateway_close(struct sim *sim, process_id gateway, uint64_t connection)
                  (struct gateway_command){.verb = GATEWAY_CLOSE, .connection = connection});
 }
 
+void gateway_reset(struct sim *sim, process_id gateway)
+{
+    command_post(sim, gateway, (struct gateway_command){.verb = GATEWAY_RESET});
+}
+
 /* ---- the process ---- */
 
 static int by_number(const void *a, const void *b)
@@ -198,8 +203,22 @@ static void send(struct gateway *g, struct step *step, const struct gateway_comm
     step_send(step, c->stream, message_ref(&command->request->message));
 }
 
+static void drop_all(struct gateway *g, struct step *step)
+{
+    struct map_cursor first;
+    while ((first = map_first(&g->by_number)).item) {
+        struct gateway_connection *c = first.item;
+        step_close(step, c->stream);
+        drop(g, c);
+    }
+}
+
 static void on_command(struct gateway *g, struct step *step, const struct gateway_command *command)
 {
+    if (command->verb == GATEWAY_RESET) {
+        drop_all(g, step);
+        return;
+    }
     if (command->verb == GATEWAY_SEND) {
         send(g, step, command);
         return;

@@ -44,6 +44,8 @@ void gateway_cancel(struct sim *sim, process_id gateway, uint64_t connection, ui
 void gateway_bytes(struct sim *sim, process_id gateway, uint64_t connection, uint64_t id,
                    uint8_t channel, struct str bytes);
 void gateway_close(struct sim *sim, process_id gateway, uint64_t connection);
+/* All connections at once: the program that had them has ended. Their numbers are free again. */
+void gateway_reset(struct sim *sim, process_id gateway);
 
 /* ---- for the journal ---- */
 

@@ -294,6 +294,9 @@ bool gateway_command_post(struct sim *sim, process_id gateway, struct str writte
     case GATEWAY_BYTES:
         gateway_bytes(sim, gateway, connection, id, channel, bytes);
         break;
+    case GATEWAY_RESET:
+        gateway_reset(sim, gateway);
+        break;
     case GATEWAY_VERB_COUNT:
         return false;
     }

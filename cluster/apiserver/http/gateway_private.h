@@ -12,6 +12,7 @@ enum gateway_verb {
     GATEWAY_CANCEL,
     GATEWAY_CLOSE,
     GATEWAY_BYTES,
+    GATEWAY_RESET,
     GATEWAY_VERB_COUNT
 };
 

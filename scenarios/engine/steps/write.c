@@ -65,24 +65,33 @@ static enum outcome write_object(struct run *r, enum user_verb verb, struct valu
     return act_and_judge(r, a, arguments, text_str(&what), message);
 }
 
+/* Of a List each item, in turn. */
+static enum outcome write_document(struct run *r, enum user_verb verb, struct value arguments,
+                                   struct value root, struct text *message)
+{
+    struct value items = VALUE_GET(root, items);
+    bool is_list = VALUE_IS(root, "List", kind);
+    for (size_t i = 0; i < (is_list ? value_count(items) : 1); i++) {
+        enum outcome o =
+            write_object(r, verb, arguments, is_list ? value_at(items, i) : root, message);
+        if (o == OUTCOME_FAILED)
+            return o;
+    }
+    return OUTCOME_PASSED;
+}
+
 enum outcome write_objects(struct run *r, enum user_verb verb, struct value arguments,
                            struct text *message)
 {
     struct value resource = value_get_key(arguments, S("resource"));
     if (value_is_present(resource))
-        return write_object(r, verb, arguments, resource, message);
+        return write_document(r, verb, arguments, resource, message);
     const struct manifest *m =
         scenario_manifest(r->scenario, value_str(value_get_key(arguments, S("file"))));
     for (size_t i = 0; i < m->documents.count; i++) {
-        struct value root = m->documents.items[i].root;
-        struct value items = VALUE_GET(root, items);
-        bool is_list = VALUE_IS(root, "List", kind);
-        for (size_t j = 0; j < (is_list ? value_count(items) : 1); j++) {
-            enum outcome o =
-                write_object(r, verb, arguments, is_list ? value_at(items, j) : root, message);
-            if (o == OUTCOME_FAILED)
-                return o;
-        }
+        enum outcome o = write_document(r, verb, arguments, m->documents.items[i].root, message);
+        if (o == OUTCOME_FAILED)
+            return o;
     }
     return OUTCOME_PASSED;
 }
