@@ -91,7 +91,7 @@ bool recording_next(struct recording_reader *r, struct record *ret_record)
     uint64_t size = get_bytes(rest.bytes, 4);
     struct record record = {.kind = (uint8_t)rest.bytes[FRAME_SIZE - 1]};
     if (get_bytes(rest.bytes + 4, 4) != frame_check(r->chain, record.kind, size) || size == 0) {
-        if (!is_zero(rest))
+        if (!is_zero(str_slice(rest, FRAME_SIZE, rest.size)))
             r->state = RECORDING_DAMAGED;
         return false;
     }
