@@ -116,6 +116,7 @@ struct response {
     struct value body;           /* object, list or Status */
     struct value warnings;       /* array of texts; absent: none */
     struct duration retry_after; /* 0: none */
+    bool is_unauthorized;        /* 403 by the authorizer, not by admission */
 };
 extern const struct message_type response_message;
 struct response *response_new(uint64_t id, int code, struct value own_body);

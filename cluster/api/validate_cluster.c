@@ -188,22 +188,127 @@ void validate_event(struct value o, errors_t *errors)
 
 /* ---- ResourceQuota, LimitRange ---- */
 
+static const char quota_standard[] =
+    "cpu|memory|ephemeral-storage|requests.cpu|requests.memory|requests.storage|"
+    "requests.ephemeral-storage|limits.cpu|limits.memory|limits.ephemeral-storage|pods|"
+    "resourcequotas|services|replicationcontrollers|secrets|persistentvolumeclaims|configmaps|"
+    "services.nodeports|services.loadbalancers";
+
 static bool is_quota_resource(struct str name)
 {
-    static const char standard[] =
-        "cpu|memory|ephemeral-storage|requests.cpu|requests.memory|requests.storage|"
-        "requests.ephemeral-storage|limits.cpu|limits.memory|limits.ephemeral-storage|pods|"
-        "resourcequotas|services|replicationcontrollers|secrets|persistentvolumeclaims|configmaps|"
-        "services.nodeports|services.loadbalancers";
     AUTO(value) struct value v = value_string(name);
-    return is_one_of(v, standard) || str_starts_with(name, S("hugepages-")) ||
+    return is_one_of(v, quota_standard) || str_starts_with(name, S("hugepages-")) ||
            str_starts_with(name, S("requests.hugepages-")) || str_starts_with(name, S("count/")) ||
            str_find(name, '/') < name.size;
 }
 
+/* Scopes are of pods, or of claims; a quota with a scope may count nothing else. */
+static bool scope_fits(struct value scope, struct value resource)
+{
+    if (is_one_of(scope, "BestEffort"))
+        return is_one_of(resource, "pods");
+    if (is_one_of(scope, "VolumeAttributesClass"))
+        return is_one_of(resource, "persistentvolumeclaims|requests.storage");
+    return !is_one_of(scope, "Terminating|NotTerminating|NotBestEffort|PriorityClass|"
+                             "CrossNamespacePodAffinity") ||
+           is_one_of(resource, "pods|cpu|memory|limits.cpu|limits.memory|requests.cpu|"
+                               "requests.memory");
+}
+
+static bool is_scope(struct value v)
+{
+    return is_one_of(v, "Terminating|NotTerminating|BestEffort|NotBestEffort|PriorityClass|"
+                        "CrossNamespacePodAffinity|VolumeAttributesClass");
+}
+
+/* One error for each resource that the scope is not for. */
+static void check_scope_fits(struct value scope, struct value hard, path_t path, struct value shown,
+                             errors_t *errors)
+{
+    for (size_t i = 0; i < value_count(hard); i++) {
+        AUTO(value) struct value name = value_string(value_key_at(hard, i));
+        bool is_standard = is_one_of(name, quota_standard) ||
+                           str_starts_with(value_str(name), S("hugepages-")) ||
+                           str_starts_with(value_str(name), S("requests.hugepages-"));
+        if (is_standard && !scope_fits(scope, name))
+            field_error_at(errors, FIELD_INVALID, path, shown,
+                           "unsupported scope applied to resource");
+    }
+}
+
+static bool has_scope(struct value list, atom key, const char *scope)
+{
+    for (size_t i = 0; i < value_count(list); i++) {
+        struct value v = value_at(list, i);
+        if (value_is(key == ATOM_NONE ? v : value_get(v, key), scope))
+            return true;
+    }
+    return false;
+}
+
+static void check_scope_pairs(struct value list, atom key, path_t path, struct value shown,
+                              errors_t *errors)
+{
+    if (has_scope(list, key, "BestEffort") && has_scope(list, key, "NotBestEffort"))
+        field_error_at(errors, FIELD_INVALID, path, shown, "conflicting scopes");
+    if (has_scope(list, key, "Terminating") && has_scope(list, key, "NotTerminating"))
+        field_error_at(errors, FIELD_INVALID, path, shown, "conflicting scopes");
+}
+
+static void check_scope_requirement(struct value r, path_t path, errors_t *errors)
+{
+    struct value scope = VALUE_GET(r, scopeName), operator= VALUE_GET(r, operator);
+    struct value values = VALUE_GET(r, values);
+    if (!is_scope(scope))
+        child_error(errors, FIELD_INVALID, path, "scopeName", scope, "unsupported scope");
+    if (is_one_of(scope, "BestEffort|NotBestEffort|Terminating|NotTerminating|"
+                         "CrossNamespacePodAffinity") &&
+        !value_is(operator, "Exists"))
+        child_error(errors, FIELD_INVALID, path, "operator", operator,
+                    "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, "
+                    "ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, "
+                    "ResourceQuotaScopeNotBestEffort or "
+                    "ResourceQuotaScopeCrossNamespacePodAffinity");
+    if (is_one_of(operator, "In|NotIn")) {
+        if (value_count(values) == 0)
+            child_error(errors, FIELD_REQUIRED, path, "values", VALUE_ABSENT,
+                        "must be at least one value when `operator` is 'In' or 'NotIn' for scope "
+                        "selector");
+    } else if (is_one_of(operator, "Exists|DoesNotExist")) {
+        if (value_count(values) > 0)
+            child_error(errors, FIELD_INVALID, path, "values", values,
+                        "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope "
+                        "selector");
+    } else {
+        child_error(errors, FIELD_INVALID, path, "operator", operator,
+                    "not a valid selector operator");
+    }
+}
+
+static void check_quota_scopes(struct value spec, path_t path, errors_t *errors)
+{
+    struct value hard = VALUE_GET(spec, hard), scopes = VALUE_GET(spec, scopes);
+    struct value selector = VALUE_GET(spec, scopeSelector);
+    struct value wanted = VALUE_GET(selector, matchExpressions);
+    struct field_path at = path_child(path, "scopes");
+    for (size_t i = 0; i < value_count(scopes); i++) {
+        if (!is_scope(value_at(scopes, i)))
+            field_error_at(errors, FIELD_INVALID, &at, scopes, "unsupported scope");
+        check_scope_fits(value_at(scopes, i), hard, &at, scopes, errors);
+    }
+    check_scope_pairs(scopes, ATOM_NONE, &at, scopes, errors);
+    struct field_path outer = path_child(path, "scopeSelector");
+    struct field_path list = path_child(&outer, "matchExpressions");
+    for (size_t i = 0; i < value_count(wanted); i++) {
+        check_scope_fits(VALUE_GET(value_at(wanted, i), scopeName), hard, &list, selector, errors);
+        check_scope_requirement(value_at(wanted, i), &list, errors);
+    }
+    check_scope_pairs(wanted, ATOM_scopeName, &list, scopes, errors);
+}
+
 void validate_quota(struct value o, errors_t *errors)
 {
-    struct value hard = VALUE_GET(o, spec, hard), scopes = VALUE_GET(o, spec, scopes);
+    struct value hard = VALUE_GET(o, spec, hard);
     struct field_path spec = path_child(NULL, "spec"), path = path_child(&spec, "hard");
     for (size_t i = 0; i < value_count(hard); i++) {
         struct str name = value_key_at(hard, i);
@@ -218,12 +323,7 @@ void validate_quota(struct value o, errors_t *errors)
             field_error_at(errors, FIELD_INVALID, &item, value_member_at(hard, i),
                            "must be greater than or equal to 0");
     }
-    for (size_t i = 0; i < value_count(scopes); i++) {
-        if (!is_one_of(value_at(scopes, i), "Terminating|NotTerminating|BestEffort|NotBestEffort|"
-                                            "PriorityClass|CrossNamespacePodAffinity|"
-                                            "VolumeAttributesClass"))
-            child_error(errors, FIELD_INVALID, &spec, "scopes", scopes, "unsupported scope");
-    }
+    check_quota_scopes(VALUE_GET(o, spec), &spec, errors);
 }
 
 void validate_quota_update(struct value new, struct value old, errors_t *errors)

@@ -165,6 +165,7 @@ static bool may_read_path(struct call *c, struct step *step)
         return true;
     AUTO(text) struct text why = {0};
     authorize_refusal(c->user, &a, &why);
+    c->is_unauthorized = true;
     call_refuse(c, step, status_forbidden(NULL, S(""), text_str(&why)));
     return false;
 }
@@ -213,6 +214,7 @@ static bool may(struct call *c, struct step *step)
                     STR_ARG(a.name), text_c(&why));
         status = VALUE_SET(status, value_string(text_str(&message)), message);
     }
+    c->is_unauthorized = true;
     call_refuse(c, step, status);
     return false;
 }
@@ -309,6 +311,7 @@ void call_finish(struct call *c, struct step *step, int code, struct value own_b
         struct response *r = response_new(c->request->id, code, own_body);
         r->warnings = c->warnings;
         c->warnings = VALUE_ABSENT;
+        r->is_unauthorized = c->is_unauthorized;
         if (code >= 400)
             r->retry_after = duration_s(retry_after(own_body));
         step_send(step, c->connection->stream, &r->message);

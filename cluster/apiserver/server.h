@@ -76,6 +76,7 @@ struct call {
     struct connection *connection;                   /* NULL: the server's own */
     struct call *parent, *child;                     /* a call that is a step of another one */
     bool is_internal; /* may do anything: whoever asked has been asked */
+    bool is_unauthorized; /* refused by the authorizer */
     /* Of the server's own calls; `body` is borrowed. A step of another call answers that one. */
     void (*answered)(struct call *call, struct step *step, int code, struct value body);
     void *answered_owner;

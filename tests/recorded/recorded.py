@@ -251,6 +251,9 @@ def main():
         scenario = os.path.join(HERE, "cluster.yaml")
         lines, requests = objects.run(options.program, options.recordings, scenario)
         print("objects: %d requests, %d differences" % (requests, len(lines)), file=sys.stderr)
+    if options.group:  # what comes after the last one that is asked for is of no use
+        chosen = [files[:max(i for i, f in enumerate(files) if any(g in f for g in options.group)) + 1]
+                  for files in chosen]
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for some, count in pool.map(lambda files: live(options, types, files), chosen):
             lines += some

@@ -190,9 +190,7 @@ static void priority_level(struct value object, struct cells *c)
 {
     struct value limited = VALUE_GET(object, spec, limited);
     struct value queuing = VALUE_GET(limited, limitResponse, queuing);
-    struct value shares = VALUE_GET(limited, nominalConcurrencyShares);
-    if (!value_is_present(shares))
-        shares = VALUE_GET(object, spec, exempt, nominalConcurrencyShares);
+    struct value shares = VALUE_GET(limited, nominalConcurrencyShares); /* not those of exempt */
     cell_name(c, object);
     cell_value(c, VALUE_GET(object, spec, type), "");
     cell_int_or_none(c, shares);

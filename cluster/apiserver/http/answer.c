@@ -96,8 +96,7 @@ struct str answer_body(const struct answer_shape *shape, struct value body, stru
                        struct text *out)
 {
     bool is_error = value_is_status(body) && VALUE_IS(body, "Failure", status);
-    enum encoding encoding =
-        is_error ? shape->accepted_error.encoding : shape->accepted.encoding;
+    enum encoding encoding = is_error ? shape->accepted_error.encoding : shape->accepted.encoding;
     bool is_pretty = shape->is_pretty || (is_error && shape->is_raw_error);
     if (encoding == ENCODING_PROTOBUF) {
         write_protobuf(shape, body, out);
@@ -115,6 +114,15 @@ struct str answer_body(const struct answer_shape *shape, struct value body, stru
     return encoding_media_type(encoding);
 }
 
+/* A real server's bookmark is an empty object of its internal type, in which replicas is no pointer:
+ * a zero that shows. Owned. */
+static struct value bookmark(const struct answer_shape *s, struct value object)
+{
+    bool has_replicas = s->resource && (s->resource->subresources & (1u << SUBRESOURCE_SCALE)) != 0;
+    object = value_keep(object);
+    return has_replicas ? VALUE_SET(object, value_integer(0), spec, replicas) : object;
+}
+
 void answer_watch_event(struct answer_shape *shape, const struct watch_event *event,
                         struct wall_time now, struct text *out)
 {
@@ -123,16 +131,18 @@ void answer_watch_event(struct answer_shape *shape, const struct watch_event *ev
         [WATCH_BOOKMARK] = "BOOKMARK", [WATCH_ERROR] = "ERROR",
     };
     CHECK(event->type != WATCH_END);
+    AUTO(value)
+    struct value object =
+        event->type == WATCH_BOOKMARK ? bookmark(shape, event->object) : value_keep(event->object);
     if (shape->accepted.encoding == ENCODING_PROTOBUF) {
         bool is_list;
-        struct protobuf_head head = head_of(shape, event->object, &is_list);
+        struct protobuf_head head = head_of(shape, object, &is_list);
         CHECK(!is_list);
-        protobuf_write_event(shape->writer, &head, str_from(types[event->type]), event->object,
-                             out);
+        protobuf_write_event(shape->writer, &head, str_from(types[event->type]), object, out);
         return;
     }
     text_printf(out, "{\"type\":\"%s\",\"object\":", types[event->type]);
-    write_body(shape, event->object, now, !shape->has_columns, out);
+    write_body(shape, object, now, !shape->has_columns, out);
     if (shape->accepted.form == FORM_TABLE && event->type != WATCH_ERROR)
         shape->has_columns = true;
     text_add(out, S("}\n"));
@@ -210,10 +220,9 @@ static struct protobuf_head head_of(const struct answer_shape *s, struct value b
             return (struct protobuf_head){t, s->resource->group_version, s->resource->kind};
         return (struct protobuf_head){t, api_version_of(t), str_from(t->name)};
     }
-    return (struct protobuf_head){&schema_types[TYPE_meta_v1_PartialObjectMetadata],
-                                  versions[s->accepted.is_beta],
-                                  *ret_is_list ? S("PartialObjectMetadataList")
-                                               : S("PartialObjectMetadata")};
+    return (struct protobuf_head){
+        &schema_types[TYPE_meta_v1_PartialObjectMetadata], versions[s->accepted.is_beta],
+        *ret_is_list ? S("PartialObjectMetadataList") : S("PartialObjectMetadata")};
 }
 
 static void write_protobuf(const struct answer_shape *s, struct value body, struct text *out)
@@ -312,10 +321,13 @@ static void write_table(const struct answer_shape *s, struct value body, struct 
         is_of_many ? value_keep(body) : value_pack("{metadata: {resourceVersion: %S}}", version);
     write_list_head("Table", s->accepted.is_beta ? S("meta.k8s.io/v1beta1") : S("meta.k8s.io/v1"),
                     own_head, out);
-    text_add(out, S(",\"columnDefinitions\":["));
-    if (with_columns)
+    if (with_columns) {
+        text_add(out, S(",\"columnDefinitions\":["));
         write_columns(s->resource, out);
-    text_add(out, S("],\"rows\":["));
+        text_add(out, S("],\"rows\":["));
+    } else {
+        text_add(out, S(",\"columnDefinitions\":null,\"rows\":["));
+    }
     for (size_t i = 0; is_of_many && i < value_count(items); i++) {
         if (i > 0)
             text_add_byte(out, ',');

@@ -17,6 +17,7 @@
 
 #include "cluster/api/json.h"
 #include "cluster/apiserver/http/crypto.h"
+#include "cluster/apiserver/http/health.h"
 #include "cluster/apiserver/http/openapi.h"
 
 static void version_document(struct text *out);
@@ -25,9 +26,6 @@ static void group_list(struct text *out);
 static bool group_document(struct str group, struct text *out);
 static bool resource_list(struct str group, struct str version, struct text *out);
 static void aggregated(bool is_core, struct text *out);
-static void root_document(struct text *out);
-static bool health_document(struct str path, const struct reading *r,
-                            const struct document_facts *facts, struct document *d);
 static void metrics_document(const struct document_facts *facts, struct text *out);
 
 static const struct str json_type = {"application/json", 16};
@@ -75,7 +73,7 @@ bool document_find(const struct reading *reading, const struct document_facts *f
     } else if (str_equal(path, S("/apis"))) {
         group_list(&d->body);
     } else if (str_equal(path, S("/"))) {
-        root_document(&d->body);
+        paths_document(&d->body);
     } else if (str_equal(path, S("/metrics"))) {
         d->content_type = S("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
         metrics_document(facts, &d->body);
@@ -85,7 +83,9 @@ bool document_find(const struct reading *reading, const struct document_facts *f
     } else if (str_starts_with(path, S("/openapi/v3/"))) {
         d->has_etag = true;
         return openapi_document(str_slice(path, 12, path.size), &d->body);
-    } else if (!health_document(path, reading, facts, d)) {
+    } else if (health_document(path, &reading->target, facts->is_ready, &d->code, &d->body)) {
+        d->content_type = text_type;
+    } else {
         return discovery_document(path, &d->body);
     }
     return true;
@@ -424,55 +424,7 @@ static void aggregated(bool is_core, struct text *out)
     text_add(out, S("]}\n"));
 }
 
-/* ---- paths, health, metrics ---- */
-
-static void root_document(struct text *out)
-{
-    static const char *const others[] = {"/healthz", "/livez", "/metrics", "/readyz", "/version"};
-    text_add(out, S("{\n  \"paths\": [\n    \"/api\",\n    \"/api/v1\",\n    \"/apis\",\n    "
-                    "\"/apis/\""));
-    for (size_t i = 0; i < resource_count(); i++) {
-        const struct resource *r = resource_at(i);
-        if (r->group.size > 0 && begins_group(i))
-            text_printf(out, ",\n    \"/apis/%.*s\"", STR_ARG(r->group));
-        if (r->group.size > 0 && begins_version(i))
-            text_printf(out, ",\n    \"/apis/%.*s\"", STR_ARG(r->group_version));
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(others); i++)
-        text_printf(out, ",\n    \"%s\"", others[i]);
-    text_add(out, S("\n  ]\n}"));
-}
-
-/* DEVIATION: a real server lists about forty checks, most of them post-start hooks of controllers
- * that have no counterpart here; here are those that can fail. */
-static bool health_document(struct str path, const struct reading *r,
-                            const struct document_facts *facts, struct document *d)
-{
-    static const char *const endpoints[] = {"healthz", "livez", "readyz"};
-    static const char *const checks[] = {"ping", "log", "etcd", "informer-sync",
-                                         "poststarthook/rbac/bootstrap-roles"};
-    struct str check, name = str_cut(str_slice(path, 1, path.size), '/', &check);
-    for (size_t i = 0; i < ARRAY_COUNT(endpoints); i++) {
-        if (!str_equal(name, str_from(endpoints[i])))
-            continue;
-        bool is_well = facts->is_ready || str_equal(name, S("livez"));
-        bool is_verbose = target_has_option(&r->target, "verbose");
-        d->content_type = text_type;
-        d->code = is_well ? 200 : 500;
-        for (size_t j = 0; j < ARRAY_COUNT(checks) && check.size == 0; j++) {
-            if (is_verbose || !is_well)
-                text_printf(&d->body,
-                            is_well || j == 0 ? "[+]%s ok\n" : "[-]%s failed: reason withheld\n",
-                            checks[j]);
-        }
-        if (is_well && (is_verbose && check.size == 0))
-            text_printf(&d->body, "%s check passed\n", endpoints[i]);
-        else
-            text_printf(&d->body, is_well ? "ok" : "%s check failed\n", endpoints[i]);
-        return true;
-    }
-    return false;
-}
+/* ---- metrics ---- */
 
 static void metrics_document(const struct document_facts *facts, struct text *out)
 {

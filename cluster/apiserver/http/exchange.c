@@ -67,7 +67,7 @@ static void answer_value(struct exchange *x, int code, struct value body)
     struct http_server *s = x->server;
     x->code = code;
     x->content_type = answer_body(&x->shape, body, sim_wall(s->options.sim), &x->answer);
-    x->is_sniffable = code != 403;
+    x->is_sniffable = true;
     x->state = ANSWERED;
 }
 
@@ -230,6 +230,7 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
         x->warnings = value_keep(r->warnings);
         x->retry_after_s = r->retry_after.ns / 1000000000;
         answer_value(x, r->code, r->body);
+        x->is_sniffable = !r->is_unauthorized;
     }
     if (!is_watch)
         map_remove(&s->exchanges, x);

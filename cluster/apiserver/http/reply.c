@@ -91,7 +91,8 @@ static void add_headers(struct exchange *x, struct MHD_Response *r)
     random_uuid(&audit);
     add(r, "Audit-Id", text_str(&audit));
     add(r, "Cache-Control", x->has_etag ? S("public") : S("no-cache, private"));
-    add(r, "Content-Type", x->content_type);
+    if (x->code != 304)
+        add(r, "Content-Type", x->content_type);
     if (!x->is_sniffable)
         add(r, "X-Content-Type-Options", S("nosniff"));
     if (flow.schema_uid.size > 0)
