@@ -56,8 +56,7 @@ static const struct {
 
 struct value default_object(const struct resource *r, struct value own_object, struct value old)
 {
-    CHECK(r->index < RESOURCE_KNOWN_COUNT);
-    if (kinds[r->index].fn == NULL)
+    if (resource_is_custom(r) || kinds[r->index].fn == NULL)
         return own_object;
     struct value spec = value_get(own_object, ATOM_spec);
     if (kinds[r->index].spec_only && value_is_present(spec) &&

@@ -10,6 +10,8 @@
 
 #include "cluster/api/request.h"
 
+#include "cluster/api/custom/definition.h"
+
 #include "cluster/api/object.h"
 #include "cluster/api/value_heap.h"
 #include "sim/base/hash.h"
@@ -131,6 +133,7 @@ static void request_release(struct message *m)
     object_key_unref(r->key);
     value_drop(r->namespace);
     value_drop(r->path);
+    value_drop(r->target);
     value_drop(r->body);
     list_options_release(r->list);
     delete_options_release(r->deletion);
@@ -148,7 +151,9 @@ static uint64_t request_digest(const struct message *m)
     uint64_t h = hash_pair(r->id, (uint64_t)r->verb << 32 | (uint64_t)r->subresource << 24 |
                                       (uint64_t)r->patch_type);
     h = hash_pair(h, r->key ? r->key->hash : value_hash(r->namespace));
-    h = hash_pair(h, r->resource ? hash_bytes(r->resource->qualified) : value_hash(r->path));
+    h = hash_pair(h, r->resource                     ? hash_bytes(r->resource->qualified)
+                     : value_is_present(r->target) ? value_hash(r->target)
+                                                   : value_hash(r->path));
     h = r->connect ? hash_pair(h, connect_options_digest(r->connect)) : h;
     return hash_pair(h, body_digest(r->body));
 }
@@ -170,6 +175,8 @@ static void response_release(struct message *m)
     struct response *r = CONTAINER_OF(m, struct response, message);
     value_drop(r->body);
     value_drop(r->warnings);
+    custom_kind_unref(r->kind);
+    custom_catalog_unref(r->catalog);
     mem_free(r);
 }
 

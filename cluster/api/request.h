@@ -78,6 +78,10 @@ struct request {
     const struct resource *resource; /* the row asked for: group and version count; NULL: a path */
     struct value
         path; /* of a GET of no resource ("/version"): answered by 200 without body to who may */
+    /* Of no constant row: what a path of HTTP names, {group, version, resource, name, subresource}
+     * with its namespace in `namespace`. Whether there is such a custom kind, and which row it has,
+     * the API server finds out. Absent: `resource` says it. */
+    struct value target;
     enum subresource subresource;
     const struct object_key
         *key; /* owned; NULL for list, watch, deletecollection and a create by generateName */
@@ -109,6 +113,8 @@ struct list_options *request_list_options(struct request *r); /* makes them when
 struct delete_options *request_delete_options(struct request *r);
 struct connect_options *request_connect_options(struct request *r);
 
+struct custom_kind;
+struct custom_catalog;
 struct response {
     struct message message;
     uint64_t id;
@@ -117,6 +123,10 @@ struct response {
     struct value warnings;       /* array of texts; absent: none */
     struct duration retry_after; /* 0: none */
     bool is_unauthorized;        /* 403 by the authorizer, not by admission */
+    /* Of a custom kind: the version as it is served, for who writes the answer out; owned. */
+    const struct custom_kind *kind;
+    /* Of a path: the custom kinds that this server serves; owned, may be NULL. */
+    const struct custom_catalog *catalog;
 };
 extern const struct message_type response_message;
 struct response *response_new(uint64_t id, int code, struct value own_body);

@@ -73,7 +73,7 @@ struct resource {
     uint32_t verbs;                 /* bit per enum verb */
     uint32_t subresources;          /* bit per enum subresource */
     const struct resource *storage; /* the row that is stored; itself for most */
-    const struct type_schema *type;
+    const struct type_schema *type; /* NULL: of a custom kind */
     uint32_t strategy;           /* bit per enum resource_strategy */
     const char *field_selectors; /* comma-separated paths that a field selector may name */
 };
@@ -88,10 +88,32 @@ enum resource_strategy {
 };
 
 const struct resource *resource_get(enum resource_known r);
-size_t resource_count(void);
+size_t resource_count(void); /* of the constant rows */
 const struct resource *resource_at(size_t index);
 const struct resource *resource_find(struct str group, struct str version,
                                      struct str plural);                            /* or NULL */
 const struct resource *resource_find_kind(struct str api_version, struct str kind); /* or NULL */
+
+/* ---- rows of custom kinds: interned by their content, for ever, as atoms are ----
+ *
+ * A row of a custom kind says what a CustomResourceDefinition names; whether it is served is
+ * another question, which each API server answers from what it has stored
+ * (cluster/api/custom/definition.h). Keys point to the stored row, which is the same for all
+ * versions: group, plural and scope, as in etcd's keys; its version and kind are empty. Indexes of
+ * custom rows lie beyond the constant ones and depend on what ran before in this process: no order
+ * and no output may come from them. */
+struct resource_names {
+    struct str group, version, plural, singular, kind, list_kind;
+    struct str short_names, categories, field_selectors; /* comma-separated */
+    bool is_namespaced;
+    uint32_t subresources;
+};
+const struct resource *resource_custom(const struct resource_names *names);
+const struct resource *resource_custom_stored(struct str group, struct str plural,
+                                              bool is_namespaced);
+static inline bool resource_is_custom(const struct resource *r)
+{
+    return r->index >= RESOURCE_KNOWN_COUNT;
+}
 
 #endif

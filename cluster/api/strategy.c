@@ -157,7 +157,8 @@ bool object_spec_changed(const struct resource *r, struct value old, struct valu
     for (size_t s = 0; s < ARRAY_COUNT(sides); s++) {
         for (size_t i = 0; i < value_count(sides[s]); i++) {
             atom key = value_key_atom_at(sides[s], i);
-            if (key != ATOM_metadata && key != ATOM_status && key != ATOM_kind &&
+            bool is_own = key == ATOM_status && resource_is_custom(r) && !has_status(r);
+            if (key != ATOM_metadata && (key != ATOM_status || is_own) && key != ATOM_kind &&
                 key != ATOM_apiVersion && differs(value_get(old, key), value_get(new, key)))
                 return true;
         }

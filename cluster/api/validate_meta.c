@@ -54,7 +54,8 @@ void validate_meta(const struct resource *r, struct value object, errors_t *erro
 static void check_name(const struct resource *r, struct value meta, path_t path, errors_t *errors)
 {
     struct value name = value_get(meta, ATOM_name), prefix = value_get(meta, ATOM_generateName);
-    name_rule_fn rule = name_rules[r->index] ? name_rules[r->index] : name_dns_subdomain;
+    name_rule_fn own = resource_is_custom(r) ? NULL : name_rules[r->index];
+    name_rule_fn rule = own ? own : name_dns_subdomain;
     if (text_is_set(prefix)) {
         /* A prefix may end in what the suffix makes good: "web-". */
         AUTO(text) struct text whole = {0};

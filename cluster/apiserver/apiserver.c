@@ -69,6 +69,7 @@ static void *server_start(struct step *step, const void *config)
     authorizer_init(s);
     fairness_init(s);
     watch_caches_init(s);
+    custom_init(s);
     etcd_link_start(s, step);
     return s;
 }
@@ -96,8 +97,8 @@ void apiserver_cache_changed(struct apiserver *s, struct step *step, struct watc
     if (r == RESOURCE_clusterroles || r == RESOURCE_clusterrolebindings || r == RESOURCE_roles ||
         r == RESOURCE_rolebindings)
         s->caches.rbac_generation++;
-    (void)step;
-    (void)e;
+    if (r == RESOURCE_customresourcedefinitions || resource_is_custom(c->resource))
+        custom_changed(s, step, c, e);
 }
 
 /* ---- inputs ---- */
@@ -170,6 +171,12 @@ static void on_timer(struct apiserver *s, struct step *step, uint64_t tag)
         else if (s->caches.state != CACHES_WATCHING && s->caches.ranges_pending == 0)
             watch_caches_relist(s, step);
         break;
+    case TIMER_CUSTOM_CREATE:
+        custom_timer_create(s, step, rest);
+        break;
+    case TIMER_CUSTOM_RETRY:
+        custom_timer(s, step);
+        break;
     case TIMER_ENDPOINTS:
     case TIMER_IDENTITY:
     case TIMER_COMPACTION:
@@ -238,6 +245,7 @@ static void server_release(void *state)
     vec_release(&s->slots);
     vec_release(&s->free_slots);
     watch_caches_release(s);
+    custom_release(s);
     while (s->connection_first) {
         struct connection *k = s->connection_first;
         s->connection_first = k->next;

@@ -147,7 +147,7 @@ static struct value path_unknown(const struct resource *r, struct str path)
     static const char *const plain[] = {
         "pods", "nodes", "namespaces", "events", "secrets", "replicationcontrollers", "services"};
     AUTO(text) struct text m = {0};
-    bool is_plain = false;
+    bool is_plain = resource_is_custom(r);
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++)
         is_plain |= str_equal(r->plural, str_from(plain[i]));
     if (str_equal(r->plural, S("jobs")))

@@ -213,10 +213,7 @@ static void list_answer(struct call *c, struct step *step, struct value own_item
 
 static struct value shown(const struct call *c, struct value object)
 {
-    struct value v = value_keep(object);
-    return c->request->resource == c->resource
-               ? v
-               : version_convert(v, c->resource, c->request->resource);
+    return registry_show(c, value_keep(object));
 }
 
 static void list_from_cache(struct call *c, struct step *step)
@@ -233,7 +230,7 @@ static void list_from_cache(struct call *c, struct step *step)
     if (field_selector_requires(x->fields, "metadata.name", &name) &&
         (namespace.size > 0 || !c->resource->is_namespaced)) {
         struct value object =
-            watch_cache_find(c->server, (enum resource_known)c->resource->index, namespace, name);
+            watch_cache_find_in(cache, namespace, name);
         if (value_is_present(object) && watcher_selects(x->labels, x->fields, c->resource, object))
             items = value_append(items, shown(c, object));
         list_answer(c, step, items, c->server->caches.revision, S(""), 0);
@@ -463,6 +460,7 @@ static void watch_open(struct call *c, struct step *step)
     struct watcher prototype = {.connection = c->connection,
                                 .cache = cache,
                                 .asked = c->request->resource,
+                                .kind = custom_kind_ref(c->kind),
                                 .stream = c->connection->stream,
                                 .id = c->request->id,
                                 .labels = x->labels,

@@ -13,6 +13,7 @@
  */
 #include "cluster/apiserver/machinery.h"
 
+#include "cluster/api/custom/object.h"
 #include "cluster/api/decode.h"
 #include "cluster/api/json.h"
 #include "cluster/api/object.h"
@@ -102,6 +103,7 @@ struct value version_convert(struct value own_object, const struct resource *fro
 {
     if (from == to)
         return own_object;
+    CHECK(!resource_is_custom(to)); /* custom_show, custom_store */
     bool to_stored = to->storage == to;
     if (to->storage == resource_get(RESOURCE_events))
         own_object = convert_event(own_object, to_stored);
@@ -137,7 +139,8 @@ static struct value without_empty_lists(struct value own_object, atom section)
     return own_object;
 }
 
-struct value patch_object(const struct request *r, struct value own_object,
+struct value patch_object(const struct request *r, const struct custom_kind *kind,
+                          struct value own_object,
                           struct value *ret_status, struct value *warnings)
 {
     AUTO(text) struct text why = {0};
@@ -180,6 +183,8 @@ struct value patch_object(const struct request *r, struct value own_object,
     if (r->is_typed)
         return without_empty_lists(without_empty_lists(next, ATOM_metadata), ATOM_spec);
     const struct decode_options options = {.validation = r->field_validation};
+    if (kind && !type)
+        return custom_decode_patched(kind, next, &options, ret_status, warnings);
     return decode(type, next, &options, ret_status, warnings);
 }
 

@@ -12,6 +12,7 @@
 
 /* ---- field selectors: terms "path=value" and "path!=value", all of which must hold ---- */
 
+struct custom_kind;
 struct field_selector;
 /* NULL and *ret_status set (400) when the text is malformed or the kind does not have such a field.
  * */
@@ -35,7 +36,8 @@ struct value object_with_version(struct value own_object, int64_t revision);
 
 /* A patch of the request over the object as its version shows it. Consumes the object; absent and
  * *ret_status when refused. */
-struct value patch_object(const struct request *r, struct value own_object,
+struct value patch_object(const struct request *r, const struct custom_kind *kind,
+                          struct value own_object,
                           struct value *ret_status, struct value *warnings);
 
 /* What is wrong with the options of a create, update or patch (owned); absent: nothing. */

@@ -32,6 +32,7 @@ void pipeline_start(struct call *c, struct step *step)
 {
     struct apiserver *s = c->server;
     struct connection *k = c->connection;
+    c->is_unserved = !custom_resolve(c);
     if (k && k->user && k->credential == c->request->credential) {
         c->user = user_ref(k->user);
     } else {
@@ -50,6 +51,12 @@ void pipeline_start(struct call *c, struct step *step)
     if (value_is_present(c->request->impersonate_user) && !impersonate(c, step))
         return;
     fairness_enter(c, step);
+}
+
+static struct value status_unserved(void)
+{
+    return status_make(404, S("NotFound"), S("the server could not find the requested resource"),
+                       value_object());
 }
 
 static bool verb_is_served(const struct request *r)
@@ -93,13 +100,17 @@ static bool verb_is_served(const struct request *r)
 void pipeline_execute(struct call *c, struct step *step)
 {
     const struct request *r = c->request;
-    if (!r->resource) {
+    if (!r->resource && !value_is_present(r->target)) {
         if (may_read_path(c, step))
             call_finish(c, step, 200, VALUE_ABSENT);
         return;
     }
     if (!may(c, step))
         return;
+    if (c->is_unserved) {
+        call_finish(c, step, 404, value_is_present(r->target) ? VALUE_ABSENT : status_unserved());
+        return;
+    }
     if (!verb_is_served(r)) {
         call_refuse(
             c, step,
@@ -119,7 +130,7 @@ void pipeline_execute(struct call *c, struct step *step)
             return;
         }
     }
-    if (component_status_answer(c, step))
+    if (component_status_answer(c, step) || !custom_admit(c, step))
         return;
     switch (r->verb) {
     case VERB_GET:
@@ -170,6 +181,22 @@ static bool may_read_path(struct call *c, struct step *step)
     return false;
 }
 
+/* A part of what a path names, while the step lasts. */
+static struct str target_text(const struct request *r, struct step *step, atom part)
+{
+    return arena_str(step->scratch, value_str(value_get(r->target, part)));
+}
+
+/* Of a path that names no kind that is served. */
+static struct attributes target_attributes(const struct request *r, struct step *step)
+{
+    return (struct attributes){.verb = str_from(verb_text(r->verb)),
+                               .group = target_text(r, step, ATOM_group),
+                               .resource = target_text(r, step, ATOM_resource),
+                               .subresource = target_text(r, step, ATOM_subresource),
+                               .name = target_text(r, step, ATOM_name)};
+}
+
 static struct attributes attributes_of(const struct request *r)
 {
     struct attributes a = {.verb = str_from(verb_text(r->verb)),
@@ -190,11 +217,11 @@ static struct attributes attributes_of(const struct request *r)
 static bool may(struct call *c, struct step *step)
 {
     const struct request *r = c->request;
-    if (c->is_internal || authorize_quickly(c->server, c->user, r))
+    if (c->is_internal || (r->resource && authorize_quickly(c->server, c->user, r)))
         return true;
-    struct attributes a = attributes_of(r);
+    struct attributes a = r->resource ? attributes_of(r) : target_attributes(r, step);
     char small[VALUE_SMALL_SIZE] = {0};
-    if (!r->key && r->resource->is_namespaced)
+    if (!r->key && (!r->resource || r->resource->is_namespaced))
         a.namespace = value_str_in(r->namespace, small);
     /* "fieldSelector=metadata.name=x" is a request for x alone. */
     struct str rest = value_str(a.field_selector), prefix = S("metadata.name=");
@@ -207,8 +234,10 @@ static bool may(struct call *c, struct step *step)
         return true;
     AUTO(text) struct text why = {0};
     authorize_refusal(c->user, &a, &why);
-    struct value status = status_forbidden(r->resource, a.name, text_str(&why));
-    if (r->subresource != SUBRESOURCE_NONE && a.name.size > 0) {
+    struct resource unknown = {.group = a.group, .plural = a.resource, .qualified = a.resource};
+    struct value status =
+        status_forbidden(r->resource ? r->resource : &unknown, a.name, text_str(&why));
+    if (r->resource && r->subresource != SUBRESOURCE_NONE && a.name.size > 0) {
         AUTO(text) struct text message = {0};
         text_printf(&message, "%.*s \"%.*s\" is forbidden: %s", STR_ARG(r->resource->qualified),
                     STR_ARG(a.name), text_c(&why));
@@ -226,7 +255,9 @@ static bool impersonate(struct call *c, struct step *step)
     if (!authorize(c->server, c->user, &a)) {
         char path[VALUE_SMALL_SIZE] = {0};
         struct attributes asked = c->request->resource ? attributes_of(c->request)
-                                                       : path_attributes(c->request, path);
+                                  : value_is_present(c->request->target)
+                                      ? target_attributes(c->request, step)
+                                      : path_attributes(c->request, path);
         AUTO(text) struct text verb = {0};
         text_printf(&verb, "impersonate-on:user-info:%.*s", STR_ARG(asked.verb));
         asked.verb = text_str(&verb);
@@ -281,6 +312,7 @@ void call_own(struct apiserver *s, struct step *step, struct request *own_reques
     c->answered_owner = owner;
     c->user = user_ref(s->authorizer.own);
     c->is_internal = true;
+    c->is_unserved = !custom_resolve(c);
     pipeline_execute(c, step);
 }
 
@@ -297,6 +329,7 @@ void call_sub(struct call *parent, struct step *step, struct request *own_reques
     c->parent = parent;
     parent->child = c;
     c->user = user_ref(parent->user);
+    c->is_unserved = !custom_resolve(c);
     pipeline_execute(c, step);
 }
 
@@ -310,6 +343,9 @@ void call_finish(struct call *c, struct step *step, int code, struct value own_b
     if (c->connection) {
         struct response *r = response_new(c->request->id, code, own_body);
         r->warnings = c->warnings;
+        r->kind = custom_kind_ref(c->kind);
+        if (value_is_present(c->request->path) && code == 200)
+            r->catalog = custom_catalog_get(c->server);
         c->warnings = VALUE_ABSENT;
         r->is_unauthorized = c->is_unauthorized;
         if (code >= 400)
@@ -344,7 +380,7 @@ static bool is_everyday(const struct call *c, int code, struct value status)
 void call_refuse(struct call *c, struct step *step, struct value own_status)
 {
     int code = status_code(own_status);
-    if (c->request->verb >= VERB_CREATE && !is_everyday(c, code, own_status)) {
+    if (c->request->verb >= VERB_CREATE && c->request->resource && !is_everyday(c, code, own_status)) {
         AUTO(text) struct text subject = {0};
         text_printf(&subject, "%.*s", STR_ARG(c->request->resource->qualified));
         if (c->key) {
@@ -379,6 +415,7 @@ void call_release(struct call *c)
     message_unref(&c->request->message);
     user_unref(c->user);
     object_key_unref(c->key);
+    custom_kind_unref(c->kind);
     value_drop(c->body);
     value_drop(c->object);
     value_drop(c->warnings);
@@ -395,6 +432,8 @@ static void call_free(struct call *c, struct step *step)
         service_allocation_free(c); /* it may yet be written */
     }
     service_release_reservations(c, step);
+    if (c->wait_timer)
+        step_timer_cancel(step, c->wait_timer);
     if (c->wait_version > 0)
         list_forget(c);
     if (c->parent)

@@ -21,10 +21,10 @@
  *
  * DEVIATION: managedFields are not kept: no write records its field manager. Server-side apply is
  * therefore refused.
- * DEVIATION: a CustomResourceDefinition is stored, but what it defines is not served.
  */
 #include "cluster/apiserver/registry.h"
 
+#include "cluster/api/custom/object.h"
 #include "cluster/api/decode.h"
 #include "cluster/api/defaults.h"
 #include "cluster/api/object.h"
@@ -42,6 +42,7 @@
 #define EVENT_LEASE_REUSE_S 60
 #define EVENT_LEASE_OBJECTS 1000
 
+static void custom_check(const struct call *c, struct value old, struct field_errors *errors);
 static void create_admitted(struct call *c, struct step *step);
 static void create_allocated(struct call *c, struct step *step);
 static void create_store(struct call *c, struct step *step);
@@ -49,10 +50,30 @@ static void create_stored(struct call *c, struct step *step, const struct etcd_r
 static void update_try(struct call *c, struct step *step);
 static void update_done(struct call *c, struct step *step, const struct etcd_response *r);
 
+struct value registry_show(const struct call *c, struct value own_object)
+{
+    if (c->kind)
+        return custom_show(c->kind, own_object);
+    return version_convert(own_object, c->resource, c->request->resource);
+}
+
+/* The other way: as it is stored. */
+static struct value to_storage(const struct call *c, struct value own_object)
+{
+    if (c->kind)
+        return custom_store(c->kind, own_object);
+    return version_convert(own_object, c->request->resource, c->resource);
+}
+
+/* The row that says how the kind's registry treats its objects. */
+static const struct resource *strategy_row(const struct call *c)
+{
+    return c->kind ? c->kind->resource : c->resource;
+}
+
 void registry_answer_object(struct call *c, struct step *step, int code, struct value own_object)
 {
-    if (c->request->resource != c->resource)
-        own_object = version_convert(own_object, c->resource, c->request->resource);
+    own_object = registry_show(c, own_object);
     if (c->request->resource == resource_get(RESOURCE_endpoints) && c->connection &&
         !c->request->is_typed)
         call_warn(
@@ -181,7 +202,9 @@ bool registry_decode(struct call *c, struct step *step, struct value *ret_object
         const struct decode_options options = {.validation = c->request->field_validation};
         const struct resource *r = c->request->resource;
         const struct type_schema *type = schema_for_subresource(r, c->request->subresource);
-        object = type == r->type ? decode_object(r, object, &options, &status, &c->warnings)
+        object = c->kind && type == r->type
+                     ? custom_decode(c->kind, object, &options, &status, &c->warnings)
+                 : type == r->type ? decode_object(r, object, &options, &status, &c->warnings)
                                  : decode(type, object, &options, &status, &c->warnings);
         if (!value_is_present(object)) {
             call_refuse(c, step, status);
@@ -317,8 +340,7 @@ void registry_create(struct call *c, struct step *step)
             object = VALUE_SET(object, value_string(namespace), metadata, namespace);
     }
     object = default_object(c->request->resource, object, VALUE_ABSENT);
-    if (c->request->resource != c->resource)
-        object = version_convert(object, c->request->resource, c->resource);
+    object = to_storage(c, object);
     if (c->resource == resource_get(RESOURCE_certificatesigningrequests))
         object = csr_name_requester(c, object);
     c->object = registry_fill_system(c, step, object);
@@ -332,17 +354,30 @@ void registry_create(struct call *c, struct step *step)
 
 static void create_admitted(struct call *c, struct step *step)
 {
-    c->object = strategy_prepare_create(c->resource, c->object);
+    c->object = strategy_prepare_create(strategy_row(c), c->object);
     if (c->resource == resource_get(RESOURCE_services))
         service_allocate(c, step, create_allocated);
     else
         create_allocated(c, step);
 }
 
+/* A custom object is validated as the version that was asked for shows it. */
+static void custom_check(const struct call *c, struct value old, struct field_errors *errors)
+{
+    AUTO(value) struct value new = custom_show(c->kind, value_keep(c->object));
+    AUTO(value)
+    struct value before =
+        value_is_present(old) ? custom_show(c->kind, value_keep(old)) : VALUE_ABSENT;
+    custom_validate(c->kind, new, before, errors);
+}
+
 static void create_allocated(struct call *c, struct step *step)
 {
     struct field_errors errors = {0};
-    validate_create(c->resource, c->object, &errors);
+    if (c->kind)
+        custom_check(c, VALUE_ABSENT, &errors);
+    else
+        validate_create(c->resource, c->object, &errors);
     if (errors.count > 0) {
         struct str name = VALUE_STR(c->object, metadata, name);
         struct value status = status_invalid(c->request->resource, name, &errors);
@@ -492,19 +527,15 @@ static struct value update_body(struct call *c, struct step *step, struct value 
         new = default_object(r->resource, value_keep(c->body),
                              r->resource == c->resource ? old : VALUE_ABSENT);
     } else {
-        struct value shown = value_keep(old), status = VALUE_ABSENT;
-        if (r->resource != c->resource)
-            shown = version_convert(shown, c->resource, r->resource);
-        new = patch_object(r, shown, &status, &c->warnings);
+        struct value shown = registry_show(c, value_keep(old)), status = VALUE_ABSENT;
+        new = patch_object(r, c->kind, shown, &status, &c->warnings);
         if (!value_is_present(new)) {
             call_refuse(c, step, status);
             return VALUE_ABSENT;
         }
         new = default_object(r->resource, new, r->resource == c->resource ? old : VALUE_ABSENT);
     }
-    if (r->resource != c->resource)
-        new = version_convert(new, r->resource, c->resource);
-    return new;
+    return to_storage(c, new);
 }
 
 /* What a client may leave out or may not choose: identity and the marks of deletion come from what
@@ -609,7 +640,9 @@ static void update_try(struct call *c, struct step *step)
 static struct value update_validate(struct call *c, struct value old)
 {
     struct field_errors errors = {0};
-    switch (c->request->subresource) {
+    if (c->kind)
+        custom_check(c, old, &errors);
+    switch (c->kind ? SUBRESOURCE_COUNT : c->request->subresource) {
     case SUBRESOURCE_STATUS:
         validate_status_update(c->resource, c->object, old, &errors);
         break;
@@ -649,7 +682,7 @@ static struct value update_prepare(struct call *c, struct value own_new, struct 
     struct value next = old;
     switch (c->request->subresource) {
     case SUBRESOURCE_STATUS:
-        return strategy_prepare_status_update(c->resource, own_new, old);
+        return strategy_prepare_status_update(strategy_row(c), own_new, old);
     case SUBRESOURCE_FINALIZE: /* a namespace's spec.finalizers alone */
         next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, spec, finalizers)), spec,
                          finalizers);
@@ -683,7 +716,7 @@ static struct value update_prepare(struct call *c, struct value own_new, struct 
         next = own_new;
         break;
     }
-    return strategy_prepare_update(c->resource, next, old);
+    return strategy_prepare_update(strategy_row(c), next, old);
 }
 
 static void update_validated(struct call *c, struct step *step);

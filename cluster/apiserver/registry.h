@@ -20,6 +20,8 @@ void registry_update(struct call *c, struct step *step);
 void registry_delete(struct call *c, struct step *step);
 void registry_delete_collection(struct call *c, struct step *step);
 
+/* An object as the version that was asked for shows it. Consumes. */
+struct value registry_show(const struct call *c, struct value own_object);
 /* Ends the call with an object in the version that was asked for. */
 void registry_answer_object(struct call *c, struct step *step, int code, struct value own_object);
 

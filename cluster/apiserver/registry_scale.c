@@ -6,6 +6,7 @@
  */
 #include "cluster/apiserver/registry.h"
 
+#include "cluster/api/custom/object.h"
 #include "cluster/api/decode.h"
 #include "cluster/api/object.h"
 #include "cluster/api/schema.h"
@@ -20,6 +21,8 @@ static const struct resource scale_resource = {.group = {"autoscaling", 11},
 
 static struct value scale_of(const struct call *c, struct value object)
 {
+    if (c->kind)
+        return custom_scale(c->kind, object);
     struct value metadata = value_pack(
         "{name: %v, namespace: %v, uid: %v, resourceVersion: %v, creationTimestamp: %v}",
         value_keep(object_name(object)), value_keep(object_namespace(object)),
@@ -66,7 +69,7 @@ static struct value wanted(struct call *c, struct step *step, struct value own_s
 {
     struct value status = VALUE_ABSENT, next;
     if (c->request->verb == VERB_PATCH) {
-        next = patch_object(c->request, own_scale, &status, &c->warnings);
+        next = patch_object(c->request, c->kind, own_scale, &status, &c->warnings);
     } else {
         value_drop(own_scale);
         const struct decode_options options = {.validation = c->request->field_validation};
@@ -108,8 +111,11 @@ void scale_update(struct call *c, struct step *step)
         return;
     }
     value_drop(c->object);
-    c->object = strategy_prepare_update(
-        c->resource, VALUE_SET(value_keep(old), value_integer(replicas), spec, replicas), old);
+    const struct resource *row = c->kind ? c->kind->resource : c->resource;
+    struct value next =
+        c->kind ? custom_scale_set(c->kind, value_keep(old), replicas)
+                : VALUE_SET(value_keep(old), value_integer(replicas), spec, replicas);
+    c->object = strategy_prepare_update(row, next, old);
     if (c->request->dry_run || value_equal(c->object, old))
         call_finish(c, step, 200, scale_of(c, c->object));
     else

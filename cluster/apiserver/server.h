@@ -18,6 +18,7 @@
 #include "cluster/api/status.h"
 #include "cluster/apiserver/apiserver.h"
 #include "cluster/apiserver/authorizer.h"
+#include "cluster/apiserver/custom.h"
 #include "cluster/apiserver/etcd_link.h"
 #include "cluster/apiserver/fairness.h"
 #include "cluster/apiserver/watch_cache.h"
@@ -49,6 +50,8 @@ enum apiserver_timer {
     TIMER_IDENTITY,
     TIMER_COMPACTION,
     TIMER_HOOKS,
+    TIMER_CUSTOM_CREATE, /* rest: slot of the call */
+    TIMER_CUSTOM_RETRY,
 };
 #define TIMER_TAG(what, rest) (((uint64_t)(rest) << 8) | (uint64_t)(what))
 
@@ -87,6 +90,10 @@ struct call {
     uint32_t slot;
 
     const struct resource *resource; /* the row that is stored */
+    const struct custom_kind *kind;  /* owned; NULL: a built-in one */
+    bool has_unknown_subresource, has_waited; /* of custom kinds */
+    bool is_unserved;                         /* nobody knows such a kind here */
+    timer_id wait_timer;
     const struct object_key *key;    /* NULL while unnamed */
     struct value body;               /* of an update, decoded */
     struct value object;             /* what is going to be written */
@@ -129,6 +136,7 @@ struct apiserver {
     struct apiserver_config flags; /* with the defaults filled in */
     struct etcd_link etcd;
     struct watch_caches caches;
+    struct custom_kinds custom;
     struct authorizer authorizer;
     struct fairness fairness;
 

@@ -12,6 +12,10 @@
  * eventFreshDuration), at most RING_MAXIMUM; what falls out raises the floor, below which a watch
  * answers 410.
  *
+ * Custom kinds: the definitions say which there are, so their objects are listed after all others.
+ * The cache of a kind whose definition comes later begins empty, but for objects that an earlier
+ * definition of the name may have left behind: these are read from etcd.
+ *
  * Simplification: the revision of all caches is one number, since one watch feeds them; in the real
  * server each resource has its own and is brought forward by progress notifications. A list
  * therefore never has an older resourceVersion than there.
@@ -25,7 +29,9 @@
 #define RING_MAXIMUM 102400
 #define RING_FRESH_S 75
 
-static void range_send(struct apiserver *s, struct step *step, size_t index, int64_t revision);
+static void range_send(struct apiserver *s, struct step *step, struct watch_cache *c,
+                       int64_t revision);
+static bool custom_ranges_send(struct apiserver *s, struct step *step);
 static void on_range(struct apiserver *s, struct step *step, const struct etcd_response *r,
                      void *owner);
 static void cache_clear(struct watch_cache *c);
@@ -44,6 +50,16 @@ void watch_caches_init(struct apiserver *s)
     }
 }
 
+static void cache_release(struct watch_cache *c)
+{
+    cache_clear(c);
+    mem_free(c->by_id);
+    mem_free(c->by_key);
+    mem_free(c->ring);
+    index_release(&c->by_namespace);
+    index_release(&c->by_node);
+}
+
 void watch_caches_release(struct apiserver *s)
 {
     for (size_t i = 0; i < s->caches.watchers.count; i++)
@@ -51,15 +67,14 @@ void watch_caches_release(struct apiserver *s)
             watcher_remove(s->caches.watchers.items[i], NULL);
     vec_release(&s->caches.watchers);
     vec_release(&s->caches.free_watchers);
-    for (size_t i = 0; i < s->caches.count; i++) {
-        struct watch_cache *c = &s->caches.items[i];
-        cache_clear(c);
-        mem_free(c->by_id);
-        mem_free(c->by_key);
-        mem_free(c->ring);
-        index_release(&c->by_namespace);
-        index_release(&c->by_node);
+    for (size_t i = 0; i < s->caches.count; i++)
+        cache_release(&s->caches.items[i]);
+    for (size_t i = 0; i < s->caches.custom.count; i++) {
+        cache_release(s->caches.custom.items[i]);
+        mem_free(s->caches.custom.items[i]);
     }
+    vec_release(&s->caches.custom);
+    vec_release(&s->caches.custom_index);
     mem_free(s->caches.items);
 }
 
@@ -91,16 +106,17 @@ void watch_caches_relist(struct apiserver *s, struct step *step)
     size_t first = 0;
     while (!is_stored(resource_at(first)))
         first++;
-    range_send(s, step, first, 0);
+    range_send(s, step, &s->caches.items[first], 0);
 }
 
-static void range_send(struct apiserver *s, struct step *step, size_t index, int64_t revision)
+static void range_send(struct apiserver *s, struct step *step, struct watch_cache *c,
+                       int64_t revision)
 {
     struct etcd_request *r = etcd_request_new(ETCD_RANGE);
-    r->resource = resource_at(index);
+    r->resource = c->resource;
     r->revision = revision;
     s->caches.ranges_pending++;
-    etcd_link_send(s, step, r, on_range, &s->caches.items[index]);
+    etcd_link_send(s, step, r, on_range, c);
 }
 
 static void on_range(struct apiserver *s, struct step *step, const struct etcd_response *r,
@@ -132,15 +148,19 @@ static void on_range(struct apiserver *s, struct step *step, const struct etcd_r
         c->floor = all->revision;
         for (size_t i = c->resource->index + 1; i < all->count; i++)
             if (is_stored(resource_at(i)))
-                range_send(s, step, i, all->revision);
+                range_send(s, step, &all->items[i], all->revision);
     }
     c->floor = all->revision;
     if (all->ranges_pending > 0)
+        return;
+    if (all->state == CACHES_RANGES && custom_ranges_send(s, step))
         return;
     all->state = CACHES_WATCHING;
     all->has_listed = true;
     all->rbac_generation++;
     etcd_link_watch(s, step, all->revision + 1);
+    custom_listed(s, step);
+    custom_settle(s, step);
     apiserver_caches_listed(s, step);
 }
 
@@ -152,7 +172,7 @@ static bool is_known(const struct apiserver *s, const struct etcd_kv *kv)
         return false;
     if (kv->mod_revision < s->caches.revision)
         return true;
-    if (kv->key->resource->index >= s->caches.count || !is_stored(kv->key->resource))
+    if (!is_stored(kv->key->resource))
         return true;
     const struct etcd_kv *cached = watch_cache_get(s, kv->key);
     return cached ? cached->mod_revision >= kv->mod_revision : !value_is_present(kv->value);
@@ -170,7 +190,7 @@ void watch_caches_apply(struct apiserver *s, struct step *step, const struct etc
         s->caches.revision = kv->mod_revision;
         if (!is_stored(r))
             continue;
-        struct watch_cache *c = &s->caches.items[r->index];
+        struct watch_cache *c = watch_cache_of(s, r);
         struct cache_event *e = ring_push(c, step->now);
         e->kv = etcd_kv_ref(kv);
         const struct etcd_kv *before = watch_cache_get(s, kv->key);
@@ -186,18 +206,103 @@ void watch_caches_apply(struct apiserver *s, struct step *step, const struct etc
         s->caches.revision = w->revision;
     if (w->revision > s->caches.complete)
         s->caches.complete = w->revision;
+    custom_settle(s, step);
     list_cache_moved(s, step);
+}
+
+/* ---- caches of custom kinds ---- */
+
+static struct watch_cache *custom_cache(const struct watch_caches *all, const struct resource *r)
+{
+    size_t at = r->index - all->count;
+    return at < all->custom_index.count ? all->custom_index.items[at] : NULL;
+}
+
+static struct watch_cache *custom_cache_make(struct watch_caches *all, const struct resource *r)
+{
+    struct watch_cache *c = custom_cache(all, r);
+    if (c)
+        return c;
+    c = mem_new(struct watch_cache);
+    c->resource = r;
+    c->ordered.compare = entry_compare;
+    c->floor = all->revision;
+    while (all->custom_index.count <= r->index - all->count)
+        vec_push(&all->custom_index, NULL);
+    all->custom_index.items[r->index - all->count] = c;
+    vec_push(&all->custom, c);
+    return c;
+}
+
+/* While everything is listed: the kinds that the definitions name. False: there are none. */
+static bool custom_ranges_send(struct apiserver *s, struct step *step)
+{
+    for (size_t i = 0; i < s->caches.custom.count; i++)
+        cache_clear(s->caches.custom.items[i]);
+    s->caches.state = CACHES_CUSTOM_RANGES;
+    for (struct cache_cursor k =
+             watch_cache_of_known(s, RESOURCE_customresourcedefinitions, S(""));
+         k.kv; watch_cache_next(&k)) {
+        struct value spec = VALUE_GET(k.kv->value, spec);
+        const struct resource *stored =
+            resource_custom_stored(VALUE_STR(spec, group), VALUE_STR(spec, names, plural),
+                                   VALUE_IS(spec, "Namespaced", scope));
+        range_send(s, step, custom_cache_make(&s->caches, stored), s->caches.revision);
+    }
+    return s->caches.ranges_pending > 0;
+}
+
+static bool has_recent(const struct watch_cache *c, const struct object_key *key)
+{
+    for (size_t i = 0; i < c->ring_count; i++)
+        if (c->ring[(c->ring_first + i) & (c->ring_capacity - 1)].kv->key == key)
+            return true;
+    return false;
+}
+
+/* What was there before: but not what has changed while it was read. */
+static void on_late_range(struct apiserver *s, struct step *step, const struct etcd_response *r,
+                          void *owner)
+{
+    struct watch_cache *c = owner;
+    if (!r || r->error != ETCD_OK) {
+        c->is_filling = false;
+        if (s->caches.state == CACHES_WATCHING)
+            watch_cache_begin(s, step, c->resource); /* again */
+        return;
+    }
+    c->is_filling = false;
+    for (size_t i = 0; i < r->count; i++)
+        if (!watch_cache_get(s, r->kvs[i]->key) && !has_recent(c, r->kvs[i]->key))
+            cache_store(c, etcd_kv_ref(r->kvs[i]));
+}
+
+void watch_cache_begin(struct apiserver *s, struct step *step, const struct resource *stored)
+{
+    struct watch_cache *c = custom_cache(&s->caches, stored);
+    if (s->caches.state != CACHES_WATCHING || (c && c->ordered.count + c->ring_count > 0))
+        return;
+    if (c && c->is_filling)
+        return;
+    c = custom_cache_make(&s->caches, stored);
+    c->is_filling = true;
+    struct etcd_request *r = etcd_request_new(ETCD_RANGE);
+    r->resource = stored;
+    etcd_link_send(s, step, r, on_late_range, c);
 }
 
 struct watch_cache *watch_cache_of(struct apiserver *s, const struct resource *r)
 {
-    return &s->caches.items[r->storage->index];
+    return resource_is_custom(r) ? custom_cache_make(&s->caches, r->storage)
+                                 : &s->caches.items[r->storage->index];
 }
 
 const struct etcd_kv *watch_cache_get(const struct apiserver *s, const struct object_key *key)
 {
-    const struct watch_cache *c = &s->caches.items[key->resource->index];
-    if (key->id >= c->by_id_count || !c->by_id[key->id])
+    const struct watch_cache *c = resource_is_custom(key->resource)
+                                      ? custom_cache(&s->caches, key->resource)
+                                      : &s->caches.items[key->resource->index];
+    if (!c || key->id >= c->by_id_count || !c->by_id[key->id])
         return NULL;
     return c->by_id[key->id]->kv;
 }
@@ -205,7 +310,12 @@ const struct etcd_kv *watch_cache_get(const struct apiserver *s, const struct ob
 struct value watch_cache_find(struct apiserver *s, enum resource_known r, struct str namespace,
                               struct str name)
 {
-    const struct watch_cache *c = watch_cache_of(s, resource_get(r));
+    return watch_cache_find_in(watch_cache_of(s, resource_get(r)), namespace, name);
+}
+
+struct value watch_cache_find_in(const struct watch_cache *c, struct str namespace,
+                                 struct str name)
+{
     struct object_key key = {.namespace = namespace, .name = name};
     const struct cache_entry probe = {.key = &key};
     const struct cache_entry *e = map_get(&c->ordered, &probe);

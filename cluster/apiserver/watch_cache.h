@@ -54,11 +54,19 @@ struct watch_cache {
     struct index by_namespace, by_node; /* of buckets, by text */
     struct watch_bucket **by_key;       /* by dense key id */
     size_t by_key_count;
+    bool is_filling; /* of a custom kind: what was there before its definition is being read */
 };
-enum caches_state { CACHES_FIRST_RANGE, CACHES_RANGES, CACHES_WATCHING };
+enum caches_state {
+    CACHES_FIRST_RANGE,
+    CACHES_RANGES,
+    CACHES_CUSTOM_RANGES,
+    CACHES_WATCHING
+};
 struct watch_caches {
     struct watch_cache *items; /* by resource index; those that are not stored are empty */
     size_t count;
+    VEC(struct watch_cache *) custom;       /* of custom kinds, in order of their making */
+    VEC(struct watch_cache *) custom_index; /* the same, found by resource index */
     enum caches_state state;
     size_t ranges_pending;
     int64_t revision; /* of the newest change that has been applied */
@@ -82,6 +90,7 @@ struct watcher {
     struct instant bookmark_at;
     struct watch_cache *cache;
     const struct resource *asked; /* in this version */
+    const struct custom_kind *kind; /* owned; NULL: a built-in one */
     stream_id stream;
     uint64_t id; /* of the request */
     uint32_t slot;
@@ -103,10 +112,15 @@ void watch_caches_apply(struct apiserver *s, struct step *step,
 void watch_caches_relist(struct apiserver *s, struct step *step);
 
 struct watch_cache *watch_cache_of(struct apiserver *s, const struct resource *r);
+/* A definition names this stored row: from here on there is a cache of it. */
+void watch_cache_begin(struct apiserver *s, struct step *step, const struct resource *stored);
 const struct etcd_kv *watch_cache_get(const struct apiserver *s,
                                       const struct object_key *key); /* NULL: not there */
 struct value watch_cache_find(struct apiserver *s, enum resource_known r, struct str namespace,
                               struct str name);
+
+struct value watch_cache_find_in(const struct watch_cache *c, struct str namespace,
+                                 struct str name);
 
 struct cache_cursor {
     const struct etcd_kv *kv; /* NULL at the end */

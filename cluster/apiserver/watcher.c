@@ -94,6 +94,7 @@ void watcher_remove(struct watcher *w, struct step *step)
         mem_free(b);
     }
     object_key_unref(w->key);
+    custom_kind_unref(w->kind);
     mem_free(w->namespace);
     label_selector_free(w->labels);
     field_selector_free(w->fields);
@@ -325,7 +326,9 @@ static void send_object(struct watcher *w, struct step *step, enum watch_event_t
                         struct value object)
 {
     struct value shown = value_keep(object);
-    if (w->asked != w->cache->resource)
+    if (w->kind)
+        shown = custom_show(w->kind, shown);
+    else if (w->asked != w->cache->resource)
         shown = version_convert(shown, w->cache->resource, w->asked);
     step_send(step, w->stream, &watch_event_new(w->id, type, shown)->message);
 }

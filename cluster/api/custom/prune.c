@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pruning and defaulting by a structural schema.
+ *
+ * Pruning [doc:custom-resource-definitions#field-pruning]: a field stays when `properties` has it,
+ * when `additionalProperties` has a schema for it, or when x-kubernetes-preserve-unknown-fields is
+ * true where it stands; below a field that is preserved and specified, pruning goes on.
+ *
+ * Defaulting [doc:custom-resource-definitions#defaulting]: "defaulting happens on the object in the
+ * request to the API server using the request version defaults, when reading from etcd using the
+ * storage version defaults". A null where the schema does not say nullable is as if it were not
+ * there: it gets the default, or goes.
+ *
+ * Upstream: apiextensions-apiserver/pkg/apiserver/schema/{pruning,defaulting}.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/api/custom/prune.h"
+
+#include "cluster/api/custom/definition.h"
+#include "cluster/api/status.h"
+#include "sim/base/text.h"
+
+static struct value prune(struct value schema, struct value own, bool is_resource,
+                          const struct field_path *path, struct value *unknown);
+
+static void note(const struct field_path *path, struct value *unknown)
+{
+    if (!unknown)
+        return;
+    AUTO(text) struct text t = {0};
+    field_path_text(path, &t);
+    *unknown = value_append(*unknown, value_string(text_str(&t)));
+}
+
+static bool is_type_field(struct str key)
+{
+    return str_equal(key, S("apiVersion")) || str_equal(key, S("kind")) ||
+           str_equal(key, S("metadata"));
+}
+
+static struct value prune_object(struct value schema, struct value own, bool is_resource,
+                                 const struct field_path *path, struct value *unknown)
+{
+    bool keeps = schema_preserves_unknown(schema);
+    bool has_additional = value_is_present(VALUE_GET(schema, additionalProperties));
+    is_resource |= schema_flag(schema, ATOM_x_kubernetes_embedded_resource);
+    for (size_t i = 0; i < value_count(own);) {
+        atom key = value_key_atom_at(own, i);
+        struct str name = atom_text(key);
+        struct field_path here = {path, name, PATH_NAME};
+        struct value property = schema_property(schema, name);
+        if (is_resource && is_type_field(name)) {
+            i++;
+            continue;
+        }
+        if (!value_is_present(property) && has_additional)
+            property = schema_additional(schema);
+        else if (!value_is_present(property) && !keeps) {
+            note(&here, unknown);
+            own = value_set(own, key, VALUE_ABSENT);
+            continue;
+        }
+        i++;
+        if (!value_is_present(property) && keeps)
+            continue;
+        struct value part = value_get(own, key);
+        struct value next = prune(property, value_keep(part), false, &here, unknown);
+        if (value_is_same(part, next))
+            value_drop(next);
+        else
+            own = value_set(own, key, next);
+    }
+    return own;
+}
+
+/* `schema` absent: nothing of an object is known. */
+static struct value prune(struct value schema, struct value own, bool is_resource,
+                          const struct field_path *path, struct value *unknown)
+{
+    if (value_kind(own) == VALUE_OBJECT)
+        return prune_object(schema, own, is_resource, path, unknown);
+    if (value_kind(own) != VALUE_ARRAY)
+        return own;
+    struct value items = schema_items(schema);
+    if (!value_is_present(items) && schema_preserves_unknown(schema))
+        return own;
+    for (size_t i = 0; i < value_count(own); i++) {
+        struct field_path here = path_index(path, i);
+        struct value part = value_at(own, i);
+        struct value next = prune(items, value_keep(part), false, &here, unknown);
+        if (value_is_same(part, next))
+            value_drop(next);
+        else
+            own = value_set_at(own, i, next);
+    }
+    return own;
+}
+
+struct value schema_prune(struct value schema, struct value own_object, struct value *unknown)
+{
+    return prune(schema, own_object, true, NULL, unknown);
+}
+
+struct value schema_prune_part(struct value schema, struct value own_value)
+{
+    return prune(schema, own_value, false, NULL, NULL);
+}
+
+/* ---- defaults ---- */
+
+static bool is_stray_null(struct value v, struct value schema)
+{
+    return value_kind(v) == VALUE_NULL && value_is_present(schema) &&
+           !schema_flag(schema, ATOM_nullable) && !schema_preserves_unknown(schema);
+}
+
+static struct value default_members(struct value schema, struct value own)
+{
+    struct value properties = VALUE_GET(schema, properties);
+    for (size_t i = 0; i < value_count(properties); i++) {
+        atom key = value_key_atom_at(properties, i);
+        struct value property = value_member_at(properties, i), part = value_get(own, key);
+        struct value wanted = VALUE_GET(property, default);
+        bool is_missing = !value_is_present(part) || is_stray_null(part, property);
+        if (is_missing && value_is_present(wanted))
+            own = value_set(own, key, value_keep(wanted));
+        else if (is_missing && value_is_present(part))
+            own = value_set(own, key, VALUE_ABSENT);
+    }
+    return own;
+}
+
+static struct value default_object(struct value schema, struct value own)
+{
+    struct value additional = schema_additional(schema);
+    own = default_members(schema, own);
+    for (size_t i = 0; i < value_count(own);) {
+        atom key = value_key_atom_at(own, i);
+        struct value property = schema_property(schema, atom_text(key));
+        struct value part = value_get(own, key);
+        bool is_additional = !value_is_present(property);
+        if (is_additional)
+            property = additional;
+        if (is_additional && is_stray_null(part, property)) {
+            own = value_set(own, key, value_keep(VALUE_GET(property, default)));
+            i += value_is_present(VALUE_GET(property, default));
+            continue;
+        }
+        i++;
+        if (!value_is_present(property))
+            continue;
+        struct value next = schema_default(property, value_keep(part));
+        if (value_is_same(part, next))
+            value_drop(next);
+        else
+            own = value_set(own, key, next);
+    }
+    return own;
+}
+
+struct value schema_default(struct value schema, struct value own)
+{
+    if (!value_is_present(schema))
+        return own;
+    if (value_kind(own) == VALUE_OBJECT)
+        return default_object(schema, own);
+    struct value items = schema_items(schema);
+    if (value_kind(own) != VALUE_ARRAY || !value_is_present(items))
+        return own;
+    for (size_t i = 0; i < value_count(own); i++) {
+        struct value part = value_at(own, i), wanted = VALUE_GET(items, default);
+        if (is_stray_null(part, items) && value_is_present(wanted)) {
+            own = value_set_at(own, i, value_keep(wanted));
+            continue;
+        }
+        struct value next = schema_default(items, value_keep(part));
+        if (value_is_same(part, next))
+            value_drop(next);
+        else
+            own = value_set_at(own, i, next);
+    }
+    return own;
+}
