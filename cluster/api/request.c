@@ -151,9 +151,9 @@ static uint64_t request_digest(const struct message *m)
     uint64_t h = hash_pair(r->id, (uint64_t)r->verb << 32 | (uint64_t)r->subresource << 24 |
                                       (uint64_t)r->patch_type);
     h = hash_pair(h, r->key ? r->key->hash : value_hash(r->namespace));
-    h = hash_pair(h, r->resource                     ? hash_bytes(r->resource->qualified)
-                     : value_is_present(r->target) ? value_hash(r->target)
-                                                   : value_hash(r->path));
+    h = hash_pair(h, value_is_present(r->target) ? value_hash(r->target)
+                     : r->resource               ? hash_bytes(r->resource->qualified)
+                                                 : value_hash(r->path));
     h = r->connect ? hash_pair(h, connect_options_digest(r->connect)) : h;
     return hash_pair(h, body_digest(r->body));
 }

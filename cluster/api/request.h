@@ -78,9 +78,9 @@ struct request {
     const struct resource *resource; /* the row asked for: group and version count; NULL: a path */
     struct value
         path; /* of a GET of no resource ("/version"): answered by 200 without body to who may */
-    /* Of no constant row: what a path of HTTP names, {group, version, resource, name, subresource}
-     * with its namespace in `namespace`. Whether there is such a custom kind, and which row it has,
-     * the API server finds out. Absent: `resource` says it. */
+    /* With the row resource_placeholder: what a path of HTTP names, {group, version, resource, name,
+     * subresource}, with its namespace in `namespace`. Whether there is such a custom kind, and
+     * which row it has, the API server finds out. Absent: `resource` says it. */
     struct value target;
     enum subresource subresource;
     const struct object_key

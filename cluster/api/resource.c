@@ -176,6 +176,26 @@ const struct resource *resource_custom(const struct resource_names *n)
     return r;
 }
 
+const struct resource *resource_placeholder(void)
+{
+    static const struct resource placeholder = {.index = UINT32_MAX,
+                                                .group = STR(""),
+                                                .version = STR(""),
+                                                .kind = STR(""),
+                                                .plural = STR(""),
+                                                .singular = STR(""),
+                                                .list_kind = STR(""),
+                                                .group_version = STR(""),
+                                                .qualified = STR(""),
+                                                .short_names = "",
+                                                .categories = "",
+                                                .field_selectors = "",
+                                                .is_namespaced = true,
+                                                .verbs = VERBS_ALL,
+                                                .storage = &placeholder};
+    return &placeholder;
+}
+
 const struct resource *resource_custom_stored(struct str group, struct str plural,
                                               bool is_namespaced)
 {

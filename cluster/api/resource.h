@@ -111,6 +111,8 @@ struct resource_names {
 const struct resource *resource_custom(const struct resource_names *names);
 const struct resource *resource_custom_stored(struct str group, struct str plural,
                                               bool is_namespaced);
+/* The row of a request that names what is no constant row; the API server finds the right one. */
+const struct resource *resource_placeholder(void);
 static inline bool resource_is_custom(const struct resource *r)
 {
     return r->index >= RESOURCE_KNOWN_COUNT;

@@ -100,7 +100,7 @@ static bool verb_is_served(const struct request *r)
 void pipeline_execute(struct call *c, struct step *step)
 {
     const struct request *r = c->request;
-    if (!r->resource && !value_is_present(r->target)) {
+    if (!r->resource) {
         if (may_read_path(c, step))
             call_finish(c, step, 200, VALUE_ABSENT);
         return;
@@ -181,6 +181,12 @@ static bool may_read_path(struct call *c, struct step *step)
     return false;
 }
 
+/* Nobody here knows what the path names. */
+static bool is_unknown(const struct request *r)
+{
+    return r->resource == resource_placeholder();
+}
+
 /* A part of what a path names, while the step lasts. */
 static struct str target_text(const struct request *r, struct step *step, atom part)
 {
@@ -217,11 +223,11 @@ static struct attributes attributes_of(const struct request *r)
 static bool may(struct call *c, struct step *step)
 {
     const struct request *r = c->request;
-    if (c->is_internal || (r->resource && authorize_quickly(c->server, c->user, r)))
+    if (c->is_internal || authorize_quickly(c->server, c->user, r))
         return true;
-    struct attributes a = r->resource ? attributes_of(r) : target_attributes(r, step);
+    struct attributes a = is_unknown(r) ? target_attributes(r, step) : attributes_of(r);
     char small[VALUE_SMALL_SIZE] = {0};
-    if (!r->key && (!r->resource || r->resource->is_namespaced))
+    if (!r->key && r->resource->is_namespaced)
         a.namespace = value_str_in(r->namespace, small);
     /* "fieldSelector=metadata.name=x" is a request for x alone. */
     struct str rest = value_str(a.field_selector), prefix = S("metadata.name=");
@@ -236,8 +242,8 @@ static bool may(struct call *c, struct step *step)
     authorize_refusal(c->user, &a, &why);
     struct resource unknown = {.group = a.group, .plural = a.resource, .qualified = a.resource};
     struct value status =
-        status_forbidden(r->resource ? r->resource : &unknown, a.name, text_str(&why));
-    if (r->resource && r->subresource != SUBRESOURCE_NONE && a.name.size > 0) {
+        status_forbidden(is_unknown(r) ? &unknown : r->resource, a.name, text_str(&why));
+    if (r->subresource != SUBRESOURCE_NONE && a.name.size > 0) {
         AUTO(text) struct text message = {0};
         text_printf(&message, "%.*s \"%.*s\" is forbidden: %s", STR_ARG(r->resource->qualified),
                     STR_ARG(a.name), text_c(&why));
@@ -254,10 +260,10 @@ static bool impersonate(struct call *c, struct step *step)
     struct attributes a = {.verb = S("impersonate"), .resource = S("users"), .name = wanted};
     if (!authorize(c->server, c->user, &a)) {
         char path[VALUE_SMALL_SIZE] = {0};
-        struct attributes asked = c->request->resource ? attributes_of(c->request)
-                                  : value_is_present(c->request->target)
+        struct attributes asked = !c->request->resource ? path_attributes(c->request, path)
+                                  : is_unknown(c->request)
                                       ? target_attributes(c->request, step)
-                                      : path_attributes(c->request, path);
+                                      : attributes_of(c->request);
         AUTO(text) struct text verb = {0};
         text_printf(&verb, "impersonate-on:user-info:%.*s", STR_ARG(asked.verb));
         asked.verb = text_str(&verb);
@@ -380,7 +386,7 @@ static bool is_everyday(const struct call *c, int code, struct value status)
 void call_refuse(struct call *c, struct step *step, struct value own_status)
 {
     int code = status_code(own_status);
-    if (c->request->verb >= VERB_CREATE && c->request->resource && !is_everyday(c, code, own_status)) {
+    if (c->request->verb >= VERB_CREATE && !is_everyday(c, code, own_status)) {
         AUTO(text) struct text subject = {0};
         text_printf(&subject, "%.*s", STR_ARG(c->request->resource->qualified));
         if (c->key) {

@@ -7,6 +7,9 @@
  * Invariants: an entry is in the map if and only if it is in the array; an entry's value is
  * present; the revision of each entry is at most that of its resource, which is at most that of the
  * picture.
+ *
+ * Kinds that are no constant rows get a shelf with their first object, in the order of group and
+ * plural.
  */
 #include "sim/base/base.h"
 
@@ -27,6 +30,7 @@ struct entry {
 };
 
 struct shelf { /* of one stored resource */
+    const struct resource *resource;
     struct map entries;
     struct entry **by_id;
     size_t by_id_count;
@@ -41,6 +45,7 @@ struct listener {
 struct view {
     struct shelf *shelves; /* by resource index */
     size_t shelf_count;
+    VEC(struct shelf *) custom; /* of custom kinds, by group and plural */
     int64_t revision;
     uint64_t change_count;
     VEC(struct listener) listeners;
@@ -48,6 +53,7 @@ struct view {
 
 static int entry_compare(const void *probe, const void *item);
 static struct shelf *shelf_of(const struct view *v, const struct resource *r);
+static struct shelf *shelf_make(struct view *v, const struct resource *stored);
 static struct entry *shelf_entry(const struct shelf *s, const struct object_key *key);
 static void shelf_add(struct shelf *s, const struct view_change *change);
 static void shelf_remove(struct shelf *s, struct entry *e);
@@ -58,26 +64,36 @@ struct view *view_new(void)
     struct view *v = mem_new(struct view);
     v->shelf_count = resource_count();
     v->shelves = mem_array(struct shelf, v->shelf_count);
-    for (size_t i = 0; i < v->shelf_count; i++)
+    for (size_t i = 0; i < v->shelf_count; i++) {
+        v->shelves[i].resource = resource_at(i);
         v->shelves[i].entries.compare = entry_compare;
+    }
     return v;
+}
+
+static void shelf_release(struct shelf *s)
+{
+    for (struct map_cursor c = map_first(&s->entries); c.item; map_next(&c)) {
+        struct entry *e = c.item;
+        value_drop(e->object);
+        object_key_unref(e->key);
+        mem_free(e);
+    }
+    map_release(&s->entries);
+    mem_free(s->by_id);
 }
 
 void view_free(struct view *v)
 {
     if (!v)
         return;
-    for (size_t i = 0; i < v->shelf_count; i++) {
-        struct shelf *s = &v->shelves[i];
-        for (struct map_cursor c = map_first(&s->entries); c.item; map_next(&c)) {
-            struct entry *e = c.item;
-            value_drop(e->object);
-            object_key_unref(e->key);
-            mem_free(e);
-        }
-        map_release(&s->entries);
-        mem_free(s->by_id);
+    for (size_t i = 0; i < v->shelf_count; i++)
+        shelf_release(&v->shelves[i]);
+    for (size_t i = 0; i < v->custom.count; i++) {
+        shelf_release(v->custom.items[i]);
+        mem_free(v->custom.items[i]);
     }
+    vec_release(&v->custom);
     mem_free(v->shelves);
     vec_release(&v->listeners);
     mem_free(v);
@@ -88,7 +104,7 @@ void view_apply(struct view *v, const struct view_change *change)
     /* One write may delete several keys: those that hung on a lease. */
     CHECK(change->revision > v->revision ||
           (change->revision == v->revision && !value_is_present(change->after)));
-    struct shelf *s = shelf_of(v, change->key->resource);
+    struct shelf *s = shelf_make(v, change->key->resource);
     struct entry *e = shelf_entry(s, change->key);
 
     v->revision = change->revision;
@@ -190,8 +206,44 @@ static int entry_compare(const void *probe, const void *item)
 
 static struct shelf *shelf_of(const struct view *v, const struct resource *r)
 {
-    CHECK(r->storage->index < v->shelf_count);
-    return &v->shelves[r->storage->index];
+    static const struct shelf none = {.entries = {.compare = entry_compare}}; /* of a kind without any */
+    const struct resource *stored = r->storage;
+    if (stored->index < v->shelf_count)
+        return &v->shelves[stored->index];
+    for (size_t i = 0; i < v->custom.count; i++)
+        if (v->custom.items[i]->resource == stored)
+            return v->custom.items[i];
+    return (struct shelf *)(uintptr_t)&none; /* readers find nothing; shelf_make makes one */
+}
+
+static struct shelf *shelf_make(struct view *v, const struct resource *stored)
+{
+    struct shelf *s = shelf_of(v, stored);
+    if (s->resource)
+        return s;
+    size_t at = 0;
+    for (; at < v->custom.count; at++) {
+        const struct resource *r = v->custom.items[at]->resource;
+        int order = str_compare(r->group, stored->group);
+        if ((order ? order : str_compare(r->plural, stored->plural)) > 0)
+            break;
+    }
+    s = mem_new(struct shelf);
+    s->resource = stored;
+    s->entries.compare = entry_compare;
+    vec_insert(&v->custom, at, s);
+    return s;
+}
+
+size_t view_stored_count(const struct view *v)
+{
+    return v->shelf_count + v->custom.count;
+}
+
+const struct resource *view_stored_at(const struct view *v, size_t i)
+{
+    return i < v->shelf_count ? v->shelves[i].resource
+                              : v->custom.items[i - v->shelf_count]->resource;
 }
 
 static struct entry *shelf_entry(const struct shelf *s, const struct object_key *key)

@@ -46,6 +46,9 @@ uint64_t view_change_count(const struct view *v);
 /* The revision of the last change of any object of this resource. */
 int64_t view_resource_revision(const struct view *v, const struct resource *r);
 size_t view_count(const struct view *v, const struct resource *r);
+/* All rows that may have objects: the constant ones, then those of custom kinds that had some. */
+size_t view_stored_count(const struct view *v);
+const struct resource *view_stored_at(const struct view *v, size_t i);
 struct value view_get(const struct view *v,
                       const struct object_key *key); /* borrowed until the next change; absent */
 struct value view_get_named(const struct view *v, const struct resource *r, struct str namespace,

@@ -143,8 +143,8 @@ void report_objects(const struct run *r, struct text *out)
 {
     bool is_first = true;
     text_add(out, S("{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": ["));
-    for (size_t i = 0; i < resource_count(); i++) {
-        const struct resource *resource = resource_at(i);
+    for (size_t i = 0; i < view_stored_count(r->view); i++) {
+        const struct resource *resource = view_stored_at(r->view, i);
         if (resource->storage != resource || is_internal(resource))
             continue;
         for (struct view_cursor c = view_first(r->view, resource, S("")); c.key; view_next(&c)) {

@@ -211,8 +211,9 @@ static bool has_uid(const struct storm *s, struct value reference, struct str na
  * orphan to be collected, or one of several). */
 static bool nothing_is_left_over(struct storm *s)
 {
-    for (size_t k = 0; k < resource_count(); k++) {
-        const struct resource *r = resource_at(k);
+    const struct view *view = wavetank_run(s->w)->view;
+    for (size_t k = 0; k < view_stored_count(view); k++) {
+        const struct resource *r = view_stored_at(view, k);
         if (r->storage != r || r == resource_get(RESOURCE_events))
             continue;
         for (struct view_cursor c = view_first(wavetank_run(s->w)->view, r, S("")); c.key;

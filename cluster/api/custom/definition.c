@@ -100,8 +100,7 @@ static void columns_fill(struct custom_definition *d, struct custom_kind *k,
         .name = S("Age"),
         .type = S("date"),
         .format = S(""),
-        .description = S("CreationTimestamp is a timestamp representing the server time when this "
-                         "object was created."),
+        .description = S("Age"),
         .path = S(".metadata.creationTimestamp")};
 }
 

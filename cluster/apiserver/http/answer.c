@@ -10,6 +10,7 @@
 #include "cluster/apiserver/http/answer.h"
 
 #include "cluster/api/columns.h"
+#include "cluster/api/custom/columns.h"
 #include "cluster/api/json.h"
 #include "cluster/api/object.h"
 #include "cluster/api/printers/printers.h"
@@ -34,6 +35,21 @@ struct answer_shape answer_shape_of(const struct reading *reading, struct protob
                                  .include = reading->include,
                                  .is_pretty = reading->is_pretty,
                                  .is_raw_error = reading->is_raw_error};
+}
+
+void answer_shape_set_kind(struct answer_shape *shape, const struct custom_kind *kind)
+{
+    if (!kind)
+        return;
+    custom_kind_unref(shape->kind);
+    shape->kind = custom_kind_ref(kind);
+    shape->resource = kind->resource;
+}
+
+void answer_shape_release(struct answer_shape *shape)
+{
+    custom_kind_unref(shape->kind);
+    shape->kind = NULL;
 }
 
 struct str answer_watch_type(const struct answer_shape *shape)
@@ -177,9 +193,34 @@ static void write_list_head(const char *kind, struct str api_version, struct val
     schema_write_json(&schema_types[TYPE_meta_v1_ListMeta], VALUE_GET(body, metadata), out);
 }
 
+/* Items of custom kinds keep their kind and apiVersion; members are sorted, as everything that has
+ * no Go type. */
+static void write_custom_list(const struct answer_shape *s, struct value body, struct text *out)
+{
+    struct value metadata = VALUE_GET(body, metadata), items = VALUE_GET(body, items);
+    metadata = value_is_present(VALUE_GET(metadata, continue))
+                   ? value_keep(metadata)
+                   : VALUE_SET(value_keep(metadata), value_string(S("")), continue);
+    text_printf(out, "{\"apiVersion\":\"%.*s\",\"items\":[",
+                STR_ARG(s->resource->group_version));
+    for (size_t i = 0; i < value_count(items); i++) {
+        if (i > 0)
+            text_add_byte(out, ',');
+        schema_write_json(NULL, value_at(items, i), out);
+    }
+    text_printf(out, "],\"kind\":\"%.*s\",\"metadata\":", STR_ARG(s->resource->list_kind));
+    schema_write_json(NULL, metadata, out);
+    text_add_byte(out, '}');
+    value_drop(metadata);
+}
+
 static void write_list(const struct answer_shape *s, struct value body, struct text *out)
 {
     struct value items = VALUE_GET(body, items);
+    if (s->kind) {
+        write_custom_list(s, body, out);
+        return;
+    }
     write_list_head(s->resource->list_kind.bytes, s->resource->group_version, body, out);
     text_add(out, S(",\"items\":["));
     for (size_t i = 0; i < value_count(items); i++) {
@@ -297,7 +338,10 @@ static void write_row(const struct answer_shape *s, struct value object, struct 
 {
     struct cells cells = {.out = out, .now = now};
     text_add(out, S("{\"cells\":["));
-    cells_print(s->resource, object, &cells);
+    if (s->kind)
+        custom_cells_print(s->kind, object, &cells);
+    else
+        cells_print(s->resource, object, &cells);
     text_add_byte(out, ']');
     write_row_conditions(object, out);
     text_add(out, S(",\"object\":"));
@@ -323,7 +367,10 @@ static void write_table(const struct answer_shape *s, struct value body, struct 
                     own_head, out);
     if (with_columns) {
         text_add(out, S(",\"columnDefinitions\":["));
-        write_columns(s->resource, out);
+        if (s->kind)
+            custom_columns_write(s->kind, out);
+        else
+            write_columns(s->resource, out);
         text_add(out, S("],\"rows\":["));
     } else {
         text_add(out, S(",\"columnDefinitions\":null,\"rows\":["));

@@ -10,11 +10,13 @@
 #ifndef CLUSTER_APISERVER_HTTP_ANSWER_H
 #define CLUSTER_APISERVER_HTTP_ANSWER_H
 
+#include "cluster/api/custom/definition.h"
 #include "cluster/api/protobuf.h"
 #include "cluster/apiserver/http/reader.h"
 
 struct answer_shape {
     const struct resource *resource;
+    const struct custom_kind *kind; /* owned; NULL: a built-in one */
     enum subresource subresource;
     struct accepted accepted, accepted_error;
     struct protobuf_writer *writer;
@@ -22,6 +24,9 @@ struct answer_shape {
     bool is_pretty, is_raw_error;
     bool has_columns; /* of a watch of tables: they have been sent */
 };
+/* The API server has said which custom kind this is; keeps a reference. NULL: none. */
+void answer_shape_set_kind(struct answer_shape *shape, const struct custom_kind *kind);
+void answer_shape_release(struct answer_shape *shape);
 struct answer_shape answer_shape_of(const struct reading *reading, struct protobuf_writer *writer);
 /* What was written is of the media type returned. */
 struct str answer_body(const struct answer_shape *shape, struct value body, struct wall_time now,

@@ -183,8 +183,6 @@ static bool dispatch(struct exchange *x, const char *method)
     x->shape = answer_shape_of(&x->reading, s->writer);
     if (value_is_present(x->reading.refusal)) {
         answer_value(x, status_code(x->reading.refusal), x->reading.refusal);
-    } else if (x->reading.is_bare_404) {
-        answer_text(x, 404, S("404 page not found\n"));
     } else if (x->reading.request) {
         send_to_gateway(x);
         return true;
@@ -217,6 +215,9 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
     CHECK(x->state == WAITING);
     s->waiting--;
     bool is_watch = r->code == 200 && !value_is_present(r->body) && !x->is_document;
+    answer_shape_set_kind(&x->shape, r->kind);
+    custom_catalog_unref(x->catalog);
+    x->catalog = custom_catalog_ref(r->catalog);
     if (r->code == 0) {
         x->state = BROKEN; /* as a real API server's death: the connection ends */
     } else if (x->is_document && r->code == 200) {
@@ -226,6 +227,8 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
         x->code = 200;
         x->content_type = answer_watch_type(&x->shape);
         x->is_sniffable = true;
+    } else if (r->code == 404 && !value_is_present(r->body)) {
+        answer_text(x, 404, S("404 page not found\n"));
     } else {
         x->warnings = value_keep(r->warnings);
         x->retry_after_s = r->retry_after.ns / 1000000000;

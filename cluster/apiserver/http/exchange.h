@@ -58,6 +58,7 @@ struct exchange {
     /* a watch: answer is what has not been sent, from `sent` on */
     size_t sent;
     bool has_ended, is_watched, is_streaming;
+    const struct custom_catalog *catalog; /* of a document; owned */
     int fd;
 };
 

@@ -14,7 +14,7 @@
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
-_Static_assert(sizeof(struct request) == 152, "put the new field of a request into the journal");
+_Static_assert(sizeof(struct request) == 160, "put the new field of a request into the journal");
 _Static_assert(sizeof(struct list_options) == 64, "put the new list option into the journal");
 _Static_assert(sizeof(struct delete_options) == 32, "put the new delete option into the journal");
 _Static_assert(sizeof(struct credential) == 104, "put the new field of a credential into it");
@@ -101,6 +101,7 @@ static void write_request(const struct request *r, struct text *out)
     pack_number(out, r->verb);
     write_resource(r->resource, out);
     value_binary_write(r->path, out);
+    value_binary_write(r->target, out);
     pack_number(out, r->subresource);
     pack_number(out, r->key != NULL);
     if (r->key) {
@@ -245,6 +246,9 @@ static struct request *read_request(struct unpack *u)
     value_drop(r->path);
     r->verb = verb;
     r->path = value_binary_read(u);
+    r->target = value_binary_read(u);
+    if (value_is_present(r->target))
+        r->resource = resource_placeholder();
     r->subresource = (enum subresource)unpack_below(u, SUBRESOURCE_COUNT);
     read_key(u, r);
     r->namespace = value_binary_read(u);

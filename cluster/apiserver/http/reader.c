@@ -22,6 +22,7 @@
 static bool resource_read(const struct http_request *h, struct reading *r);
 static bool verb_read(const struct http_request *h, struct reading *r,
                       const struct resource *resource, enum subresource subresource);
+static bool custom_read(const struct http_request *h, struct reading *r);
 static bool accept_read(const struct http_request *h, struct reading *r);
 static bool is_pretty(const struct http_request *h, const struct target *t);
 static bool body_read(const struct http_request *h, struct reading *r);
@@ -82,7 +83,7 @@ void http_read(const struct http_request *h, struct arena *arena, struct reading
         return;
     }
     if (!resource_read(h, r) || !accept_read(h, r) || !options_read(h, r) || !body_read(h, r)) {
-        CHECK(value_is_present(r->refusal) || r->is_bare_404);
+        CHECK(value_is_present(r->refusal));
         if (r->request)
             message_unref(&r->request->message);
         r->request = NULL;
@@ -116,10 +117,8 @@ static bool subresource_find(struct str text, enum subresource *ret_subresource)
 static bool resource_read(const struct http_request *h, struct reading *r)
 {
     const struct target *t = &r->target;
-    if (!group_version_is_served(t->group, t->version)) {
-        r->is_bare_404 = true;
-        return false;
-    }
+    if (!group_version_is_served(t->group, t->version))
+        return custom_read(h, r);
     const struct resource *resource = resource_find(t->group, t->version, t->plural);
     enum subresource sub = SUBRESOURCE_NONE;
     bool is_there = resource && subresource_find(t->subresource, &sub) &&
@@ -159,6 +158,36 @@ static bool method_verb(const struct http_request *h, const struct target *t, en
     return true;
 }
 
+static void request_begin(const struct http_request *h, struct reading *r, enum verb verb,
+                          const struct resource *resource, struct str namespace)
+{
+    struct request *q = request_new(verb, resource);
+    r->request = q;
+    if (namespace.size > 0)
+        q->namespace = value_string(namespace);
+    q->user_agent = value_string(h->user_agent);
+    if (h->impersonate_user.size > 0)
+        q->impersonate_user = value_string(h->impersonate_user);
+}
+
+/* What is no constant row may be a custom kind; which, the API server knows. */
+static bool custom_read(const struct http_request *h, struct reading *r)
+{
+    const struct target *t = &r->target;
+    bool is_one = t->name.size > 0;
+    enum verb verb;
+    if (!method_verb(h, t, &verb) || (verb == VERB_CREATE && is_one && t->subresource.size == 0) ||
+        ((verb == VERB_UPDATE || verb == VERB_PATCH) && !is_one)) {
+        r->refusal = not_allowed();
+        return false;
+    }
+    request_begin(h, r, verb, resource_placeholder(), t->namespace);
+    r->request->target =
+        value_pack("{group: %S, version: %S, resource: %S, name: %S, subresource: %S}", t->group,
+                   t->version, t->plural, t->name, t->subresource);
+    return true;
+}
+
 static bool verb_read(const struct http_request *h, struct reading *r,
                       const struct resource *resource, enum subresource subresource)
 {
@@ -176,16 +205,10 @@ static bool verb_read(const struct http_request *h, struct reading *r,
         return false;
     }
     struct str namespace = resource->is_namespaced ? t->namespace : S("");
-    struct request *q = request_new(verb, resource);
-    r->request = q;
-    q->subresource = subresource;
-    if (namespace.size > 0)
-        q->namespace = value_string(namespace);
+    request_begin(h, r, verb, resource, namespace);
+    r->request->subresource = subresource;
     if (is_one && verb != VERB_WATCH)
-        q->key = object_key_of(resource->storage, namespace, t->name);
-    q->user_agent = value_string(h->user_agent);
-    if (h->impersonate_user.size > 0)
-        q->impersonate_user = value_string(h->impersonate_user);
+        r->request->key = object_key_of(resource->storage, namespace, t->name);
     return true;
 }
 
@@ -384,7 +407,8 @@ static bool name_read(struct reading *r)
     struct request *q = r->request;
     struct str name = VALUE_STR(q->body, metadata, name);
     struct str namespace = VALUE_STR(q->body, metadata, namespace);
-    if (q->verb != VERB_CREATE || q->key || name.size == 0 || q->subresource != SUBRESOURCE_NONE)
+    if (q->verb != VERB_CREATE || q->key || name.size == 0 || q->subresource != SUBRESOURCE_NONE ||
+        value_is_present(q->target)) /* the API server makes the key of a custom object */
         return true;
     if (namespace.size > 0 && q->resource->is_namespaced &&
         !str_equal(namespace, r->target.namespace))

@@ -37,7 +37,6 @@ struct reading {
     bool is_pretty;
     struct request *request; /* owned; NULL: refused, or a document */
     struct value refusal;    /* owned Status; absent: none */
-    bool is_bare_404;        /* "404 page not found", as text */
 };
 /* Only in what an error is told, for who is not read any further. */
 void http_read_accept(const struct http_request *h, struct arena *arena,

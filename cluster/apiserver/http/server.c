@@ -286,6 +286,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
     exchange_unwatch(x);
     reading_release(&x->reading);
     value_drop(x->warnings);
+    answer_shape_release(&x->shape);
+    custom_catalog_unref(x->catalog);
     credential_unref(x->credential);
     text_release(&x->target);
     text_release(&x->body);

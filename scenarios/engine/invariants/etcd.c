@@ -159,8 +159,8 @@ static void durability_ended(struct verdict *v, void *memory)
         const struct etcd_member *m = member_of(v->run, i);
         if (!m || etcd_member_revision(m) < view_revision(v->run->view))
             continue;
-        for (size_t k = 0; k < resource_count(); k++) {
-            const struct resource *r = resource_at(k);
+        for (size_t k = 0; k < view_stored_count(v->run->view); k++) {
+            const struct resource *r = view_stored_at(v->run->view, k);
             if (r->storage != r)
                 continue;
             for (struct view_cursor c = view_first(v->run->view, r, S("")); c.key; view_next(&c)) {

@@ -84,21 +84,23 @@ struct newest {
     struct newest_of {
         int64_t *revision; /* by key id, which is dense within a resource; 0: no such key */
         size_t count;
-    } * of; /* by resource */
+    } * of; /* by resource index; of custom kinds too: only looked up */
+    size_t count;
 };
 
 static void *newest_new(struct run *r)
 {
     (void)r;
     struct newest *n = mem_new(struct newest);
-    n->of = mem_array(struct newest_of, resource_count());
+    n->count = resource_count();
+    n->of = mem_array(struct newest_of, n->count);
     return n;
 }
 
 static void newest_free(void *memory)
 {
     struct newest *n = memory;
-    for (size_t i = 0; i < resource_count(); i++)
+    for (size_t i = 0; i < n->count; i++)
         mem_free(n->of[i].revision);
     mem_free(n->of);
     mem_free(n);
@@ -106,7 +108,13 @@ static void newest_free(void *memory)
 
 static void newest_changed(struct verdict *v, void *memory, const struct view_change *change)
 {
-    struct newest_of *n = &((struct newest *)memory)->of[change->key->resource->index];
+    struct newest *all = memory;
+    uint32_t index = change->key->resource->index;
+    if (index >= all->count) {
+        all->of = mem_resize(all->of, struct newest_of, all->count, (size_t)index + 1);
+        all->count = (size_t)index + 1;
+    }
+    struct newest_of *n = &all->of[index];
     uint32_t id = change->key->id;
     if (id >= n->count) {
         size_t count = id + id / 2 + 64;

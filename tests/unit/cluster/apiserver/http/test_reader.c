@@ -240,8 +240,10 @@ static void test_unknown_group(void)
     http_read(&(struct http_request){.method = S("GET"), .target = S("/apis/nope.io/v1/x")}, &arena,
               &r);
 
-    CU_ASSERT(r.is_bare_404);
-    CU_ASSERT_PTR_NULL(r.request);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(r.request);
+    CU_ASSERT(r.request->resource == resource_placeholder());
+    CU_ASSERT(VALUE_IS(r.request->target, "nope.io", group));
+    CU_ASSERT(VALUE_IS(r.request->target, "x", resource));
     reading_release(&r);
     arena_release(&arena);
 }
