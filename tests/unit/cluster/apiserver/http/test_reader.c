@@ -231,7 +231,7 @@ static void test_requests(void)
     }
 }
 
-/* A group that is not served is answered by a bare page. */
+/* A group that is no constant row may be that of a custom kind: the API server is asked. */
 static void test_unknown_group(void)
 {
     struct arena arena = {0};
