@@ -11,12 +11,22 @@
 
 #include <stdio.h>
 
-address_id cri_address(struct sim *sim, struct str host)
+static address_id address_of(struct sim *sim, struct str host, const char *socket)
 {
     char buffer[300];
-    int size = snprintf(buffer, sizeof(buffer), "%.*s:containerd.sock", STR_ARG(host));
+    int size = snprintf(buffer, sizeof(buffer), "%.*s:%s", STR_ARG(host), socket);
     CHECK(size > 0 && (size_t)size < sizeof(buffer));
     return sim_address(sim, (struct str){buffer, (size_t)size});
+}
+
+address_id cri_address(struct sim *sim, struct str host)
+{
+    return address_of(sim, host, "containerd.sock");
+}
+
+address_id cri_stream_address(struct sim *sim, struct str host)
+{
+    return address_of(sim, host, "containerd.stream");
 }
 
 /* ---- pairs ---- */
@@ -200,7 +210,8 @@ bool cri_container_config_equal(const struct cri_container_config *a,
     bool numbers = a->attempt == b->attempt && a->hash == b->hash &&
                    a->command_count == b->command_count && a->argument_count == b->argument_count &&
                    a->mount_count == b->mount_count && a->port_count == b->port_count &&
-                   a->is_init == b->is_init && a->logs_are_message == b->logs_are_message &&
+                   a->is_init == b->is_init && a->has_stdin == b->has_stdin &&
+                   a->stdin_once == b->stdin_once && a->has_terminal == b->has_terminal && a->logs_are_message == b->logs_are_message &&
                    a->environment == b->environment && a->cpu_limit_milli == b->cpu_limit_milli &&
                    a->memory_limit_bytes == b->memory_limit_bytes &&
                    a->oom_score_adj == b->oom_score_adj;

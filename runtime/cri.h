@@ -44,6 +44,11 @@ enum {
 
 /* The socket of the runtime on a host: "<host>:containerd.sock". */
 address_id cri_address(struct sim *sim, struct str host);
+/* Its streaming server: "<host>:containerd.stream". Each conversation (CRI_EXEC, CRI_ATTACH,
+ * CRI_FOLLOW_LOG, CRI_FORWARD) is a stream of its own: one request; bytes on channels, as
+ * sim/channel.h has them; one response, which ends it. Channels 0 to 2 are the standard ones, 4 is
+ * the size of the typist's window. */
+address_id cri_stream_address(struct sim *sim, struct str host);
 
 /* ---- configurations: immutable once sent, counted ---- */
 
@@ -100,6 +105,7 @@ struct cri_container_config {
     char *termination_message_path; /* NULL: /dev/termination-log */
     uint16_t command_count, argument_count, mount_count, port_count;
     bool is_init;
+    bool has_stdin, stdin_once, has_terminal;
     bool logs_are_message; /* of an end with an error that wrote none */
     struct cri_mount *mounts;
     uint16_t *ports; /* declared TCP ports: what the default model listens on */
@@ -187,6 +193,10 @@ enum cri_verb {
     CRI_WRITE_VOLUME,
     CRI_REMOVE_VOLUMES, /* text: every volume below this path */
     CRI_PROBE,
+    CRI_EXEC,       /* streaming: words, has_stdin, has_terminal */
+    CRI_ATTACH,     /* streaming: has_stdin */
+    CRI_FOLLOW_LOG, /* streaming: number: tail lines, -1 all; has_more: what comes later too */
+    CRI_FORWARD,    /* streaming: sandbox, port; what is sent and received is TCP's */
     CRI_VERB_COUNT
 };
 
@@ -214,7 +224,8 @@ struct cri_request {
     uint32_t word_count;
     struct duration timeout;
     int64_t number;
-    uint16_t port; /* probe */
+    bool has_stdin, has_terminal, has_more; /* streaming */
+    uint16_t port;                          /* probe, forward */
     enum cri_probe_kind probe_kind;
     /* Exec and probe: when the outcome is steady, send one CRI_EVENT_CHANGED as soon as it may be
      * another. */

@@ -349,3 +349,13 @@ void image_digest_text(struct str normalised, struct text *out)
         word = hash_mix(word + 0x9E3779B97F4A7C15u);
     }
 }
+
+bool image_is_busybox(struct str normalised)
+{
+    static const char *const repositories[] = {"/busybox", "/alpine", "/curl", "/netshoot"};
+    for (size_t i = 0; i < ARRAY_COUNT(repositories); i++) {
+        if (str_ends_with(repository_of(normalised), str_from(repositories[i])))
+            return true;
+    }
+    return str_contains(normalised, S("alpine")) || str_contains(normalised, S("busybox"));
+}

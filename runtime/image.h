@@ -65,6 +65,8 @@ void registry_error_text(struct str normalised, enum registry_answer answer, boo
 int64_t image_size_bytes(struct str normalised);
 /* The groups of root as /etc/group of the image has them, ascending; a constant. */
 const uint16_t *image_root_groups(struct str normalised, size_t *ret_count);
+/* Its shell and tools are busybox's: no bash. */
+bool image_is_busybox(struct str normalised);
 /* "docker.io/library/nginx": without tag and digest. */
 struct str image_repository(struct str normalised);
 /* "sha256:<64 hex>": a hash of the reference. */

@@ -44,6 +44,8 @@ static struct traffic_response *handle_traffic(struct runtime_node *n,
 
 static void handle_traffic_answer(struct runtime_node *n, const struct traffic_response *r)
 {
+    if (session_answer(n, r))
+        return;
     for (size_t i = 0; i < n->containers.count; i++) {
         struct container *c = n->containers.items[i];
         if (c->request_id == r->id && c->state == CRI_CONTAINER_RUNNING) {
@@ -51,6 +53,14 @@ static void handle_traffic_answer(struct runtime_node *n, const struct traffic_r
             return;
         }
     }
+}
+
+/* SIGTERM or the like from within the container. */
+static void container_signalled(struct runtime_node *n, uint32_t id)
+{
+    struct container *c = runtime_container(n, id);
+    if (c && c->state == CRI_CONTAINER_RUNNING)
+        program_terminate(n, c);
 }
 
 /* ---- the process ---- */
@@ -76,6 +86,7 @@ static void *start(struct step *step, const void *config)
     n->boot = step_random(step, PURPOSE_BOOT);
     n->socket = cri_address(step->sim, node);
     n->pods = traffic_address(step->sim, node);
+    n->streaming = cri_stream_address(step->sim, node);
     n->pull_bytes_per_s =
         n->config->pull_bytes_per_s ? n->config->pull_bytes_per_s : TIMING_PULL_BYTES_PER_S;
     n->image_file = step_file(step, S("containerd/images"));
@@ -85,17 +96,31 @@ static void *start(struct step *step, const void *config)
     count_boot(n);
     step_listen(step, n->socket);
     step_listen(step, n->pods);
+    step_listen(step, n->streaming);
     return n;
+}
+
+static bool is_conversation(const struct cri_request *r)
+{
+    return r->verb == CRI_EXEC || r->verb == CRI_ATTACH || r->verb == CRI_FOLLOW_LOG ||
+           r->verb == CRI_FORWARD;
 }
 
 static void handle_message(struct runtime_node *n, const struct input *in)
 {
     struct message *m = in->message;
+    if (m->type == &channel_bytes_message) {
+        session_bytes(n, in->stream, CONTAINER_OF(m, struct channel_bytes, message));
+        return;
+    }
     if (m->type == &cri_request_message && n->is_down)
         return; /* it came in just before the end */
     if (m->type == &cri_request_message && n->is_hung) {
         vec_push(&n->held, message_ref(m));
         vec_push(&n->held_streams, in->stream);
+    } else if (m->type == &cri_request_message &&
+               is_conversation(CONTAINER_OF(m, struct cri_request, message))) {
+        session_begin(n, in->stream, CONTAINER_OF(m, struct cri_request, message));
     } else if (m->type == &cri_request_message) {
         runtime_handle_request(n, in->stream, CONTAINER_OF(m, struct cri_request, message));
     } else if (m->type == &traffic_request_message) {
@@ -122,11 +147,15 @@ static void input(void *state, struct step *step, const struct input *in)
             runtime_go_down(n, 0);
         else if (in->tag >> 32 == TAG_OPERATION)
             operation_due(n, (uint32_t)in->tag);
+        else if (in->tag >> 32 == TAG_SESSION)
+            session_due(n, (uint32_t)in->tag);
+        else if (in->tag >> 32 == TAG_SIGNAL)
+            container_signalled(n, (uint32_t)in->tag);
         else
             container_due(n, (uint32_t)in->tag);
         break;
     case INPUT_ACCEPTED:
-        if (in->address == n->socket && n->is_down)
+        if ((in->address == n->socket || in->address == n->streaming) && n->is_down)
             step_close(step, in->stream);
         else if (in->address == n->socket)
             vec_push(&n->streams, in->stream);
@@ -137,6 +166,8 @@ static void input(void *state, struct step *step, const struct input *in)
         handle_message(n, in);
         break;
     case INPUT_CLOSED:
+        if (session_closed(n, in->stream))
+            break;
         for (size_t i = 0; i < n->streams.count; i++) {
             if (n->streams.items[i] == in->stream) {
                 vec_remove(&n->streams, i);
@@ -158,6 +189,8 @@ static void release(void *state)
     struct runtime_node *n = state;
     for (size_t i = 0; i < n->operations.count; i++)
         operation_free(n->operations.items[i]);
+    for (size_t i = 0; i < n->sessions.count; i++)
+        session_free(n->sessions.items[i]);
     for (size_t i = 0; i < n->containers.count; i++)
         runtime_container_free(n->containers.items[i]);
     for (size_t i = 0; i < n->sandboxes.count; i++) {
@@ -172,6 +205,7 @@ static void release(void *state)
     vec_release(&n->held);
     vec_release(&n->held_streams);
     vec_release(&n->operations);
+    vec_release(&n->sessions);
     vec_release(&n->containers);
     vec_release(&n->sandboxes);
     vec_release(&n->volumes);

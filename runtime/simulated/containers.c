@@ -53,11 +53,13 @@ void container_log_add(struct runtime_node *n, struct container *c, struct str b
         text_clear(&c->log->partial);
         bytes = str_slice(bytes, end + 1, bytes.size);
     }
+    sessions_log_grew(n, c);
     if (c->log->text.size > LOG_BYTES_MAX) { /* drop the older half, at a line's end */
         struct str all = text_str(&c->log->text);
         struct str tail = str_slice(all, all.size / 2, all.size);
         tail = str_slice(tail, str_find(tail, '\n') + 1, tail.size);
         struct text kept = {0};
+        c->log->dropped += all.size - tail.size;
         text_add(&kept, tail);
         text_release(&c->log->text);
         c->log->text = kept;
@@ -218,6 +220,7 @@ void container_end(struct runtime_node *n, struct container *c, int exit_code, c
     container_event(n, c, CRI_EVENT_STOPPED);
     pod_changed(n, c->sandbox);
     operations_container_ended(n, c->id);
+    sessions_container_ended(n, c);
 }
 
 void container_due(struct runtime_node *n, uint32_t id)
@@ -244,6 +247,9 @@ void runtime_container_free(struct container *c)
         mem_free(c->log);
     }
     container_files_release(c);
+    if (c->console)
+        console_release(c->console);
+    mem_free(c->console);
     mem_free(c->text);
     cri_container_config_unref(c->config);
     mem_free(c);

@@ -50,6 +50,7 @@ void runtime_go_down(struct runtime_node *n, int64_t for_ns)
     for (size_t i = 0; i < n->streams.count; i++)
         step_close(n->step, n->streams.items[i]);
     vec_clear(&n->streams);
+    sessions_close(n);
     for (size_t i = 0; i < n->held.count; i++)
         message_unref(n->held.items[i]);
     vec_clear(&n->held);

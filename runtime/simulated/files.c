@@ -67,8 +67,10 @@ void runtime_volume_write(struct volume *v, const struct cri_pairs *files, bool 
     if (!is_empty_dir)
         volume_clear(v);
     for (uint32_t i = 0; i < files->count; i++) {
-        struct node_file f = {mem_copy_string(str_from(files->items[i].key)),
-                              mem_copy_string(str_from(files->items[i].value))};
+        struct str content = str_from(files->items[i].value);
+        struct node_file f = {.path = mem_copy_string(str_from(files->items[i].key)),
+                              .content = mem_copy_string(content),
+                              .size = content.size};
         vec_push(&v->files, f);
     }
 }
@@ -120,8 +122,10 @@ void container_files_bind(struct runtime_node *n, struct container *c)
         c->bound[i] = mem_new(struct volume);
         for (size_t f = 0; f < v->files.count; f++) {
             const struct node_file *from = &v->files.items[f];
-            struct node_file copy = {mem_copy_string(str_from(from->path)),
-                                     mem_copy_string(str_from(from->content))};
+            struct node_file copy = {
+                mem_copy_string(str_from(from->path)),
+                from->content ? mem_copy_string(node_file_str(from)) : NULL, from->size,
+                from->modified_s};
             vec_push(&c->bound[i]->files, copy);
         }
     }
@@ -239,7 +243,7 @@ bool container_file_read(struct runtime_node *n, struct container *c, struct str
         return service_account_file(c, p.path, out);
     const struct node_file *f = volume_find(p.volume, p.path);
     if (f && f->content) {
-        text_add(out, str_from(f->content));
+        text_add(out, node_file_str(f));
         return true;
     }
     if (p.mount)
@@ -248,12 +252,22 @@ bool container_file_read(struct runtime_node *n, struct container *c, struct str
         const struct cri_sandbox_config *s = c->sandbox->config;
         const char *hostname = s->hostname ? s->hostname : s->name;
         if (str_ends_with(p.path, S("hosts"))) {
-            text_add(out, S("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"));
+            text_add(out, S("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost "
+                            "ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
+                            "fe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\n"
+                            "fe00::2\tip6-allrouters\n"));
             traffic_ip_text(c->sandbox->ip, out);
             text_printf(out, "\t%s\n", hostname);
         } else {
             text_printf(out, "%s\n", hostname);
         }
+        return true;
+    }
+    if (str_equal(p.path, S("etc/resolv.conf"))) {
+        text_printf(out,
+                    "search %s.svc.cluster.local svc.cluster.local cluster.local\n"
+                    "nameserver 10.96.0.10\noptions ndots:5\n",
+                    c->sandbox->config->namespace);
         return true;
     }
     const char *content = image_file(c, p.path);
@@ -262,13 +276,33 @@ bool container_file_read(struct runtime_node *n, struct container *c, struct str
     return content != NULL;
 }
 
+static const char *const image_folders[] = {
+    "bin",     "dev",     "etc",     "home",      "lib",     "mnt",     "opt",
+    "proc",    "root",    "run",     "sbin",      "srv",     "sys",     "tmp",
+    "usr",     "usr/bin", "usr/lib", "usr/share", "var",     "var/log", "var/run",
+    "var/tmp"};
+
 static bool is_folder_of_image(struct str path)
 {
-    static const char *const folders[] = {
-        "",    "tmp", "var", "etc", "usr",  "bin",     "dev",     "home",    "root",
-        "run", "opt", "srv", "mnt", "data", "var/log", "var/run", "var/tmp", "usr/share"};
-    for (size_t i = 0; i < ARRAY_COUNT(folders); i++) {
-        if (str_equal(path, str_from(folders[i])))
+    for (size_t i = 0; i < ARRAY_COUNT(image_folders); i++) {
+        if (str_equal(path, str_from(image_folders[i])))
+            return true;
+    }
+    return path.size == 0 || str_equal(path, S("data")); /* which some have */
+}
+
+static bool is_below(struct str path, struct str folder)
+{
+    return folder.size == 0 ||
+           (str_starts_with(path, folder) && path.size > folder.size &&
+            path.bytes[folder.size] == '/');
+}
+
+/* Mounts make the folders in which they stand. */
+static bool is_above_mount(const struct container *c, struct str path)
+{
+    for (uint16_t i = 0; i < c->config->mount_count; i++) {
+        if (is_below(without_slashes(str_from(c->config->mounts[i].container_path)), path))
             return true;
     }
     return false;
@@ -285,6 +319,8 @@ enum file_kind container_file_kind(struct runtime_node *n, struct container *c, 
         return FILE_DIRECTORY;
     if (!p.mount && c->program == PROGRAM_NGINX && str_equal(p.path, S("usr/share/nginx/html")))
         return FILE_DIRECTORY;
+    if (!p.mount && is_above_mount(c, p.path))
+        return FILE_DIRECTORY;
     for (size_t i = 0; p.volume && i < p.volume->files.count; i++) {
         struct str f = str_from(p.volume->files.items[i].path);
         if (str_starts_with(f, p.path) && f.size > p.path.size && f.bytes[p.path.size] == '/')
@@ -293,15 +329,19 @@ enum file_kind container_file_kind(struct runtime_node *n, struct container *c, 
     return FILE_NONE;
 }
 
-const char *container_file_write(struct runtime_node *n, struct container *c, struct str path,
-                                 struct str content, bool append)
+/* Where something may be written; NULL and *ret_error, or no error: a place that takes everything
+ * and keeps nothing. */
+static struct volume *writable(struct runtime_node *n, struct container *c, struct str path,
+                               struct text *joined, struct str *ret_path, const char **ret_error)
 {
+    *ret_error = NULL;
     if (str_equal(path, S("/dev/null")) || str_starts_with(path, S("/proc/")))
         return NULL;
-    AUTO(text) struct text joined = {0};
-    struct place p = place_of(n, c, path, &joined);
-    if (p.mount && (p.mount->is_read_only || is_service_account(&p)))
-        return "Read-only file system";
+    struct place p = place_of(n, c, path, joined);
+    if (p.mount && (p.mount->is_read_only || is_service_account(&p))) {
+        *ret_error = "Read-only file system";
+        return NULL;
+    }
     if (!p.volume) {
         if (p.mount) {
             p.volume = runtime_volume(n, str_from(p.mount->host_path), true);
@@ -310,19 +350,59 @@ const char *container_file_write(struct runtime_node *n, struct container *c, st
             p.volume = c->own_files;
         }
     }
-    struct node_file *f = volume_find(p.volume, p.path);
+    *ret_path = p.path;
+    return p.volume;
+}
+
+const char *container_folder_make(struct runtime_node *n, struct container *c, struct str path)
+{
+    AUTO(text) struct text joined = {0};
+    AUTO(text) struct text name = {0};
+    struct str below;
+    const char *error;
+    struct volume *v = writable(n, c, path, &joined, &below, &error);
+    if (!v || below.size == 0)
+        return error;
+    text_printf(&name, "%.*s/", STR_ARG(below));
+    struct node_file made = {.path = mem_copy_string(text_str(&name)),
+                             .modified_s = n->step->wall.unix_ns / 1000000000};
+    vec_push(&v->files, made);
+    pod_changed(n, c->sandbox);
+    return NULL;
+}
+
+int64_t container_file_modified(struct runtime_node *n, struct container *c, struct str path)
+{
+    AUTO(text) struct text joined = {0};
+    struct place p = place_of(n, c, path, &joined);
+    const struct node_file *f = volume_find(p.volume, p.path);
+    return f && f->modified_s ? f->modified_s : c->created.unix_ns / 1000000000;
+}
+
+const char *container_file_write(struct runtime_node *n, struct container *c, struct str path,
+                                 struct str content, bool append)
+{
+    AUTO(text) struct text joined = {0};
+    struct str below;
+    const char *error;
+    struct volume *v = writable(n, c, path, &joined, &below, &error);
+    if (!v)
+        return error;
+    struct node_file *f = volume_find(v, below);
     if (!f) {
-        struct node_file made = {mem_copy_string(p.path), NULL};
-        vec_push(&p.volume->files, made);
-        f = &vec_last(&p.volume->files);
+        struct node_file made = {.path = mem_copy_string(below)};
+        vec_push(&v->files, made);
+        f = &vec_last(&v->files);
     }
     AUTO(text) struct text whole = {0};
-    if (append && f->content)
-        text_add(&whole, str_from(f->content));
+    if (append)
+        text_add(&whole, node_file_str(f));
     text_add(&whole, content);
-    bool is_same = f->content && str_equal(str_from(f->content), text_str(&whole));
+    bool is_same = f->content && str_equal(node_file_str(f), text_str(&whole));
     mem_free(f->content);
     f->content = mem_copy_string(text_str(&whole));
+    f->size = whole.size;
+    f->modified_s = n->step->wall.unix_ns / 1000000000;
     if (!is_same)
         pod_changed(n, c->sandbox);
     return NULL;
@@ -361,6 +441,38 @@ static void list_add(struct text *out, struct str name)
         text_printf(out, "%.*s\n", STR_ARG(name));
 }
 
+/* What of `path` comes right below `folder`. */
+static void list_add_below(struct text *out, struct str folder, struct str path)
+{
+    if (!is_below(path, folder))
+        return;
+    struct str rest = without_slashes(str_slice(path, folder.size, path.size));
+    if (rest.size > 0)
+        list_add(out, str_slice(rest, 0, str_find(rest, '/')));
+}
+
+/* The image's own, and where volumes stand. */
+static void list_image(const struct container *c, struct str folder, struct text *out)
+{
+    static const char *const files[] = {"etc/group",         "etc/hostname",
+                                        "etc/hosts",         "etc/os-release",
+                                        "etc/passwd",        "etc/resolv.conf",
+                                        "usr/share/nginx/html/index.html", "usr/share/nginx/html/50x.html",
+                                        "etc/nginx/conf.d/default.conf", "etc/nginx/nginx.conf"};
+    for (size_t i = 0; i < ARRAY_COUNT(image_folders); i++)
+        list_add_below(out, folder, str_from(image_folders[i]));
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        bool is_nginx = str_contains(str_from(files[i]), S("nginx"));
+        if (!is_nginx || image_file(c, str_from(files[i])))
+            list_add_below(out, folder, str_from(files[i]));
+    }
+    bool is_bin = str_equal(folder, image_is_busybox(str_from(c->config->image)) ? S("bin") : S("usr/bin"));
+    for (size_t i = 0; is_bin && c->model->has_shell && shell_command_name(i); i++) {
+        if (shell_command_is_tool(i))
+            list_add(out, str_from(shell_command_name(i)));
+    }
+}
+
 void container_file_list(struct runtime_node *n, struct container *c, struct str path,
                          struct text *out)
 {
@@ -377,6 +489,12 @@ void container_file_list(struct runtime_node *n, struct container *c, struct str
         struct str rest = without_slashes(str_slice(f, p.path.size, f.size));
         if (p.path.size > 0 && rest.size > 0 && f.bytes[p.path.size] != '/')
             continue;
-        list_add(out, str_slice(rest, 0, str_find(rest, '/')));
+        if (rest.size > 0)
+            list_add(out, str_slice(rest, 0, str_find(rest, '/')));
     }
+    if (!p.mount)
+        list_image(c, p.path, out);
+    for (uint16_t i = 0; i < c->config->mount_count; i++)
+        list_add_below(out, without_slashes(path),
+                       without_slashes(str_from(c->config->mounts[i].container_path)));
 }

@@ -10,6 +10,8 @@
  *   images.c       pulls, the registry, what is on the disk
  *   files.c        volumes and what a container sees of them
  *   programs.c     program models; shell*.c: scripts
+ *   sessions.c     exec, attach, logs and port-forward: conversations on streams of their own
+ *   console.c      what somebody types to a process
  *   faults.c       what can go wrong by order
  *
  * Invariants: a container belongs to a sandbox that is listed; a settled container (running,
@@ -20,10 +22,12 @@
 #define RUNTIME_SIMULATED_NODE_H
 
 #include "runtime/image.h"
+#include "runtime/simulated/console.h"
 #include "runtime/simulated/containerd.h"
 #include "runtime/simulated/shell.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
+#include "sim/channel.h"
 
 #define LOG_BYTES_MAX 65536 /* of one container; older lines are dropped, as rotation does */
 
@@ -35,9 +39,15 @@ struct sandbox {
 };
 
 struct node_file {
-    char *path; /* below the volume, no leading slash; a folder ends in '/' */
-    char *content;
+    char *path;    /* below the volume, no leading slash; a folder ends in '/' */
+    char *content; /* `size` bytes; NULL: a folder */
+    size_t size;
+    int64_t modified_s; /* of the Unix epoch; 0: when the image was made */
 };
+static inline struct str node_file_str(const struct node_file *f)
+{
+    return (struct str){f->content ? f->content : "", f->content ? f->size : 0};
+}
 struct volume {
     char *host_path;
     VEC(struct node_file) files;
@@ -46,6 +56,7 @@ struct volume {
 struct container_log {
     struct text text; /* lines as a container log file has them: time, stream, F, line */
     struct text partial;
+    uint64_t dropped; /* bytes before the text: lines that were dropped */
 };
 
 struct container {
@@ -74,22 +85,26 @@ struct container {
     struct volume *own_files; /* written into the container's own layer; NULL: none */
     int64_t memory_bytes;     /* set by container_memory_set */
     uint64_t request_id;      /* a traffic request of the script is out */
+    struct console *console;  /* somebody may type to it; NULL: no stdin and no terminal */
+    uint32_t last_pid;        /* of what was started beside it */
     int64_t cpu_milli;
 };
 
 struct operation; /* a verb that takes time */
+struct session;   /* a conversation on a stream of its own */
 struct runtime_node {
     const struct runtime_config *config;
     struct step *step; /* of the input being handled */
     uint64_t boot;
-    address_id socket, pods;
+    address_id socket, pods, streaming;
     VEC(stream_id) streams;
     VEC(struct sandbox *) sandboxes;
     VEC(struct container *) containers;
     VEC(struct volume *) volumes;
     VEC(struct cri_image) images;
     VEC(struct operation *) operations;
-    uint32_t last_sandbox, last_container, last_operation;
+    VEC(struct session *) sessions; /* in the order of their numbers */
+    uint32_t last_sandbox, last_container, last_operation, last_session;
     uint64_t last_request;
     uint32_t cidr_base, cidr_size, cidr_next; /* size 0: none yet */
     file_id image_file;
@@ -103,12 +118,14 @@ struct runtime_node {
 struct container_view { /* who looks: the owner of a shell_host */
     struct runtime_node *node;
     struct container *container;
-    struct text *capture; /* exec: output goes here instead of the log */
+    struct text *capture;    /* ExecSync: output goes here instead of the log */
+    struct session *session; /* Exec: to it */
+    char ip[16];             /* of the pod, as text */
 };
 
 /* Streams of random numbers; kinds of timers. */
 enum { PURPOSE_BOOT, PURPOSE_TIMING };
-enum tag_kind { TAG_OPERATION = 1, TAG_CONTAINER, TAG_UP };
+enum tag_kind { TAG_OPERATION = 1, TAG_CONTAINER, TAG_UP, TAG_SESSION, TAG_SIGNAL };
 static inline uint64_t runtime_tag(enum tag_kind kind, uint32_t id)
 {
     return (uint64_t)kind << 32 | id;
@@ -138,6 +155,36 @@ void operation_free(struct operation *o);
 void operation_end(struct runtime_node *n, struct operation *o); /* answers and frees */
 void operation_due(struct runtime_node *n, uint32_t id);         /* its timer */
 void operations_container_ended(struct runtime_node *n, uint32_t container);
+
+/* sessions.c */
+struct session {
+    uint32_t id;
+    stream_id stream;            /* 0: the other end has gone */
+    struct cri_request *request; /* a reference */
+    struct shell *shell;         /* Exec: the process; NULL before its start */
+    struct container_view view;
+    struct console console;
+    uint32_t pid;
+    int signal;          /* is delivered with the timer; 0: none */
+    uint64_t request_id; /* a traffic request of the process is out */
+    uint64_t log_at;     /* of the log: what has been sent */
+    struct text forward; /* what has come and is no whole HTTP request yet */
+    timer_id timer;
+};
+void session_begin(struct runtime_node *n, stream_id stream, struct cri_request *r);
+void session_bytes(struct runtime_node *n, stream_id stream, const struct channel_bytes *b);
+bool session_closed(struct runtime_node *n, stream_id stream); /* false: not one of theirs */
+void session_due(struct runtime_node *n, uint32_t id);         /* its timer */
+bool session_answer(struct runtime_node *n, const struct traffic_response *r); /* likewise */
+void session_free(struct session *s);
+void sessions_close(struct runtime_node *n); /* the service has ended */
+void sessions_container_ended(struct runtime_node *n, struct container *c);
+void sessions_log_grew(struct runtime_node *n, struct container *c);
+/* What the container's own process writes. */
+void sessions_output(struct runtime_node *n, struct container *c, struct str bytes, bool is_error);
+void session_output(struct session *s, struct runtime_node *n, struct str bytes, bool is_error);
+void container_processes(struct runtime_node *n, struct container *c, struct text *out);
+const char *container_kill(struct runtime_node *n, struct container *c, int64_t pid, int signal);
 
 /* sandboxes.c */
 struct sandbox *sandbox_find(struct runtime_node *n, uint32_t id);
@@ -194,6 +241,7 @@ void runtime_handle_fault(struct runtime_node *n, const struct runtime_fault *f)
 char *program_start(struct runtime_node *n, struct container *c);
 void program_step(struct runtime_node *n, struct container *c);      /* something of its is due */
 void program_terminate(struct runtime_node *n, struct container *c); /* SIGTERM */
+void program_interrupt(struct runtime_node *n, struct container *c); /* Ctrl-C at its terminal */
 void program_answer(struct runtime_node *n, struct container *c, const struct traffic_response *r);
 bool program_listens(const struct runtime_node *n, const struct container *c, uint16_t port);
 /* Status 0: nobody answers (time-out). */
@@ -205,6 +253,10 @@ const char *program_profile(const struct container *c, const char *key);
 /* The readiness that a profile delays. */
 bool program_is_ready(const struct runtime_node *n, const struct container *c);
 void container_shell_host(struct container_view *view, struct shell_host *out);
+enum shell_prompt container_prompt(const struct container *c, struct str shell);
+bool program_is_shell(struct str name); /* without its path */
+/* "1 nginx: master process": its command line. */
+void program_command_line(const struct container *c, struct text *out);
 
 /* files.c: paths are absolute within the container. */
 struct volume *runtime_volume(struct runtime_node *n, struct str host_path, bool make);
@@ -215,6 +267,8 @@ bool container_file_read(struct runtime_node *n, struct container *c, struct str
                          struct text *out);
 const char *container_file_write(struct runtime_node *n, struct container *c, struct str path,
                                  struct str content, bool append);
+const char *container_folder_make(struct runtime_node *n, struct container *c, struct str path);
+int64_t container_file_modified(struct runtime_node *n, struct container *c, struct str path);
 const char *container_file_remove(struct runtime_node *n, struct container *c, struct str path);
 void container_file_list(struct runtime_node *n, struct container *c, struct str path,
                          struct text *out);

@@ -100,7 +100,7 @@ static void exec_go_on(struct runtime_node *n, struct operation *o)
     bool is_shell =
         c->model->has_shell && (str_ends_with(name, S("sh")) && o->request->word_count >= 3);
     struct shell_host host;
-    o->view = (struct container_view){n, c, &o->output};
+    o->view = (struct container_view){.node = n, .container = c, .capture = &o->output};
     container_shell_host(&o->view, &host);
     if (is_shell) {
         struct shell_code *code = shell_compile(str_from(o->request->words[2]), &o->output);

@@ -101,10 +101,63 @@ static void host_list(void *owner, struct str path, struct text *out)
 static void host_output(void *owner, struct str bytes, bool is_error)
 {
     struct container_view *v = owner;
-    if (v->capture)
+    AUTO(text) struct text shown = {0};
+    if (v->capture) {
         text_add(v->capture, bytes);
-    else
+    } else if (v->session) {
+        session_output(v->session, v->node, bytes, is_error);
+    } else if (v->container->console) {
+        console_show(v->container->console, bytes, &shown);
+        container_log_add(v->node, v->container, text_str(&shown), is_error);
+        sessions_output(v->node, v->container, text_str(&shown), is_error);
+    } else {
         container_log_add(v->node, v->container, bytes, is_error);
+        sessions_output(v->node, v->container, bytes, is_error);
+    }
+}
+static bool host_take(void *owner, bool one_line, struct text *out)
+{
+    struct container_view *v = owner;
+    struct console *c = v->session ? &v->session->console : v->container->console;
+    return !c || v->capture || console_take(c, one_line, out);
+}
+static const char *host_make_folder(void *owner, struct str path)
+{
+    struct container_view *v = owner;
+    return container_folder_make(v->node, v->container, path);
+}
+static int64_t host_modified(void *owner, struct str path)
+{
+    struct container_view *v = owner;
+    return container_file_modified(v->node, v->container, path);
+}
+static void host_processes(void *owner, struct text *out)
+{
+    struct container_view *v = owner;
+    container_processes(v->node, v->container, out);
+}
+static const char *host_kill(void *owner, int64_t pid, int signal)
+{
+    struct container_view *v = owner;
+    return container_kill(v->node, v->container, pid, signal);
+}
+static int64_t host_memory_total(void *owner, int64_t *ret_used)
+{
+    struct container_view *v = owner;
+    *ret_used = v->node->memory_used;
+    return v->node->config->memory_bytes;
+}
+static void host_mounts(void *owner, struct text *out)
+{
+    struct container_view *v = owner;
+    const struct cri_container_config *config = v->container->config;
+    for (uint16_t i = 0; i < config->mount_count; i++) {
+        const struct cri_mount *m = &config->mounts[i];
+        bool is_memory = str_contains(str_from(m->host_path), S("/kubernetes.io~secret/")) ||
+                         str_contains(str_from(m->host_path), S("/kubernetes.io~projected/"));
+        text_printf(out, "%s on %s type %s (%s,relatime)\n", is_memory ? "tmpfs" : "/dev/vda1",
+                    m->container_path, is_memory ? "tmpfs" : "ext4", m->is_read_only ? "ro" : "rw");
+    }
 }
 static struct wall_time host_wall(void *owner)
 {
@@ -152,6 +205,11 @@ static void host_memory(void *owner, int64_t bytes)
 void container_shell_host(struct container_view *view, struct shell_host *out)
 {
     const struct cri_sandbox_config *s = view->container->sandbox->config;
+    const struct cri_container_config *config = view->container->config;
+    AUTO(text) struct text ip = {0};
+    traffic_ip_text(view->container->sandbox->ip, &ip);
+    if (ip.size < sizeof(view->ip) && view->container->sandbox->ip)
+        memcpy(view->ip, text_c(&ip), ip.size + 1);
     *out = (struct shell_host){.owner = view,
                                .kind = host_kind,
                                .read = host_read,
@@ -163,6 +221,17 @@ void container_shell_host(struct container_view *view, struct shell_host *out)
                                .variable = host_variable,
                                .environment = host_environment,
                                .memory = host_memory,
+                               .take = host_take,
+                               .make_folder = host_make_folder,
+                               .modified = host_modified,
+                               .processes = host_processes,
+                               .kill = host_kill,
+                               .memory_total = host_memory_total,
+                               .mounts = host_mounts,
+                               .ip = view->ip,
+                               .directory = config->working_directory,
+                               .pid = view->session ? view->session->pid : 1,
+                               .is_busybox = image_is_busybox(str_from(config->image)),
                                .hostname = s->hostname ? s->hostname : s->name,
                                .namespace = s->namespace};
 }
@@ -187,39 +256,78 @@ static size_t command_line(const struct container *c, char **words, size_t max)
     return count;
 }
 
-static bool is_shell(struct str name)
+bool program_is_shell(struct str name)
 {
     return str_equal(name, S("sh")) || str_equal(name, S("bash")) || str_equal(name, S("ash")) ||
            str_equal(name, S("dash"));
 }
 
+enum shell_prompt container_prompt(const struct container *c, struct str shell)
+{
+    struct str repository = str_from(c->model->repository);
+    bool is_bash = str_equal(shell_base_name(shell), S("bash")) ||
+                   (shell.size == 0 && (str_equal(repository, S("library/debian")) ||
+                                        str_equal(repository, S("library/ubuntu")) ||
+                                        str_equal(repository, S("library/bash"))));
+    return image_is_busybox(str_from(c->config->image)) ? PROMPT_ASH
+           : is_bash                                    ? PROMPT_BASH
+                                                        : PROMPT_DASH;
+}
+
+/* A shell that reads from whoever is attached; without standard input it finds its end at once. */
+static void start_reader(struct runtime_node *n, struct container *c, struct str name)
+{
+    struct shell_host host;
+    c->view = mem_new(struct container_view);
+    *c->view = (struct container_view){.node = n, .container = c};
+    container_shell_host(c->view, &host);
+    c->shell = shell_new_reader(&host, c->config->has_terminal ? container_prompt(c, name)
+                                                               : PROMPT_NONE);
+    c->program = PROGRAM_SCRIPT;
+}
+
+static void start_code(struct runtime_node *n, struct container *c, struct str script,
+                       const struct shell_host *host)
+{
+    AUTO(text) struct text error = {0};
+    struct shell_code *code = shell_compile(script, &error);
+    if (!code) {
+        container_log_add(n, c, text_str(&error), true);
+        c->ends_at = n->step->now;
+        c->end_code = 2;
+        c->program = PROGRAM_SLEEP;
+        return;
+    }
+    c->shell = shell_new(code, host);
+}
+
 static void start_script(struct runtime_node *n, struct container *c, char **words, size_t count)
 {
     struct shell_host host;
-    c->view = mem_new(struct container_view); /* lives as long as the shell */
-    *c->view = (struct container_view){n, c, NULL};
-    container_shell_host(c->view, &host);
     struct str name = shell_base_name(str_from(words[0]));
     size_t flag = 1;
     while (flag < count && words[flag][0] == '-' && !str_contains(str_from(words[flag]), S("c")))
         flag++;
-    if (is_shell(name) && flag + 1 < count && words[flag][0] == '-') {
-        AUTO(text) struct text error = {0};
-        struct shell_code *code = shell_compile(str_from(words[flag + 1]), &error);
-        if (!code) {
-            container_log_add(n, c, text_str(&error), true);
-            c->ends_at = n->step->now;
-            c->end_code = 2;
-            c->program = PROGRAM_SLEEP;
-            return;
-        }
-        c->shell = shell_new(code, &host);
-        for (size_t i = flag + 2; i < count; i++)
-            shell_add_parameter(c->shell, str_from(words[i]));
-    } else {
-        c->shell = shell_new_command(words, count, &host);
+    if (program_is_shell(name) && flag >= count) {
+        start_reader(n, c, name);
+        return;
     }
+    c->view = mem_new(struct container_view); /* lives as long as the shell */
+    *c->view = (struct container_view){.node = n, .container = c};
+    container_shell_host(c->view, &host);
     c->program = PROGRAM_SCRIPT;
+    AUTO(text) struct text script = {0};
+    bool is_command = words[flag < count ? flag : 0][0] == '-' && flag + 1 < count;
+    if (program_is_shell(name) && is_command)
+        start_code(n, c, str_from(words[++flag]), &host);
+    else if (program_is_shell(name) &&
+             container_file_read(n, c, str_from(words[flag]), &script))
+        start_code(n, c, text_str(&script), &host);
+    else
+        c->shell = shell_new_command(words, count, &host);
+    for (size_t i = is_command ? flag + 1 : flag;
+         c->shell && program_is_shell(name) && i < count; i++)
+        shell_add_parameter(c->shell, str_from(words[i]));
 }
 
 static void start_server(struct runtime_node *n, struct container *c)
@@ -258,13 +366,17 @@ char *program_start(struct runtime_node *n, struct container *c)
     c->ends_at = INSTANT_NEVER;
     c->listens_at = INSTANT_NEVER;
     c->program = c->model->program;
+    if (c->config->has_stdin || c->config->has_terminal) {
+        c->console = mem_new(struct console);
+        c->console->has_terminal = c->config->has_terminal;
+    }
     container_memory_set(n, c, (int64_t)c->model->memory_mib << 20);
     c->cpu_milli = c->model->cpu_milli;
     if (count > 0) {
         struct str name = shell_base_name(str_from(words[0]));
-        if (c->model->has_shell && (is_shell(name) || shell_knows_command(name))) {
+        if (c->model->has_shell && (program_is_shell(name) || shell_knows_command(name))) {
             start_script(n, c, words, count);
-        } else if (c->model->program == PROGRAM_SHELL || (is_shell(name) && !c->model->has_shell)) {
+        } else if (c->model->program == PROGRAM_SHELL || (program_is_shell(name) && !c->model->has_shell)) {
             AUTO(text) struct text error = {0};
             bool has_path = str_find(str_from(words[0]), '/') < strlen(words[0]);
             text_printf(&error,
@@ -279,9 +391,8 @@ char *program_start(struct runtime_node *n, struct container *c)
             return mem_copy_string(text_str(&error));
         }
     }
-    if (c->program == PROGRAM_SHELL) { /* a shell without terminal reads end of file */
-        c->ends_at = n->step->now;
-        c->end_code = 0;
+    if (c->program == PROGRAM_SHELL) {
+        start_reader(n, c, S(""));
     } else if (c->program != PROGRAM_SCRIPT && c->program != PROGRAM_SLEEP) {
         start_server(n, c);
     }
@@ -349,6 +460,33 @@ void program_answer(struct runtime_node *n, struct container *c, const struct tr
     c->request_id = 0;
     shell_answer(c->shell, r);
     program_step(n, c);
+}
+
+void program_interrupt(struct runtime_node *n, struct container *c)
+{
+    (void)n;
+    if (shell_is_interactive(c->shell)) {
+        c->request_id = 0;
+        shell_interrupt(c->shell);
+    }
+}
+
+void program_command_line(const struct container *c, struct text *out)
+{
+    const struct cri_container_config *config = c->config;
+    size_t size = out->size;
+    for (uint16_t i = 0; i < config->command_count; i++)
+        text_printf(out, "%s%s", i > 0 ? " " : "", config->command[i]);
+    if (out->size == size && c->model->program == PROGRAM_NGINX)
+        text_add(out, S("nginx: master process nginx -g daemon off;"));
+    else if (out->size == size && c->model->program == PROGRAM_SLEEP)
+        text_add(out, S("/pause"));
+    else if (out->size == size && config->argument_count == 0)
+        text_add(out, c->model->program == PROGRAM_SHELL
+                          ? S("sh")
+                          : shell_base_name(image_repository(str_from(config->image))));
+    for (uint16_t i = 0; i < config->argument_count; i++)
+        text_printf(out, "%s%s", out->size > size ? " " : "", config->arguments[i]);
 }
 
 void program_terminate(struct runtime_node *n, struct container *c)

@@ -123,13 +123,23 @@ struct shell {
     struct text directory;
     struct traffic_request *request;
     bool request_is_out;
-    char **pending_words; /* of the command that waits for an answer */
+    char **pending_words; /* of the command that waits for an answer or for input */
     size_t pending_count;
+    const struct shell_command *open; /* its redirections are in force; NULL: none */
+    bool is_reading;                  /* waits for standard input */
+    struct text live;                 /* of it: taken by a command that wants all */
+    bool reads_script, has_prompted;
+    enum shell_prompt prompt;
+    struct text script;  /* lines that are no whole command yet */
+    struct shell *sub;   /* a shell in the foreground */
+    struct shell *outer; /* whose foreground this one is: it gets what is written */
 };
 
 #define SHELL_AGAIN (-1) /* a command that waits for a traffic answer */
 #define SHELL_PAUSE (-2) /* wake_at is set */
 #define SHELL_FOREVER (-3)
+#define SHELL_READ (-4) /* it needs more of its standard input, and is run again then */
+#define SHELL_SUB (-5)  /* a shell runs in the foreground */
 
 struct shell_call { /* of a command */
     struct shell *shell;
@@ -148,6 +158,36 @@ int shell_run_http(struct shell_call *c);
 int shell_run_nslookup(struct shell_call *c);
 int shell_run_nc(struct shell_call *c);
 
+/* shell_text.c */
+int shell_run_cat(struct shell_call *c);
+int shell_run_head_tail(struct shell_call *c);
+int shell_run_grep(struct shell_call *c);
+int shell_run_wc(struct shell_call *c);
+int shell_run_sort(struct shell_call *c);
+int shell_run_tee(struct shell_call *c);
+/* shell_files.c */
+int shell_run_ls(struct shell_call *c);
+int shell_run_rm(struct shell_call *c);
+int shell_run_cp(struct shell_call *c);
+int shell_run_touch(struct shell_call *c);
+int shell_run_stat(struct shell_call *c);
+int shell_run_find(struct shell_call *c);
+/* shell_archive.c */
+int shell_run_tar(struct shell_call *c);
+/* shell_system.c */
+int shell_run_ps(struct shell_call *c);
+int shell_run_kill(struct shell_call *c);
+int shell_run_which(struct shell_call *c);
+int shell_run_df(struct shell_call *c);
+int shell_run_free(struct shell_call *c);
+int shell_run_mount(struct shell_call *c);
+int shell_run_ip(struct shell_call *c);
+int shell_run_sh(struct shell_call *c);
+int shell_run_uname(struct shell_call *c);
+
+/* The files named from word `first` on, or the input; SHELL_READ: the input has not ended. */
+int shell_gather(struct shell_call *c, size_t first, struct text *out);
+bool shell_read_file(struct shell_call *c, struct str path, struct text *out);
 /* shell_commands.c: runs a built-in; ret_status or one of the constants above. False: no such
  * command. */
 bool shell_run_command(struct shell *s, struct instant now, char **words, size_t count,
@@ -166,13 +206,25 @@ void shell_expand_word(struct shell *s, const struct shell_word *w,
 bool shell_assignment_name(const struct shell_word *w, struct str *ret_name); /* of NAME=value */
 
 /* shell.c */
+struct shell *shell_make(const struct shell_host *host);
+void shell_words_free(char **words, size_t count);
+void shell_list_release(struct shell_list *l);
+void shell_output(struct shell *s, struct str bytes, bool is_error); /* past all redirections */
+void shell_sink_push(struct shell *s, enum sink_kind kind);
+void shell_sink_pop(struct shell *s);
+/* False when a file cannot be opened; sinks are pushed either way, as many as redirections that
+ * have one. */
+bool shell_redirect(struct shell *s, const struct shell_command *c);
+void shell_redirect_end(struct shell *s, const struct shell_command *c);
 void shell_write(struct shell *s, struct str bytes);
 void shell_write_error(struct shell *s, const char *format, ...) PRINTF_LIKE(2, 3);
 void shell_return(struct shell *s); /* from a function */
 void shell_set(struct shell *s, struct str name, struct str value);
 const char *shell_get(struct shell *s, struct str name);                      /* NULL: unset */
 bool shell_match(struct str pattern, struct str text);                        /* * ? [..] */
-struct str shell_path(struct shell *s, struct str path, struct text *buffer); /* absolute */
+/* Absolute, without "." and "..". */
+struct str shell_path(struct shell *s, struct str path, struct text *buffer);
+struct shell *shell_new_inner(struct shell *outer, struct shell_code *own_code); /* NULL: none */
 int64_t shell_arithmetic(struct shell *s, struct str expression, bool *ret_ok);
 
 #endif

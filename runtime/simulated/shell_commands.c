@@ -179,13 +179,6 @@ static int run_whoami(struct shell_call *c)
     return 0;
 }
 
-static int run_uname(struct shell_call *c)
-{
-    shell_write(c->shell, c->count > 1 ? S("Linux wavetank 6.1.0-18-amd64 x86_64 GNU/Linux\n")
-                                       : S("Linux\n"));
-    return 0;
-}
-
 static int run_seq(struct shell_call *c)
 {
     int64_t from = 1, to = 0;
@@ -199,222 +192,21 @@ static int run_seq(struct shell_call *c)
     return 0;
 }
 
-/* ---- files ---- */
-
-static bool read_file(struct shell_call *c, struct str path, struct text *out)
-{
-    AUTO(text) struct text absolute = {0};
-    (void)shell_path(c->shell, path, &absolute);
-    return c->shell->host.read(c->shell->host.owner, text_str(&absolute), out);
-}
-
-/* The files named, or the input. */
-static int gather(struct shell_call *c, size_t first, struct text *out)
-{
-    int status = 0;
-    bool any = false;
-    for (size_t i = first; i < c->count; i++) {
-        if (str_starts_with(shell_call_word(c, i), S("-")) && shell_call_word(c, i).size > 1)
-            continue;
-        any = true;
-        if (!read_file(c, shell_call_word(c, i), out)) {
-            shell_write_error(c->shell, "%s: can't open '%s': No such file or directory\n",
-                              c->words[0], c->words[i]);
-            status = 1;
-        }
-    }
-    if (!any && c->shell->has_input) {
-        text_add(out,
-                 str_slice(text_str(&c->shell->input), c->shell->input_at, c->shell->input.size));
-        c->shell->input_at = c->shell->input.size;
-    }
-    return status;
-}
-
-static int run_cat(struct shell_call *c)
-{
-    AUTO(text) struct text out = {0};
-    int status = gather(c, 1, &out);
-    shell_write(c->shell, text_str(&out));
-    return status;
-}
-
-static int run_head_tail(struct shell_call *c)
-{
-    AUTO(text) struct text all = {0};
-    int64_t lines = 10;
-    size_t first = 1;
-    bool follows = false, is_tail = str_equal(shell_call_word(c, 0), S("tail"));
-    for (; first < c->count && str_starts_with(shell_call_word(c, first), S("-")); first++) {
-        struct str w = shell_call_word(c, first);
-        follows = follows || str_contains(w, S("f")) || str_contains(w, S("F"));
-        if (str_equal(w, S("-n")) && first + 1 < c->count)
-            (void)str_to_int64(shell_call_word(c, ++first), &lines);
-        else if (w.size > 1)
-            (void)str_to_int64(str_slice(w, 1, w.size), &lines);
-    }
-    int status = str_equal(shell_call_word(c, first), S("/dev/null")) ? 0 : gather(c, first, &all);
-    struct str s = text_str(&all);
-    size_t at = is_tail ? s.size : 0;
-    int64_t seen = 0;
-    if (is_tail) {
-        for (; at > 0; at--) {
-            if (s.bytes[at - 1] == '\n' && at < s.size && ++seen == lines)
-                break;
-        }
-        shell_write(c->shell, str_slice(s, at, s.size));
-    } else {
-        for (; at < s.size && seen < lines; at++)
-            seen += s.bytes[at] == '\n';
-        shell_write(c->shell, str_slice(s, 0, at));
-    }
-    return follows && status == 0 ? SHELL_FOREVER : status;
-}
-
-static int run_grep(struct shell_call *c)
-{
-    AUTO(text) struct text all = {0};
-    AUTO(text) struct text out = {0};
-    size_t first = 1;
-    bool quiet = false, invert = false, count_only = false;
-    for (; first < c->count && str_starts_with(shell_call_word(c, first), S("-")); first++) {
-        quiet = quiet || str_contains(shell_call_word(c, first), S("q"));
-        invert = invert || str_contains(shell_call_word(c, first), S("v"));
-        count_only = count_only || str_contains(shell_call_word(c, first), S("c"));
-    }
-    struct str pattern = shell_call_word(c, first);
-    (void)gather(c, first + 1, &all);
-    struct str rest = text_str(&all);
-    int64_t found = 0;
-    bool anchored = str_starts_with(pattern, S("^"));
-    pattern = anchored ? str_slice(pattern, 1, pattern.size) : pattern;
-    while (rest.size > 0) {
-        struct str line = str_cut(rest, '\n', &rest);
-        if ((anchored ? str_starts_with(line, pattern) : str_contains(line, pattern)) == invert)
-            continue;
-        found++;
-        text_printf(&out, "%.*s\n", STR_ARG(line));
-    }
-    if (count_only) {
-        text_clear(&out);
-        text_printf(&out, "%" PRId64 "\n", found);
-    }
-    if (!quiet)
-        shell_write(c->shell, text_str(&out));
-    return found > 0 ? 0 : 1;
-}
-
-static int run_wc(struct shell_call *c)
-{
-    AUTO(text) struct text all = {0};
-    AUTO(text) struct text out = {0};
-    (void)gather(c, 1, &all);
-    int64_t n = 0;
-    for (size_t i = 0; i < all.size; i++)
-        n += str_equal(shell_call_word(c, 1), S("-c")) || all.bytes[i] == '\n';
-    text_printf(&out, "%" PRId64 "\n", n);
-    shell_write(c->shell, text_str(&out));
-    return 0;
-}
-
-static int run_touch(struct shell_call *c)
-{
-    int status = 0;
-    bool is_folder = str_equal(shell_call_word(c, 0), S("mkdir"));
-    for (size_t i = 1; i < c->count; i++) {
-        if (str_starts_with(shell_call_word(c, i), S("-")))
-            continue;
-        AUTO(text) struct text path = {0};
-        (void)shell_path(c->shell, shell_call_word(c, i), &path);
-        if (is_folder)
-            text_add(&path, S("/.keep"));
-        const char *error =
-            c->shell->host.write(c->shell->host.owner, text_str(&path), S(""), true);
-        if (error) {
-            shell_write_error(c->shell, "%s: %s: %s\n", c->words[0], c->words[i], error);
-            status = 1;
-        }
-    }
-    return status;
-}
-
-static int run_rm(struct shell_call *c)
-{
-    int status = 0;
-    bool force = false;
-    for (size_t i = 1; i < c->count; i++) {
-        if (str_starts_with(shell_call_word(c, i), S("-"))) {
-            force = force || str_contains(shell_call_word(c, i), S("f"));
-            continue;
-        }
-        AUTO(text) struct text path = {0};
-        (void)shell_path(c->shell, shell_call_word(c, i), &path);
-        const char *error = c->shell->host.remove(c->shell->host.owner, text_str(&path));
-        if (error && !force) {
-            shell_write_error(c->shell, "rm: can't remove '%s': %s\n", c->words[i], error);
-            status = 1;
-        }
-    }
-    return status;
-}
-
-static int run_cp(struct shell_call *c)
-{
-    AUTO(text) struct text content = {0};
-    AUTO(text) struct text path = {0};
-    size_t from = c->count > 3 ? c->count - 2 : 1;
-    if (c->count < 3)
-        return 1;
-    if (!read_file(c, shell_call_word(c, from), &content)) {
-        shell_write_error(c->shell, "%s: can't stat '%s': No such file or directory\n", c->words[0],
-                          c->words[from]);
-        return 1;
-    }
-    (void)shell_path(c->shell, shell_call_word(c, from + 1), &path);
-    if (c->shell->host.kind(c->shell->host.owner, text_str(&path)) == FILE_DIRECTORY) {
-        struct str name = shell_call_word(c, from);
-        while (str_find(name, '/') < name.size)
-            name = str_slice(name, str_find(name, '/') + 1, name.size);
-        text_printf(&path, "/%.*s", STR_ARG(name));
-    }
-    const char *error =
-        c->shell->host.write(c->shell->host.owner, text_str(&path), text_str(&content), false);
-    if (error)
-        shell_write_error(c->shell, "%s: can't create '%s': %s\n", c->words[0], c->words[from + 1],
-                          error);
-    if (!error && str_equal(shell_call_word(c, 0), S("mv")))
-        return run_rm(&(struct shell_call){c->shell, c->now, c->words, c->count - 1});
-    return error ? 1 : 0;
-}
-
-static int run_ls(struct shell_call *c)
-{
-    AUTO(text) struct text path = {0};
-    AUTO(text) struct text out = {0};
-    size_t first = 1;
-    while (first < c->count && str_starts_with(shell_call_word(c, first), S("-")))
-        first++;
-    (void)shell_path(c->shell, shell_call_word(c, first), &path);
-    enum file_kind kind = c->shell->host.kind(c->shell->host.owner, text_str(&path));
-    if (kind == FILE_NONE) {
-        shell_write_error(c->shell, "ls: %s: No such file or directory\n",
-                          first < c->count ? c->words[first] : ".");
-        return 1;
-    }
-    if (kind == FILE_REGULAR)
-        text_printf(&out, "%.*s\n", STR_ARG(shell_call_word(c, first)));
-    else
-        c->shell->host.list(c->shell->host.owner, text_str(&path), &out);
-    shell_write(c->shell, text_str(&out));
-    return 0;
-}
+/* ---- where it stands ---- */
 
 static int run_cd(struct shell_call *c)
 {
     AUTO(text) struct text path = {0};
     (void)shell_path(c->shell, c->count > 1 ? shell_call_word(c, 1) : S("/root"), &path);
+    enum file_kind kind = c->shell->host.kind(c->shell->host.owner, text_str(&path));
+    if (kind != FILE_DIRECTORY) {
+        shell_write_error(c->shell, "sh: cd: can't cd to %s: %s\n", c->words[1],
+                          kind == FILE_NONE ? "No such file or directory" : "Not a directory");
+        return c->shell->host.is_busybox ? 1 : 2;
+    }
+    bool has_slash = path.size > 1 && path.bytes[path.size - 1] == '/';
     text_clear(&c->shell->directory);
-    text_add(&c->shell->directory, text_str(&path));
+    text_add(&c->shell->directory, str_slice(text_str(&path), 0, path.size - has_slash));
     return 0;
 }
 
@@ -573,16 +365,36 @@ static int run_export(struct shell_call *c)
     return 0;
 }
 
+/* The next line of the input; false: *ret_wait, it is on its way, or there is none. */
+static bool line_take(struct shell *s, struct text *out, bool *ret_wait)
+{
+    *ret_wait = false;
+    if (s->has_input) {
+        struct str after, rest = str_slice(text_str(&s->input), s->input_at, s->input.size);
+        struct str line = str_cut(rest, '\n', &after);
+        text_add(out, line);
+        s->input_at += line.size < rest.size ? line.size + 1 : line.size;
+        return rest.size > 0;
+    }
+    if (!s->host.take || s->is_child)
+        return false;
+    bool has_ended = s->host.take(s->host.owner, true, out);
+    *ret_wait = !has_ended && out->size == 0;
+    return out->size > 0;
+}
+
 static int run_read(struct shell_call *c)
 {
     struct shell *s = c->shell;
-    struct str rest = str_slice(text_str(&s->input), s->input_at, s->input.size);
-    if (!s->has_input || rest.size == 0)
-        return 1;
-    struct str after = {0};
-    struct str line = str_cut(rest, '\n', &after);
-    s->input_at += line.size < rest.size ? line.size + 1 : line.size;
-    size_t first = str_equal(shell_call_word(c, 1), S("-r")) ? 2 : 1;
+    AUTO(text) struct text taken = {0};
+    bool waits = false;
+    if (!line_take(s, &taken, &waits))
+        return waits ? SHELL_READ : 1;
+    struct str line = text_str(&taken);
+    line = str_ends_with(line, S("\n")) ? str_slice(line, 0, line.size - 1) : line;
+    size_t first = 1;
+    for (; str_starts_with(shell_call_word(c, first), S("-")); first++)
+        first += str_equal(shell_call_word(c, first), S("-p"));
     for (size_t i = first; i < c->count; i++) {
         struct str tail = {0};
         struct str head = i + 1 < c->count ? str_cut(line, ' ', &tail) : line;
@@ -675,13 +487,17 @@ static const struct {
 } commands[] = {
     {":", run_true, 0},
     {"[", run_test, 0},
-    {"cat", run_cat, 800},
+    {"ash", shell_run_sh, 900},
+    {"bash", shell_run_sh, 900},
+    {"cat", shell_run_cat, 800},
     {"cd", run_cd, 0},
     {"chmod", run_true, 800},
     {"chown", run_true, 800},
-    {"cp", run_cp, 900},
+    {"cp", shell_run_cp, 900},
     {"curl", shell_run_http, 5000},
+    {"dash", shell_run_sh, 900},
     {"date", run_date, 800},
+    {"df", shell_run_df, 800},
     {"echo", run_echo, 0},
     {"env", run_env, 800},
     {"exec", run_exec, 0},
@@ -689,38 +505,50 @@ static const struct {
     {"export", run_export, 0},
     {"expr", run_expr, 800},
     {"false", run_false, 0},
-    {"grep", run_grep, 900},
-    {"head", run_head_tail, 800},
+    {"find", shell_run_find, 1200},
+    {"free", shell_run_free, 800},
+    {"grep", shell_run_grep, 900},
+    {"head", shell_run_head_tail, 800},
     {"hostname", run_hostname, 800},
     {"id", run_whoami, 800},
-    {"kill", run_true, 0},
-    {"ls", run_ls, 900},
-    {"mkdir", run_touch, 800},
-    {"mv", run_cp, 900},
+    {"ip", shell_run_ip, 800},
+    {"kill", shell_run_kill, 0},
+    {"ls", shell_run_ls, 900},
+    {"mkdir", shell_run_touch, 800},
+    {"mount", shell_run_mount, 800},
+    {"mv", shell_run_cp, 900},
     {"nc", shell_run_nc, 1000},
     {"nslookup", shell_run_nslookup, 1000},
     {"perl", run_perl, 3000},
     {"printenv", run_env, 800},
     {"printf", run_printf, 0},
+    {"ps", shell_run_ps, 900},
     {"pwd", run_pwd, 0},
     {"read", run_read, 0},
     {"return", run_return, 0},
-    {"rm", run_rm, 800},
+    {"rm", shell_run_rm, 800},
+    {"rmdir", shell_run_rm, 800},
     {"seq", run_seq, 800},
     {"set", run_true, 0},
+    {"sh", shell_run_sh, 900},
     {"shift", run_shift, 0},
     {"sleep", run_sleep, 800},
+    {"sort", shell_run_sort, 900},
+    {"stat", shell_run_stat, 800},
     {"stress", run_stress, 5000},
     {"sync", run_true, 800},
-    {"tail", run_head_tail, 800},
+    {"tail", shell_run_head_tail, 800},
+    {"tar", shell_run_tar, 1500},
+    {"tee", shell_run_tee, 800},
     {"test", run_test, 0},
-    {"touch", run_touch, 800},
+    {"touch", shell_run_touch, 800},
     {"trap", run_trap, 0},
     {"true", run_true, 0},
-    {"uname", run_uname, 800},
+    {"uname", shell_run_uname, 800},
     {"wait", run_wait, 0},
-    {"wc", run_wc, 800},
+    {"wc", shell_run_wc, 800},
     {"wget", shell_run_http, 2000},
+    {"which", shell_run_which, 800},
     {"whoami", run_whoami, 800},
 };
 
@@ -743,9 +571,32 @@ static size_t find_command(struct str name)
     return ARRAY_COUNT(commands);
 }
 
+const char *shell_command_name(size_t i)
+{
+    return i < ARRAY_COUNT(commands) ? commands[i].name : NULL;
+}
+
+bool shell_command_is_tool(size_t i)
+{
+    return commands[i].cost_us > 0;
+}
+
 bool shell_knows_command(struct str name)
 {
     return find_command(name) < ARRAY_COUNT(commands);
+}
+
+bool shell_knows_tool(struct str name)
+{
+    size_t i = find_command(name);
+    /* busybox and coreutils have these as files too */
+    static const char *const both[] = {"[",    "echo", "false",  "kill",
+                                       "test", "true", "printf", "pwd"};
+    for (size_t k = 0; k < ARRAY_COUNT(both); k++) {
+        if (str_equal(shell_base_name(name), str_from(both[k])))
+            return true;
+    }
+    return i < ARRAY_COUNT(commands) && shell_command_is_tool(i);
 }
 
 bool shell_run_command(struct shell *s, struct instant now, char **words, size_t count,

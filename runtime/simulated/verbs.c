@@ -263,6 +263,10 @@ static void handle_quick(struct runtime_node *n, struct cri_request *r, struct c
     case CRI_STOP_CONTAINER:
     case CRI_EXEC_SYNC:
     case CRI_PULL_IMAGE:
+    case CRI_EXEC:
+    case CRI_ATTACH:
+    case CRI_FOLLOW_LOG:
+    case CRI_FORWARD:
     case CRI_VERB_COUNT:
         check_failed("a verb that is answered at once", __FILE__, __LINE__);
     }

@@ -5,6 +5,7 @@
  */
 #include "sim/base/base.h"
 
+#include "runtime/simulated/console.h"
 #include "runtime/simulated/shell.h"
 #include "sim/base/mem.h"
 
@@ -13,6 +14,7 @@
 struct memory_host {
     struct cri_pairs files;
     struct text out;
+    struct console *console; /* NULL: no standard input */
 };
 
 static enum file_kind kind(void *owner, struct str path)
@@ -89,11 +91,29 @@ static void memory(void *owner, int64_t bytes)
     (void)bytes;
 }
 
+static bool take(void *owner, bool one_line, struct text *out)
+{
+    struct memory_host *m = owner;
+    return !m->console || console_take(m->console, one_line, out);
+}
+
 static struct shell_host host_of(struct memory_host *m)
 {
-    return (struct shell_host){m,      kind,    read_file, write_file, remove_file,
-                               list,   output,  wall,      variable,   environment,
-                               memory, "web-1", "default"};
+    return (struct shell_host){.owner = m,
+                               .kind = kind,
+                               .read = read_file,
+                               .write = write_file,
+                               .remove = remove_file,
+                               .list = list,
+                               .output = output,
+                               .wall = wall,
+                               .variable = variable,
+                               .environment = environment,
+                               .memory = memory,
+                               .take = take,
+                               .hostname = "web-1",
+                               .namespace = "default",
+                               .is_busybox = true};
 }
 
 /* Runs until the end, or `limit` of virtual time. */
@@ -237,6 +257,118 @@ static void test_terminate(void)
     }
 }
 
+/* Goal: commands that read get what was sent, when it comes. Method: input in pieces, the last one
+ * ends it. */
+static void test_input(void)
+{
+    static const struct {
+        const char *script;
+        const char *pieces[3];
+        const char *output;
+        int code;
+    } rows[] = {
+        {"cat", {"one\n", "two", NULL}, "one\ntwo", 0},
+        {"cat > /tmp/x; cat /tmp/x", {"a\n", "b\n", NULL}, "a\nb\n", 0},
+        {"cat | grep b", {"ab\nc\n", "bd\n", NULL}, "ab\nbd\n", 0},
+        {"grep -c x", {"x\n", "y\nx\n", NULL}, "2\n", 0},
+        {"read a; read b; echo $b$a", {"1\n", "2\n", NULL}, "21\n", 0},
+        {"read a b; echo $b", {"x y z\nrest\n", NULL}, "y z\n", 0},
+        {"wc -l; echo end", {"1\n2\n", NULL}, "2\nend\n", 0},
+        {"read a || exit 4", {NULL}, "", 4},
+        {"sort", {"b\na\n", "c\n", NULL}, "a\nb\nc\n", 0},
+        {"sh", {"echo a\n", "if true\nthen echo b\n", "fi\nexit 6\n"}, "a\nb\n", 6},
+        {"sh -c 'cat; exit 3'", {"z", NULL}, "z", 3},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct console console = {0};
+        struct memory_host m = {.console = &console};
+        struct shell_host host = host_of(&m);
+        struct instant now = {0};
+        struct shell *s = shell_new(shell_compile(str_from(rows[i].script), NULL), &host);
+        struct text echo = {0};
+
+        enum shell_state state = run(s, &now, duration_s(5));
+        for (size_t k = 0; k < 3 && rows[i].pieces[k]; k++) {
+            CU_ASSERT_EQUAL(state, k == 0 || state == SHELL_READS ? SHELL_READS : SHELL_EXITED);
+            console_feed(&console, str_from(rows[i].pieces[k]), &echo);
+            state = run(s, &now, duration_s(5));
+        }
+        console_end(&console);
+        state = run(s, &now, duration_s(5));
+
+        bool ok = state == SHELL_EXITED && strcmp(text_c(&m.out), rows[i].output) == 0 &&
+                  shell_exit_code(s) == rows[i].code;
+        if (!ok)
+            printf("\n%s: \"%s\", code %d, state %d\n", rows[i].script, text_c(&m.out),
+                   shell_exit_code(s), (int)state);
+        CU_ASSERT(ok);
+        CU_ASSERT_EQUAL(echo.size, 0);
+        shell_free(s);
+        console_release(&console);
+        text_release(&m.out);
+        cri_pairs_release(&m.files);
+    }
+}
+
+/* Goal: a person at a terminal sees what a terminal shows. Method: keys in, the screen's bytes out,
+ * echo and output in the order in which they come. */
+static void test_terminal(void)
+{
+    static const struct {
+        const char *keys, *screen;
+        int code; /* -1: it has not ended */
+    } rows[] = {
+        {"echo hi\r", "/ # echo hi\r\nhi\r\n/ # ", -1},
+        {"false\recho $?\r", "/ # false\r\n/ # echo $?\r\n1\r\n/ # ", -1},
+        {"ecx\177ho a\r", "/ # ecx\b\033[Kho a\r\na\r\n/ # ", -1},
+        {"abc\025echo b\r", "/ # abc\b\b\b\033[Kecho b\r\nb\r\n/ # ", -1},
+        {"sleep 100\r\003echo $?\r",
+         "/ # sleep 100\r\n^C\r\n/ # echo $?\r\n130\r\n/ # ", -1},
+        {"half\003", "/ # half^C\r\n/ # ", -1},
+        {"\004", "/ # ", 0},
+        {"exit 5\r", "/ # exit 5\r\n", 5},
+        {"cat\rab\r\004echo x\r", "/ # cat\r\nab\r\nab\r\n/ # echo x\r\nx\r\n/ # ", -1},
+        {"echo '1\r2'\r", "/ # echo '1\r\n> 2'\r\n1\r\n2\r\n/ # ", -1},
+        {"echo 1\r\033[A\r", "/ # echo 1\r\n1\r\n/ # echo 1\r\n1\r\n/ # ", -1},
+        {"echo ac\033[Db\r", "/ # echo ac\bbc\b\r\nabc\r\n/ # ", -1},
+        {"nosuch\r", "/ # nosuch\r\nsh: nosuch: not found\r\n/ # ", -1},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct console console = {.has_terminal = true};
+        struct memory_host m = {.console = &console};
+        struct shell_host host = host_of(&m);
+        struct instant now = {0};
+        struct shell *s = shell_new_reader(&host, PROMPT_ASH);
+        struct text screen = {0};
+
+        enum shell_state state = run(s, &now, duration_s(5));
+        for (const char *key = rows[i].keys;; key++) {
+            console_show(&console, text_str(&m.out), &screen);
+            text_clear(&m.out);
+            if (*key == '\0')
+                break;
+            console_feed(&console, (struct str){key, 1}, &screen);
+            if (console.interrupts > 0) {
+                console.interrupts = 0;
+                shell_interrupt(s);
+            }
+            state = run(s, &now, duration_s(5));
+        }
+
+        bool ok = strcmp(text_c(&screen), rows[i].screen) == 0 &&
+                  (rows[i].code < 0 ? state == SHELL_READS
+                                    : state == SHELL_EXITED && shell_exit_code(s) == rows[i].code);
+        if (!ok)
+            printf("\n%zu: \"%s\"\n  is \"%s\", state %d\n", i, rows[i].screen, text_c(&screen),
+                   (int)state);
+        CU_ASSERT(ok);
+        shell_free(s);
+        console_release(&console);
+        text_release(&screen);
+        text_release(&m.out);
+    }
+}
+
 static void test_request(void)
 {
     struct memory_host m = {0};
@@ -276,7 +408,8 @@ int main(void)
     static CU_TestInfo tests[] = {
         {"scripts", test_scripts},     {"syntax errors", test_syntax_errors},
         {"busy loop", test_busy_loop}, {"terminate", test_terminate},
-        {"request", test_request},     CU_TEST_INFO_NULL};
+        {"request", test_request},     {"input", test_input},
+        {"terminal", test_terminal},   CU_TEST_INFO_NULL};
     static CU_SuiteInfo suites[] = {{"shell", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 1;
