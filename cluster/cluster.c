@@ -333,6 +333,7 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
         struct apiserver_config *config = arena_new(&c->arena, struct apiserver_config);
         *config = c->settings.apiserver;
         config->name = arena_printf(&c->arena, "kube-apiserver-%d", i);
+        config->keys = c->keys;
         config->address = backends[i] =
             sim_address(c->sim, arena_printf(&c->arena, "kube-apiserver-%d:6443", i));
         config->advertise_address = arena_printf(&c->arena, "192.168.0.%d", 10 + i);

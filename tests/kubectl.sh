@@ -66,6 +66,14 @@ http() {
     fi
 }
 
+# The certificate and key of context wavetank, as admin.crt and admin.key.
+admin_identity() {
+    for part in certificate key; do
+        kubectl config view --raw -o "jsonpath={.users[?(@.name=='wavetank')].user.client-$part-data}" | base64 -d \
+            >"$scratch/admin.$(printf %s "$part" | sed 's/certificate/crt/')"
+    done
+}
+
 for p in $parts; do
     . "tests/kubectl/$p.sh"
     stop

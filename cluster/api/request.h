@@ -95,7 +95,10 @@ struct request {
     const struct credential *credential; /* owned; NULL: anonymous */
     struct value user_agent;             /* "kube-scheduler/v1.36.2 ..." */
     struct value field_manager;
-    struct value impersonate_user; /* absent: none */
+    struct value impersonate; /* {user, uid, groups: [], extra: {key: []}}; absent: nobody */
+    /* Whatever is wrong with a request is told to those who may make it, and to nobody else. */
+    struct value refusal; /* a Status; absent: well-formed */
+    struct value asked;   /* of a path: {verb, group, resource, subresource, namespace, name} */
     enum field_validation field_validation;
     bool dry_run;
     bool force; /* server-side apply */

@@ -66,6 +66,11 @@ static void *server_start(struct step *step, const void *config)
     s->flags = *s->config;
     flags_fill(&s->flags);
     s->connections.equal = has_stream;
+    if (!s->flags.keys) {
+        struct secret secret;
+        secret_of_seed(0, &secret);
+        s->flags.keys = s->own_keys = keys_new(&secret);
+    }
     authorizer_init(s);
     fairness_init(s);
     watch_caches_init(s);
@@ -76,6 +81,10 @@ static void *server_start(struct step *step, const void *config)
 
 void apiserver_caches_listed(struct apiserver *s, struct step *step)
 {
+    node_graph_release(s);
+    for (struct cache_cursor c = watch_cache_of_known(s, RESOURCE_pods, S("")); c.kv;
+         watch_cache_next(&c))
+        node_graph_pod(s, c.kv->key, VALUE_ABSENT, c.kv->value);
     if (s->is_listening)
         return;
     s->is_listening = true;
@@ -99,6 +108,8 @@ void apiserver_cache_changed(struct apiserver *s, struct step *step, struct watc
         s->caches.rbac_generation++;
     if (r == RESOURCE_customresourcedefinitions || resource_is_custom(c->resource))
         custom_changed(s, step, c, e);
+    if (r == RESOURCE_pods)
+        node_graph_pod(s, e->kv->key, e->before ? e->before->value : VALUE_ABSENT, e->kv->value);
 }
 
 /* ---- inputs ---- */
@@ -256,6 +267,8 @@ static void server_release(void *state)
     index_release(&s->connections);
     bootstrap_release(s);
     authorizer_release(s);
+    token_cache_release(&s->tokens);
+    keys_free(s->own_keys);
     etcd_link_release(s);
     mem_free(s);
 }

@@ -34,6 +34,7 @@
 #define CLUSTER_APISERVER_APISERVER_H
 
 #include "cluster/api/value.h"
+#include "cluster/keys/keys.h"
 #include "sim/sim.h"
 
 #define APISERVER_ETCD_MAX 7
@@ -59,6 +60,7 @@ struct apiserver_config {
     size_t etcd_count;
     struct str service_cidr;                  /* ["10.96.0.0/12"] */
     uint16_t node_port_first, node_port_last; /* --service-node-port-range [30000-32767] */
+    const struct keys *keys; /* [those of seed 0] */
     const struct apiserver_token *tokens;
     size_t token_count;
     int max_requests_inflight;          /* [400] */

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Authentication and RBAC (authorizer.h).
- *
- * Authentication: a client certificate's common name and organisations; a bearer token of the token
- * table or of a service account (the account must exist with the uid in the token); nobody at all
- * is system:anonymous. Everybody known is in system:authenticated besides.
- *
- * RBAC: "permissions are purely additive (there are no deny rules)". A rule covers a request when
+ * RBAC (authorizer.h): "permissions are purely additive (there are no deny rules)". A rule covers a request when
  * one of its verbs, API groups and resources (or resource/subresource, or * / subresource) matches
  * and its names, if any, hold the name. What a user may do is the sum over the ClusterRoleBindings,
  * and over the RoleBindings of the namespace, that have the user, one of the groups or the service
@@ -17,24 +11,21 @@
  * namespaces and names; that outcome is kept as a bit by resource, subresource and verb, so that a
  * component's usual request costs one load.
  *
- * DEVIATION: service account tokens are neither signed nor bound to a pod, and do not expire.
- *
- * Source: kubernetes.io/docs/reference/access-authn-authz/{authentication,rbac}/
+ * Source: kubernetes.io/docs/reference/access-authn-authz/{authorization,rbac}/; the reasons are
+ * those of plugin/pkg/auth/authorizer/rbac.
  */
 #include "cluster/apiserver/authorizer.h"
 
 #include "cluster/api/object.h"
 #include "cluster/apiserver/server.h"
 
-#define TOKEN_PREFIX "wavetank."
-
-static void collect_grants(struct apiserver *s, struct user *u);
 static bool subject_is(struct value subject, const struct user *u, struct str binding_namespace);
 
 void authorizer_init(struct apiserver *s)
 {
     struct str masters = S("system:masters");
-    s->authorizer.own = user_make(S("system:apiserver"), &masters, 1, S(""));
+    s->authorizer.own = user_make(
+        &(struct user_facts){.name = S("system:apiserver"), .groups = &masters, .group_count = 1});
 }
 
 void authorizer_release(struct apiserver *s)
@@ -42,140 +33,93 @@ void authorizer_release(struct apiserver *s)
     user_unref(s->authorizer.own);
     mem_free(s->authorizer.node_decided);
     mem_free(s->authorizer.node_allowed);
-}
-
-/* ---- who ---- */
-
-/* Who wrote is read in the changes log when this server may be long gone. The table of keys has one
- * copy of each text; the reference is kept for good, under a row that has no stored objects. */
-static struct str name_for_ever(struct str name)
-{
-    return object_key_of(resource_get(RESOURCE_selfsubjectreviews), S(""), name)->name;
-}
-
-struct user *user_make(struct str name, const struct str *groups, size_t group_count,
-                       struct str uid)
-{
-    struct user *u = mem_new(struct user);
-    u->references = 1;
-    u->name = mem_copy_string(name);
-    u->name_size = name.size;
-    u->uid = uid;
-    u->groups = mem_array(char *, group_count + 1);
-    for (size_t i = 0; i < group_count; i++)
-        u->groups[u->group_count++] = mem_copy_string(groups[i]);
-    struct str everybody = str_equal(name, S("system:anonymous")) ? S("system:unauthenticated")
-                                                                  : S("system:authenticated");
-    if (!user_is_in(u, everybody))
-        u->groups[u->group_count++] = mem_copy_string(everybody);
-    u->is_master = user_is_in(u, S("system:masters"));
-    struct str node = S("system:node:");
-    if (str_starts_with(name, node) && user_is_in(u, S("system:nodes")))
-        u->node = u->name + node.size;
-    u->by = name_for_ever(name);
-    return u;
-}
-
-static struct user *user_of_token(struct apiserver *s, struct str token)
-{
-    for (size_t i = 0; i < s->flags.token_count; i++) {
-        const struct apiserver_token *t = &s->flags.tokens[i];
-        if (str_equal(t->token, token))
-            return user_make(t->user, t->groups, t->group_count, t->uid);
-    }
-    if (!str_starts_with(token, S(TOKEN_PREFIX)))
-        return NULL;
-    struct str uid, rest = str_slice(token, strlen(TOKEN_PREFIX), token.size);
-    struct str namespace = str_cut(rest, '.', &rest), name = rest;
-    for (size_t i = rest.size; i > 0; i--) {
-        if (rest.bytes[i - 1] == '.') {
-            name = str_slice(rest, 0, i - 1);
-            uid = str_slice(rest, i, rest.size);
-            struct value account = watch_cache_find(s, RESOURCE_serviceaccounts, namespace, name);
-            if (!str_equal(value_str(object_uid(account)), uid))
-                return NULL;
-            AUTO(text) struct text user = {0};
-            AUTO(text) struct text group = {0};
-            text_printf(&user, "system:serviceaccount:%.*s:%.*s", STR_ARG(namespace),
-                        STR_ARG(name));
-            text_printf(&group, "system:serviceaccounts:%.*s", STR_ARG(namespace));
-            struct str groups[] = {S("system:serviceaccounts"), text_str(&group)};
-            return user_make(text_str(&user), groups, ARRAY_COUNT(groups), S(""));
-        }
-    }
-    return NULL;
-}
-
-struct user *authenticate(struct apiserver *s, const struct credential *credential)
-{
-    if (!credential || credential->kind == CREDENTIAL_ANONYMOUS)
-        return user_make(S("system:anonymous"), NULL, 0, S(""));
-    if (credential->kind == CREDENTIAL_CERTIFICATE)
-        return user_make(credential->user, credential->groups, credential->group_count, S(""));
-    return user_of_token(s, credential->token);
-}
-
-struct value service_account_token(struct str namespace, struct str name, struct str uid)
-{
-    return value_printf(TOKEN_PREFIX "%.*s.%.*s.%.*s", STR_ARG(namespace), STR_ARG(name),
-                        STR_ARG(uid));
-}
-
-struct user *user_ref(struct user *u)
-{
-    u->references++;
-    return u;
-}
-
-static void grants_clear(struct user *u)
-{
-    for (size_t i = 0; i < u->grants.count; i++) {
-        value_drop(u->grants.items[i].rule);
-        mem_free(u->grants.items[i].namespace);
-    }
-    vec_clear(&u->grants);
-}
-
-void user_unref(struct user *u)
-{
-    if (!u || --u->references > 0)
-        return;
-    grants_clear(u);
-    vec_release(&u->grants);
-    for (size_t i = 0; i < u->group_count; i++)
-        mem_free(u->groups[i]);
-    mem_free(u->groups);
-    mem_free(u->name);
-    mem_free(u->decided);
-    mem_free(u->allowed);
-    mem_free(u);
-}
-
-bool user_is_in(const struct user *u, struct str group)
-{
-    for (size_t i = 0; i < u->group_count; i++)
-        if (str_equal(str_from(u->groups[i]), group))
-            return true;
-    return false;
+    node_graph_release(s);
 }
 
 /* ---- whether ---- */
 
 bool authorize(struct apiserver *s, struct user *u, const struct attributes *a)
 {
+    return authorize_reason(s, u, a, NULL);
+}
+
+/* `RBAC: allowed by ClusterRoleBinding "x" of ClusterRole "y" to User "z"` */
+static void allowed_by(const struct grant *g, struct text *out)
+{
+    struct value metadata = value_get(g->binding, ATOM_metadata),
+                 role = VALUE_GET(g->binding, roleRef);
+    text_printf(out, "RBAC: allowed by %s \"%.*s",
+                g->namespace ? "RoleBinding" : "ClusterRoleBinding",
+                STR_ARG(VALUE_STR(metadata, name)));
+    if (g->namespace)
+        text_printf(out, "/%s", g->namespace);
+    text_printf(out, "\" of %.*s \"%.*s\" to %.*s \"%.*s", STR_ARG(VALUE_STR(role, kind)),
+                STR_ARG(VALUE_STR(role, name)), STR_ARG(VALUE_STR(g->subject, kind)),
+                STR_ARG(VALUE_STR(g->subject, name)));
+    if (VALUE_IS(g->subject, "ServiceAccount", kind)) {
+        struct str namespace = VALUE_STR(g->subject, namespace);
+        text_printf(out, "/%.*s",
+                    STR_ARG(namespace.size > 0 ? namespace
+                            : g->namespace     ? str_from(g->namespace)
+                                               : S("")));
+    }
+    text_add_byte(out, '"');
+}
+
+/* One line each: what no authorizer allows has the reasons of all. */
+static void reason_add(struct text *reason, struct str more)
+{
+    if (reason->size > 0 && more.size > 0)
+        text_add_byte(reason, '\n');
+    text_add(reason, more);
+}
+
+/* A role that a binding names and that is not there. */
+static void role_missing(const struct grant *g, struct text *errors, size_t *count)
+{
+    struct value role = VALUE_GET(g->binding, roleRef);
+    AUTO(text) struct text one = {0};
+    text_printf(&one, "%s.rbac.authorization.k8s.io \"%.*s\" not found",
+                VALUE_IS(role, "ClusterRole", kind) ? "clusterrole" : "role",
+                STR_ARG(VALUE_STR(role, name)));
+    if (str_contains(text_str(errors), text_str(&one)))
+        return;
+    if (*count > 0)
+        text_add(errors, S(", "));
+    text_add(errors, text_str(&one));
+    (*count)++;
+}
+
+bool authorize_reason(struct apiserver *s, struct user *u, const struct attributes *a,
+                      struct text *reason)
+{
+    AUTO(text) struct text errors = {0};
+    size_t error_count = 0;
     if (u->is_master || s->flags.allow_all)
         return true;
-    if (u->node && node_may(u->node, a))
+    if (u->node && node_may(s, u->node, a, reason))
         return true;
-    if (u->generation != s->caches.rbac_generation || u->generation == 0)
-        collect_grants(s, u);
+    authorizer_collect(s, u);
     for (size_t i = 0; i < u->grants.count; i++) {
         const struct grant *g = &u->grants.items[i];
         if (g->namespace &&
             (a->namespace.size == 0 || !str_equal(str_from(g->namespace), a->namespace)))
             continue;
-        if (rule_covers(g->rule, a))
+        if (!value_is_present(g->rule)) {
+            if (reason)
+                role_missing(g, &errors, &error_count);
+        } else if (rule_covers(g->rule, a)) {
+            if (reason) {
+                text_clear(reason);
+                allowed_by(g, reason);
+            }
             return true;
+        }
+    }
+    if (error_count > 0) {
+        AUTO(text) struct text line = {0};
+        text_printf(&line, error_count > 1 ? "RBAC: [%s]" : "RBAC: %s", text_c(&errors));
+        reason_add(reason, text_str(&line));
     }
     return false;
 }
@@ -214,8 +158,7 @@ bool authorize_quickly(struct apiserver *s, struct user *u, const struct request
         return false; /* kept for constant rows alone */
     if (u->node)
         return node_quickly(s, u, r);
-    if (u->generation != s->caches.rbac_generation || u->generation == 0)
-        collect_grants(s, u);
+    authorizer_collect(s, u);
     if (!u->decided) {
         u->decided = mem_array(uint8_t, resource_count() * SUBRESOURCE_COUNT);
         u->allowed = mem_array(uint8_t, resource_count() * SUBRESOURCE_COUNT);
@@ -231,8 +174,8 @@ bool authorize_quickly(struct apiserver *s, struct user *u, const struct request
                            .subresource = str_from(subresource_text(r->subresource))};
     for (size_t i = 0; i < u->grants.count; i++) {
         const struct grant *g = &u->grants.items[i];
-        if (!g->namespace && value_count(VALUE_GET(g->rule, resourceNames)) == 0 &&
-            rule_covers(g->rule, &a)) {
+        if (!g->namespace && value_is_present(g->rule) &&
+            value_count(VALUE_GET(g->rule, resourceNames)) == 0 && rule_covers(g->rule, &a)) {
             u->allowed[at] |= bit;
             return true;
         }
@@ -240,22 +183,64 @@ bool authorize_quickly(struct apiserver *s, struct user *u, const struct request
     return false;
 }
 
-void authorize_refusal(const struct user *u, const struct attributes *a, struct text *out)
+/* In quotes, and nothing in it that could pass for HTML. */
+static void quoted(struct str s, struct text *out)
 {
-    if (a->path.size > 0) {
-        text_printf(out, "User \"%s\" cannot %.*s path \"%.*s\"", u->name, STR_ARG(a->verb),
-                    STR_ARG(a->path));
-        return;
+    AUTO(text) struct text plain = {0};
+    quote_add(s, &plain);
+    struct str rest = text_str(&plain);
+    for (size_t i = 0; i < rest.size; i++) {
+        const char *word = rest.bytes[i] == '&'   ? "&amp;"
+                           : rest.bytes[i] == '<' ? "&lt;"
+                           : rest.bytes[i] == '>' ? "&gt;"
+                                                  : NULL;
+        if (word)
+            text_add(out, str_from(word));
+        else
+            text_add_byte(out, rest.bytes[i]);
     }
-    text_printf(out, "User \"%s\" cannot %.*s resource \"%.*s", u->name, STR_ARG(a->verb),
-                STR_ARG(a->resource));
-    if (a->subresource.size > 0)
-        text_printf(out, "/%.*s", STR_ARG(a->subresource));
-    text_printf(out, "\" in API group \"%.*s\" ", STR_ARG(a->group));
-    if (a->namespace.size > 0)
-        text_printf(out, "in the namespace \"%.*s\"", STR_ARG(a->namespace));
-    else
-        text_add(out, S("at the cluster scope"));
+}
+
+void authorize_refusal(const struct user *u, const struct attributes *a, struct str reason,
+                       struct text *out)
+{
+    AUTO(text) struct text resource = {0};
+    text_add(out, S("User "));
+    quoted(user_name(u), out);
+    text_printf(out, " cannot %.*s ", STR_ARG(a->verb));
+    if (a->path.size > 0) {
+        text_add(out, S("path "));
+        quoted(a->path, out);
+    } else {
+        text_add(&resource, a->resource);
+        if (a->subresource.size > 0)
+            text_printf(&resource, "/%.*s", STR_ARG(a->subresource));
+        text_add(out, S("resource "));
+        quoted(text_str(&resource), out);
+        text_add(out, S(" in API group "));
+        quoted(a->group, out);
+        text_add(out, a->namespace.size > 0 ? S(" in the namespace ") : S(" at the cluster scope"));
+        if (a->namespace.size > 0)
+            quoted(a->namespace, out);
+    }
+    if (reason.size > 0)
+        text_printf(out, ": %.*s", STR_ARG(reason));
+}
+
+struct value authorize_forbidden(const struct user *u, const struct attributes *a,
+                                 struct str reason)
+{
+    AUTO(text) struct text qualified = {0};
+    AUTO(text) struct text why = {0};
+    authorize_refusal(u, a, reason, &why);
+    if (a->path.size > 0)
+        return status_forbidden(NULL, S(""), text_str(&why));
+    text_add(&qualified, a->resource);
+    if (a->group.size > 0)
+        text_printf(&qualified, ".%.*s", STR_ARG(a->group));
+    const struct resource r = {
+        .group = a->group, .plural = a->resource, .qualified = text_str(&qualified)};
+    return status_forbidden(&r, a->name, text_str(&why));
 }
 
 static bool list_has(struct value list, struct str wanted, struct str wildcard)
@@ -316,30 +301,29 @@ bool rule_covers(struct value rule, const struct attributes *a)
 
 static bool subject_is(struct value subject, const struct user *u, struct str binding_namespace)
 {
-    struct str name = VALUE_STR(subject, name);
+    struct str own, rest, name = VALUE_STR(subject, name);
     if (VALUE_IS(subject, "User", kind))
         return str_equal(name, user_name(u));
     if (VALUE_IS(subject, "Group", kind))
         return user_is_in(u, name);
     if (!VALUE_IS(subject, "ServiceAccount", kind))
         return false;
-    struct str rest, prefix = S("system:serviceaccount:");
-    if (!str_starts_with(user_name(u), prefix))
+    if (!service_account_of(user_name(u), &own, &rest))
         return false;
     struct str namespace = VALUE_STR(subject, namespace);
     if (namespace.size == 0)
     namespace = binding_namespace;
-    struct str own = str_cut(str_slice(user_name(u), prefix.size, u->name_size), ':', &rest);
     return namespace.size > 0 && str_equal(own, namespace) && str_equal(rest, name);
 }
 
 static void collect_from(struct apiserver *s, struct user *u, const struct etcd_kv *binding)
 {
     struct value subjects = VALUE_GET(binding->value, subjects);
-    bool is_meant = false;
-    for (size_t i = 0; i < value_count(subjects) && !is_meant; i++)
-        is_meant = subject_is(value_at(subjects, i), u, binding->key->namespace);
-    if (!is_meant)
+    size_t meant = 0;
+    while (meant < value_count(subjects) &&
+           !subject_is(value_at(subjects, meant), u, binding->key->namespace))
+        meant++;
+    if (meant == value_count(subjects))
         return;
     struct value reference = VALUE_GET(binding->value, roleRef);
     struct str name = VALUE_STR(reference, name);
@@ -347,17 +331,32 @@ static void collect_from(struct apiserver *s, struct user *u, const struct etcd_
                             ? watch_cache_find(s, RESOURCE_clusterroles, S(""), name)
                             : watch_cache_find(s, RESOURCE_roles, binding->key->namespace, name);
     struct value rules = VALUE_GET(role, rules);
-    for (size_t i = 0; i < value_count(rules); i++) {
-        struct grant g = {.rule = value_keep(value_at(rules, i))};
+    for (size_t i = 0; i < value_count(rules) || (i == 0 && !value_is_present(role)); i++) {
+        struct grant g = {.rule = value_keep(value_at(rules, i)),
+                          .binding = value_keep(binding->value),
+                          .subject = value_keep(value_at(subjects, meant))};
         if (binding->key->namespace.size > 0)
             g.namespace = mem_copy_string(binding->key->namespace);
         vec_push(&u->grants, g);
     }
 }
 
-static void collect_grants(struct apiserver *s, struct user *u)
+void authorizer_forget(struct user *u)
 {
-    grants_clear(u);
+    for (size_t i = 0; i < u->grants.count; i++) {
+        value_drop(u->grants.items[i].rule);
+        value_drop(u->grants.items[i].binding);
+        value_drop(u->grants.items[i].subject);
+        mem_free(u->grants.items[i].namespace);
+    }
+    vec_clear(&u->grants);
+}
+
+void authorizer_collect(struct apiserver *s, struct user *u)
+{
+    if (u->generation == s->caches.rbac_generation && u->generation != 0)
+        return;
+    authorizer_forget(u);
     u->generation = s->caches.rbac_generation;
     if (u->decided) {
         memset(u->decided, 0, resource_count() * SUBRESOURCE_COUNT);

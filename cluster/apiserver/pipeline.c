@@ -17,11 +17,12 @@
 #include "cluster/apiserver/server.h"
 
 #include "cluster/api/object.h"
+#include "cluster/apiserver/impersonation.h"
 #include "cluster/apiserver/list.h"
 #include "cluster/apiserver/machinery.h"
 #include "cluster/apiserver/registry.h"
 
-static bool impersonate(struct call *c, struct step *step);
+static bool act_as(struct call *c, struct step *step);
 static bool may(struct call *c, struct step *step);
 static bool may_read_path(struct call *c, struct step *step);
 static void call_free(struct call *c, struct step *step);
@@ -33,10 +34,12 @@ void pipeline_start(struct call *c, struct step *step)
     struct apiserver *s = c->server;
     struct connection *k = c->connection;
     c->is_unserved = !custom_resolve(c);
-    if (k && k->user && k->credential == c->request->credential) {
+    bool is_lasting = !c->request->credential || c->request->credential->kind != CREDENTIAL_TOKEN;
+    if (k && k->user && is_lasting && k->credential == c->request->credential &&
+        user_is_valid(k->user, step->wall)) {
         c->user = user_ref(k->user);
     } else {
-        c->user = authenticate(s, c->request->credential);
+        c->user = authenticate(s, step, c->request->credential);
         if (!c->user) {
             call_refuse(c, step, status_unauthorized());
             return;
@@ -48,7 +51,7 @@ void pipeline_start(struct call *c, struct step *step)
             k->credential = c->request->credential ? credential_ref(c->request->credential) : NULL;
         }
     }
-    if (value_is_present(c->request->impersonate_user) && !impersonate(c, step))
+    if (value_is_present(c->request->impersonate) && !act_as(c, step))
         return;
     fairness_enter(c, step);
 }
@@ -101,7 +104,11 @@ void pipeline_execute(struct call *c, struct step *step)
 {
     const struct request *r = c->request;
     if (!r->resource) {
-        if (may_read_path(c, step))
+        if (!may_read_path(c, step))
+            return;
+        if (value_is_present(r->refusal))
+            call_refuse(c, step, value_keep(r->refusal));
+        else
             call_finish(c, step, 200, VALUE_ABSENT);
         return;
     }
@@ -109,6 +116,10 @@ void pipeline_execute(struct call *c, struct step *step)
         return;
     if (c->is_unserved) {
         call_finish(c, step, 404, value_is_present(r->target) ? VALUE_ABSENT : status_unserved());
+        return;
+    }
+    if (value_is_present(r->refusal)) {
+        call_refuse(c, step, value_keep(r->refusal));
         return;
     }
     if (!verb_is_served(r)) {
@@ -160,24 +171,40 @@ void pipeline_execute(struct call *c, struct step *step)
     }
 }
 
-/* A path that is no resource; `small` holds its text. */
-static struct attributes path_attributes(const struct request *r, char small[VALUE_SMALL_SIZE])
+/* Texts of attributes that stand in no longer-lived place. */
+struct attribute_texts {
+    char small[7][VALUE_SMALL_SIZE];
+};
+
+/* Of what is no resource that we know: a path, or a resource that others may have. */
+static struct attributes unknown_attributes(const struct request *r, struct attribute_texts *t)
 {
-    return (struct attributes){.verb = str_from(verb_text(r->verb)),
-                               .path = value_str_in(r->path, small)};
+    struct value asked = r->asked;
+    struct attributes a = {.verb = value_str_in(VALUE_GET(asked, verb), t->small[0])};
+    if (!value_is_present(VALUE_GET(asked, verb)))
+        a.verb = str_from(verb_text(r->verb));
+    a.resource = value_str_in(VALUE_GET(asked, resource), t->small[1]);
+    if (a.resource.size == 0) {
+        a.path = value_str_in(r->path, t->small[2]);
+        return a;
+    }
+    a.group = value_str_in(VALUE_GET(asked, group), t->small[3]);
+    a.subresource = value_str_in(VALUE_GET(asked, subresource), t->small[4]);
+    a.namespace = value_str_in(VALUE_GET(asked, namespace), t->small[5]);
+    a.name = value_str_in(VALUE_GET(asked, name), t->small[6]);
+    return a;
 }
 
 /* False: refused. */
 static bool may_read_path(struct call *c, struct step *step)
 {
-    char small[VALUE_SMALL_SIZE] = {0};
-    struct attributes a = path_attributes(c->request, small);
-    if (authorize(c->server, c->user, &a))
+    struct attribute_texts texts = {0};
+    AUTO(text) struct text reason = {0};
+    struct attributes a = unknown_attributes(c->request, &texts);
+    if (authorize_reason(c->server, c->user, &a, &reason))
         return true;
-    AUTO(text) struct text why = {0};
-    authorize_refusal(c->user, &a, &why);
     c->is_unauthorized = true;
-    call_refuse(c, step, status_forbidden(NULL, S(""), text_str(&why)));
+    call_refuse(c, step, authorize_forbidden(c->user, &a, text_str(&reason)));
     return false;
 }
 
@@ -236,46 +263,30 @@ static bool may(struct call *c, struct step *step)
         if (str_starts_with(term, prefix))
             a.name = arena_str(step->scratch, str_slice(term, prefix.size, term.size));
     }
-    if (authorize(c->server, c->user, &a))
+    AUTO(text) struct text reason = {0};
+    if (authorize_reason(c->server, c->user, &a, &reason))
         return true;
-    AUTO(text) struct text why = {0};
-    authorize_refusal(c->user, &a, &why);
-    struct resource unknown = {.group = a.group, .plural = a.resource, .qualified = a.resource};
-    struct value status =
-        status_forbidden(is_unknown(r) ? &unknown : r->resource, a.name, text_str(&why));
-    if (r->subresource != SUBRESOURCE_NONE && a.name.size > 0) {
-        AUTO(text) struct text message = {0};
-        text_printf(&message, "%.*s \"%.*s\" is forbidden: %s", STR_ARG(r->resource->qualified),
-                    STR_ARG(a.name), text_c(&why));
-        status = VALUE_SET(status, value_string(text_str(&message)), message);
-    }
     c->is_unauthorized = true;
-    call_refuse(c, step, status);
+    call_refuse(c, step, authorize_forbidden(c->user, &a, text_str(&reason)));
     return false;
 }
 
-static bool impersonate(struct call *c, struct step *step)
+/* False: refused. */
+static bool act_as(struct call *c, struct step *step)
 {
-    struct str wanted = value_str(c->request->impersonate_user);
-    struct attributes a = {.verb = S("impersonate"), .resource = S("users"), .name = wanted};
-    if (!authorize(c->server, c->user, &a)) {
-        char path[VALUE_SMALL_SIZE] = {0};
-        struct attributes asked = !c->request->resource ? path_attributes(c->request, path)
-                                  : is_unknown(c->request)
-                                      ? target_attributes(c->request, step)
-                                      : attributes_of(c->request);
-        AUTO(text) struct text verb = {0};
-        text_printf(&verb, "impersonate-on:user-info:%.*s", STR_ARG(asked.verb));
-        asked.verb = text_str(&verb);
-        char small[VALUE_SMALL_SIZE] = {0};
-        if (!c->request->key)
-            asked.namespace = value_str_in(c->request->namespace, small);
-        AUTO(text) struct text why = {0};
-        authorize_refusal(c->user, &asked, &why);
-        call_refuse(c, step, status_forbidden(c->request->resource, S(""), text_str(&why)));
+    struct attribute_texts texts = {0};
+    struct attributes asked = !c->request->resource ? unknown_attributes(c->request, &texts)
+                              : is_unknown(c->request) ? target_attributes(c->request, step)
+                                                       : attributes_of(c->request);
+    struct value status = VALUE_ABSENT;
+    if (c->request->resource && !c->request->key && c->request->resource->is_namespaced)
+        asked.namespace = value_str_in(c->request->namespace, texts.small[0]);
+    struct user *other = impersonate(c->server, c->user, c->request->impersonate, &asked, &status);
+    if (!other) {
+        c->is_unauthorized = status_code(status) == 403;
+        call_refuse(c, step, status);
         return false;
     }
-    struct user *other = user_make(wanted, NULL, 0, S(""));
     user_unref(c->user);
     c->user = other;
     return true;
@@ -378,9 +389,9 @@ void call_finish(struct call *c, struct step *step, int code, struct value own_b
 /* A component that wrote from an old copy: everyday, and it says itself what it does about it. */
 static bool is_everyday(const struct call *c, int code, struct value status)
 {
-    return code == 409 && (c->is_internal ||
-                           (c->user && str_starts_with(c->user->by, S("system:")) &&
-                            str_contains(VALUE_STR(status, message), S("has been modified"))));
+    return code == 409 &&
+           (c->is_internal || (c->user && str_starts_with(user_name(c->user), S("system:")) &&
+                               str_contains(VALUE_STR(status, message), S("has been modified"))));
 }
 
 void call_refuse(struct call *c, struct step *step, struct value own_status)
@@ -395,7 +406,7 @@ void call_refuse(struct call *c, struct step *step, struct value own_status)
         }
         struct str reason = VALUE_STR(own_status, reason);
         struct str message = VALUE_STR(own_status, message);
-        struct str by = c->user ? c->user->by : S("nobody");
+        struct str by = c->user ? user_name(c->user) : S("nobody");
         step_trace(step, "kube-apiserver", text_str(&subject), "%s by %.*s refused: %d %.*s: %.*s",
                    verb_text(c->request->verb), STR_ARG(by), code, STR_ARG(reason),
                    STR_ARG(message));
@@ -497,7 +508,7 @@ void call_etcd(struct call *c, struct step *step, struct etcd_request *own_reque
 {
     CHECK(c->etcd_operation == 0);
     c->etcd_then = then;
-    own_request->by = c->user->by;
+    own_request->by = user_by(c->user);
     c->etcd_operation = etcd_link_send(c->server, step, own_request, on_etcd_answer, c);
 }
 

@@ -1,82 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Resources that are only answered and never stored: tokens of service accounts, and the reviews of
- * tokens and of access.
+ * Resources that are only answered and never stored: the reviews of tokens, of access and of who
+ * one is; and componentstatuses.
  *
- * Source: kubernetes.io/docs/reference/access-authn-authz/{authorization,authentication}/ and
- * registry/{authentication,authorization}.
+ * Upstream: pkg/registry/{authentication,authorization}, pkg/apis/authorization/validation.
+ *
+ * Source: kubernetes.io/docs/reference/access-authn-authz/{authorization,authentication}/
  */
 #include "cluster/apiserver/registry.h"
 
 #include "cluster/api/object.h"
 
-#define TOKEN_SECONDS_DEFAULT 3600
-#define TOKEN_SECONDS_MIN 600
+/* ---- answering ---- */
 
-/* ---- TokenRequest ---- */
-
-static void token_make(struct call *c, struct step *step)
+/* The body in the schema's form; false: refused. */
+static bool body_take(struct call *c, struct step *step)
 {
-    if (!c->existing) {
-        call_refuse(c, step, status_not_found(c->request->resource, c->key->name));
-        return;
-    }
-    struct value account = c->existing->value;
-    int64_t seconds = VALUE_INT(c->request->body, TOKEN_SECONDS_DEFAULT, spec, expirationSeconds);
-    struct str uid = VALUE_STR(account, metadata, uid);
-    struct value status =
-        value_pack("{token: %v, expirationTimestamp: %v}",
-                   service_account_token(c->key->namespace, c->key->name, uid),
-                   time_value((struct wall_time){step->wall.unix_ns + seconds * 1000000000}));
-    struct value spec = value_keep(VALUE_GET(c->request->body, spec));
-    spec = value_set(value_is_present(spec) ? spec : value_object(), ATOM_expirationSeconds,
-                     value_integer(seconds));
-    if (value_count(VALUE_GET(spec, audiences)) == 0)
-        spec = value_set(spec, ATOM_audiences, value_pack("[\"https://kubernetes.default.svc\"]"));
-    call_finish(c, step, 201,
-                value_pack("{kind: TokenRequest, apiVersion: \"authentication.k8s.io/v1\", "
-                           "metadata: {name: %S, namespace: %S, "
-                           "creationTimestamp: %v}, spec: %v, status: %v}",
-                           c->key->name, c->key->namespace, time_value(step->wall), spec, status));
+    struct value object;
+    if (!registry_decode(c, step, &object))
+        return false;
+    c->body = object;
+    return true;
 }
-
-void token_request(struct call *c, struct step *step)
-{
-    struct value seconds = VALUE_GET(c->request->body, spec, expirationSeconds);
-    if (value_kind(seconds) == VALUE_INTEGER && value_as_integer(seconds, 0) < TOKEN_SECONDS_MIN) {
-        const struct resource kind = {.group = S("authentication.k8s.io"),
-                                      .kind = S("TokenRequest")};
-        struct field_errors errors = {0};
-        field_error_add(&errors, FIELD_INVALID, S("spec.expirationSeconds"), seconds,
-                        "may not specify a duration less than 10 minutes");
-        struct value status = status_invalid(&kind, S(""), &errors);
-        field_errors_release(&errors);
-        call_refuse(c, step, status);
-        return;
-    }
-    registry_load(c, step, token_make);
-}
-
-/* ---- reviews ---- */
 
 static void answer(struct call *c, struct step *step, struct value own_status)
 {
     const struct resource *r = c->request->resource;
-    struct value body = value_keep(c->request->body);
+    struct value body = value_keep(c->body);
     body = value_set(body, ATOM_kind, value_string(r->kind));
     body = value_set(body, ATOM_apiVersion, value_string(r->group_version));
     if (!value_is_present(VALUE_GET(body, metadata)))
         body = value_set(body, ATOM_metadata, value_object());
     call_finish(c, step, 201, value_set(body, ATOM_status, own_status));
-}
-
-static struct value user_info(const struct user *u)
-{
-    struct value groups = value_array();
-    for (size_t i = 0; i < u->group_count; i++)
-        groups = value_append(groups, value_string(str_from(u->groups[i])));
-    struct value info = value_pack("{username: %S, groups: %v}", user_name(u), groups);
-    return u->uid.size > 0 ? value_set(info, ATOM_uid, value_string(u->uid)) : info;
 }
 
 struct value csr_name_requester(struct call *c, struct value own_object)
@@ -87,13 +42,16 @@ struct value csr_name_requester(struct call *c, struct value own_object)
     spec = value_set(spec, ATOM_username, value_keep(value_get(info, ATOM_username)));
     spec = value_set(spec, ATOM_groups, value_keep(value_get(info, ATOM_groups)));
     spec = value_set(spec, ATOM_uid, value_keep(value_get(info, ATOM_uid)));
+    spec = value_set(spec, ATOM_extra, value_keep(value_get(info, ATOM_extra)));
     value_drop(info);
-    return value_set(own_object, ATOM_spec, value_set(spec, ATOM_extra, VALUE_ABSENT));
+    return value_set(own_object, ATOM_spec, spec);
 }
 
 /* Alone among the reviews, this one gets a time of creation. */
 static void identity_review(struct call *c, struct step *step)
 {
+    if (!body_take(c, step))
+        return;
     call_finish(
         c, step, 201,
         value_pack("{kind: SelfSubjectReview, apiVersion: %S, metadata: {creationTimestamp: "
@@ -102,85 +60,238 @@ static void identity_review(struct call *c, struct step *step)
                    user_info(c->user)));
 }
 
+/* ---- TokenReview ---- */
+
 static void token_review(struct call *c, struct step *step)
 {
-    const struct credential *token = credential_token(VALUE_STR(c->request->body, spec, token));
-    struct user *u = authenticate(c->server, token);
-    credential_unref(token);
-    if (u)
+    if (!body_take(c, step))
+        return;
+    struct value token = VALUE_GET(c->body, spec, token);
+    if (value_str(token).size == 0) {
+        call_refuse(c, step,
+                    status_bad_request(S("token is required for TokenReview in authentication")));
+        return;
+    }
+    struct token_answer a;
+    authenticate_token(c->server, step, value_str(token), VALUE_GET(c->body, spec, audiences), &a);
+    if (a.user)
         answer(c, step,
-               value_pack("{authenticated: true, user: %v, audiences: "
-                          "[\"https://kubernetes.default.svc\"]}",
-                          user_info(u)));
+               value_pack("{authenticated: true, user: %v, audiences: %v}", user_info(a.user),
+                          value_keep(a.audiences)));
     else
-        answer(c, step, value_pack("{user: {}, error: \"invalid bearer token\"}"));
-    user_unref(u);
+        answer(c, step, value_pack("{user: {}, error: %S}", text_str(&a.error)));
+    token_answer_release(&a);
+}
+
+/* ---- access reviews ---- */
+
+/* A field selector in text; what cannot be said in one is left out, which only widens what is
+ * asked. *ret_lost: something was; *ret_kept: something was not. */
+static struct value field_selector_text(struct value selector, bool *ret_lost, bool *ret_kept)
+{
+    struct value raw = VALUE_GET(selector, rawSelector), list = VALUE_GET(selector, requirements);
+    AUTO(text) struct text out = {0};
+    if (value_str(raw).size > 0)
+        return value_keep(raw);
+    for (size_t i = 0; i < value_count(list); i++) {
+        struct value r = value_at(list, i), values = VALUE_GET(r, values);
+        bool is_in = VALUE_IS(r, "In", operator), is_out = VALUE_IS(r, "NotIn", operator);
+        if ((!is_in && !is_out) || value_count(values) != 1) {
+            *ret_lost = true;
+            continue;
+        }
+        *ret_kept = true;
+        text_printf(&out, "%s%.*s%s%.*s", out.size > 0 ? "," : "", STR_ARG(VALUE_STR(r, key)),
+                    is_in ? "=" : "!=", STR_ARG(value_str(value_at(values, 0))));
+    }
+    return out.size > 0 ? value_string(text_str(&out)) : VALUE_ABSENT;
+}
+
+static void selector_validate(struct value selector, const char *path, struct field_errors *errors)
+{
+    AUTO(text) struct text at = {0};
+    bool has_raw = VALUE_STR(selector, rawSelector).size > 0,
+         has_list = value_count(VALUE_GET(selector, requirements)) > 0;
+    if (!value_is_present(selector))
+        return;
+    text_printf(&at, "spec.resourceAttributes.%s.%s", path,
+                has_raw ? "rawSelector" : "requirements");
+    if (has_raw && has_list)
+        field_error_add(errors, FIELD_INVALID, text_str(&at), VALUE_GET(selector, rawSelector),
+                        "may not specified at the same time as requirements");
+    else if (!has_raw && !has_list)
+        field_error_add(errors, FIELD_REQUIRED, text_str(&at), VALUE_ABSENT,
+                        "when spec.resourceAttributes.%s is specified, requirements or "
+                        "rawSelector is required",
+                        path);
+}
+
+/* Metadata but for managedFields and, of a local review, the namespace. */
+static bool metadata_is_empty(struct value metadata, bool is_local)
+{
+    for (size_t i = 0; i < value_count(metadata); i++) {
+        atom key = value_key_atom_at(metadata, i);
+        struct value v = value_member_at(metadata, i);
+        bool is_empty = value_kind(v) == VALUE_NULL ||
+                        (value_kind(v) == VALUE_STRING && value_str(v).size == 0);
+        if (key != ATOM_managedFields && !(is_local && key == ATOM_namespace) && !is_empty)
+            return false;
+    }
+    return true;
+}
+
+static void local_review_validate(struct value body, struct field_errors *errors)
+{
+    struct value spec = VALUE_GET(body, spec), resource = VALUE_GET(spec, resourceAttributes),
+                 path = VALUE_GET(spec, nonResourceAttributes);
+    if (!metadata_is_empty(VALUE_GET(body, metadata), true))
+        field_error_add(errors, FIELD_INVALID, S("metadata"), VALUE_GET(body, metadata),
+                        "must be empty except for namespace");
+    if (value_is_present(resource) &&
+        !str_equal(VALUE_STR(resource, namespace), VALUE_STR(body, metadata, namespace)))
+        field_error_add(errors, FIELD_INVALID, S("spec.resourceAttributes.namespace"),
+                        VALUE_GET(resource, namespace), "must match metadata.namespace");
+    if (value_is_present(path))
+        field_error_add(errors, FIELD_INVALID, S("spec.nonResourceAttributes"), path,
+                        "disallowed on this kind of request");
+}
+
+static void review_validate(struct call *c, struct field_errors *errors)
+{
+    struct value spec = VALUE_GET(c->body, spec), resource = VALUE_GET(spec, resourceAttributes),
+                 path = VALUE_GET(spec, nonResourceAttributes);
+    uint32_t kind = c->request->resource->index;
+    if (value_is_present(resource) && value_is_present(path))
+        field_error_add(errors, FIELD_INVALID, S("spec.nonResourceAttributes"), path,
+                        "cannot be specified in combination with resourceAttributes");
+    if (!value_is_present(resource) && !value_is_present(path))
+        field_error_add(errors, FIELD_INVALID, S("spec.resourceAttributes"), VALUE_ABSENT,
+                        "exactly one of nonResourceAttributes or resourceAttributes must be "
+                        "specified");
+    if (kind != RESOURCE_selfsubjectaccessreviews && VALUE_STR(spec, user).size == 0 &&
+        value_count(VALUE_GET(spec, groups)) == 0) {
+        AUTO(value) struct value none = value_string(S(""));
+        field_error_add(errors, FIELD_INVALID, S("spec.user"), none,
+                        "at least one of user or group must be specified");
+    }
+    selector_validate(VALUE_GET(resource, fieldSelector), "fieldSelector", errors);
+    selector_validate(VALUE_GET(resource, labelSelector), "labelSelector", errors);
+    if (kind == RESOURCE_localsubjectaccessreviews)
+        local_review_validate(c->body, errors);
+    else if (!metadata_is_empty(VALUE_GET(c->body, metadata), false))
+        field_error_add(errors, FIELD_INVALID, S("metadata"), VALUE_GET(c->body, metadata),
+                        "must be empty");
+}
+
+/* False: refused. */
+static bool review_take(struct call *c, struct step *step)
+{
+    struct field_errors errors = {0};
+    if (!body_take(c, step))
+        return false;
+    review_validate(c, &errors);
+    struct value status = VALUE_ABSENT;
+    if (errors.count > 0)
+        status = status_invalid(c->request->resource, S(""), &errors);
+    field_errors_release(&errors);
+    if (value_is_present(status))
+        call_refuse(c, step, status);
+    return !value_is_present(status);
+}
+
+static void review_answer_access(struct call *c, struct step *step, struct user *u,
+                                 const struct attributes *a, const char *error)
+{
+    AUTO(text) struct text reason = {0};
+    bool is_allowed = authorize_reason(c->server, u, a, &reason);
+    answer(c, step,
+           value_pack("{allowed: %b, reason: %v, evaluationError: %v}", is_allowed,
+                      reason.size > 0 ? value_string(text_str(&reason)) : VALUE_ABSENT,
+                      error ? value_string(str_from(error)) : VALUE_ABSENT));
 }
 
 static void access_review(struct call *c, struct step *step, struct user *u)
 {
-    struct value spec = VALUE_GET(c->request->body, spec),
-                 asked = VALUE_GET(spec, resourceAttributes);
+    struct value spec = VALUE_GET(c->body, spec), asked = VALUE_GET(spec, resourceAttributes);
     struct attributes a = {0};
-    if (value_is_present(asked)) {
-        a.verb = VALUE_STR(asked, verb);
-        a.group = VALUE_STR(asked, group);
-        a.resource = VALUE_STR(asked, resource);
-        a.subresource = VALUE_STR(asked, subresource);
-        a.namespace = VALUE_STR(asked, namespace);
-        a.name = VALUE_STR(asked, name);
-        answer(c, step,
-               authorize(c->server, u, &a) ? value_pack("{allowed: true}")
-                                           : value_pack("{allowed: false}"));
+    if (!value_is_present(asked)) {
+        struct value path = VALUE_GET(spec, nonResourceAttributes);
+        a.verb = VALUE_STR(path, verb);
+        a.path = VALUE_STR(path, path);
+        review_answer_access(c, step, u, &a, NULL);
         return;
     }
-    struct value path = VALUE_GET(spec, nonResourceAttributes);
-    a.verb = VALUE_STR(path, verb);
-    a.path = VALUE_STR(path, path);
-    answer(c, step,
-           a.path.size > 0 && authorize(c->server, u, &a) ? value_pack("{allowed: true}")
-                                                          : value_pack("{allowed: false}"));
+    bool is_lost = false, is_kept = false;
+    AUTO(value)
+    struct value selector =
+        field_selector_text(VALUE_GET(asked, fieldSelector), &is_lost, &is_kept);
+    a.verb = VALUE_STR(asked, verb);
+    a.group = VALUE_STR(asked, group);
+    a.resource = VALUE_STR(asked, resource);
+    a.subresource = VALUE_STR(asked, subresource);
+    a.namespace = VALUE_STR(asked, namespace);
+    a.name = VALUE_STR(asked, name);
+    a.field_selector = selector;
+    review_answer_access(
+        c, step, u, &a,
+        !is_lost  ? NULL
+        : is_kept ? "spec.resourceAttributes.fieldSelector partially ignored due to parse error"
+                  : "spec.resourceAttributes.fieldSelector ignored due to parse error");
 }
 
-static struct user *reviewed_user(struct call *c)
+static void access_review_of(struct call *c, struct step *step)
 {
-    struct value spec = VALUE_GET(c->request->body, spec), groups = VALUE_GET(spec, groups);
-    size_t count = value_count(groups);
-    struct str *list = mem_array(struct str, count + 1);
-    for (size_t i = 0; i < count; i++)
-        list[i] = (struct str){mem_copy_string(value_str(value_at(groups, i))),
-                               value_str(value_at(groups, i)).size};
-    struct user *u = user_make(VALUE_STR(spec, user), list, count, S(""));
-    for (size_t i = 0; i < count; i++)
-        mem_free((void *)(uintptr_t)list[i].bytes);
-    mem_free(list);
-    return u;
+    struct value spec = VALUE_GET(c->body, spec);
+    struct value namespace = VALUE_GET(c->body, metadata, namespace);
+    char small[VALUE_SMALL_SIZE] = {0};
+    if (c->request->resource->index == RESOURCE_localsubjectaccessreviews &&
+        !str_equal(value_str(namespace), value_str_in(c->request->namespace, small))) {
+        AUTO(text) struct text m = {0};
+        text_printf(&m, "spec.resourceAttributes.namespace must match namespace: %.*s",
+                    STR_ARG(value_str_in(c->request->namespace, small)));
+        call_refuse(c, step, status_bad_request(text_str(&m)));
+        return;
+    }
+    struct user *u = user_of_value(VALUE_STR(spec, user), VALUE_GET(spec, groups),
+                                   VALUE_STR(spec, uid), VALUE_GET(spec, extra), true);
+    access_review(c, step, u);
+    user_unref(u);
 }
 
 /* Everything that RBAC grants the caller in a namespace, one entry per rule. */
 static void rules_review(struct call *c, struct step *step)
 {
-    struct str namespace = VALUE_STR(c->request->body, spec, namespace);
-    struct attributes none = {.verb = S("get"), .path = S("/")};
-    (void)authorize(c->server, c->user, &none); /* collects the grants */
-    struct value rules = value_array(), paths = value_array();
-    if (c->user->is_master) {
-        rules = value_append(
-            rules, value_pack("{verbs: [\"*\"], apiGroups: [\"*\"], resources: [\"*\"]}"));
-        paths = value_append(paths, value_pack("{verbs: [\"*\"], nonResourceURLs: [\"*\"]}"));
+    if (!body_take(c, step))
+        return;
+    struct value rules = value_array(), paths = value_array(),
+                 namespace = VALUE_GET(c->body, spec, namespace);
+    if (value_str(namespace).size == 0) {
+        call_refuse(c, step, status_bad_request(S("no namespace on request")));
+        return;
     }
+    authorizer_collect(c->server, c->user);
     for (size_t i = 0; i < c->user->grants.count; i++) {
         const struct grant *g = &c->user->grants.items[i];
-        if (g->namespace && !str_equal(str_from(g->namespace), namespace))
+        if (!value_is_present(g->rule) ||
+            (g->namespace && !str_equal(str_from(g->namespace), value_str(namespace))))
             continue;
+        if (value_count(VALUE_GET(g->rule, resources)) > 0)
+            rules = value_append(rules, VALUE_REMOVE(value_keep(g->rule), nonResourceURLs));
         if (value_count(VALUE_GET(g->rule, nonResourceURLs)) > 0)
-            paths = value_append(paths, value_keep(g->rule));
-        else
-            rules = value_append(rules, value_keep(g->rule));
+            paths =
+                value_append(paths, value_pack("{verbs: %v, nonResourceURLs: %v}",
+                                               value_keep(VALUE_GET(g->rule, verbs)),
+                                               value_keep(VALUE_GET(g->rule, nonResourceURLs))));
     }
-    answer(
-        c, step,
-        value_pack("{resourceRules: %v, nonResourceRules: %v, incomplete: false}", rules, paths));
+    value_drop(c->body); /* the answer does not repeat what was asked */
+    c->body = value_pack("{spec: {}}");
+    answer(c, step,
+           value_pack("{resourceRules: %v, nonResourceRules: %v, incomplete: %b, "
+                      "evaluationError: %v}",
+                      rules, paths, c->user->node != NULL,
+                      c->user->node ? value_string(S("node authorizer does not support user rule "
+                                                     "resolution"))
+                                    : VALUE_ABSENT));
 }
 
 /* DEVIATION: a real server probes the health ports of the controller manager, the scheduler and
@@ -230,15 +341,14 @@ bool review_answer(struct call *c, struct step *step)
         identity_review(c, step);
         return true;
     case RESOURCE_selfsubjectaccessreviews:
-        access_review(c, step, c->user);
+        if (review_take(c, step))
+            access_review(c, step, c->user);
         return true;
     case RESOURCE_subjectaccessreviews:
-    case RESOURCE_localsubjectaccessreviews: {
-        struct user *u = reviewed_user(c);
-        access_review(c, step, u);
-        user_unref(u);
+    case RESOURCE_localsubjectaccessreviews:
+        if (review_take(c, step))
+            access_review_of(c, step);
         return true;
-    }
     case RESOURCE_selfsubjectrulesreviews:
         rules_review(c, step);
         return true;

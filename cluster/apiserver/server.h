@@ -36,6 +36,7 @@ enum apiserver_random {
     RANDOM_NODE_PORT,
     RANDOM_TOKEN_VOLUME,
     RANDOM_LEASE,
+    RANDOM_TOKEN,
 };
 
 /* Timer tags: what in the low byte, whose in the rest. */
@@ -138,6 +139,8 @@ struct apiserver {
     struct watch_caches caches;
     struct custom_kinds custom;
     struct authorizer authorizer;
+    struct token_cache tokens;
+    struct keys *own_keys; /* when the configuration has none */
     struct fairness fairness;
 
     struct index connections; /* by stream */

@@ -17,4 +17,16 @@ struct keys {
 struct keys *keys_new(const struct secret *secret);
 void keys_free(struct keys *k);
 
+/* ---- tokens: JSON Web Tokens in compact form, signed by the accounts' key ---- */
+
+void keys_sign_token(const struct keys *k, struct str payload, struct text *out);
+enum token_state {
+    TOKEN_GOOD,
+    TOKEN_MALFORMED, /* not three parts in base 64 */
+    TOKEN_OTHER_KEY, /* another algorithm or another key */
+    TOKEN_FORGED,    /* the signature does not fit */
+};
+/* The payload is there unless the token is malformed: what is not GOOD proves nothing. */
+enum token_state keys_check_token(const struct keys *k, struct str token, struct text *ret_payload);
+
 #endif

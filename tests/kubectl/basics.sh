@@ -105,8 +105,13 @@ server_url=$(grep -o 'https://127[0-9.:]*' "$KUBECONFIG")
 http 200 '"gitVersion": "v1.36.2"' "$server_url/version"
 http 403 'User .*system:anonymous.* cannot list resource .*pods' "$server_url/api/v1/pods"
 http 401 '"reason":"Unauthorized"' -H 'Authorization: Bearer nonsense' "$server_url/api/v1/pods"
-http 404 '404 page not found' "$server_url/apis/nope.io/v1/x"
-http 406 'NotAcceptable' -H 'Accept: application/xml' "$server_url/api/v1/pods"
+# What is wrong with a request is told to those who may make it.
+http 403 'cannot list resource .*"x.* in API group .*nope.io' "$server_url/apis/nope.io/v1/x"
+http 403 'cannot list resource .*pods' -H 'Accept: application/xml' "$server_url/api/v1/pods"
+admin_identity
+http 404 '404 page not found' --cert "$scratch/admin.crt" --key "$scratch/admin.key" "$server_url/apis/nope.io/v1/x"
+http 406 'NotAcceptable' --cert "$scratch/admin.crt" --key "$scratch/admin.key" -H 'Accept: application/xml' \
+    "$server_url/api/v1/pods"
 head -c 4000000 /dev/zero >"$scratch/large"
 http 413 'limit is 3145728' -X POST --data-binary "@$scratch/large" -H 'Expect:' "$server_url/api/v1/namespaces/default/configmaps"
 

@@ -85,6 +85,19 @@ static void answer_refusal(struct exchange *x, struct value own_status)
     value_drop(own_status);
 }
 
+/* Empty: none. */
+static struct str bearer_token(struct str authorization)
+{
+    struct str token, scheme = str_cut(str_trim(authorization), ' ', &token);
+    const char *wanted = "bearer";
+    if (scheme.size != strlen(wanted))
+        return S("");
+    for (size_t i = 0; i < scheme.size; i++)
+        if ((scheme.bytes[i] | 0x20) != wanted[i])
+            return S("");
+    return str_slice(token, 0, str_find(token, ' '));
+}
+
 /* False: it has shown a certificate or a token that is none. */
 static bool credential_find(struct exchange *x)
 {
@@ -97,14 +110,16 @@ static bool credential_find(struct exchange *x)
         c->is_known = true;
         c->is_refused = !info || !session_credential(info->tls_session, &c->credential);
     }
-    if (c->credential) {
+    struct str token = bearer_token(exchange_header(x, "Authorization"));
+    if (c->credential && token.size > 0) { /* whichever is good counts */
+        struct credential both = *c->credential;
+        both.token = token;
+        x->credential = credential_copy(&both);
+    } else if (c->credential) {
         x->credential = credential_ref(c->credential);
-        return true;
-    }
-    struct str token, scheme = str_cut(exchange_header(x, "Authorization"), ' ', &token);
-    token = str_trim(token);
-    if (token.size > 0 && (str_equal(scheme, S("Bearer")) || str_equal(scheme, S("bearer"))))
+    } else if (token.size > 0) {
         x->credential = credential_token(token);
+    }
     return !c->is_refused || x->credential;
 }
 
@@ -154,6 +169,15 @@ static void send_to_gateway(struct exchange *x)
     exchange_suspend(x);
 }
 
+static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    struct value *impersonate = cls;
+    (void)kind;
+    *impersonate = impersonation_add(*impersonate, str_from(name), str_from(value ? value : ""));
+    return MHD_YES;
+}
+
 static bool dispatch(struct exchange *x, const char *method)
 {
     struct http_server *s = x->server;
@@ -164,7 +188,6 @@ static bool dispatch(struct exchange *x, const char *method)
         .accept = exchange_header(x, "Accept"),
         .content_type = exchange_header(x, "Content-Type"),
         .user_agent = exchange_header(x, "User-Agent"),
-        .impersonate_user = exchange_header(x, "Impersonate-User"),
         .body = text_str(&x->body),
     };
     if (!s->options.sim)
@@ -179,23 +202,19 @@ static bool dispatch(struct exchange *x, const char *method)
         answer_refusal(x, x->is_too_large ? too_large() : status_unauthorized());
         return exchange_reply(x);
     }
+    AUTO(value) struct value impersonate = VALUE_ABSENT;
+    (void)MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, on_header, &impersonate);
+    h.impersonate = impersonate;
     http_read(&h, &x->arena, &x->reading);
     x->shape = answer_shape_of(&x->reading, s->writer);
-    if (value_is_present(x->reading.refusal)) {
+    if (x->reading.is_malformed) {
         answer_value(x, status_code(x->reading.refusal), x->reading.refusal);
-    } else if (x->reading.request) {
-        send_to_gateway(x);
-        return true;
-    } else {
-        x->reading.request = request_for_path(x->reading.target.path);
-        x->reading.request->user_agent = value_string(h.user_agent);
-        if (h.impersonate_user.size > 0)
-            x->reading.request->impersonate_user = value_string(h.impersonate_user);
-        x->is_document = true;
-        send_to_gateway(x);
-        return true;
+        return exchange_reply(x);
     }
-    return exchange_reply(x);
+    reading_defer(&h, &x->reading);
+    x->is_document = !x->reading.request->resource;
+    send_to_gateway(x);
+    return true;
 }
 
 /* ---- from the gateway: within an event of the simulation, so only noted ---- */

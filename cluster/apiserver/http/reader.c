@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The order in which a real server looks at a request decides what a client with several mistakes
- * is told: the path first, then the method, then what is accepted, then the options, then the media
- * type of the body, then the body. What is checked behind the pipeline's entrance (who may, whether
- * the object is there, the body against the schema) comes after all of this.
- *
- * DEVIATION: a real server authorizes before it reads options and body, so a request that is both
- * malformed and forbidden is told here that it is malformed, there that it is forbidden.
+ * is told: who asks and whether they may, then the path, the method, what is accepted, the options,
+ * the media type of the body, the body; then the rest (whether the object is there, the body
+ * against the schema). Who may is decided behind the pipeline's entrance, so what is found wrong
+ * here travels with the request and is told there.
  */
 #include "sim/base/base.h"
 
@@ -19,7 +17,10 @@
 #include "cluster/api/yaml.h"
 #include "cluster/apiserver/http/options.h"
 
+#define IMPERSONATE_NAME_MAX 1024 /* of a header */
+
 static bool resource_read(const struct http_request *h, struct reading *r);
+static bool watch_is_asked(const struct target *t);
 static bool verb_read(const struct http_request *h, struct reading *r,
                       const struct resource *resource, enum subresource subresource);
 static bool custom_read(const struct http_request *h, struct reading *r);
@@ -74,6 +75,7 @@ void http_read(const struct http_request *h, struct arena *arena, struct reading
 {
     struct reading *r = ret_reading;
     if (!begin(h, arena, r)) {
+        r->is_malformed = true;
         r->refusal = status_bad_request(S("the request's URL is malformed"));
         return;
     }
@@ -84,10 +86,105 @@ void http_read(const struct http_request *h, struct arena *arena, struct reading
     }
     if (!resource_read(h, r) || !accept_read(h, r) || !options_read(h, r) || !body_read(h, r)) {
         CHECK(value_is_present(r->refusal));
-        if (r->request)
-            message_unref(&r->request->message);
-        r->request = NULL;
+        return;
     }
+}
+
+/* The verb of a request for a resource that may not be known, as Kubernetes' RequestInfo has it. */
+static const char *verb_asked(const struct http_request *h, const struct target *t)
+{
+    static const struct {
+        const char *method, *one, *many;
+    } rows[] = {{"POST", "create", "create"}, {"GET", "get", "list"},
+                {"HEAD", "get", "list"},      {"PUT", "update", "update"},
+                {"PATCH", "patch", "patch"},  {"DELETE", "delete", "deletecollection"}};
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        if (!str_equal(h->method, str_from(rows[i].method)))
+            continue;
+        bool is_read = i == 1 || i == 2;
+        return is_read && watch_is_asked(t) ? "watch"
+               : t->name.size > 0           ? rows[i].one
+                                            : rows[i].many;
+    }
+    return "";
+}
+
+static struct value resource_asked(const struct http_request *h, const struct target *t)
+{
+    return value_pack("{verb: %s, group: %S, resource: %S, subresource: %S, namespace: %S, "
+                      "name: %S}",
+                      verb_asked(h, t), t->group, t->plural, t->subresource,
+                      str_equal(t->plural, S("namespaces")) ? S("") : t->namespace, t->name);
+}
+
+static struct value path_asked(const struct http_request *h)
+{
+    AUTO(text) struct text verb = {0};
+    for (size_t i = 0; i < h->method.size; i++) {
+        char c = h->method.bytes[i];
+        text_add_byte(&verb, c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c);
+    }
+    return value_pack("{verb: %S}", text_str(&verb));
+}
+
+static void request_complete(const struct http_request *h, struct request *q)
+{
+    q->user_agent = value_string(h->user_agent);
+    q->impersonate = value_keep(h->impersonate);
+}
+
+void reading_defer(const struct http_request *h, struct reading *r)
+{
+    if (!r->request) {
+        r->request = request_for_path(r->target.path);
+        r->request->asked = r->target.kind == TARGET_RESOURCE ? resource_asked(h, &r->target)
+                                                              : path_asked(h);
+        request_complete(h, r->request);
+    }
+    value_drop(r->request->refusal);
+    r->request->refusal = r->refusal;
+    r->refusal = VALUE_ABSENT;
+}
+
+struct value impersonation_add(struct value v, struct str name, struct str value)
+{
+    static const char prefix[] = "impersonate-", extra_prefix[] = "extra-";
+    AUTO(text) struct text lower = {0};
+    if (name.size <= strlen(prefix) || name.size > IMPERSONATE_NAME_MAX ||
+        (name.bytes[0] != 'I' && name.bytes[0] != 'i'))
+        return v;
+    for (size_t i = 0; i < name.size; i++) {
+        char c = name.bytes[i];
+        text_add_byte(&lower, c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c);
+    }
+    struct str rest = text_str(&lower);
+    if (!str_starts_with(rest, str_from(prefix)))
+        return v;
+    rest = str_slice(rest, strlen(prefix), rest.size);
+    atom single = str_equal(rest, S("user")) ? ATOM_user : ATOM_uid;
+    if (str_equal(rest, S("user")) || str_equal(rest, S("uid"))) {
+        v = value_is_present(v) ? v : value_object();
+        return value_is_present(value_get(v, single)) ? v
+                                                      : value_set(v, single, value_string(value));
+    }
+    if (str_equal(rest, S("group"))) {
+        struct value groups = value_keep(value_get(v, ATOM_groups));
+        return value_set(value_is_present(v) ? v : value_object(), ATOM_groups,
+                         value_append(groups, value_string(value)));
+    }
+    if (!str_starts_with(rest, str_from(extra_prefix)))
+        return v;
+    AUTO(text) struct text key = {0};
+    rest = str_slice(rest, strlen(extra_prefix), rest.size);
+    if (!target_unescape(rest, &key)) {
+        text_clear(&key);
+        text_add(&key, rest);
+    }
+    struct value extra = value_keep(value_get(v, ATOM_extra));
+    struct value list = value_keep(value_get_key(extra, text_str(&key)));
+    extra = value_set_key(value_is_present(extra) ? extra : value_object(), text_str(&key),
+                          value_append(list, value_string(value)));
+    return value_set(value_is_present(v) ? v : value_object(), ATOM_extra, extra);
 }
 
 /* ---- path and method ---- */
@@ -165,9 +262,7 @@ static void request_begin(const struct http_request *h, struct reading *r, enum 
     r->request = q;
     if (namespace.size > 0)
         q->namespace = value_string(namespace);
-    q->user_agent = value_string(h->user_agent);
-    if (h->impersonate_user.size > 0)
-        q->impersonate_user = value_string(h->impersonate_user);
+    request_complete(h, q);
 }
 
 /* What is no constant row may be a custom kind; which, the API server knows. */

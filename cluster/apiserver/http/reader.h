@@ -23,8 +23,9 @@
 /* Borrowed; what a request does not have is empty. */
 struct http_request {
     struct str method, target;
-    struct str accept, accept_encoding, content_type, user_agent, authorization, impersonate_user,
+    struct str accept, accept_encoding, content_type, user_agent, authorization,
         if_none_match;
+    struct value impersonate; /* impersonation_add */
     struct str body;
 };
 
@@ -36,13 +37,21 @@ struct reading {
     enum include_object include; /* in the rows of a table */
     bool is_pretty;
     struct request *request; /* owned; NULL: refused, or a document */
-    struct value refusal;    /* owned Status; absent: none */
+    struct value refusal;    /* owned Status; absent: none. A request that was begun is kept. */
+    bool is_malformed;       /* the target is no URL: nobody is asked who may */
 };
 /* Only in what an error is told, for who is not read any further. */
 void http_read_accept(const struct http_request *h, struct arena *arena,
                       struct reading *ret_reading);
 void http_read(const struct http_request *h, struct arena *arena, struct reading *ret_reading);
+/* A reading without a request gets one: a path's, which carries the refusal and says what was asked
+ * for, so that it is refused behind the pipeline's entrance, to those who may ask. */
+void reading_defer(const struct http_request *h, struct reading *r);
 void reading_release(struct reading *r);
+
+/* A header of a request, which may be one of impersonation ("Impersonate-Group: dev"); consumes the
+ * value so far and returns the next one. */
+struct value impersonation_add(struct value own_impersonate, struct str name, struct str value);
 
 /* The field manager of a client that names none: its user agent up to the slash. */
 struct str manager_of(struct str user_agent);

@@ -31,6 +31,19 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+bool target_unescape(struct str s, struct text *out)
+{
+    for (size_t i = 0; i < s.size; i++) {
+        int high = s.bytes[i] == '%' && i + 1 < s.size ? hex_digit(s.bytes[i + 1]) : -1;
+        int low = high >= 0 && i + 2 < s.size ? hex_digit(s.bytes[i + 2]) : -1;
+        if (s.bytes[i] == '%' && low < 0)
+            return false;
+        text_add_byte(out, low >= 0 ? (char)(high * 16 + low) : s.bytes[i]);
+        i += low >= 0 ? 2 : 0;
+    }
+    return true;
+}
+
 /* False: a percent sign without two digits behind it. */
 static bool unescape(struct str s, bool is_query, struct arena *arena, struct str *ret_text)
 {

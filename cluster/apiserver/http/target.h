@@ -20,6 +20,7 @@
 
 #include "sim/base/arena.h"
 #include "sim/base/base.h"
+#include "sim/base/text.h"
 
 #define TARGET_SIZE_MAX 32768
 #define TARGET_OPTIONS_MAX 256 /* what is beyond is not looked at */
@@ -41,6 +42,8 @@ struct target {
 
 /* False when the target is no URL: bad escapes, no leading slash, too long. */
 bool target_parse(struct str target, struct arena *arena, struct target *ret_target);
+/* A text with its percent signs resolved; false: one has no two digits behind it. */
+bool target_unescape(struct str s, struct text *out);
 /* The first value of an option; empty when it is not there (or is empty). */
 struct str target_option(const struct target *t, const char *name);
 bool target_has_option(const struct target *t, const char *name);
