@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Jobs, cron jobs and autoscalers.
+ * Jobs and cron jobs.
  *
  * DEVIATION: a time zone is taken to exist when it looks like one ("UTC", "Europe/Oslo"): there is
  * no whole zone database in here; the CronJob controller tells of one that it does not know.
@@ -229,40 +229,4 @@ void validate_cron_job(struct value o, errors_t *errors)
                       VALUE_GET(spec, successfulJobsHistoryLimit));
     check_nonnegative(errors, &path, "failedJobsHistoryLimit",
                       VALUE_GET(spec, failedJobsHistoryLimit));
-}
-
-/* ---- HorizontalPodAutoscaler ---- */
-
-void validate_autoscaler(struct value o, errors_t *errors)
-{
-    struct value spec = value_get(o, ATOM_spec), max = VALUE_GET(spec, maxReplicas);
-    struct field_path path = path_child(NULL, "spec"), target = path_child(&path, "scaleTargetRef"),
-                      metrics_path = path_child(&path, "metrics");
-    int64_t least = VALUE_INT(spec, 1, minReplicas);
-    if (least < 1)
-        child_error(errors, FIELD_INVALID, &path, "minReplicas", VALUE_GET(spec, minReplicas),
-                    "must be greater than or equal to 1");
-    if (value_as_integer(max, 0) < 1)
-        child_error(errors, FIELD_REQUIRED, &path, "maxReplicas", VALUE_ABSENT,
-                    "must be set and greater than 0");
-    else if (value_as_integer(max, 0) < least)
-        child_error(errors, FIELD_INVALID, &path, "maxReplicas", max,
-                    "must be greater than or equal to `minReplicas`");
-    if (check_required(errors, &target, "kind", VALUE_GET(spec, scaleTargetRef, kind)))
-        check_child_rule(errors, &target, "kind", VALUE_GET(spec, scaleTargetRef, kind),
-                         name_path_segment);
-    if (check_required(errors, &target, "name", VALUE_GET(spec, scaleTargetRef, name)))
-        check_child_rule(errors, &target, "name", VALUE_GET(spec, scaleTargetRef, name),
-                         name_path_segment);
-    struct value metrics = VALUE_GET(spec, metrics);
-    for (size_t i = 0; i < value_count(metrics); i++) {
-        struct field_path item = path_index(&metrics_path, i);
-        struct value type = VALUE_GET(value_at(metrics, i), type);
-        if (!text_is_set(type))
-            child_error(errors, FIELD_REQUIRED, &item, "type", VALUE_ABSENT,
-                        "must specify a metric source type");
-        else
-            check_optional_choice(errors, &item, "type", type,
-                                  "ContainerResource|External|Object|Pods|Resource");
-    }
 }

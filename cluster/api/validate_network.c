@@ -7,8 +7,6 @@
 
 #include "cluster/api/validate_parts.h"
 
-#define IP_TEXT "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-#define CIDR_TEXT "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 #define SLICE_ENDPOINTS_MAX 1000
 #define SLICE_ADDRESSES_MAX 100
 #define SLICE_PORTS_MAX 20000
@@ -20,7 +18,7 @@ static void check_ip(errors_t *errors, path_t path, struct value v)
         field_error_at(errors, FIELD_INVALID, path, v, IP_TEXT);
 }
 
-static bool text_is_cidr(struct str s)
+bool text_is_cidr(struct str s)
 {
     struct str bits, address = str_cut(s, '/', &bits);
     bool is_v6 = false;

@@ -45,6 +45,9 @@ bool is_repeated_before(struct value list, size_t index, atom key);
 /* True when the selector (LabelSelector, or a plain map) matches the labels. */
 bool selector_matches_labels(struct value selector, struct value labels);
 bool text_is_ip(struct str s, bool *ret_is_v6);
+bool text_is_cidr(struct str s);
+#define IP_TEXT "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+#define CIDR_TEXT "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 /* ---- areas ---- */
 
@@ -85,6 +88,21 @@ void validate_cron_job(struct value o, errors_t *errors);
 void validate_autoscaler(struct value o, errors_t *errors);
 void validate_disruption_budget(struct value o, errors_t *errors);
 
+void validate_webhooks(struct value o, errors_t *errors);
+void validate_validating_policy(struct value o, errors_t *errors);
+void validate_validating_policy_binding(struct value o, errors_t *errors);
+void validate_mutating_policy(struct value o, errors_t *errors);
+void validate_mutating_policy_binding(struct value o, errors_t *errors);
+
+void validate_flow_schema(struct value o, errors_t *errors);
+void validate_priority_level(struct value o, errors_t *errors);
+
+void validate_api_service(struct value o, errors_t *errors);
+void validate_service_cidr(struct value o, errors_t *errors);
+void validate_service_cidr_update(struct value new, struct value old, errors_t *errors);
+void validate_ip_address(struct value o, errors_t *errors);
+void validate_ip_address_update(struct value new, struct value old, errors_t *errors);
+
 void validate_service(struct value o, errors_t *errors);
 void validate_service_update(struct value new, struct value old, errors_t *errors);
 void validate_endpoints(struct value o, errors_t *errors);
@@ -124,5 +142,14 @@ void validate_claim_spec(struct value spec, path_t path, errors_t *errors);
 void validate_claim_update(struct value new, struct value old, errors_t *errors);
 void validate_storage_class(struct value o, errors_t *errors);
 void validate_storage_class_update(struct value new, struct value old, errors_t *errors);
+void validate_csi_driver(struct value o, errors_t *errors);
+void validate_csi_driver_update(struct value new, struct value old, errors_t *errors);
+void validate_csi_node(struct value o, errors_t *errors);
+void validate_attachment(struct value o, errors_t *errors);
+void validate_attachment_update(struct value new, struct value old, errors_t *errors);
+void validate_storage_capacity(struct value o, errors_t *errors);
+void validate_storage_capacity_update(struct value new, struct value old, errors_t *errors);
+void validate_attributes_class(struct value o, errors_t *errors);
+void validate_attributes_class_update(struct value new, struct value old, errors_t *errors);
 
 #endif

@@ -117,7 +117,7 @@ static void check_dns(struct value spec, path_t path, errors_t *errors)
         bool is_v6 = false;
         if (!text_is_ip(value_str(value_at(servers, i)), &is_v6))
             field_error_at(errors, FIELD_INVALID, &item, value_at(servers, i),
-                           "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+                           IP_TEXT);
     }
     if (value_count(searches) > 32)
         child_error(errors, FIELD_INVALID, &here, "searches", searches,

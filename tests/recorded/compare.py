@@ -32,7 +32,7 @@ AGE_COLUMNS = {"Age", "Last Seen", "First Seen", "Duration", "Last Schedule", "R
 # Values that name the run and nothing else.
 DRAWN_KEYS = {"resourceVersion", "uid", "continue", "nodePort", "healthCheckNodePort", "hash",
               "pod-template-hash", "controller-revision-hash", "caBundle", "token",
-              "controller-uid", "batch.kubernetes.io/controller-uid"}
+              "controller-uid", "batch.kubernetes.io/controller-uid", "ca.crt"}
 
 
 def shape(text):

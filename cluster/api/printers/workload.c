@@ -373,11 +373,9 @@ static void controller_revision(struct value object, struct cells *c)
     if (slash < group_version.size)
         text_printf(&t, ".%.*s", STR_ARG(str_slice(group_version, 0, slash)));
     text_printf(&t, "/%.*s", STR_ARG(VALUE_STR(owner, name)));
-    AUTO(text) struct text revision = {0};
-    text_add_int(&revision, VALUE_INT(object, 0, revision));
     cell_name(c, object);
     cell_text(c, value_is_present(owner) ? text_str(&t) : S("<none>"));
-    cell_text(c, text_str(&revision));
+    cell_int(c, VALUE_INT(object, 0, revision)); /* though its column is of text */
     cell_created(c, object);
 }
 

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: kinds beyond the everyday ones are refused in the API server's words.
+ * Method: a table of objects (given their defaults first) with all their field errors.
+ */
+#include "sim/base/base.h"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+
+#include "cluster/api/defaults.h"
+#include "cluster/api/validate.h"
+#include "cluster/api/value_heap.h"
+
+#define NAMED "metadata: {name: x, namespace: d}"
+#define CLUSTER "metadata: {name: x}"
+#define TARGET "maxReplicas: 3, scaleTargetRef: {kind: Deployment, name: web}"
+#define RULE "{operations: [CREATE], apiGroups: [\"\"], apiVersions: [v1], resources: [pods]}"
+#define HOOK                                                                                       \
+    "name: a.b.c, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {service: "      \
+    "{name: s, namespace: n}}"
+#define MATCH "matchConstraints: {resourceRules: [" RULE "]}"
+
+static const struct row {
+    enum resource_known resource;
+    const char *object, *expected;
+} rows[] = {
+    /* ResourceQuota */
+    {RESOURCE_resourcequotas,
+     "{" NAMED ", spec: {hard: {pods: \"1\", cpu: \"2\"}, scopes: [BestEffort]}}",
+     "spec.scopes: Invalid value: [\"BestEffort\"]: unsupported scope applied to resource"},
+    {RESOURCE_resourcequotas,
+     "{" NAMED ", spec: {hard: {pods: \"1\"}, scopes: [BestEffort, NotBestEffort]}}",
+     "spec.scopes: Invalid value: [\"BestEffort\",\"NotBestEffort\"]: conflicting scopes"},
+    {RESOURCE_resourcequotas, "{" NAMED ", spec: {scopes: [Some]}}",
+     "spec.scopes: Invalid value: [\"Some\"]: unsupported scope"},
+    {RESOURCE_resourcequotas,
+     "{" NAMED
+     ", spec: {scopeSelector: {matchExpressions: [{scopeName: PriorityClass, operator: In}]}}}",
+     "spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when "
+     "`operator` is 'In' or 'NotIn' for scope selector"},
+    /* HorizontalPodAutoscaler */
+    {RESOURCE_horizontalpodautoscalers, "{" NAMED ", spec: {" TARGET "}}", ""},
+    {RESOURCE_horizontalpodautoscalers,
+     "{" NAMED ", spec: {minReplicas: 4, maxReplicas: 3, scaleTargetRef: {kind: \"\", name: a/b}}}",
+     "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`; "
+     "spec.scaleTargetRef.kind: Required value; "
+     "spec.scaleTargetRef.name: Invalid value: \"a/b\": may not contain '/'"},
+    {RESOURCE_horizontalpodautoscalers,
+     "{" NAMED ", spec: {" TARGET ", metrics: [{type: Resource, pods: {metric: {name: m}, target: "
+     "{type: AverageValue, averageValue: \"5\"}}}]}}",
+     "spec.metrics[0].resource: Required value: must populate information for the given metric "
+     "source"},
+    {RESOURCE_horizontalpodautoscalers,
+     "{" NAMED ", spec: {" TARGET ", metrics: [{type: Resource, resource: {name: cpu, target: "
+     "{type: Utilization}}}]}}",
+     "spec.metrics[0].resource.target.averageUtilization: Required value: must set either a target "
+     "raw value or a target utilization"},
+    {RESOURCE_horizontalpodautoscalers,
+     "{" NAMED ", spec: {" TARGET ", behavior: {scaleDown: {stabilizationWindowSeconds: 4000, "
+     "selectPolicy: Any, policies: [{type: Pods, value: 0, periodSeconds: 2000}]}}}}",
+     "spec.behavior.scaleDown.stabilizationWindowSeconds: Invalid value: 4000: must be less than "
+     "or "
+     "equal to 3600; "
+     "spec.behavior.scaleDown.selectPolicy: Unsupported value: \"Any\": supported values: "
+     "\"Disabled\", \"Max\", \"Min\"; "
+     "spec.behavior.scaleDown.policies[0].value: Invalid value: 0: must be greater than zero; "
+     "spec.behavior.scaleDown.policies[0].periodSeconds: Invalid value: 2000: must be less than or "
+     "equal to 1800"},
+    /* webhooks */
+    {RESOURCE_validatingwebhookconfigurations, "{" CLUSTER ", webhooks: [{" HOOK "}]}", ""},
+    {RESOURCE_validatingwebhookconfigurations, "{" CLUSTER ", webhooks: [{name: a.b}]}",
+     "webhooks[0].name: Invalid value: \"a.b\": should be a domain with at least three segments "
+     "separated by dots; "
+     "webhooks[0].sideEffects: Required value: must specify one of None, NoneOnDryRun; "
+     "webhooks[0].clientConfig: Required value: exactly one of url or service is required; "
+     "webhooks[0].admissionReviewVersions: Required value: must specify one of v1, v1beta1"},
+    {RESOURCE_mutatingwebhookconfigurations,
+     "{" CLUSTER ", webhooks: [{" HOOK ", timeoutSeconds: 31, reinvocationPolicy: Now, rules: "
+     "[{operations: [\"*\", CREATE], apiGroups: [\"\"], apiVersions: [v1], resources: [\"*\", "
+     "pods]}]}, {" HOOK "}]}",
+     "webhooks[0].rules[0].operations: Invalid value: [\"*\",\"CREATE\"]: if '*' is present, must "
+     "not specify other operations; "
+     "webhooks[0].rules[0].resources: Invalid value: [\"*\",\"pods\"]: if '*' is present, must not "
+     "specify other resources without subresources; "
+     "webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 "
+     "seconds; "
+     "webhooks[0].reinvocationPolicy: Unsupported value: \"Now\": supported values: \"IfNeeded\", "
+     "\"Never\"; "
+     "webhooks[1].name: Duplicate value: \"a.b.c\""},
+    {RESOURCE_validatingadmissionpolicies, "{" CLUSTER ", spec: {" MATCH "}}",
+     "spec.validations: Required value: validations or auditAnnotations must contain at least one "
+     "item; spec.auditAnnotations: Required value: validations or auditAnnotations must contain at "
+     "least one item"},
+    {RESOURCE_validatingadmissionpolicies,
+     "{" CLUSTER ", spec: {" MATCH ", validations: [{expression: \"true\", reason: Nope}]}}",
+     "spec.validations[0].reason: Unsupported value: \"Nope\": supported values: \"Forbidden\", "
+     "\"Invalid\", \"RequestEntityTooLarge\", \"Unauthorized\""},
+    {RESOURCE_validatingadmissionpolicybindings,
+     "{" CLUSTER ", spec: {policyName: p, validationActions: [Deny, Warn]}}",
+     "spec.validationActions: Invalid value: [\"Deny\",\"Warn\"]: must not contain both Deny and "
+     "Warn (repeating the same validation failure information in the API response and headers "
+     "serves no purpose)"},
+    {RESOURCE_mutatingadmissionpolicies,
+     "{" CLUSTER ", spec: {" MATCH ", reinvocationPolicy: Never, mutations: [{patchType: "
+     "JSONPatch}]}}",
+     "spec.mutations[0].jsonPatch: Required value: must be specified when patchType is JSONPatch"},
+    /* priority and fairness */
+    {RESOURCE_flowschemas,
+     "{" CLUSTER ", spec: {matchingPrecedence: 1, priorityLevelConfiguration: {name: l}, rules: "
+     "[{subjects: [{kind: User}], resourceRules: [{verbs: [get], apiGroups: [\"\"], resources: "
+     "[pods]}]}]}}",
+     "spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may have "
+     "matchingPrecedence 1; "
+     "spec.rules[0].subjects[0].user: Required value: user is required when subject kind is "
+     "'User'; "
+     "spec.rules[0].resourceRules[0].namespaces: Required value: resource rules that are not "
+     "cluster scoped must supply at least one namespace"},
+    {RESOURCE_prioritylevelconfigurations,
+     "{" CLUSTER ", spec: {type: Limited, limited: {limitResponse: {type: Queue, queuing: {queues: "
+     "2, handSize: 3, queueLengthLimit: 1}}}}}",
+     "spec.limited.limitResponse.queuing.handSize: Invalid value: 3: should not be greater than "
+     "queues (2)"},
+    {RESOURCE_prioritylevelconfigurations, "{" CLUSTER ", spec: {type: Exempt}}",
+     "spec.type: Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'"},
+    /* storage */
+    {RESOURCE_csidrivers, "{" CLUSTER ", spec: {fsGroupPolicy: Maybe}}",
+     "spec.fsGroupPolicy: Unsupported value: \"Maybe\": supported values: \"File\", \"None\", "
+     "\"ReadWriteOnceWithFSType\""},
+    {RESOURCE_csinodes,
+     "{" CLUSTER ", spec: {drivers: [{name: d, nodeID: i}, {name: d, nodeID: \"\"}]}}",
+     "spec.drivers[1].nodeID: Required value; spec.drivers[1].name: Duplicate value: \"d\""},
+    {RESOURCE_volumeattachments, "{" CLUSTER ", spec: {attacher: a, nodeName: n, source: {}}}",
+     "spec.source: Required value: must specify exactly one of inlineVolumeSpec and "
+     "persistentVolumeName"},
+    {RESOURCE_volumeattributesclasses, "{" CLUSTER ", driverName: d}",
+     "parameters: Required value: must contain at least one key/value pair"},
+    /* registered things */
+    {RESOURCE_apiservices,
+     "{" CLUSTER ", spec: {group: g.io, version: v1, groupPriorityMinimum: 0, versionPriority: "
+     "2000}}",
+     "metadata.name: Invalid value: \"x\": must be `spec.version+\".\"+spec.group`: \"v1.g.io\"; "
+     "spec.groupPriorityMinimum: Invalid value: 0: must be positive and less than 20000; "
+     "spec.versionPriority: Invalid value: 2000: must be positive and less than 1000"},
+    {RESOURCE_servicecidrs, "{" CLUSTER ", spec: {cidrs: [\"10.0.0.0/24\", \"10.1.0.0/24\"]}}",
+     "spec.cidrs: Invalid value: [\"10.0.0.0/24\",\"10.1.0.0/24\"]: may specify no more than one "
+     "IP "
+     "for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"},
+    {RESOURCE_ipaddresses, "{metadata: {name: \"10.0.0.1\"}, spec: {}}",
+     "spec.parentRef: Required value"},
+};
+
+static void errors_text(const struct field_errors *errors, struct text *out)
+{
+    AUTO(value) struct value status = status_invalid(resource_get(RESOURCE_pods), S("x"), errors);
+    struct value causes = VALUE_GET(status, details, causes);
+    for (size_t i = 0; i < value_count(causes); i++) {
+        struct value c = value_at(causes, i);
+        text_printf(out, "%s%.*s: %.*s", i > 0 ? "; " : "", STR_ARG(VALUE_STR(c, field)),
+                    STR_ARG(VALUE_STR(c, message)));
+    }
+}
+
+static void test_rows(void)
+{
+    uint64_t nodes = value_heap_stats().nodes;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        const struct resource *r = resource_get(rows[i].resource);
+        struct field_errors errors = {0};
+        AUTO(text) struct text got = {0};
+        struct value o = default_object(r, value_pack(rows[i].object), VALUE_ABSENT);
+
+        validate_create(r, o, &errors);
+
+        if (errors.count > 0)
+            errors_text(&errors, &got);
+        bool is_same = str_equal(text_str(&got), str_from(rows[i].expected));
+        if (!is_same)
+            fprintf(stderr, "\n  %s:\n   got    %s\n   wanted %s\n", rows[i].object, text_c(&got),
+                    rows[i].expected);
+        CU_ASSERT(is_same);
+        field_errors_release(&errors);
+        value_drop(o);
+    }
+    CU_ASSERT(value_heap_stats().nodes == nodes);
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite s = CU_add_suite("validate kinds", NULL, NULL);
+    CU_add_test(s, "create", test_rows);
+    CU_basic_run_tests();
+    unsigned failures = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failures != 0;
+}
