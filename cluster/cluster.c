@@ -356,6 +356,7 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
 
 static void add_controller_managers(struct cluster *c, const struct cluster_options *o)
 {
+    c->settings.controllers.keys = c->keys;
     c->settings.controllers.root_ca = authority_certificate(c->keys->authority);
     c->credentials[0] = credential_certificate(S("system:kube-controller-manager"), NULL, 0);
     for (int i = 0; i < at_least_one(o->controller_managers); i++) {

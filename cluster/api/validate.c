@@ -41,6 +41,7 @@ static const struct {
     [RESOURCE_limitranges] = {validate_limit_range, NULL},
     [RESOURCE_priorityclasses] = {validate_priority_class, validate_priority_class_update},
     [RESOURCE_leases] = {validate_lease, NULL},
+    [RESOURCE_certificatesigningrequests] = {validate_certificate_request, NULL},
     [RESOURCE_roles] = {validate_role, NULL},
     [RESOURCE_clusterroles] = {validate_cluster_role, NULL},
     [RESOURCE_rolebindings] = {validate_role_binding, validate_role_binding_update},

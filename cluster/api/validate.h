@@ -26,6 +26,11 @@ void validate_update(const struct resource *r, struct value new, struct value ol
 /* The status subresource: metadata, and the status against the old one. */
 void validate_status_update(const struct resource *r, struct value new, struct value old,
                             struct field_errors *errors);
+/* The status and approval subresources of a CertificateSigningRequest. */
+enum certificate_update { CERTIFICATE_STATUS, CERTIFICATE_APPROVAL };
+void validate_certificate_request_update(struct value new, struct value old,
+                                         enum certificate_update update,
+                                         struct field_errors *errors);
 /* The resize and ephemeralcontainers subresources of a pod. */
 void validate_pod_resize(struct value new, struct value old, struct field_errors *errors);
 void validate_pod_ephemeral_containers(struct value new, struct value old,

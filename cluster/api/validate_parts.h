@@ -126,6 +126,7 @@ void validate_limit_range(struct value o, errors_t *errors);
 void validate_priority_class(struct value o, errors_t *errors);
 void validate_priority_class_update(struct value new, struct value old, errors_t *errors);
 void validate_lease(struct value o, errors_t *errors);
+void validate_certificate_request(struct value o, errors_t *errors);
 void validate_role(struct value o, errors_t *errors);
 void validate_cluster_role(struct value o, errors_t *errors);
 void validate_role_binding(struct value o, errors_t *errors);

@@ -642,7 +642,13 @@ static struct value update_validate(struct call *c, struct value old)
     struct field_errors errors = {0};
     if (c->kind)
         custom_check(c, old, &errors);
-    switch (c->kind ? SUBRESOURCE_COUNT : c->request->subresource) {
+    enum subresource sub = c->request->subresource;
+    if (c->resource == resource_get(RESOURCE_certificatesigningrequests) && sub)
+        validate_certificate_request_update(
+            c->object, old, sub == SUBRESOURCE_STATUS ? CERTIFICATE_STATUS : CERTIFICATE_APPROVAL,
+            &errors);
+    switch (c->kind ? SUBRESOURCE_COUNT : sub) {
+    case SUBRESOURCE_APPROVAL:
     case SUBRESOURCE_STATUS:
         validate_status_update(c->resource, c->object, old, &errors);
         break;
@@ -656,7 +662,6 @@ static struct value update_validate(struct call *c, struct value old)
         validate_update(c->resource, c->object, old, &errors);
         break;
     case SUBRESOURCE_FINALIZE:
-    case SUBRESOURCE_APPROVAL:
     case SUBRESOURCE_SCALE:
     case SUBRESOURCE_BINDING:
     case SUBRESOURCE_EVICTION:
@@ -725,6 +730,8 @@ static void update_admitted(struct call *c, struct step *step)
 {
     struct value old = c->existing->value;
     c->object = update_prepare(c, c->object, old);
+    if (c->resource == resource_get(RESOURCE_certificatesigningrequests))
+        c->object = csr_prepare_update(c, step, c->object, old);
     if (c->resource == resource_get(RESOURCE_services) &&
         c->request->subresource == SUBRESOURCE_NONE)
         service_allocate(c, step, update_validated);

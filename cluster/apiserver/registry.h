@@ -48,6 +48,8 @@ void scale_get(struct call *c, struct step *step);
 void scale_update(struct call *c, struct step *step);
 /* A CertificateSigningRequest says who asks, whatever its sender wrote there. */
 struct value csr_name_requester(struct call *c, struct value own_object);
+struct value csr_prepare_update(struct call *c, struct step *step, struct value own_new,
+                                struct value old);
 bool component_status_answer(struct call *c, struct step *step); /* false: another resource */
 bool review_answer(struct call *c,
                    struct step *step); /* tokenreviews and their kin; false: another resource */

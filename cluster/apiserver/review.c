@@ -34,19 +34,6 @@ static void answer(struct call *c, struct step *step, struct value own_status)
     call_finish(c, step, 201, value_set(body, ATOM_status, own_status));
 }
 
-struct value csr_name_requester(struct call *c, struct value own_object)
-{
-    struct value info = user_info(c->user), spec = value_keep(VALUE_GET(own_object, spec));
-    if (!value_is_present(spec))
-        spec = value_object();
-    spec = value_set(spec, ATOM_username, value_keep(value_get(info, ATOM_username)));
-    spec = value_set(spec, ATOM_groups, value_keep(value_get(info, ATOM_groups)));
-    spec = value_set(spec, ATOM_uid, value_keep(value_get(info, ATOM_uid)));
-    spec = value_set(spec, ATOM_extra, value_keep(value_get(info, ATOM_extra)));
-    value_drop(info);
-    return value_set(own_object, ATOM_spec, spec);
-}
-
 /* Alone among the reviews, this one gets a time of creation. */
 static void identity_review(struct call *c, struct step *step)
 {

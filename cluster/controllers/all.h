@@ -25,5 +25,8 @@ extern const struct controller_info job_controller;
 extern const struct controller_info cronjob_controller;
 extern const struct controller_info ttl_after_finished_controller;
 extern const struct controller_info endpointslice_controller;
+extern const struct controller_info certificate_approving_controller;
+extern const struct controller_info certificate_signing_controller;
+extern const struct controller_info certificate_cleaning_controller;
 
 #endif

@@ -11,7 +11,7 @@
  *
  * DEVIATION: only the controllers of that table run. StatefulSets, DaemonSets and
  * HorizontalPodAutoscalers are stored but nothing acts on them; nor on volumes and their claims,
- * certificate requests, tokens in Secrets, resource claims, or Endpoints of Services without
+ * tokens in Secrets, resource claims, or Endpoints of Services without
  * selector, which are not mirrored into slices. The annotation node.alpha.kubernetes.io/ttl and the
  * finalizers and conditions of ServiceCIDRs are not written.
  */
@@ -50,6 +50,9 @@ static const struct {
     {&garbage_collector_controller, WORKERS(concurrent_gc_syncs)},
     {&resource_quota_controller, WORKERS(concurrent_resource_quota_syncs)},
     {&disruption_controller, WORKERS_AS_DECLARED},
+    {&certificate_approving_controller, WORKERS_AS_DECLARED},
+    {&certificate_signing_controller, WORKERS_AS_DECLARED},
+    {&certificate_cleaning_controller, WORKERS_AS_DECLARED},
 };
 
 struct manager {

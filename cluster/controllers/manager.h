@@ -16,6 +16,7 @@
 #define CLUSTER_CONTROLLERS_MANAGER_H
 
 #include "cluster/api/request.h"
+#include "cluster/keys/keys.h"
 #include "sim/sim.h"
 
 enum controller_flag_type { FLAG_INTEGER, FLAG_BOOLEAN, FLAG_DURATION, FLAG_MILLI };
@@ -24,6 +25,7 @@ struct controller_flags {
 #include "cluster/controllers/flags.def"
 #undef FLAG
     struct str root_ca; /* no flag of ours: the certificate's text for kube-root-ca.crt */
+    const struct keys *keys; /* likewise: --cluster-signing-key-file and its kin */
 };
 struct controller_flag_info {
     const char *name;

@@ -480,3 +480,17 @@ bool authority_has_signed(const struct authority *a, struct str certificate_pem)
     gnutls_x509_crt_deinit(c);
     return is_signed;
 }
+
+bool certificate_end(struct str certificate_pem, int64_t *ret_end_s)
+{
+    gnutls_x509_crt_t c;
+    gnutls_datum_t data = {(uint8_t *)(uintptr_t)certificate_pem.bytes,
+                           (unsigned)certificate_pem.size};
+    if (gnutls_x509_crt_init(&c) < 0)
+        return false;
+    bool is_read = gnutls_x509_crt_import(c, &data, GNUTLS_X509_FMT_PEM) >= 0;
+    if (is_read)
+        *ret_end_s = gnutls_x509_crt_get_expiration_time(c);
+    gnutls_x509_crt_deinit(c);
+    return is_read;
+}

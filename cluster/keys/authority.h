@@ -53,6 +53,9 @@ enum err authority_sign_request(const struct authority *a, struct str request_pe
 /* Were all of these PEM certificates (one at least) signed by it, for these usages? For tests. */
 bool authority_has_signed(const struct authority *a, struct str certificate_pem);
 
+/* When a certificate (PEM) runs out, in Unix seconds; false: it is none. */
+bool certificate_end(struct str certificate_pem, int64_t *ret_end_s);
+
 /* What a PKCS#10 request says. Lists are owned. */
 struct request_names {
     size_t count;
