@@ -174,20 +174,24 @@ struct value decode_object(const struct resource *r, struct value own_document,
 static struct value decode_struct(struct decoder *d, const struct type_schema *t, struct value v,
                                   const struct decode_place *place)
 {
-    struct value result = value_keep(v);
     size_t count = value_count(v);
+    /* With more members than there are fields, what is known is picked; else what is not is left
+     * out, and the rest stays shared. */
+    bool is_picked = count > t->count;
+    struct value result = is_picked ? value_object() : value_keep(v);
     for (size_t i = 0; i < count && !d->has_ended; i++) {
         atom key = value_key_atom_at(v, i);
         const struct field_schema *f = schema_field(t, key);
         if (f == NULL) {
             unknown_field(d, atom_text(key), place);
-            result = value_set(result, key, VALUE_ABSENT);
+            if (!is_picked)
+                result = value_set(result, key, VALUE_ABSENT);
             continue;
         }
         struct decode_place here = {.parent = place, .owner = t, .field = f};
         struct value old = value_member_at(v, i);
         struct value new = decode_field(d, f, old, &here);
-        if (value_is_same(old, new))
+        if (value_is_same(old, new) && !is_picked)
             value_drop(new);
         else
             result = value_set(result, key, new);
