@@ -283,6 +283,25 @@ static bool custom_read(const struct http_request *h, struct reading *r)
     return true;
 }
 
+/* A name must be one segment of a path in the store. False: it is not. */
+static bool name_check(struct str name, struct reading *r)
+{
+    AUTO(text) struct text problems = {0};
+    bool is_dots = str_equal(name, S(".")) || str_equal(name, S(".."));
+    if (is_dots)
+        text_printf(&problems, "may not be '%.*s'", STR_ARG(name));
+    if (str_find(name, '%') < name.size)
+        text_add(&problems, S("may not contain '%'"));
+    if (problems.size == 0)
+        return true;
+    AUTO(text) struct text m = {0};
+    text_add(&m, S("Name parameter invalid: "));
+    json_write_string(name, &m);
+    text_printf(&m, ": %s", text_c(&problems));
+    r->refusal = status_bad_request(text_str(&m));
+    return false;
+}
+
 static bool verb_read(const struct http_request *h, struct reading *r,
                       const struct resource *resource, enum subresource subresource)
 {
@@ -299,6 +318,8 @@ static bool verb_read(const struct http_request *h, struct reading *r,
         r->refusal = is_one ? not_found() : not_allowed();
         return false;
     }
+    if (is_one && verb != VERB_WATCH && !name_check(t->name, r))
+        return false;
     struct str namespace = resource->is_namespaced ? t->namespace : S("");
     request_begin(h, r, verb, resource, namespace);
     r->request->subresource = subresource;

@@ -8,8 +8,8 @@
  *     /apis/apps/v1/watch/namespaces/default/deployments  the old way to ask for a watch
  *     /apis/apps/v1, /version, /healthz/ping              no resources
  *
- * Escapes are decoded after the path has been cut at its slashes, so a name may hold any byte; a
- * name with a slash or a percent sign in it is no object's name and is simply not found.
+ * Escapes are decoded before the path is cut at its slashes, as Go does it: "a%2Fb" is the
+ * subresource b of a. A target may name its host ("http://x/api"), as clients of proxies send it.
  *
  * Options are decoded as Go's url.ParseQuery does: '+' is a blank; a pair that is malformed, or has
  * a semicolon in it, is left out.
@@ -138,10 +138,38 @@ static void resource_parse(const struct segments *s, size_t at, struct arena *ar
     t->subresource = arena_str(arena, text_str(&rest));
 }
 
+/* "http://host/path": from the path on. */
+static struct str without_host(struct str target)
+{
+    static const struct str schemes[] = {{"http://", 7}, {"https://", 8}};
+    for (size_t i = 0; i < ARRAY_COUNT(schemes); i++) {
+        if (!str_starts_with(target, schemes[i]))
+            continue;
+        target = str_slice(target, schemes[i].size, target.size);
+        target = str_slice(target, str_find(target, '/'), target.size);
+        return target.size > 0 ? target : S("/");
+    }
+    return target;
+}
+
+/* False: too many; or one is empty, which no path of a resource has. */
+static bool path_cut(struct str path, struct segments *s)
+{
+    path = str_slice(path, 1, path.size);
+    while (path.size > 0) {
+        struct str part = str_cut(path, '/', &path);
+        if (part.size == 0 || s->count == SEGMENTS_MAX)
+            return false;
+        s->items[s->count++] = part;
+    }
+    return true;
+}
+
 bool target_parse(struct str target, struct arena *arena, struct target *ret_target)
 {
     struct target *t = ret_target;
     *t = (struct target){.kind = TARGET_PATH};
+    target = without_host(target);
     if (target.size == 0 || target.size > TARGET_SIZE_MAX || target.bytes[0] != '/')
         return false;
     target = str_slice(target, 0, str_find(target, '#'));
@@ -150,19 +178,11 @@ bool target_parse(struct str target, struct arena *arena, struct target *ret_tar
         return false;
     options_parse(query, arena, t);
     struct segments s = {.count = 0};
-    bool has_empty = false;
-    path = str_slice(path, 1, path.size);
-    while (path.size > 0) {
-        struct str part = str_cut(path, '/', &path);
-        if (s.count == SEGMENTS_MAX)
-            return false;
-        has_empty |= part.size == 0;
-        if (!unescape(part, false, arena, &s.items[s.count++]))
-            return false;
-    }
+    if (!path_cut(t->path, &s))
+        return true;
     bool is_core = s.count > 2 && str_equal(s.items[0], S("api"));
     bool is_grouped = s.count > 3 && str_equal(s.items[0], S("apis"));
-    if (has_empty || (!is_core && !is_grouped))
+    if (!is_core && !is_grouped)
         return true;
     t->group = is_core ? S("") : s.items[1];
     t->version = s.items[is_core ? 1 : 2];

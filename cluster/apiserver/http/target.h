@@ -23,7 +23,7 @@
 #include "sim/base/text.h"
 
 #define TARGET_SIZE_MAX 32768
-#define TARGET_OPTIONS_MAX 256 /* what is beyond is not looked at */
+#define TARGET_OPTIONS_MAX 400 /* a connection that asks with more is closed */
 
 enum target_kind { TARGET_PATH, TARGET_RESOURCE };
 
