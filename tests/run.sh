@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs every test and ends with "N passed, N failed". Each check is one command; its output is shown when it fails.
-# Usage: tests/run.sh [PART...]     parts: lint unit scenarios determinism swarm fuzz library program kubectl (all by default)
+# Usage: tests/run.sh [PART...]     parts: lint unit scenarios determinism swarm fuzz library program hostile kubectl (all by default)
 set -u
 cd "$(dirname "$0")/.."
 export LC_ALL=C
-parts=${*:-lint unit scenarios determinism swarm fuzz library program kubectl}
+parts=${*:-lint unit scenarios determinism swarm fuzz library program hostile kubectl}
 passed=0
 failed=0
 work=$(mktemp -d)
@@ -107,6 +107,10 @@ test_fuzz() {
 }
 
 test_library() { check "the installed library and its example" tests/library.sh "$work"; }
+test_hostile() {
+    check "bad clients against serve" timeout 300 python3 tests/hostile/hostile.py build-debug/wavetank "$work"
+    check "bad clients against serve: memory comes back" timeout 300 python3 tests/hostile/hostile.py "$program" "$work" --memory
+}
 test_kubectl() {
     command -v kubectl >/dev/null || { echo "skipped: no kubectl on this machine"; return; }
     check "the real kubectl against serve" tests/kubectl.sh build-debug/wavetank "$work"

@@ -13,10 +13,13 @@
 
 #include "cluster/api/status.h"
 #include "cluster/apiserver/http/documents.h"
+#include "cluster/apiserver/http/head.h"
+#include "cluster/apiserver/http/listener.h"
 #include "sim/base/mem.h"
 
 static bool dispatch(struct exchange *x, const char *method);
 static void answer_document(struct exchange *x);
+static void answer_text(struct exchange *x, int code, struct str text);
 static void on_response(void *owner, uint64_t id, const struct response *r);
 static void on_event(void *owner, uint64_t id, const struct watch_event *e);
 static void on_bytes(void *owner, uint64_t id, const struct channel_bytes *b);
@@ -36,15 +39,41 @@ struct str exchange_header(const struct exchange *x, const char *name)
     const char *value = MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
     return value ? str_from(value) : S("");
 }
-bool exchange_go_on(struct exchange *x, const char *method, struct str piece)
+static enum MHD_Result add_to_head(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_size, const char *value, size_t value_size)
 {
-    if (!x->has_begun) {
-        int64_t announced;
-        x->has_begun = true;
-        x->is_too_large = str_to_int64(exchange_header(x, "Content-Length"), &announced) &&
-                          announced > HTTP_BODY_MAX;
-        return !x->is_too_large || dispatch(x, method);
+    (void)kind;
+    head_add(cls, (struct str){name, name_size}, (struct str){value ? value : "", value_size});
+    return MHD_YES;
+}
+
+/* The head alone: what is wrong whatever the request is; a body that is announced too large. */
+static bool begin(struct exchange *x, const char *method, const char *version)
+{
+    struct head_refusal refusal;
+    struct head head = {
+        .method = str_from(method), .target = text_str(&x->target), .version = str_from(version)};
+    int64_t announced;
+    x->has_begun = true;
+    connection_enter(x->connection, PHASE_BODY);
+    if (x->is_cut) /* there is a zero byte in it */
+        head.target = S("");
+    (void)MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, add_to_head, &head);
+    if (!head_check(&head, &refusal)) {
+        connection_enter(x->connection, PHASE_OPEN);
+        answer_text(x, refusal.code, str_from(refusal.text));
+        x->is_last = true;
+        return exchange_reply(x);
     }
+    x->is_too_large =
+        str_to_int64(exchange_header(x, "Content-Length"), &announced) && announced > HTTP_BODY_MAX;
+    return !x->is_too_large || dispatch(x, method);
+}
+
+bool exchange_go_on(struct exchange *x, const char *method, const char *version, struct str piece)
+{
+    if (!x->has_begun)
+        return begin(x, method, version);
     if (piece.size > 0) {
         x->is_too_large |= x->body.size + piece.size > HTTP_BODY_MAX;
         if (!x->is_too_large)
@@ -134,7 +163,7 @@ static void answer_document(struct exchange *x)
 {
     struct http_server *s = x->server;
     struct document_facts facts = {
-        .address = str_from(s->host_text),
+        .address = listener_name(s->listener),
         .is_ready = s->options.is_ready(s->options.owner),
         .now = sim_now(s->options.sim),
         .requests = s->requests,
@@ -192,6 +221,7 @@ static bool dispatch(struct exchange *x, const char *method)
     };
     if (!s->options.sim)
         return false;
+    connection_enter(x->connection, PHASE_OPEN);
     s->requests++;
     x->accepts_gzip = accepts_gzip(exchange_header(x, "Accept-Encoding"));
     if (etag.size < sizeof(x->if_none_match))

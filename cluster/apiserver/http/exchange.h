@@ -26,9 +26,24 @@ struct MHD_Daemon;
 
 enum exchange_state { RECEIVING, WAITING, GRANTED, ANSWERED, STREAMING, BROKEN };
 
+/* What a connection does, as far as there is a limit to how long. */
+enum connection_phase {
+    PHASE_FIRST_HEAD, /* TLS and the head of the first request */
+    PHASE_NEXT_HEAD,  /* idle, then the head of the next one */
+    PHASE_BODY,
+    PHASE_OPEN /* no limit of ours: answered, or streaming */
+};
+#define PHASE_COUNT (PHASE_OPEN + 1)
+
 /* One connection of a client. */
 struct client_connection {
+    struct http_server *server;
+    int fd;
+    enum connection_phase phase;
+    int64_t since_ms;                         /* in this phase */
+    struct client_connection *before, *after; /* in this phase, in the order of `since_ms` */
     uint64_t number;
+    struct exchange *exchange;           /* on it; NULL: none */
     const struct credential *credential; /* of its certificate */
     bool is_known, is_refused;           /* the certificate has been looked at; it is bad */
     bool is_used;                        /* the gateway knows it */
@@ -41,7 +56,10 @@ struct exchange {
     uint64_t id;
     enum exchange_state state;
     bool is_suspended, is_too_large, has_begun;
-    bool is_document; /* the gateway is asked whether it may be read */
+    bool is_cut;            /* the target goes on behind a zero byte */
+    bool is_last;           /* of its connection, and said before anybody knows who asks */
+    bool is_document;       /* the gateway is asked whether it may be read */
+    const char *raw_target; /* where it stands with the library; not to be read */
     struct text target, body;
     struct arena arena;
     struct reading reading;
@@ -68,9 +86,13 @@ struct http_server {
     process_id gateway;
     struct protobuf_writer *writer;
     struct MHD_Daemon *daemon;
-    int listener, poll;
-    uint16_t port;
-    char host_text[32];   /* "127.0.0.1:6443" */
+    struct listener *listener;
+    int poll;
+    int64_t now_ms; /* of a clock that never goes back: when polled last */
+    size_t connections, connections_max;
+    struct phase_queue {
+        struct client_connection *first, *last;
+    } phases[PHASE_COUNT];
     struct map exchanges; /* those the gateway has, by id */
     uint64_t last_id, last_connection, requests;
     size_t waiting, streaming;
@@ -79,6 +101,7 @@ struct http_server {
 
 /* ---- server.c ---- */
 
+void connection_enter(struct client_connection *c, enum connection_phase phase);
 /* The library leaves the connection alone until it is resumed. */
 void exchange_suspend(struct exchange *x);
 void exchange_resume(struct exchange *x);
@@ -88,7 +111,7 @@ void exchange_resume(struct exchange *x);
 extern const struct gateway_sink exchange_sink;
 /* The head of a request has come, a piece of its body, its end, or an answer to send. False: the
  * connection is to be closed. */
-bool exchange_go_on(struct exchange *x, const char *method, struct str piece);
+bool exchange_go_on(struct exchange *x, const char *method, const char *version, struct str piece);
 /* The gateway need not answer any more. */
 void exchange_forget(struct exchange *x);
 /* A header of the request; empty when it is not there. */

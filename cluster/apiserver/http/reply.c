@@ -86,6 +86,11 @@ static void add_warnings(const struct exchange *x, struct MHD_Response *r)
 
 static void add_headers(struct exchange *x, struct MHD_Response *r)
 {
+    if (x->is_last) {
+        add(r, "Content-Type", x->content_type);
+        add(r, "Connection", S("close"));
+        return;
+    }
     AUTO(text) struct text audit = {0};
     struct http_flow flow = x->server->options.flow(x->server->options.owner, x->credential);
     random_uuid(&audit);

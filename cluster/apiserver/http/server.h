@@ -23,7 +23,10 @@
 #define HTTP_HEAD_MAX ((size_t)64 * 1024)
 #define HTTP_CONNECTIONS_MAX 20000u
 #define HTTP_WATCH_BACKLOG_MAX ((size_t)64 * 1024 * 1024)
-#define HTTP_IDLE_S 180u
+#define HTTP_IDLE_S 90
+#define HTTP_HEAD_S 32       /* for TLS and a request's head, as a real server */
+#define HTTP_BODY_S 60       /* for its body: the time-out of requests */
+#define HTTP_FILES_KEPT 128u /* file descriptors that are not for connections */
 
 /* UIDs of the flow schema and priority level that a request falls under; empty: not told. */
 struct http_flow {
@@ -31,10 +34,10 @@ struct http_flow {
 };
 struct http_server_options {
     struct sim *sim;
-    host_id host;         /* where the gateway stands */
-    address_id api;       /* the balancer of the API servers */
-    const char *address;  /* IPv4 to listen on */
-    uint16_t port;        /* 0: any */
+    host_id host;        /* where the gateway stands */
+    address_id api;      /* the balancer of the API servers */
+    const char *address; /* to listen on: IPv4 or IPv6 */
+    uint16_t port;       /* 0: any */
     const struct identity *identity;
     struct str authority; /* PEM of who signs client certificates */
     bool (*is_ready)(void *owner);
