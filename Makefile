@@ -22,9 +22,9 @@ CFLAGS_debug    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -f
 CFLAGS_coverage := -O0 --coverage
 OPT      ?= $(CFLAGS_$(MODE))
 ALL_CFLAGS := $(COMMON) $(WARNINGS) $(OPT) $(EXTRA_CFLAGS)
-LIBRARIES := -lyaml -ljq -larchive -lmicrohttpd -lwslay -lgnutls -lhogweed -lnettle -lgmp -lz -lm
+LIBRARIES := -lyaml -ljq -lpcre2-8 -larchive -lmicrohttpd -lwslay -lgnutls -lhogweed -lnettle -lgmp -lz -lm
 
-BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjq-dev libarchive-dev libmicrohttpd-dev libwslay-dev libgnutls28-dev nettle-dev libgmp-dev zlib1g-dev
+BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjq-dev libpcre2-dev libarchive-dev libmicrohttpd-dev libwslay-dev libgnutls28-dev nettle-dev libgmp-dev zlib1g-dev
 TEST_PACKAGES  := libcunit1-dev clang faketime valgrind git python3
 
 LAYERS := sim runtime cluster scenarios

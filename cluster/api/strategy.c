@@ -184,6 +184,21 @@ static struct value set_generation(struct value own_new, struct value generation
                : VALUE_REMOVE(own_new, metadata, generation);
 }
 
+/* A version that becomes the stored one is added to those that may be found in etcd. */
+static struct value remember_stored_version(struct value definition)
+{
+    struct value versions = VALUE_GET(definition, spec, versions);
+    for (size_t i = 0; i < value_count(versions); i++) {
+        struct value name = VALUE_GET(value_at(versions, i), name);
+        struct value stored = VALUE_GET(definition, status, storedVersions);
+        if (!VALUE_BOOL_AT(value_at(versions, i), storage) || value_has_item(stored, name))
+            continue;
+        stored = value_append(value_keep(stored), value_keep(name));
+        definition = VALUE_SET(definition, stored, status, storedVersions);
+    }
+    return definition;
+}
+
 struct value strategy_prepare_update(const struct resource *r, struct value own_new,
                                      struct value old)
 {
@@ -193,6 +208,8 @@ struct value strategy_prepare_update(const struct resource *r, struct value own_
         own_new = put_back(own_new, old, ATOM_spec);
     if (r->index == RESOURCE_daemonsets)
         own_new = count_template(own_new, old);
+    if (r->index == RESOURCE_customresourcedefinitions)
+        own_new = remember_stored_version(own_new);
     struct value generation = VALUE_GET(old, metadata, generation);
     if ((r->strategy & STRATEGY_GENERATION) && object_spec_changed(r, old, own_new))
         generation = value_integer(value_as_integer(generation, 0) + 1);

@@ -46,7 +46,7 @@ static const struct {
     [RESOURCE_clusterroles] = {validate_cluster_role, NULL},
     [RESOURCE_rolebindings] = {validate_role_binding, validate_role_binding_update},
     [RESOURCE_clusterrolebindings] = {validate_cluster_role_binding, validate_role_binding_update},
-    [RESOURCE_customresourcedefinitions] = {validate_definition, NULL},
+    [RESOURCE_customresourcedefinitions] = {validate_definition, validate_definition_update},
     [RESOURCE_runtimeclasses] = {validate_runtime_class, validate_runtime_class_update},
     [RESOURCE_persistentvolumes] = {validate_volume, validate_volume_update},
     [RESOURCE_persistentvolumeclaims] = {validate_claim, validate_claim_update},

@@ -133,6 +133,7 @@ void validate_role_binding(struct value o, errors_t *errors);
 void validate_cluster_role_binding(struct value o, errors_t *errors);
 void validate_role_binding_update(struct value new, struct value old, errors_t *errors);
 void validate_definition(struct value o, errors_t *errors);
+void validate_definition_update(struct value new, struct value old, errors_t *errors);
 void validate_runtime_class(struct value o, errors_t *errors);
 void validate_runtime_class_update(struct value new, struct value old, errors_t *errors);
 

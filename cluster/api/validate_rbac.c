@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Roles and bindings, and custom resource definitions.
+ * Roles and bindings.
  */
 #include "sim/base/base.h"
 
@@ -117,71 +117,4 @@ void validate_role_binding_update(struct value new, struct value old, errors_t *
     shown = value_set_key(shown, S("Name"), value_string(VALUE_STR(role, name)));
     child_error(errors, FIELD_INVALID, NULL, "roleRef", shown, "cannot change roleRef");
     value_drop(shown);
-}
-
-/* ---- CustomResourceDefinition ---- */
-
-static void check_versions(struct value versions, path_t path, errors_t *errors)
-{
-    struct field_path list = path_child(path, "versions");
-    size_t stored = 0;
-    for (size_t i = 0; i < value_count(versions); i++) {
-        struct field_path item = path_index(&list, i), schema = path_child(&item, "schema");
-        struct value v = value_at(versions, i), name = VALUE_GET(v, name);
-        stored += VALUE_BOOL_AT(v, storage);
-        check_child_rule(errors, &item, "name", name, name_dns_1035_label);
-        if (is_repeated_before(versions, i, ATOM_name))
-            field_error_at(errors, FIELD_INVALID, &list, name, "must contain unique version names");
-        if (!value_is_present(VALUE_GET(v, schema, openAPIV3Schema)))
-            child_error(errors, FIELD_REQUIRED, &schema, "openAPIV3Schema", VALUE_ABSENT,
-                        NO_DETAIL);
-    }
-    if (stored != 1)
-        field_error_at(errors, FIELD_INVALID, &list, versions,
-                       "must have exactly one version marked as storage version");
-}
-
-void validate_definition(struct value o, errors_t *errors)
-{
-    static const struct {
-        atom key;
-        const char *name;
-    } names[] = {{ATOM_plural, "plural"},
-                 {ATOM_singular, "singular"},
-                 {ATOM_kind, "kind"},
-                 {ATOM_listKind, "listKind"}};
-    struct value spec = value_get(o, ATOM_spec), group = VALUE_GET(spec, group);
-    struct field_path path = path_child(NULL, "spec"), names_path = path_child(&path, "names");
-    AUTO(text) struct text wanted = {0};
-    text_printf(&wanted, "%.*s.%.*s", STR_ARG(VALUE_STR(spec, names, plural)),
-                STR_ARG(value_str(group)));
-    if (!str_equal(text_str(&wanted), VALUE_STR(o, metadata, name)))
-        field_error_add(errors, FIELD_INVALID, S("metadata.name"), VALUE_GET(o, metadata, name),
-                        "must be spec.names.plural+\".\"+spec.group");
-    if (check_required(errors, &path, "group", group)) {
-        check_child_rule(errors, &path, "group", group, name_dns_subdomain);
-        if (str_find(value_str(group), '.') == value_str(group).size)
-            child_error(errors, FIELD_INVALID, &path, "group", group,
-                        "should be a domain with at least one dot");
-    }
-    check_choice(errors, &path, "scope", VALUE_GET(spec, scope), "Cluster|Namespaced");
-    check_versions(VALUE_GET(spec, versions), &path, errors);
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        struct value v = value_get(VALUE_GET(spec, names), names[i].key);
-        AUTO(text) struct text lower = {0};
-        struct str s = value_str(v);
-        if (!check_required(errors, &names_path, names[i].name, v))
-            continue;
-        for (size_t k = 0; k < s.size; k++)
-            text_add_byte(&lower, s.bytes[k] >= 'A' && s.bytes[k] <= 'Z'
-                                      ? (char)(s.bytes[k] - 'A' + 'a')
-                                      : s.bytes[k]);
-        const char *why = name_dns_1035_label(text_str(&lower));
-        if (why != NULL)
-            child_error(errors, FIELD_INVALID, &names_path, names[i].name, v, "%s", why);
-    }
-    if (value_is_present(VALUE_GET(spec, names, listKind)) &&
-        value_equal(VALUE_GET(spec, names, kind), VALUE_GET(spec, names, listKind)))
-        child_error(errors, FIELD_INVALID, &names_path, "listKind",
-                    VALUE_GET(spec, names, listKind), "kind and listKind may not be the same");
 }

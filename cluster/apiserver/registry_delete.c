@@ -134,12 +134,36 @@ static enum deletion_step namespace_plan(struct value object, const struct delet
     return DELETE_MARK;
 }
 
+/* A definition goes when its objects have gone: custom_controllers.c. */
+static enum deletion_step definition_plan(struct value object, const struct deletion_request *d,
+                                          struct value *ret_object)
+{
+    struct value finalizers = VALUE_GET(object, metadata, finalizers);
+    if (object_is_deleting(object))
+        return value_count(finalizers) == 0 ? DELETE_NOW : DELETE_PENDING;
+    struct value next =
+        VALUE_SET(value_keep(object), time_value(d->now), metadata, deletionTimestamp);
+    if (!object_has_finalizer(object, S(CUSTOM_FINALIZER)))
+        next = VALUE_SET(next, value_append(value_keep(finalizers), value_string(S(CUSTOM_FINALIZER))),
+                         metadata, finalizers);
+    struct value conditions = value_append(
+        value_keep(VALUE_GET(object, status, conditions)),
+        value_pack("{type: Terminating, status: \"True\", lastTransitionTime: %v, reason: "
+                   "InstanceDeletionPending, message: \"CustomResourceDefinition marked for "
+                   "deletion; CustomResource deletion will begin soon\"}",
+                   time_value(d->now)));
+    *ret_object = VALUE_SET(next, conditions, status, conditions);
+    return DELETE_MARK;
+}
+
 enum deletion_step deletion_plan(const struct resource *r, struct value object,
                                  const struct deletion_request *d, struct value *ret_object)
 {
     *ret_object = VALUE_ABSENT;
     if (r == resource_get(RESOURCE_namespaces))
         return namespace_plan(object, d, ret_object);
+    if (r == resource_get(RESOURCE_customresourcedefinitions))
+        return definition_plan(object, d, ret_object);
     enum deletion_step plan = DELETE_NOW;
     struct value next = value_keep(object);
     if (is_pod(r) && object_is_deleting(object)) {
@@ -414,7 +438,7 @@ void registry_delete_collection(struct call *c, struct step *step)
             if (!watcher_selects(l, f, c->resource, k.kv->value))
                 continue;
             vec_push(&x->keys, object_key_ref(k.kv->key));
-            x->items = value_append(x->items, value_keep(k.kv->value));
+            x->items = value_append(x->items, registry_show(c, value_keep(k.kv->value)));
         }
     }
     label_selector_free(l);
