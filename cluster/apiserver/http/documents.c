@@ -17,15 +17,16 @@
 
 #include "cluster/api/json.h"
 #include "cluster/apiserver/http/crypto.h"
+#include "cluster/apiserver/http/custom_documents.h"
 #include "cluster/apiserver/http/health.h"
 #include "cluster/apiserver/http/openapi.h"
 
 static void version_document(struct text *out);
 static void api_versions(const struct document_facts *facts, struct text *out);
-static void group_list(struct text *out);
+static void group_list(const struct custom_catalog *catalog, struct text *out);
 static bool group_document(struct str group, struct text *out);
 static bool resource_list(struct str group, struct str version, struct text *out);
-static void aggregated(bool is_core, struct text *out);
+static void aggregated(bool is_core, const struct custom_catalog *catalog, struct text *out);
 static void metrics_document(const struct document_facts *facts, struct text *out);
 
 static const struct str json_type = {"application/json", 16};
@@ -37,7 +38,8 @@ void document_release(struct document *d)
 }
 
 /* "/apis/apps/v1" -> "apps", "v1"; "/api/v1" -> "", "v1". */
-static bool discovery_document(struct str path, struct text *out)
+static bool discovery_document(struct str path, const struct custom_catalog *catalog,
+                               struct text *out)
 {
     if (str_starts_with(path, S("/api/"))) {
         struct str version = str_slice(path, 5, path.size);
@@ -48,7 +50,10 @@ static bool discovery_document(struct str path, struct text *out)
     struct str version, group = str_cut(str_slice(path, 6, path.size), '/', &version);
     if (group.size == 0)
         return false;
-    return version.size > 0 ? resource_list(group, version, out) : group_document(group, out);
+    if (version.size > 0)
+        return resource_list(group, version, out) ||
+               custom_resource_list(catalog, group, version, out);
+    return group_document(group, out) || custom_group_document(catalog, group, out);
 }
 
 bool document_find(const struct reading *reading, const struct document_facts *facts,
@@ -65,15 +70,15 @@ bool document_find(const struct reading *reading, const struct document_facts *f
     if (is_aggregated && (is_api || str_equal(path, S("/apis")))) {
         d->content_type = S("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
         d->has_etag = true;
-        aggregated(is_api, &d->body);
+        aggregated(is_api, facts->catalog, &d->body);
     } else if (str_equal(path, S("/version"))) {
         version_document(&d->body);
     } else if (is_api) {
         api_versions(facts, &d->body);
     } else if (str_equal(path, S("/apis"))) {
-        group_list(&d->body);
+        group_list(facts->catalog, &d->body);
     } else if (str_equal(path, S("/"))) {
-        paths_document(&d->body);
+        paths_document(facts->catalog, &d->body);
     } else if (str_equal(path, S("/metrics"))) {
         d->content_type = S("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
         metrics_document(facts, &d->body);
@@ -86,7 +91,7 @@ bool document_find(const struct reading *reading, const struct document_facts *f
     } else if (health_document(path, &reading->target, facts->is_ready, &d->code, &d->body)) {
         d->content_type = text_type;
     } else {
-        return discovery_document(path, &d->body);
+        return discovery_document(path, facts->catalog, &d->body);
     }
     return true;
 }
@@ -174,7 +179,7 @@ static void group_fields(struct str group, struct text *out)
                 STR_ARG(group), STR_ARG(preferred), STR_ARG(preferred));
 }
 
-static void group_list(struct text *out)
+static void group_list(const struct custom_catalog *catalog, struct text *out)
 {
     text_add(out, S("{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":["));
     for (size_t i = 0; i < resource_count(); i++) {
@@ -186,6 +191,7 @@ static void group_list(struct text *out)
         group_fields(group, out);
         text_add_byte(out, '}');
     }
+    custom_group_list(catalog, out);
     text_add(out, S("]}\n"));
 }
 
@@ -402,7 +408,7 @@ static void aggregated_version(const struct resource *first, struct text *out)
     text_add(out, S("],\"freshness\":\"Current\"}"));
 }
 
-static void aggregated(bool is_core, struct text *out)
+static void aggregated(bool is_core, const struct custom_catalog *catalog, struct text *out)
 {
     text_add(out, S("{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/"
                     "v2\",\"metadata\":{},\"items\":["));
@@ -421,6 +427,8 @@ static void aggregated(bool is_core, struct text *out)
         }
         text_add(out, S("]}"));
     }
+    if (!is_core)
+        custom_aggregated(catalog, out);
     text_add(out, S("]}\n"));
 }
 

@@ -23,6 +23,7 @@ struct document_facts {
     bool is_ready;
     struct instant now;
     uint64_t requests, watches;
+    const struct custom_catalog *catalog; /* of the API server that was asked; NULL: none */
 };
 struct document {
     int code;

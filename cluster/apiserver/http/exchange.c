@@ -168,6 +168,7 @@ static void answer_document(struct exchange *x)
         .now = sim_now(s->options.sim),
         .requests = s->requests,
         .watches = s->streaming,
+        .catalog = x->catalog,
     };
     struct document d = {0};
     if (!document_find(&x->reading, &facts, &d)) {

@@ -169,7 +169,19 @@ static int by_text(const void *a, const void *b, void *context)
     return str_compare(text_str(a), text_str(b));
 }
 
-void paths_document(struct text *out)
+/* The groups and versions of custom kinds. */
+static void custom_paths_add(struct path_list *paths, const struct custom_catalog *catalog)
+{
+    for (size_t i = 0; catalog && i < catalog->count; i++) {
+        const struct custom_definition *d = catalog->items[i];
+        path_add(paths, "/apis/", d->stored->group, S(""));
+        for (size_t k = 0; k < d->kind_count; k++)
+            if (d->kinds[k].is_served)
+                path_add(paths, "/apis/", d->kinds[k].resource->group_version, S(""));
+    }
+}
+
+void paths_document(const struct custom_catalog *catalog, struct text *out)
 {
     static const char *const others[] = {"/.well-known/openid-configuration",
                                          "/api",
@@ -199,6 +211,7 @@ void paths_document(struct text *out)
         path_add(&paths, "/apis/", r->group, S(""));
         path_add(&paths, "/apis/", r->group_version, S(""));
     }
+    custom_paths_add(&paths, catalog);
     for (size_t i = 0; i < ARRAY_COUNT(endpoints); i++) {
         size_t count = checks_of(&endpoints[i], names);
         for (size_t j = 0; j < count; j++)

@@ -11,6 +11,7 @@
 #ifndef CLUSTER_APISERVER_HTTP_HEALTH_H
 #define CLUSTER_APISERVER_HTTP_HEALTH_H
 
+#include "cluster/api/custom/definition.h"
 #include "cluster/apiserver/http/target.h"
 #include "sim/base/text.h"
 
@@ -18,6 +19,6 @@
 bool health_document(struct str path, const struct target *target, bool is_ready, int *ret_code,
                      struct text *out);
 /* The paths below "/", as JSON. */
-void paths_document(struct text *out);
+void paths_document(const struct custom_catalog *catalog, struct text *out);
 
 #endif
