@@ -55,7 +55,7 @@ static void test_paths(void)
 {
     AUTO(text) struct text body = {0};
 
-    paths_document(&body);
+    paths_document(NULL, &body);
 
     CU_ASSERT_TRUE(str_contains(text_str(&body), S("\"/apis\",\n    \"/apis/\",\n")));
     CU_ASSERT_TRUE(str_contains(
