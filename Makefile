@@ -58,6 +58,17 @@ $(foreach layer,$(LAYERS),$(eval $(call archive,$(layer))))
 $(BUILD)/$(PROGRAM): $(call objects,$(TUI_SOURCES)) $(ARCHIVES)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBRARIES)
 
+# The hash of all sources that a run depends on: which build a journal was written by.
+$(BUILD)/source_id.h: FORCE
+	@mkdir -p $(@D)
+	@id=$$(find $(LAYERS) -name '*.[ch]' -o -name '*.def' | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16); \
+	  echo "#define WAVETANK_SOURCE_ID \"$$id\"" >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/tui/build.o: tui/build.c $(BUILD)/source_id.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -I$(BUILD) -MMD -MP -c -o $@ $<
+.PHONY: FORCE
+FORCE:
+
 # One program a test file: tests/unit/sim/test_queue.c -> build/tests/unit/sim/test_queue
 UNIT_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 PLAIN_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out %_world.c,$(PLAIN_SOURCES)))

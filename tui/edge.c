@@ -147,8 +147,8 @@ static bool is_scenario_name(struct str name)
            name.bytes[0] != '.';
 }
 
-/* Does the file say that it is a Scenario? Folders hold manifests as well. */
-static bool is_scenario_file(const char *file)
+/* Folders hold manifests as well. */
+bool edge_is_scenario(const char *file)
 {
     char head[4096];
     FILE *f = fopen(file, "r");
@@ -179,7 +179,7 @@ static void list_folder(const char *path, int depth, struct file_list *files)
             continue;
         if (S_ISDIR(s.st_mode))
             list_folder(text_c(&file), depth + 1, files);
-        else if (is_scenario_name(str_from(entry->d_name)) && is_scenario_file(text_c(&file)))
+        else if (is_scenario_name(str_from(entry->d_name)) && edge_is_scenario(text_c(&file)))
             vec_push(files, mem_copy_string(text_str(&file)));
     }
     if (folder)

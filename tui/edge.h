@@ -17,6 +17,8 @@ int64_t edge_peak_rss_bytes(void);
 bool edge_is_terminal(void);  /* standard output */
 bool edge_wants_colour(void); /* a terminal, and NO_COLOR is not set */
 enum err edge_write_file(const char *file, struct str text, struct errmsg *message) MUST_CHECK;
+/* Does the file say that it is a Scenario? */
+bool edge_is_scenario(const char *file);
 /* The scenario files that an argument names: itself, or the *.yaml and *.yml of a folder, sorted,
  * without those of other kinds. Calls `found` for each. */
 enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const char *file),

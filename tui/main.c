@@ -12,6 +12,8 @@
 static const struct command commands[] = {
     {"run", "runs scenarios", command_run},
     {"serve", "starts a cluster for kubectl and client libraries", command_serve},
+    {"ctl", "speaks to a running serve: time, faults, steps, users", command_ctl},
+    {"replay", "runs a recorded session again", command_replay},
     {"reference", "prints the reference of scenario files: steps, faults, invariants",
      command_reference},
 };

@@ -92,6 +92,24 @@ void session_gateway_add(struct session *s, process_id gateway)
     s->gateways[s->gateway_count++] = gateway;
 }
 
+static void add_gateway(struct session *s, struct str name)
+{
+    s->gateway_config.server = sim_address(s->run->sim, S(CLUSTER_API_ADDRESS));
+    session_gateway_add(
+        s, gateway_add(s->run->sim, cluster_outside(s->run->cluster), name, &s->gateway_config));
+}
+
+void session_plain_gateway_add(struct session *s)
+{
+    add_gateway(s, S(SESSION_PLAIN_GATEWAY));
+}
+
+void session_gateways_add(struct session *s)
+{
+    for (int64_t i = 0; i < s->plan->gateways; i++)
+        add_gateway(s, i == 0 ? S(GATEWAY_NAME) : S(SESSION_PLAIN_GATEWAY));
+}
+
 struct run *session_run(const struct session *s)
 {
     return s->run;
@@ -110,6 +128,11 @@ bool session_has_scenario(const struct session *s)
 bool session_has_acted(const struct session *s)
 {
     return s->has_acted;
+}
+
+bool session_has_written(const struct session *s)
+{
+    return s->has_written;
 }
 
 /* ---- playing ---- */
@@ -200,7 +223,7 @@ static enum run_turn session_turn(void *owner, struct run *run, struct instant n
 {
     struct session *s = owner;
     (void)run;
-    s->has_acted = false;
+    s->has_acted = s->has_written = false;
     enum run_turn turn = TURN_GO;
     if (session_is_replaying(s))
         turn = session_replay_turn(s, next);
@@ -224,6 +247,7 @@ static void on_journal(void *owner, const struct journal_entry *entry)
     if (entry->kind != JOURNAL_COMMAND || entry->message->type != &gateway_command_message)
         return;
     s->has_acted = true;
+    s->has_written |= gateway_command_writes(entry->message);
     for (size_t i = 0; i < s->gateway_count && !session_is_replaying(s); i++) {
         if (s->gateways[i] == entry->process)
             session_record_gateway(s, i, entry->message);
@@ -296,7 +320,7 @@ bool session_operate(struct session *s, struct str operations, struct text *said
         is_done = do_documents(s, &d, said);
     s->run->position++;
     s->depth--;
-    s->has_acted = true;
+    s->has_acted = s->has_written = true;
     documents_release(&d);
     return is_done;
 }

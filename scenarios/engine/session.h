@@ -77,6 +77,11 @@ struct session *session_new(struct session_plan *plan, const struct session_opti
 void session_free(struct session *s);
 /* In the same order each time, right after session_new. */
 void session_gateway_add(struct session *s, process_id gateway);
+/* The second one, for a session whose plan has one and whose edge has not. */
+#define SESSION_PLAIN_GATEWAY "gateway-plain"
+void session_plain_gateway_add(struct session *s);
+/* All that the plan has, for a session without an edge. */
+void session_gateways_add(struct session *s);
 struct run *session_run(const struct session *s);
 enum session_phase session_phase(const struct session *s);
 bool session_has_scenario(const struct session *s);
@@ -94,6 +99,8 @@ void session_play(struct session *s);
 
 /* Something has come in during this turn. */
 bool session_has_acted(const struct session *s);
+/* And it was a write, an operation, or bytes on a channel: not the lease of some leader. */
+bool session_has_written(const struct session *s);
 /* Operations of steps (a YAML list, or one) as `wavetank ctl` has them: journaled, then done one
  * after another, up to the first that fails. Runs the simulation as far as they need, with turns of
  * `live` in between. False: refused or failed; `said` has what there is to say. */
@@ -105,7 +112,7 @@ void session_mark(struct session *s);
 
 /* Why a replay could not go on; empty: it could. */
 struct str session_replay_failure(const struct session *s);
-uint64_t session_records(const struct session *s);   /* of the journal, replayed ones included */
+uint64_t session_records(const struct session *s);      /* of the journal, replayed ones included */
 bool session_reached_end_mark(const struct session *s); /* the last thing replayed was one */
 
 #endif

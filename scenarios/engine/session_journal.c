@@ -238,9 +238,8 @@ static void check_mark(struct session *s, struct unpack *u)
     if (events != sim_event_count(sim) || trace != sim_trace_hash(sim) ||
         inputs != sim_event_hash(sim))
         part(s,
-             "parted from what was recorded before %" PRId64 ".%03" PRId64
-             " s: %" PRIu64 " events and trace %016" PRIx64 ", recorded were %" PRIu64
-             " and %016" PRIx64,
+             "parted from what was recorded before %" PRId64 ".%03" PRId64 " s: %" PRIu64
+             " events and trace %016" PRIx64 ", recorded were %" PRIu64 " and %016" PRIx64,
              sim_now(sim).ns / 1000000000, sim_now(sim).ns / 1000000 % 1000, sim_event_count(sim),
              sim_trace_hash(sim), events, trace);
 }
@@ -260,7 +259,8 @@ static void record_act(struct session *s, enum record_kind kind, struct unpack *
         AUTO(text) struct text said = {0};
         if (!u->is_bad) {
             replay_next(s);
-            (void)session_operate(s, operations, &said); /* it has failed when it was recorded, or not */
+            (void)session_operate(s, operations,
+                                  &said); /* it has failed when it was recorded, or not */
         }
         return;
     }

@@ -20,9 +20,10 @@ struct session {
     struct run *run;
     process_id gateways[SESSION_GATEWAYS_MAX];
     size_t gateway_count;
+    struct gateway_config gateway_config; /* of those without an edge */
     VEC(struct documents) manifests;
     enum session_phase phase;
-    bool has_acted; /* something came in during this turn */
+    bool has_acted, has_written; /* something came in during this turn; it wrote */
     bool is_stopped;
     bool is_resuming; /* a replayed session goes on: its first own turn says so */
     size_t depth;     /* of operations that wait */

@@ -17,6 +17,8 @@ struct command {
 };
 int command_run(int argc, char **argv);
 int command_serve(int argc, char **argv);
+int command_ctl(int argc, char **argv);
+int command_replay(int argc, char **argv);
 int command_reference(int argc, char **argv);
 
 #endif

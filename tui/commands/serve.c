@@ -2,212 +2,78 @@
  *
  * `wavetank serve`: a cluster for kubectl and client libraries, over HTTPS.
  *
- * The cluster is brought up in virtual time before the port is opened, so the first answer shows a
- * cluster that is up. From then on the virtual clock is paced against the one on the wall: at speed
- * n it is where n times the time passed says; a request that waits is answered at once, whatever
- * the pace, by letting virtual time run as far as the answer needs. The clock is then a little
- * ahead, and stands until it has been caught up with.
+ * The cluster comes up in virtual time before the port answers, so the first answer shows a cluster
+ * that is up; manifests have been applied by then. From there on virtual time follows the clock on
+ * the wall (tui/serve/live.c), and the steps of a scenario run while others work in its cluster.
  *
- * The clock on the wall is read here and in the HTTP edge, and nowhere below.
+ * With a data folder the session before is replayed first, which gives the same cluster at the
+ * instant at which it ended; then it goes on.
  */
+#define _GNU_SOURCE
 #include "sim/base/base.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
 #include "cluster/api/object.h"
 #include "cluster/apiserver/apiserver.h"
-#include "cluster/apiserver/http/server.h"
-#include "scenarios/engine/run.h"
 #include "sim/base/mem.h"
+#include "tui/build.h"
 #include "tui/commands/commands.h"
+#include "tui/commands/console.h"
 #include "tui/edge.h"
 #include "tui/kubeconfig.h"
+#include "tui/serve/control.h"
+#include "tui/serve/serving.h"
 
-#define SLICE_US 10000     /* of the simulation between two looks at the network */
-#define EVENTS_PER_LOOK 64 /* at the clock */
-#define POLL_MS_MAX 1000
-#define LAG_MAX_NS 2000000000 /* what the machine cannot catch up with is given up */
-#define NODES_DEFAULT 5
-#define STARTED_BEFORE_S 60 /* the cluster is so old when the port opens */
+#define REPLAY_TOLD_AFTER_US 1000000
 
-enum pace { PACE_FACTOR, PACE_MAX, PACE_PAUSED };
-struct serve_arguments {
-    const char *file, *kubeconfig;
-    struct text address;
-    uint16_t port;
-    int64_t nodes;
-    uint64_t seed;
-    enum pace pace;
-    int64_t speed;
-};
-struct serving {
-    struct serve_arguments arguments;
-    struct scenario *scenario;
-    struct run *run;
-    struct secret secret;
-    const struct authority *authority;
-    struct identity server_identity, admin_identity;
-    struct http_server *server;
-    struct text kubeconfig;
-    bool is_current_context;
-    int64_t base_wall_us;
-    struct instant base;
-};
-
-static volatile sig_atomic_t wants_end;
-
-static int parse(struct serve_arguments *a, int argc, char **argv);
 static int set_up(struct serving *v);
-static void serve(struct serving *v);
-
-static const char help[] =
-    "Usage: wavetank serve [OPTION]...\n"
-    "\n"
-    "Starts a cluster and answers as a Kubernetes 1.36 API server does, over HTTPS.\n"
-    "\n"
-    "  -f FILE              the cluster of this scenario; its steps are not run\n"
-    "  --nodes N            no scenario: so many nodes (5)\n"
-    "  --seed N             seed of all random choices\n"
-    "  --speed X            virtual time against the clock on the wall: 1 (default), 60, ..., max, "
-    "paused\n"
-    "  --listen ADDR:PORT   127.0.0.1:6443; port 0: any free one\n"
-    "  --kubeconfig FILE    puts the context \"wavetank\" into this file, beside what is there\n"
-    "                       (default: ~/.kube/wavetank)\n"
-    "  -h, --help           this text\n"
-    "\n"
-    "Exit status: 0 ended by Ctrl-C, 2 bad input, 3 the environment lacks something (the port is "
-    "taken).\n";
+static int end(struct serving *v);
 
 int command_serve(int argc, char **argv)
 {
-    struct serving v = {.arguments = {.nodes = NODES_DEFAULT, .port = 6443, .speed = 1}};
-    text_add(&v.arguments.address, S("127.0.0.1"));
-    int status = parse(&v.arguments, argc, argv);
+    struct serving v = {.begun_us = edge_wall_us()};
+    folder_init(&v.folder);
+    int status = serve_arguments_read(&v.arguments, argc, argv);
     if (status < 0) {
+        v.pace = v.arguments.pace;
         status = set_up(&v);
-        if (status == EXIT_HELD)
-            serve(&v);
+        if (status == EXIT_HELD) {
+            session_play(v.session);
+            status = end(&v);
+        }
     }
     http_server_free(v.server);
-    run_free(v.run);
-    scenario_free(v.scenario);
+    http_server_free(v.plain);
+    control_free(v.control);
+    session_free(v.session);
+    session_plan_release(&v.plan);
+    console_free(v.console);
+    folder_release(&v.folder);
     identity_release(&v.server_identity);
     identity_release(&v.admin_identity);
     text_release(&v.kubeconfig);
-    text_release(&v.arguments.address);
+    text_release(&v.kubeconfig_path);
+    serve_arguments_release(&v.arguments);
     return status;
 }
 
-/* ---- arguments ---- */
-
-static int bad(const char *option, const char *what)
+static int fail(int status, const struct errmsg *message)
 {
-    fprintf(stderr, "wavetank serve: %s: %s\n", option, what);
-    return EXIT_BAD_INPUT;
+    fprintf(stderr, "wavetank serve: %s\n", message->text);
+    return status;
 }
 
-static int set_listen(struct serve_arguments *a, const char *value)
-{
-    struct str port, address = str_cut(str_from(value), ':', &port);
-    int64_t number;
-    if (address.size == 0 || !str_to_int64(port, &number) || number < 0 || number > 65535)
-        return bad("--listen", "expected ADDRESS:PORT, such as 127.0.0.1:6443");
-    text_clear(&a->address);
-    text_add(&a->address, address);
-    a->port = (uint16_t)number;
-    return -1;
-}
-
-static int set_speed(struct serve_arguments *a, const char *value)
-{
-    if (strcmp(value, "max") == 0)
-        a->pace = PACE_MAX;
-    else if (strcmp(value, "paused") == 0)
-        a->pace = PACE_PAUSED;
-    else if (!str_to_int64(str_from(value), &a->speed) || a->speed < 1 || a->speed > 1000000)
-        return bad("--speed", "expected a number from 1 to 1000000, max or paused");
-    return -1;
-}
-
-/* -1: go on; else the exit status. */
-static int set_option(struct serve_arguments *a, const char *name, const char *value)
-{
-    int64_t number = 0;
-    if (strcmp(name, "-f") == 0) {
-        if (a->file)
-            return bad(name, "one scenario at a time");
-        a->file = value;
-    } else if (strcmp(name, "--kubeconfig") == 0) {
-        a->kubeconfig = value;
-    } else if (strcmp(name, "--listen") == 0) {
-        return set_listen(a, value);
-    } else if (strcmp(name, "--speed") == 0) {
-        return set_speed(a, value);
-    } else if (strcmp(name, "--nodes") == 0) {
-        if (!str_to_int64(str_from(value), &a->nodes) || a->nodes < 0 ||
-            a->nodes > CLUSTER_NODES_MAX)
-            return bad(name, "expected a number of nodes");
-    } else if (strcmp(name, "--seed") == 0) {
-        if (!str_to_int64(str_from(value), &number) || number < 0)
-            return bad(name, "expected a number of at least 0");
-        a->seed = (uint64_t)number;
-    } else {
-        return bad(name, "unknown option; wavetank serve -h lists them");
-    }
-    return -1;
-}
-
-static int parse(struct serve_arguments *a, int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        char *word = argv[i];
-        if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
-            fputs(help, stdout);
-            return EXIT_HELD;
-        }
-        char *equals = word[0] == '-' && word[1] == '-' ? strchr(word, '=') : NULL;
-        if (equals)
-            *equals = 0;
-        else if (word[0] == '-' && i + 1 >= argc)
-            return bad(word, "a value is missing");
-        int status = set_option(a, word, equals ? equals + 1 : word[0] == '-' ? argv[++i] : "");
-        if (status >= 0)
-            return status;
-    }
-    return -1;
-}
-
-/* ---- setting up ---- */
-
-static struct scenario *scenario_make(const struct serve_arguments *a, struct errmsg *message)
-{
-    if (a->file)
-        return scenario_load(str_from(a->file), message);
-    AUTO(text) struct text page = {0};
-    text_printf(&page,
-                "apiVersion: " SCENARIO_API_VERSION "\nkind: Scenario\nmetadata: {name: serve}\n"
-                "spec: {cluster: {nodes: [%s",
-                a->nodes > 0 ? "{count: " : "");
-    if (a->nodes > 0)
-        text_printf(&page, "%" PRId64 ", name: \"node-{i}\"}", a->nodes);
-    text_add(&page, S("]}, steps: []}\n"));
-    struct scenario *s = scenario_parse(S("serve"), text_str(&page), message);
-    if (s) /* as old as it will be when it is up; clients compute ages with the real clock */
-        s->start = (struct wall_time){
-            edge_wall_clock_ns() - INT64_C(1000000000) * STARTED_BEFORE_S};
-    return s;
-}
+/* ---- what http_server asks ---- */
 
 static bool is_ready(void *owner)
 {
     const struct serving *v = owner;
     struct cluster *c = v->run->cluster;
     for (size_t i = 0; i < cluster_component_count(c, COMPONENT_APISERVER); i++) {
-        const void *state =
-            sim_process_state(v->run->sim, cluster_component(c, COMPONENT_APISERVER, i));
+        const void *state = sim_process_state(v->sim, cluster_component(c, COMPONENT_APISERVER, i));
         if (state && apiserver_is_ready(state))
             return true;
     }
@@ -232,6 +98,155 @@ static struct http_flow flow_of(void *owner, const struct credential *credential
                               value_str_in(object_uid(level), uids[1])};
 }
 
+/* ---- what the session tells ---- */
+
+static void write_journal(void *owner, struct str bytes)
+{
+    struct serving *v = owner;
+    folder_append(&v->folder, bytes);
+}
+
+static void on_refused(void *owner, struct session *s, struct str place, struct str why)
+{
+    struct serving *v = owner;
+    if (session_is_replaying(s))
+        return;
+    v->refused++;
+    fprintf(stderr, "%.*s: %.*s\n", STR_ARG(place), STR_ARG(why));
+}
+
+static void on_steps_ended(void *owner, struct session *s)
+{
+    struct serving *v = owner;
+    struct measures m = {edge_wall_us() - v->begun_us, edge_cpu_us(), edge_peak_rss_bytes(), NULL,
+                         0};
+    AUTO(text) struct text line = {0};
+    v->has_failed |= v->run->outcome == OUTCOME_FAILED;
+    if (session_is_replaying(s))
+        return;
+    console_result(v->run, &m, &line);
+    fprintf(v->run->outcome == OUTCOME_FAILED ? stderr : stdout, "\n%s", text_c(&line));
+    if (v->console)
+        puts("the cluster goes on; Ctrl-C ends it");
+    fflush(stdout);
+}
+
+static void on_violated(void *owner, struct session *s)
+{
+    struct serving *v = owner;
+    v->has_failed = true;
+    if (!session_is_replaying(s))
+        fprintf(stderr, "FAIL %s\n", text_c(&v->run->message));
+}
+
+static void on_line(void *owner, struct instant at, struct str line)
+{
+    struct serving *v = owner;
+    if (!session_is_replaying(v->session)) {
+        console_line(v->console, at, line);
+        fflush(stdout);
+    }
+}
+
+static enum run_turn on_replaying(void *owner, struct session *s, struct instant next)
+{
+    struct serving *v = owner;
+    (void)s;
+    (void)next;
+    if (v->must_poll || edge_wall_us() - v->begun_us < REPLAY_TOLD_AFTER_US)
+        return live_wants_end() ? TURN_STOP : TURN_GO;
+    v->must_poll = true;
+    if (!v->arguments.is_quiet)
+        fprintf(stderr, "replaying what happened in this cluster ...\n");
+    return TURN_GO;
+}
+
+/* ---- the plan ---- */
+
+static void plan_make(struct serving *v)
+{
+    const struct serve_arguments *a = &v->arguments;
+    struct session_plan *plan = &v->plan;
+    text_add(&plan->build, str_from(build_id()));
+    for (size_t i = 0; i < a->files.count; i++) {
+        if (edge_is_scenario(a->files.items[i]))
+            text_add(&plan->scenario, str_from(a->files.items[i]));
+        else
+            vec_push(&plan->manifests, mem_copy_string(str_from(a->files.items[i])));
+    }
+    plan->nodes = a->nodes;
+    plan->apiservers = a->apiservers;
+    plan->etcd_members = a->etcd_members;
+    plan->has_seed = a->has_seed;
+    plan->seed = a->seed;
+    plan->gateways = a->has_plain ? 2 : 1;
+    if (plan->scenario.size == 0) /* as old as it will be when it is up */
+        plan->start_unix_ns = edge_wall_clock_ns() - INT64_C(1000000000) * SESSION_AGE_S;
+}
+
+/* A cluster that is there cannot become another one. */
+static int check_same_cluster(const struct serving *v)
+{
+    const struct serve_arguments *a = &v->arguments;
+    const struct session_plan *p = &v->plan;
+    const char *differs = NULL;
+    size_t manifests = 0;
+    for (size_t i = 0; i < a->files.count; i++) {
+        bool is_scenario = edge_is_scenario(a->files.items[i]);
+        struct str name = str_from(a->files.items[i]);
+        if (is_scenario && !str_equal(name, text_str(&p->scenario)))
+            differs = "-f";
+        if (!is_scenario && (manifests >= p->manifests.count ||
+                             strcmp(a->files.items[i], p->manifests.items[manifests]) != 0))
+            differs = "-f";
+        manifests += !is_scenario;
+    }
+    if (a->has_nodes && a->nodes != p->nodes)
+        differs = "--nodes";
+    if (a->has_apiservers && a->apiservers != p->apiservers)
+        differs = "--api-servers";
+    if (a->has_etcd && a->etcd_members != p->etcd_members)
+        differs = "--etcd";
+    if (a->has_seed && (!p->has_seed || a->seed != p->seed))
+        differs = "--seed";
+    if (a->has_plain && p->gateways < 2)
+        differs = "--insecure-http";
+    if (!differs)
+        return EXIT_HELD;
+    fprintf(stderr,
+            "wavetank serve: %s: the cluster in %s was begun otherwise; without the option it goes "
+            "on, with --reset a new one begins\n",
+            differs, a->data_folder);
+    return EXIT_BAD_INPUT;
+}
+
+/* The journal of the folder: its plan, and where to go on. */
+static int load_session(struct serving *v, struct recording_reader *ret_reader,
+                        struct errmsg *message)
+{
+    struct record head;
+    struct str bytes = {v->folder.loaded, v->folder.loaded_size};
+    enum err e = recording_open(ret_reader, bytes, message);
+    if (!e && (!recording_next(ret_reader, &head) || head.kind != 1))
+        e = errmsg_set(message, ERR_SYNTAX, "the head of the journal is not what was written");
+    if (!e)
+        e = session_plan_read(head.content, &v->plan, message);
+    if (e) {
+        errmsg_prefix(message, "%s/journal", text_c(&v->folder.path));
+        return fail(EXIT_BAD_INPUT, message);
+    }
+    if (!v->arguments.any_build && !str_equal(text_str(&v->plan.build), str_from(build_id()))) {
+        (void)errmsg_set(message, ERR_STATE,
+                         "%s was written by another build of wavetank (%s; this is %s): use that "
+                         "one, or try --any-build, or begin anew with --reset",
+                         text_c(&v->folder.path), text_c(&v->plan.build), build_id());
+        return fail(EXIT_ENVIRONMENT, message);
+    }
+    return check_same_cluster(v);
+}
+
+/* ---- setting up ---- */
+
 static enum err issue_identities(struct serving *v, struct errmsg *message)
 {
     const struct str hosts[] = {{"kubernetes", 10},
@@ -243,61 +258,85 @@ static enum err issue_identities(struct serving *v, struct errmsg *message)
                                 {"10.96.0.1", 9},
                                 text_str(&v->arguments.address)};
     static const struct str masters[] = {{"system:masters", 14}};
-    v->authority = cluster_keys(v->run->cluster)->authority;
-    enum err e = identity_issue(v->authority,
+    const struct authority *authority = cluster_keys(v->run->cluster)->authority;
+    enum err e = identity_issue(authority,
                                 &(struct subject){.name = S("kube-apiserver"),
                                                   .is_server = true,
                                                   .hosts = hosts,
                                                   .host_count = ARRAY_COUNT(hosts)},
                                 &v->server_identity, message);
     return e ? e
-             : identity_issue(v->authority,
+             : identity_issue(authority,
                               &(struct subject){.name = S("kubernetes-admin"),
                                                 .groups = masters,
                                                 .group_count = ARRAY_COUNT(masters)},
                               &v->admin_identity, message);
 }
 
+static int server_start(struct serving *v, bool is_plain, struct errmsg *message)
+{
+    bool is_busy = false;
+    const struct serve_arguments *a = &v->arguments;
+    const char *address = text_c(is_plain ? &a->plain_address : &a->address);
+    uint16_t port = is_plain ? a->plain_port : a->port;
+    struct http_server *server = http_server_new(
+        &(struct http_server_options){
+            .sim = v->sim,
+            .host = cluster_outside(v->run->cluster),
+            .api = sim_address(v->sim, S(CLUSTER_API_ADDRESS)),
+            .address = address,
+            .port = port,
+            .identity = &v->server_identity,
+            .authority = authority_certificate(cluster_keys(v->run->cluster)->authority),
+            .is_ready = is_ready,
+            .flow = flow_of,
+            .owner = v,
+            .is_plain = is_plain,
+            .gateway_name = is_plain ? S(SESSION_PLAIN_GATEWAY) : S("")},
+        &is_busy, message);
+    if (server) {
+        session_gateway_add(v->session, http_server_gateway(server));
+        *(is_plain ? &v->plain : &v->server) = server;
+        return EXIT_HELD;
+    }
+    AUTO(text) struct text holder = {0};
+    if (is_busy && edge_port_holder(port, &holder))
+        (void)errmsg_set(message, ERR_IO, "%s:%u is in use: %s listens there", address, port,
+                         text_c(&holder));
+    return fail(EXIT_ENVIRONMENT, message);
+}
+
 static enum err write_kubeconfig(struct serving *v, struct errmsg *message)
 {
     AUTO(text) struct text server = {0};
     const char *home = getenv("HOME");
-    if (v->arguments.kubeconfig)
-        text_add(&v->kubeconfig, str_from(v->arguments.kubeconfig));
+    const char *given = v->arguments.kubeconfig;
+    if (given)
+        kubeconfig_choose(given, v->arguments.context, &v->kubeconfig);
+    else if (v->arguments.data_folder)
+        text_printf(&v->kubeconfig, "%s/kubeconfig", text_c(&v->folder.path));
     else
         text_printf(&v->kubeconfig, "%s/.kube/wavetank", home ? home : ".");
     bool is_any = str_equal(text_str(&v->arguments.address), S("0.0.0.0"));
     text_printf(&server, "https://%s:%u", is_any ? "127.0.0.1" : text_c(&v->arguments.address),
                 http_server_port(v->server));
-    const struct kubeconfig_entry entry = {text_str(&server), authority_certificate(v->authority),
-                                           &v->admin_identity};
-    return kubeconfig_write(text_c(&v->kubeconfig), &entry, &v->is_current_context, message);
+    const struct kubeconfig_entry entry = {
+        .name = str_from(v->arguments.context),
+        .cluster = str_from(v->arguments.context),
+        .server = text_str(&server),
+        .authority = authority_certificate(cluster_keys(v->run->cluster)->authority),
+        .identity = &v->admin_identity};
+    enum err e = kubeconfig_write(text_c(&v->kubeconfig), &entry, &v->is_current_context, message);
+    char *whole = e ? NULL : realpath(text_c(&v->kubeconfig), NULL);
+    if (whole)
+        text_add(&v->kubeconfig_path, str_from(whole));
+    free(whole);
+    return e;
 }
 
-static int fail(int status, const struct errmsg *message)
+static void raise_limit_of_files(void)
 {
-    fprintf(stderr, "wavetank serve: %s\n", message->text);
-    return status;
-}
-
-static void on_signal(int number)
-{
-    (void)number;
-    wants_end = 1;
-}
-
-/* Signals end the loop, broken connections are errors of a call, and files may be as many as the
- * system allows. */
-static void prepare_process(void)
-{
-    struct sigaction end = {.sa_handler = on_signal};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct rlimit files;
-    sigemptyset(&end.sa_mask);
-    sigemptyset(&ignore.sa_mask);
-    (void)sigaction(SIGINT, &end, NULL);
-    (void)sigaction(SIGTERM, &end, NULL);
-    (void)sigaction(SIGPIPE, &ignore, NULL);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
@@ -306,123 +345,162 @@ static void prepare_process(void)
 
 static void greet(const struct serving *v)
 {
-    const char *file = text_c(&v->kubeconfig);
-    printf("kubeconfig  %s\ncontext     %s\ntry         kubectl --kubeconfig %s%s get nodes\n",
-           file, KUBECONFIG_NAME, file, v->is_current_context ? "" : " --context " KUBECONFIG_NAME);
+    const char *file = text_c(&v->kubeconfig), *context = v->arguments.context;
+    bool has_colour = edge_wants_colour();
+    const char *dim = has_colour ? "\033[2m" : "", *plain = has_colour ? "\033[0m" : "";
+    const char *list = getenv("KUBECONFIG");
+    if (v->arguments.is_quiet)
+        return;
+    printf("%skubeconfig%s  %s\n%scontext%s     %s\n", dim, plain, file, dim, plain, context);
+    if (v->plain)
+        printf("%shttp%s        http://%s:%u %s(no TLS: anybody on this machine can read it)%s\n",
+               dim, plain, text_c(&v->arguments.plain_address), http_server_port(v->plain), dim,
+               plain);
+    printf("%stry%s         kubectl", dim, plain);
+    if (!list || strcmp(list, file) != 0)
+        printf(" --kubeconfig %s", file);
+    printf("%s%s get nodes\n", v->is_current_context ? "" : " --context ",
+           v->is_current_context ? "" : context);
     fflush(stdout);
+}
+
+static int open_session(struct serving *v, bool has_replay, struct errmsg *message)
+{
+    struct session_options options = {.owner = v,
+                                      .write = write_journal,
+                                      .live = live_turn,
+                                      .replaying = on_replaying,
+                                      .refused = on_refused,
+                                      .steps_ended = on_steps_ended,
+                                      .violated = on_violated};
+    bool narrates = v->plan.scenario.size > 0 && !v->arguments.is_quiet;
+    if (!v->arguments.journal && !v->arguments.data_folder)
+        options.write = NULL;
+    if (narrates) {
+        v->console = console_new(false);
+        console_options(v->console, &options.run);
+        options.run.progress = NULL; /* the clock has no end to make progress to */
+    }
+    v->session = session_new(&v->plan, &options, message);
+    if (!v->session)
+        return fail(has_replay ? EXIT_ENVIRONMENT : EXIT_BAD_INPUT, message);
+    v->run = session_run(v->session);
+    v->sim = v->run->sim;
+    sim_keep_last_lines(v->sim, narrates ? 1000 : 0);
+    if (narrates)
+        sim_set_trace_sink(v->sim, on_line, v);
+    return EXIT_HELD;
+}
+
+/* The journal is opened before anything can come in. */
+static int open_journal(struct serving *v, struct recording_reader *reader, struct errmsg *message)
+{
+    size_t good = 0;
+    if (!v->arguments.journal && !v->arguments.data_folder)
+        return EXIT_HELD;
+    if (reader) {
+        struct recording_reader ahead = *reader;
+        struct record record;
+        while (recording_next(&ahead, &record)) { /* up to where it is good */
+        }
+        good = ahead.good;
+        if (ahead.state == RECORDING_DAMAGED) {
+            (void)errmsg_set(message, ERR_SYNTAX,
+                             "%s/journal is damaged at byte %zu: record %" PRIu64
+                             " is not what was written; --reset begins anew",
+                             text_c(&v->folder.path), ahead.good, ahead.records + 1);
+            return fail(EXIT_BAD_INPUT, message);
+        }
+    }
+    if (folder_open_journal(&v->folder, v->arguments.journal, good, message))
+        return fail(EXIT_ENVIRONMENT, message);
+    if (reader)
+        session_replay(v->session, reader);
+    else
+        session_write_head(v->session);
+    return EXIT_HELD;
+}
+
+static int open_folder(struct serving *v, struct errmsg *message)
+{
+    const struct serve_arguments *a = &v->arguments;
+    if (!a->data_folder) {
+        secret_make(&v->plan.secret);
+        return EXIT_HELD;
+    }
+    if (folder_open(&v->folder, a->data_folder, message) ||
+        secret_keep(text_c(&v->folder.path), &v->plan.secret, message) ||
+        (a->is_reset && folder_reset(&v->folder, message)) ||
+        folder_load_journal(&v->folder, message))
+        return fail(EXIT_ENVIRONMENT, message);
+    return EXIT_HELD;
+}
+
+static int open_control(struct serving *v, struct errmsg *message)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "%u", http_server_port(v->server));
+    v->control =
+        control_new(v, v->folder.path.size ? text_c(&v->folder.path) : NULL, name, message);
+    if (v->control)
+        return EXIT_HELD;
+    fprintf(stderr, "wavetank serve: %s; wavetank ctl will not find this cluster\n", message->text);
+    return EXIT_HELD;
 }
 
 static int set_up(struct serving *v)
 {
     struct errmsg message = {{0}};
-    bool is_busy = false;
-    prepare_process();
-    v->scenario = scenario_make(&v->arguments, &message);
-    if (!v->scenario)
-        return fail(EXIT_BAD_INPUT, &message);
-    secret_make(&v->secret);
-    v->run = run_new(
-        v->scenario,
-        &(struct run_options){.has_seed = true,
-                              .seed = v->arguments.seed ? v->arguments.seed : v->scenario->seed,
-                              .secret = &v->secret,
-                              .until = INSTANT_NEVER},
-        &message);
-    if (!v->run)
-        return fail(EXIT_BAD_INPUT, &message);
-    if (issue_identities(v, &message))
-        return fail(EXIT_ENVIRONMENT, &message);
-    v->server = http_server_new(
-        &(struct http_server_options){.sim = v->run->sim,
-                                      .host = cluster_outside(v->run->cluster),
-                                      .api = sim_address(v->run->sim, S(CLUSTER_API_ADDRESS)),
-                                      .address = text_c(&v->arguments.address),
-                                      .port = v->arguments.port,
-                                      .identity = &v->server_identity,
-                                      .authority = authority_certificate(v->authority),
-                                      .is_ready = is_ready,
-                                      .flow = flow_of,
-                                      .owner = v},
-        &is_busy, &message);
-    if (!v->server) {
-        AUTO(text) struct text holder = {0};
-        if (is_busy && edge_port_holder(v->arguments.port, &holder))
-            (void)errmsg_set(&message, ERR_IO, "%s:%u is in use: %s listens there",
-                             text_c(&v->arguments.address), v->arguments.port, text_c(&holder));
-        return fail(EXIT_ENVIRONMENT, &message);
+    struct recording_reader reader;
+    live_prepare_signals();
+    raise_limit_of_files();
+    int status = open_folder(v, &message);
+    bool has_replay = status == EXIT_HELD && v->folder.loaded_size > 0;
+    if (has_replay)
+        status = load_session(v, &reader, &message);
+    else if (status == EXIT_HELD)
+        plan_make(v);
+    if (status == EXIT_HELD)
+        status = open_session(v, has_replay, &message);
+    if (status == EXIT_HELD && issue_identities(v, &message))
+        status = fail(EXIT_ENVIRONMENT, &message);
+    if (status == EXIT_HELD)
+        status = server_start(v, false, &message);
+    if (status == EXIT_HELD && v->arguments.has_plain)
+        status = server_start(v, true, &message);
+    else if (status == EXIT_HELD && v->plan.gateways > 1)
+        session_plain_gateway_add(v->session);
+    if (status == EXIT_HELD)
+        status = open_journal(v, has_replay ? &reader : NULL, &message);
+    if (status == EXIT_HELD && write_kubeconfig(v, &message))
+        status = fail(EXIT_ENVIRONMENT, &message);
+    if (status == EXIT_HELD)
+        status = open_control(v, &message);
+    if (status == EXIT_HELD)
+        greet(v);
+    return status;
+}
+
+/* ---- the end ---- */
+
+static int end(struct serving *v)
+{
+    struct str failure = session_replay_failure(v->session);
+    folder_sync(&v->folder);
+    if (failure.size) {
+        fprintf(stderr, "wavetank serve: %s/journal: %.*s; --reset begins anew\n",
+                text_c(&v->folder.path), STR_ARG(failure));
+        return EXIT_FAILED;
     }
-    if (write_kubeconfig(v, &message))
-        return fail(EXIT_ENVIRONMENT, &message);
-    greet(v);
-    run_bring_up(v->run);
-    return EXIT_HELD;
-}
-
-/* ---- pacing ---- */
-
-static struct instant target_of(const struct serving *v)
-{
-    if (v->arguments.pace == PACE_MAX)
-        return INSTANT_NEVER;
-    if (v->arguments.pace == PACE_PAUSED)
-        return v->base;
-    int64_t passed_us = edge_wall_us() - v->base_wall_us;
-    return instant_add(v->base, duration_us(passed_us * v->arguments.speed));
-}
-
-/* Runs what is due, for a slice of time at most; true: there is more. */
-static bool advance(struct serving *v)
-{
-    struct sim *sim = v->run->sim;
-    struct instant target = target_of(v), at;
-    int64_t end = edge_wall_us() + SLICE_US;
-    for (uint64_t n = 1; sim_next_event(sim, &at) && !instant_before(target, at); n++) {
-        sim_run_one(sim);
-        if (n % EVENTS_PER_LOOK == 0 && edge_wall_us() > end) {
-            if (instant_since(target, sim_now(sim)).ns > LAG_MAX_NS * v->arguments.speed) {
-                v->base = sim_now(sim);
-                v->base_wall_us = edge_wall_us();
-            }
-            return true;
-        }
+    if (!v->arguments.is_quiet) {
+        AUTO(text) struct text seconds = {0};
+        report_seconds(sim_now(v->sim).ns, &seconds);
+        printf("\nended at %s s of virtual time, %" PRIu64 " events, trace %016" PRIx64 "\n",
+               text_c(&seconds), sim_event_count(v->sim), sim_trace_hash(v->sim));
+        if (v->folder.journal_path.size && v->arguments.journal)
+            printf("again: wavetank replay %s\n", text_c(&v->folder.journal_path));
     }
-    if (target.ns != INSTANT_NEVER.ns && instant_before(sim_now(sim), target))
-        sim_run_until(sim, target);
-    return false;
-}
-
-/* Whoever waits is answered, whatever the pace; true: somebody still waits. */
-static bool answer(struct serving *v)
-{
-    int64_t end = edge_wall_us() + SLICE_US;
-    for (uint64_t n = 1; http_server_waiting(v->server) > 0; n++) {
-        if (!sim_run_one(v->run->sim) || (n % EVENTS_PER_LOOK == 0 && edge_wall_us() > end))
-            break;
-    }
-    return http_server_waiting(v->server) > 0;
-}
-
-/* How long nothing is due. */
-static int rest_ms(const struct serving *v)
-{
-    struct instant at;
-    if (v->arguments.pace == PACE_PAUSED || !sim_next_event(v->run->sim, &at))
-        return POLL_MS_MAX;
-    int64_t us = instant_since(at, target_of(v)).ns / 1000 / v->arguments.speed;
-    return us <= 0 ? 0 : us / 1000 > POLL_MS_MAX ? POLL_MS_MAX : (int)(us / 1000) + 1;
-}
-
-static void serve(struct serving *v)
-{
-    struct instant up = (struct instant){v->arguments.file ? 0 : duration_s(STARTED_BEFORE_S).ns};
-    if (instant_before(sim_now(v->run->sim), up))
-        sim_run_until(v->run->sim, up);
-    v->base = sim_now(v->run->sim);
-    v->base_wall_us = edge_wall_us();
-    while (!wants_end) {
-        bool is_busy = advance(v);
-        is_busy |= answer(v);
-        http_server_poll(v->server, is_busy ? 0 : rest_ms(v));
-    }
-    printf("\nended at %" PRId64 " s of virtual time\n", sim_now(v->run->sim).ns / 1000000000);
+    if (v->folder.has_failed)
+        return EXIT_ENVIRONMENT;
+    return v->has_failed || v->refused ? EXIT_FAILED : EXIT_HELD;
 }

@@ -53,6 +53,8 @@ extern const struct message_type gateway_command_message;
 /* What a command is made of, so that it can be posted again in a replay. Each verb and each field of
  * a request must be in it. */
 void gateway_command_write(const struct message *command, struct text *out);
+/* Does it change something, more than a lease or an Event? */
+bool gateway_command_writes(const struct message *command);
 /* Posts what was written; false: it is damaged, and nothing was posted. */
 bool gateway_command_post(struct sim *sim, process_id gateway, struct str written);
 

@@ -143,6 +143,18 @@ void gateway_command_write(const struct message *command, struct text *out)
     }
 }
 
+bool gateway_command_writes(const struct message *command)
+{
+    CHECK(command->type == &gateway_command_message);
+    const struct gateway_command *c = (const void *)command;
+    if (c->verb != GATEWAY_SEND)
+        return c->verb == GATEWAY_BYTES;
+    const struct request *r = c->request;
+    bool is_upkeep = !r->resource || r->resource == resource_get(RESOURCE_leases) ||
+                     r->resource->storage == resource_get(RESOURCE_events)->storage;
+    return !is_upkeep && r->verb != VERB_GET && r->verb != VERB_LIST && r->verb != VERB_WATCH;
+}
+
 /* ---- reading ---- */
 
 static const struct credential *read_credential(struct unpack *u)

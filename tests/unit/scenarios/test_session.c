@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Sessions and their journals, without a network or a clock on the wall. Goal: what came in from
- * outside is all that a replay needs. Method: a script acts as the world outside at certain instants
- * (requests, a watch, cancels, closes, faults, steps that wait while other things come in); the
+ * outside is all that a replay needs. Method: a script acts as the world outside at certain
+ * instants (requests, a watch, cancels, closes, faults, steps that wait while other things come in); the
  * journal it leaves is replayed whole, cut, damaged and continued, and the hashes are compared.
  */
 #include "sim/base/base.h"
@@ -59,7 +59,7 @@ static void write_journal(void *owner, struct str bytes)
     text_add(&w->journal, bytes);
 }
 
-/* What is due of the script, then on with the simulation; the clock stands where the script acts. */
+/* What is due of the script, then on with the simulation. */
 static enum run_turn live(void *owner, struct session *s, struct instant next)
 {
     struct world *w = owner;
@@ -126,8 +126,9 @@ static void operate(struct world *w, struct session *s, const char *operations)
 }
 static void act_fault(struct world *w, struct session *s)
 {
-    operate(w, s, "inject: {name: power, nodeChaos: {action: power-off, nodes: [node-1]},"
-                  " duration: 100s}");
+    operate(w, s,
+            "inject: {name: power, nodeChaos: {action: power-off, nodes: [node-1]},"
+            " duration: 100s}");
 }
 static void act_heal(struct world *w, struct session *s)
 {
@@ -144,15 +145,16 @@ static void act_apply(struct world *w, struct session *s)
 static void act_wait(struct world *w, struct session *s)
 {
     size_t before = w->next;
-    operate(w, s, "wait: {ref: {apiVersion: apps/v1, kind: Deployment, name: web}, "
-                  "for: condition=Available, timeout: 2m}\n---\nsleep: 20s\n");
+    operate(w, s,
+            "wait: {ref: {apiVersion: apps/v1, kind: Deployment, name: web}, "
+            "for: condition=Available, timeout: 2m}\n---\nsleep: 20s\n");
     w->depth_seen += w->next > before;
 }
 
 static const struct act script[] = {
-    {61000, act_list},  {61000, act_watch},  {61001, act_apply}, {61002, act_wait},
-    {61003, act_create}, {62500, act_wait},  {70000, act_fault}, {70000, act_mark},
-    {75000, act_close}, {90000, act_list},   {120000, act_heal}, {120001, act_mark},
+    {61000, act_list},   {61000, act_watch},  {61001, act_apply},   {61002, act_wait},
+    {61003, act_create}, {62500, act_wait},   {70000, act_fault},   {70000, act_mark},
+    {75000, act_close},  {90000, act_list},   {120000, act_heal},   {120001, act_mark},
     {120001, act_watch}, {120002, act_fault}, {121000, act_create},
 };
 
@@ -161,12 +163,11 @@ static const struct act script[] = {
 static void play(struct world *w, struct session_plan *plan, const struct recording_reader *replay)
 {
     struct errmsg message;
-    struct session *s = session_new(plan,
-                                    &(struct session_options){.owner = w,
-                                                              .write = w->is_replay ? NULL
-                                                                                    : write_journal,
-                                                              .live = live},
-                                    &message);
+    struct session *s =
+        session_new(plan,
+                    &(struct session_options){
+                        .owner = w, .write = w->is_replay ? NULL : write_journal, .live = live},
+                    &message);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     struct run *r = session_run(s);
     struct gateway_config config = {sim_address(r->sim, S(CLUSTER_API_ADDRESS)),
@@ -199,9 +200,8 @@ static void record(struct world *w)
 {
     struct session_plan plan = {0};
     plan_make(&plan);
-    *w = (struct world){.script = script,
-                        .script_count = ARRAY_COUNT(script),
-                        .end = {duration_s(400).ns}};
+    *w = (struct world){
+        .script = script, .script_count = ARRAY_COUNT(script), .end = {duration_s(400).ns}};
     play(w, &plan, NULL);
     session_plan_release(&plan);
 }
@@ -267,7 +267,7 @@ static void test_torn(void)
     world_release(&first);
 }
 
-/* Records in another order, or one left out, with checks that fit: the replay says that it parted. */
+/* A record left out, with checks that fit: the replay says that it parted. */
 static void test_parted(void)
 {
     struct world first, second;
@@ -338,8 +338,8 @@ static void test_plan(void)
     CU_ASSERT_EQUAL(memcmp(again.secret.bytes, plan.secret.bytes, SECRET_SIZE), 0);
     session_plan_release(&again);
     for (size_t size = 0; size < written.size; size++)
-        CU_ASSERT_NOT_EQUAL(
-            session_plan_read(str_slice(text_str(&written), 0, size), &again, NULL), ERR_OK);
+        CU_ASSERT_NOT_EQUAL(session_plan_read(str_slice(text_str(&written), 0, size), &again, NULL),
+                            ERR_OK);
     session_plan_release(&plan);
 }
 

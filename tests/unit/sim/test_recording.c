@@ -177,9 +177,9 @@ static void test_pack(void)
 int main(void)
 {
     static CU_TestInfo tests[] = {
-        {"whole", test_whole},       {"torn at each byte", test_torn},
-        {"each bit", test_damaged},  {"going on behind a torn tail", test_going_on},
-        {"foreign", test_foreign},   {"packing", test_pack},
+        {"whole", test_whole},      {"torn at each byte", test_torn},
+        {"each bit", test_damaged}, {"going on behind a torn tail", test_going_on},
+        {"foreign", test_foreign},  {"packing", test_pack},
         CU_TEST_INFO_NULL,
     };
     CU_SuiteInfo suites[] = {{"recording", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
