@@ -288,6 +288,7 @@ static int server_start(struct serving *v, bool is_plain, struct errmsg *message
             .port = port,
             .identity = &v->server_identity,
             .authority = authority_certificate(cluster_keys(v->run->cluster)->authority),
+            .keys = cluster_keys(v->run->cluster),
             .is_ready = is_ready,
             .flow = flow_of,
             .owner = v,

@@ -71,6 +71,8 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         d->content_type = S("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
         d->has_etag = true;
         aggregated(is_api, facts->catalog, &d->body);
+    } else if (openid_document(path, facts, d)) {
+        return true;
     } else if (str_equal(path, S("/version"))) {
         version_document(&d->body);
     } else if (is_api) {

@@ -16,6 +16,7 @@
 #define CLUSTER_APISERVER_HTTP_DOCUMENTS_H
 
 #include "cluster/apiserver/http/reader.h"
+#include "cluster/keys/keys.h"
 
 /* What is true of the server at this moment. */
 struct document_facts {
@@ -24,16 +25,20 @@ struct document_facts {
     struct instant now;
     uint64_t requests, watches;
     const struct custom_catalog *catalog; /* of the API server that was asked; NULL: none */
+    const struct keys *keys; /* NULL: tokens cannot be checked by others */
 };
 struct document {
     int code;
     struct str content_type;
     struct text body;
     bool has_etag; /* cached by clients: Cache-Control public, ETag, Vary: Accept */
+    struct str cache_control; /* empty: as is usual */
 };
 bool document_find(const struct reading *reading, const struct document_facts *facts,
                    struct document *ret_document);
 void document_release(struct document *d);
+/* openid.c: who issues tokens, and the keys to check them with. False: another path. */
+bool openid_document(struct str path, const struct document_facts *facts, struct document *d);
 
 
 #endif

@@ -169,6 +169,7 @@ static void answer_document(struct exchange *x)
         .requests = s->requests,
         .watches = s->streaming,
         .catalog = x->catalog,
+        .keys = s->options.keys,
     };
     struct document d = {0};
     if (!document_find(&x->reading, &facts, &d)) {
@@ -177,6 +178,7 @@ static void answer_document(struct exchange *x)
         x->code = d.code;
         x->content_type = d.content_type;
         x->has_etag = d.has_etag;
+        x->cache_control = d.cache_control;
         x->is_sniffable = !str_starts_with(d.content_type, S("text/plain; charset"));
         text_add(&x->answer, text_str(&d.body));
         x->state = ANSWERED;

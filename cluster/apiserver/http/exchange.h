@@ -72,6 +72,7 @@ struct exchange {
     struct value warnings;
     int64_t retry_after_s;
     bool has_etag, is_sniffable, accepts_gzip;
+    struct str cache_control; /* empty: as is usual */
     char if_none_match[160];
     /* a watch: answer is what has not been sent, from `sent` on */
     size_t sent;

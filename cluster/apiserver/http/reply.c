@@ -95,7 +95,10 @@ static void add_headers(struct exchange *x, struct MHD_Response *r)
     struct http_flow flow = x->server->options.flow(x->server->options.owner, x->credential);
     random_uuid(&audit);
     add(r, "Audit-Id", text_str(&audit));
-    add(r, "Cache-Control", x->has_etag ? S("public") : S("no-cache, private"));
+    add(r, "Cache-Control",
+        x->cache_control.size > 0 ? x->cache_control
+        : x->has_etag             ? S("public")
+                                  : S("no-cache, private"));
     if (x->code != 304)
         add(r, "Content-Type", x->content_type);
     if (!x->is_sniffable)

@@ -40,6 +40,7 @@ struct http_server_options {
     uint16_t port;       /* 0: any */
     const struct identity *identity;
     struct str authority; /* PEM of who signs client certificates */
+    const struct keys *keys; /* for /openid/v1/jwks; NULL: not served */
     bool (*is_ready)(void *owner);
     struct http_flow (*flow)(void *owner, const struct credential *credential);
     void *owner;
