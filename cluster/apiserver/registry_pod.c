@@ -221,6 +221,11 @@ static void evict_try(struct call *c, struct step *step)
         return;
     }
     struct value pod = c->existing->value;
+    struct value refusal = admission_validate(c, step, ADMIT_CREATE);
+    if (value_is_present(refusal)) {
+        call_refuse(c, step, refusal);
+        return;
+    }
     if (goes_unasked(pod)) {
         evict_delete(c, step);
         return;
