@@ -16,6 +16,7 @@
 #include "sim/base/hash.h"
 #include "sim/base/map.h"
 #include "sim/base/mem.h"
+#include "sim/base/vec.h"
 
 #define STR(literal)                                                                               \
     {                                                                                              \
@@ -97,7 +98,7 @@ static bool row_is_equal(const void *probe, const void *item);
 /* Part of the process-wide heap, as atoms are. */
 static struct {
     struct index rows;
-    uint32_t count;
+    VEC(const struct resource *) all; /* by index */
 } custom_heap = {.rows = {.equal = row_is_equal}};
 
 static void names_list(const struct resource_names *n, struct str out[NAME_FIELDS_COUNT])
@@ -153,7 +154,7 @@ const struct resource *resource_custom(const struct resource_names *n)
     if (r)
         return r;
     r = mem_new(struct resource);
-    *r = (struct resource){.index = RESOURCE_KNOWN_COUNT + custom_heap.count++,
+    *r = (struct resource){.index = RESOURCE_KNOWN_COUNT + (uint32_t)custom_heap.all.count,
                            .group = copied(n->group),
                            .version = copied(n->version),
                            .plural = copied(n->plural),
@@ -169,11 +170,20 @@ const struct resource *resource_custom(const struct resource_names *n)
                            .verbs = VERBS_ALL,
                            .subresources = n->subresources,
                            .strategy = STRATEGY_GENERATION};
+    vec_push(&custom_heap.all, r);
     r->storage = n->kind.size > 0 ? resource_custom_stored(n->group, n->plural, n->is_namespaced)
                                   : r;
     void *replaced = index_put(&custom_heap.rows, hash, n, r);
     CHECK(!replaced);
     return r;
+}
+
+const struct resource *resource_of_index(uint32_t index)
+{
+    if (index < RESOURCE_KNOWN_COUNT)
+        return &resources[index];
+    CHECK(index - RESOURCE_KNOWN_COUNT < custom_heap.all.count);
+    return custom_heap.all.items[index - RESOURCE_KNOWN_COUNT];
 }
 
 const struct resource *resource_placeholder(void)

@@ -75,6 +75,8 @@ static void list_begin(struct informer *i, struct step *step);
 static void watch_begin(struct informer *i, struct step *step);
 static void on_retry(void *owner, struct step *step);
 static void on_resync(void *owner, struct step *step);
+static void remove_object(struct informer *i, struct step *step, const struct object_key *key,
+                          struct value last);
 
 static struct value text_or_absent(struct str s)
 {
@@ -124,6 +126,22 @@ void informer_start(struct informer *i, struct step *step)
     list_begin(i, step);
     if (i->resync.ns > 0)
         client_timer_set(i->client, step, &i->resync_timer, instant_add(step->now, i->resync));
+}
+
+void informer_stop(struct informer *i, struct step *step)
+{
+    if (i->request_id)
+        client_forget(i->client, step, i->request_id);
+    i->request_id = 0;
+    client_timer_cancel(i->client, step, &i->retry_timer);
+    client_timer_cancel(i->client, step, &i->resync_timer);
+    i->state = REFLECTOR_STOPPED;
+    for (struct map_cursor c = map_first(&i->store.items); c.item; c = map_first(&i->store.items)) {
+        const struct stored_item *item = c.item;
+        const struct object_key *key = object_key_ref(item->key);
+        remove_object(i, step, key, VALUE_ABSENT);
+        object_key_unref(key);
+    }
 }
 
 bool informer_has_synced(const struct informer *i)

@@ -36,6 +36,9 @@ struct informer_options {
 struct informer *informer_new(struct client *client, const struct informer_options *options);
 void informer_free(struct informer *i); /* before its client */
 void informer_start(struct informer *i, struct step *step);
+/* Watches no longer; handlers hear that every object is gone. Then it may be freed, while its client
+ * lives on. */
+void informer_stop(struct informer *i, struct step *step);
 bool informer_has_synced(
     const struct informer *i); /* the first list is in, and its handlers have heard */
 

@@ -32,6 +32,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/client/controller.h"
+#include "cluster/client/custom_informers.h"
 #include "sim/base/hash.h"
 #include "sim/base/map.h"
 #include "sim/base/vec.h"
@@ -58,6 +59,7 @@ struct garbage_collector {
     struct map nodes;         /* by uid; for the release only */
     VEC(struct value) absent; /* uids found absent by a live read, a ring */
     size_t absent_next;
+    struct custom_informers *custom;
 };
 
 static void *gc_new(struct controller *c, struct step *step);
@@ -117,6 +119,7 @@ static void *gc_new(struct controller *c, struct step *step)
         if (is_collected(resource_at(i)))
             informer_handle(informer_factory_get(c->informers, (enum resource_known)i), on_change,
                             g);
+    g->custom = custom_informers_new(c->client, c->informers, on_change, g);
     return g;
 }
 
@@ -132,6 +135,7 @@ static void node_free(struct graph_node *n)
 static void gc_free(void *state)
 {
     struct garbage_collector *g = state;
+    custom_informers_free(g->custom);
     for (struct map_cursor c = map_first(&g->nodes); c.item; map_next(&c))
         node_free(c.item);
     map_release(&g->nodes);
@@ -169,10 +173,13 @@ static struct graph_node *node_add(struct garbage_collector *g, struct value uid
 
 /* The key that an ownerReference of an object in `namespace` names; owned; NULL for an unknown
  * kind. */
-static const struct object_key *owner_key(struct value reference, struct str namespace)
+static const struct object_key *owner_key(const struct garbage_collector *g, struct value reference,
+                                          struct str namespace)
 {
-    const struct resource *r =
-        resource_find_kind(VALUE_STR(reference, apiVersion), VALUE_STR(reference, kind));
+    struct str version = VALUE_STR(reference, apiVersion), kind = VALUE_STR(reference, kind);
+    const struct resource *r = resource_find_kind(version, kind);
+    if (!r)
+        r = custom_informers_find_kind(g->custom, version, kind);
     return r ? object_key_of(r->storage, r->is_namespaced ? namespace : S(""),
                              VALUE_STR(reference, name))
              : NULL;
@@ -185,7 +192,7 @@ static void link_owners(struct garbage_collector *g, struct step *step, struct g
         struct value uid = VALUE_GET(reference, uid);
         struct graph_node *owner = find_uid(g, uid);
         if (!owner) {
-            const struct object_key *key = owner_key(reference, n->key->namespace);
+            const struct object_key *key = owner_key(g, reference, n->key->namespace);
             if (!key)
                 continue;
             owner = node_add(g, uid, key);
@@ -394,7 +401,7 @@ static enum sync_result ask_owners(struct sync *s, struct gc_memory *m, struct v
     sync_parallel(s);
     for (uint32_t i = 0; i < value_count(owners) && i < OWNERS_MAX; i++) {
         struct value reference = value_at(owners, i);
-        const struct object_key *key = owner_key(reference, s->key->namespace);
+        const struct object_key *key = owner_key(g, reference, s->key->namespace);
         if (!key || is_known_absent(g, VALUE_GET(reference, uid))) {
             object_key_unref(key);
             continue;

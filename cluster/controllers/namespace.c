@@ -20,6 +20,7 @@
 #include "cluster/controllers/all.h"
 
 #include "cluster/api/object.h"
+#include "cluster/client/custom_informers.h"
 #include "cluster/controllers/pod_state.h"
 
 #define WAIT_SECONDS 5
@@ -32,8 +33,8 @@ static void wake(struct controller *c, struct step *step, const struct object_ke
 const struct controller_info namespace_controller = {
     .name = "namespace-controller",
     .primary = RESOURCE_namespaces,
-    .watches = {{RESOURCE_namespaces, wake}},
-    .watch_count = 1,
+    .watches = {{RESOURCE_namespaces, wake}, {RESOURCE_customresourcedefinitions, NULL}},
+    .watch_count = 2,
     .sync = namespace_sync,
     .workers = 10,
     .retry_first = {INT64_C(5000000)},
@@ -125,7 +126,7 @@ static bool count_finalizers(struct value items, struct text *out)
 static void examine(struct sync *s, struct namespace_memory *m, const struct answer *a,
                     struct remains *left)
 {
-    const struct resource *r = resource_at(a->tag - TAG_LIST);
+    const struct resource *r = resource_of_index(a->tag - TAG_LIST);
     struct value items = value_get(a->body, ATOM_items);
     if (value_count(items) == 0)
         return;
@@ -236,6 +237,13 @@ static enum sync_result empty_others(struct sync *s)
     for (size_t i = 0; i < resource_count(); i++)
         if (is_emptied(resource_at(i)))
             empty_kind(s, resource_at(i));
+    struct informer *definitions =
+        controller_informer(s->controller, RESOURCE_customresourcedefinitions);
+    for (struct informer_cursor c = informer_first(definitions, S("")); c.key; informer_next(&c)) {
+        const struct resource *r = custom_preferred_row(c.object);
+        if (r && r->is_namespaced)
+            empty_kind(s, r);
+    }
     return sync_wait(s, PHASE_OTHERS);
 }
 
