@@ -190,7 +190,7 @@ static void release(void *state)
     for (size_t i = 0; i < n->operations.count; i++)
         operation_free(n->operations.items[i]);
     for (size_t i = 0; i < n->sessions.count; i++)
-        session_free(n->sessions.items[i]);
+        node_session_free(n->sessions.items[i]);
     for (size_t i = 0; i < n->containers.count; i++)
         runtime_container_free(n->containers.items[i]);
     for (size_t i = 0; i < n->sandboxes.count; i++) {

@@ -176,7 +176,7 @@ void session_bytes(struct runtime_node *n, stream_id stream, const struct channe
 bool session_closed(struct runtime_node *n, stream_id stream); /* false: not one of theirs */
 void session_due(struct runtime_node *n, uint32_t id);         /* its timer */
 bool session_answer(struct runtime_node *n, const struct traffic_response *r); /* likewise */
-void session_free(struct session *s);
+void node_session_free(struct session *s);
 void sessions_close(struct runtime_node *n); /* the service has ended */
 void sessions_container_ended(struct runtime_node *n, struct container *c);
 void sessions_log_grew(struct runtime_node *n, struct container *c);

@@ -10,7 +10,7 @@
  * Attach. Whoever is attached sees what the container's process writes from then on; what is typed
  * goes to its console. With stdinOnce the first to leave ends the input.
  *
- * Invariant: a session is freed in session_end and session_free only, and never while its shell
+ * Invariant: a session is freed in session_end and node_session_free only, and never while its shell
  * runs: what a shell does to other processes (kill) is an event for later.
  */
 #include "sim/base/base.h"
@@ -45,7 +45,7 @@ static struct session *session_of(struct runtime_node *n, stream_id stream)
     return NULL;
 }
 
-void session_free(struct session *s)
+void node_session_free(struct session *s)
 {
     shell_free(s->shell);
     console_release(&s->console);
@@ -70,7 +70,7 @@ static void session_end(struct runtime_node *n, struct session *s, struct cri_re
     } else {
         message_unref(&own_answer->message);
     }
-    session_free(s);
+    node_session_free(s);
 }
 
 static void session_fail(struct runtime_node *n, struct session *s, enum cri_code code,
@@ -564,7 +564,7 @@ void sessions_close(struct runtime_node *n)
         if (s->stream)
             step_close(n->step, s->stream);
         step_timer_cancel(n->step, s->timer);
-        session_free(s);
+        node_session_free(s);
     }
 }
 

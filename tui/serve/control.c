@@ -9,8 +9,10 @@
 
 #include "tui/serve/control.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -121,6 +123,23 @@ static void remove_stale(const char *path)
         (void)unlink(path);
 }
 
+/* Links to this socket under other names: of programs that were killed. */
+static void remove_links(const char *folder, const char *target)
+{
+    DIR *d = opendir(folder);
+    const struct dirent *entry;
+    while (d && (entry = readdir(d))) {
+        AUTO(text) struct text path = {0};
+        char to[PATH_MAX];
+        text_printf(&path, "%s/%s", folder, entry->d_name);
+        ssize_t size = readlink(text_c(&path), to, sizeof(to) - 1);
+        if (size > 0 && str_equal((struct str){to, (size_t)size}, str_from(target)))
+            (void)unlink(text_c(&path));
+    }
+    if (d)
+        closedir(d);
+}
+
 static bool listen_at(struct control *c, struct errmsg *message)
 {
     remove_stale(text_c(&c->path));
@@ -151,6 +170,7 @@ struct control *control_new(struct serving *v, const char *folder, const char *n
     char *whole = folder ? realpath(text_c(&c->path), NULL) : NULL;
     if (whole) {
         text_printf(&c->link, "%s/%s.sock", text_c(&run), name);
+        remove_links(text_c(&run), whole);
         remove_stale(text_c(&c->link));
         if (symlink(whole, text_c(&c->link)) != 0)
             text_clear(&c->link); /* then ctl needs --data-dir */
