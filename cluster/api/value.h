@@ -57,6 +57,7 @@ enum {
 };
 atom atom_of(struct str text); /* interns */
 struct str atom_text(atom a);  /* for ever */
+atom atom_field(atom a);       /* that of "f:name", as field sets have it */
 
 /* ---- life ---- */
 

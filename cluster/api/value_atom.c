@@ -133,3 +133,19 @@ struct str atom_text(atom a)
     const struct atom_entry *e = &value_heap.atoms.items[a];
     return (struct str){e->text, e->size};
 }
+
+atom atom_field(atom a)
+{
+    value_heap_start();
+    while (value_heap.field_atoms.count <= a)
+        vec_push(&value_heap.field_atoms, ATOM_NONE);
+    atom known = value_heap.field_atoms.items[a];
+    if (known != ATOM_NONE)
+        return known;
+    AUTO(text) struct text t = {0};
+    text_add(&t, S("f:"));
+    text_add(&t, atom_text(a));
+    known = atom_of(text_str(&t));
+    value_heap.field_atoms.items[a] = known;
+    return known;
+}

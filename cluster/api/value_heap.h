@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Private to the value_*.c files, json.c and yaml.c: how a word and a node look, atoms, shapes and
+ * Private to the value_*.c files, json.c, yaml.c and fields/: how a word and a node look, atoms, shapes and
  * the heap of nodes. Everybody else uses value.h.
  *
  * A word's low three bits say what it is:
@@ -211,6 +211,7 @@ struct value_heap {
     VEC(struct atom_entry) atoms;
     uint32_t *atom_table; /* open addressing: atom, 0 is free */
     uint32_t atom_table_mask;
+    VEC(atom) field_atoms; /* by atom: the one with "f:" in front; ATOM_NONE: not made yet */
     VEC(const struct shape *) shapes;
     uint32_t *shape_table; /* open addressing: id + 1 */
     uint32_t shape_table_mask;

@@ -4,8 +4,8 @@
  * deduced one, for what no schema describes.
  *
  * A table's place is a struct type, a field with its container, or one element of a field. A list
- * says in its row whether it is atomic (the default), a set or a map; a struct is atomic by its type
- * (LabelSelector) or by the field that holds it. The defaults of map keys are those of OpenAPI
+ * says in its row whether it is atomic (the default), a set or a map; a struct is atomic by its
+ * type (LabelSelector) or by the field that holds it. The defaults of map keys are those of OpenAPI
  * ("protocol": "TCP").
  *
  * Deduced: scalars of any kind, maps granular, lists atomic; inside an atomic thing all is atomic.

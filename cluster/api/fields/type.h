@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What server-side apply asks of a schema about one place of an object: may it be a scalar, a list,
- * a map; is a list atomic, a set or a map by keys; what types have its parts. A `struct fields_type`
- * is such a place, passed by value; behind it stands a `struct fields_schema`, of which there are
- * several: the constant tables of the built-in kinds, "no schema at all", and whoever else describes
- * types (a CustomResourceDefinition's structural schema) by filling in the four functions.
+ * a map; is a list atomic, a set or a map by keys; what types have its parts. A `struct
+ * fields_type` is such a place, passed by value; behind it stands a `struct fields_schema`, of
+ * which there are several: the constant tables of the built-in kinds, "no schema at all", and
+ * whoever else describes types (a CustomResourceDefinition's structural schema) by filling in the
+ * four functions.
  *
  *     struct fields_type t = fields_type_of(resource->type), ports;
  *     bool is_declared;
@@ -45,12 +46,13 @@ struct fields_shape {
 
 struct fields_schema {
     void (*shape)(const struct fields_type *t, struct fields_shape *ret_shape);
-    /* The type of a member of a map or struct; *ret_is_declared when it has a name of its own in the
-     * schema. False: the schema has no such member. */
+    /* The type of a member of a map or struct; *ret_is_declared when it has a name of its own in
+     * the schema. False: the schema has no such member. */
     bool (*member)(const struct fields_type *t, struct str key, struct fields_type *ret_type,
                    bool *ret_is_declared);
     void (*item)(const struct fields_type *t, struct fields_type *ret_type); /* of a list */
-    /* What a key of a list map's item is when the item leaves it out (owned); absent: no default. */
+    /* What a key of a list map's item is when the item leaves it out (owned); absent: no default.
+     * */
     struct value (*key_default)(const struct fields_type *t, struct str key);
     /* Structs of Go write some fields even when they are zero, so an object always has them: the
      * i-th of these and its zero (owned). False: no further one. NULL: the schema has none. */
