@@ -334,6 +334,7 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
         *config = c->settings.apiserver;
         config->name = arena_printf(&c->arena, "kube-apiserver-%d", i);
         config->keys = c->keys;
+        config->tracks_fields = o->tracks_fields;
         config->address = backends[i] =
             sim_address(c->sim, arena_printf(&c->arena, "kube-apiserver-%d:6443", i));
         config->advertise_address = arena_printf(&c->arena, "192.168.0.%d", 10 + i);

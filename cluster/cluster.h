@@ -74,6 +74,7 @@ struct cluster_options {
     size_t host_count;
     const struct str *zones; /* of the control plane, dealt in turn */
     size_t zone_count;
+    bool tracks_fields; /* objects have managedFields from their creation on */
     struct value flags; /* {kube-scheduler: {kube-api-qps: 5000}}; checked by cluster_flag_check */
 };
 

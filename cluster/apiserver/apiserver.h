@@ -74,6 +74,7 @@ struct apiserver_config {
         service_time;
     struct duration compaction_interval; /* --etcd-compaction-interval [5 min] */
     bool allow_all;                      /* --authorization-mode=AlwaysAllow instead of Node,RBAC */
+    bool tracks_fields;                  /* objects have managedFields from their creation on */
     bool no_bootstrap;                   /* no post-start hooks: for tests of the bare server */
 };
 extern const struct process_type apiserver_process;

@@ -19,20 +19,20 @@
  * Hot writes (leases, statuses) come with is_typed from components: they are not decoded, and
  * defaults, strategy and validation skip whatever is the very same part as before.
  *
- * DEVIATION: managedFields are not kept: no write records its field manager. Server-side apply is
- * therefore refused.
  */
 #include "cluster/apiserver/registry.h"
 
 #include "cluster/api/custom/object.h"
 #include "cluster/api/decode.h"
 #include "cluster/api/defaults.h"
+#include "cluster/api/fields/managed.h"
 #include "cluster/api/object.h"
 #include "cluster/api/schema.h"
 #include "cluster/api/strategic.h"
 #include "cluster/api/strategy.h"
 #include "cluster/api/validate.h"
 #include "cluster/apiserver/admission.h"
+#include "cluster/apiserver/field_manager.h"
 #include "cluster/apiserver/list.h"
 #include "cluster/apiserver/machinery.h"
 
@@ -43,6 +43,7 @@
 #define EVENT_LEASE_OBJECTS 1000
 
 static void custom_check(const struct call *c, struct value old, struct field_errors *errors);
+static void create_object(struct call *c, struct step *step, struct value own_object);
 static void create_admitted(struct call *c, struct step *step);
 static void create_allocated(struct call *c, struct step *step);
 static void create_store(struct call *c, struct step *step);
@@ -205,7 +206,7 @@ bool registry_decode(struct call *c, struct step *step, struct value *ret_object
         object = c->kind && type == r->type
                      ? custom_decode(c->kind, object, &options, &status, &c->warnings)
                  : type == r->type ? decode_object(r, object, &options, &status, &c->warnings)
-                                 : decode(type, object, &options, &status, &c->warnings);
+                                   : decode(type, object, &options, &status, &c->warnings);
         if (!value_is_present(object)) {
             call_refuse(c, step, status);
             return false;
@@ -215,7 +216,25 @@ bool registry_decode(struct call *c, struct step *step, struct value *ret_object
     return true;
 }
 
+static bool is_apply(const struct request *r)
+{
+    return r->verb == VERB_PATCH && r->patch_type == PATCH_APPLY;
+}
+
 /* ---- create ---- */
+
+/* An object that names no namespace has the request's. */
+static struct value namespace_fill(const struct call *c, struct value object)
+{
+    if (c->resource->is_namespaced) {
+        char small[VALUE_SMALL_SIZE] = {0};
+        struct str namespace =
+            c->key ? c->key->namespace : value_str_in(c->request->namespace, small);
+        if (namespace.size > 0 && !str_equal(namespace, VALUE_STR(object, metadata, namespace)))
+            object = VALUE_SET(object, value_string(namespace), metadata, namespace);
+    }
+    return object;
+}
 
 struct value uid_make(struct step *step)
 {
@@ -268,7 +287,6 @@ struct value registry_fill_system(struct call *c, struct step *step, struct valu
     m = value_set(m, ATOM_deletionTimestamp, VALUE_ABSENT);
     m = value_set(m, ATOM_deletionGracePeriodSeconds, VALUE_ABSENT);
     m = value_set(m, ATOM_selfLink, VALUE_ABSENT);
-    m = value_set(m, ATOM_managedFields, VALUE_ABSENT);
     m = value_set(m, ATOM_generation, VALUE_ABSENT);
     return value_set(own_object, ATOM_metadata, m);
 }
@@ -332,18 +350,21 @@ void registry_create(struct call *c, struct step *step)
         return;
     }
     object = VALUE_REMOVE(object, metadata, resourceVersion);
-    if (c->resource->is_namespaced) {
-        char small[VALUE_SMALL_SIZE] = {0};
-        struct str namespace =
-            c->key ? c->key->namespace : value_str_in(c->request->namespace, small);
-        if (namespace.size > 0 && !str_equal(namespace, VALUE_STR(object, metadata, namespace)))
-            object = VALUE_SET(object, value_string(namespace), metadata, namespace);
-    }
+    object = namespace_fill(c, object);
     object = default_object(c->request->resource, object, VALUE_ABSENT);
+    create_object(c, step, object);
+}
+
+/* From the object as the request's version has it, defaulted. */
+static void create_object(struct call *c, struct step *step, struct value own_object)
+{
+    struct value object = registry_fill_system(c, step, own_object);
+    if (!is_apply(c->request))
+        object = field_manager_update(c, step, VALUE_ABSENT, object);
     object = to_storage(c, object);
     if (c->resource == resource_get(RESOURCE_certificatesigningrequests))
         object = csr_name_requester(c, object);
-    c->object = registry_fill_system(c, step, object);
+    c->object = object;
     struct str prefix = VALUE_STR(c->object, metadata, generateName);
     if (VALUE_STR(c->object, metadata, name).size == 0 && prefix.size > 0)
         name_set(c, generated_name(step, prefix));
@@ -466,6 +487,10 @@ static void create_stored(struct call *c, struct step *step, const struct etcd_r
         registry_answer_object(c, step, 201, value_keep(r->kvs[0]->value));
         return;
     }
+    if (is_apply(c->request)) { /* somebody else was first */
+        registry_fetch(c, step, update_try);
+        return;
+    }
     struct str prefix = VALUE_STR(c->object, metadata, generateName);
     bool is_generated = prefix.size > 0 && (!c->request->key);
     if (is_generated && VALUE_STR(c->request->body, metadata, name).size == 0 &&
@@ -495,16 +520,6 @@ void registry_update(struct call *c, struct step *step)
         registry_load(c, step, scale_update);
         return;
     }
-    if (r->verb == VERB_PATCH && r->patch_type == PATCH_APPLY) {
-        call_refuse(c, step,
-                    status_make(415, S("UnsupportedMediaType"),
-                                S("the body of the request was in an unknown format - accepted "
-                                  "media types include: "
-                                  "application/json-patch+json, application/merge-patch+json, "
-                                  "application/strategic-merge-patch+json"),
-                                value_object()));
-        return;
-    }
     if (r->verb == VERB_UPDATE) {
         struct value object;
         if (!registry_decode(c, step, &object))
@@ -522,19 +537,21 @@ void registry_update(struct call *c, struct step *step)
 static struct value update_body(struct call *c, struct step *step, struct value old)
 {
     const struct request *r = c->request;
-    struct value new;
-    if (r->verb == VERB_UPDATE) {
-        new = default_object(r->resource, value_keep(c->body),
-                             r->resource == c->resource ? old : VALUE_ABSENT);
-    } else {
-        struct value shown = registry_show(c, value_keep(old)), status = VALUE_ABSENT;
-        new = patch_object(r, c->kind, shown, &status, &c->warnings);
-        if (!value_is_present(new)) {
-            call_refuse(c, step, status);
-            return VALUE_ABSENT;
-        }
-        new = default_object(r->resource, new, r->resource == c->resource ? old : VALUE_ABSENT);
+    struct value status = VALUE_ABSENT, new;
+    AUTO(value) struct value shown = registry_show(c, value_keep(old));
+    if (r->verb == VERB_UPDATE)
+        new = value_keep(c->body);
+    else if (is_apply(r))
+        new = field_manager_apply(c, step, shown, &status);
+    else
+        new = patch_object(r, c->kind, value_keep(shown), &status, &c->warnings);
+    if (!value_is_present(new)) {
+        call_refuse(c, step, status);
+        return VALUE_ABSENT;
     }
+    new = default_object(r->resource, new, r->resource == c->resource ? old : VALUE_ABSENT);
+    if (!is_apply(r))
+        new = field_manager_update(c, step, shown, new);
     return to_storage(c, new);
 }
 
@@ -556,8 +573,6 @@ static struct value metadata_restore(struct value own_new, struct value old)
         if (!value_is_present(value_get(m, filled[i])) ||
             value_kind(value_get(m, filled[i])) == VALUE_NULL)
             m = value_set(m, filled[i], value_keep(value_get(before, filled[i])));
-    if (value_is_present(value_get(m, ATOM_managedFields)))
-        m = value_set(m, ATOM_managedFields, VALUE_ABSENT);
     if (value_is_present(value_get(m, ATOM_selfLink)))
         m = value_set(m, ATOM_selfLink, VALUE_ABSENT);
     return value_set(own_new, ATOM_metadata, m);
@@ -594,8 +609,50 @@ static struct value version_conflict(struct call *c, struct value new, struct va
     return VALUE_ABSENT;
 }
 
+/* "If the object does not exist, apply creates it." */
+static void apply_creates(struct call *c, struct step *step)
+{
+    struct value status = VALUE_ABSENT;
+    struct value object = field_manager_apply(c, step, VALUE_ABSENT, &status);
+    if (!value_is_present(object)) {
+        call_refuse(c, step, status);
+        return;
+    }
+    struct str uid = VALUE_STR(object, metadata, uid);
+    if (uid.size > 0) {
+        AUTO(text) struct text why = {0};
+        text_printf(&why,
+                    "uid mismatch: the provided object specified uid %.*s, and no existing object "
+                    "was found",
+                    STR_ARG(uid));
+        value_drop(object);
+        call_refuse(c, step, status_conflict(c->request->resource, c->key->name, text_str(&why)));
+        return;
+    }
+    if (VALUE_STR(object, metadata, name).size == 0) {
+        AUTO(text) struct text why = {0};
+        text_printf(&why,
+                    "the name of the object (%.*s based on URL) was undeterminable: name must be "
+                    "provided",
+                    STR_ARG(c->key->name));
+        value_drop(object);
+        call_refuse(c, step, status_bad_request(text_str(&why)));
+        return;
+    }
+    if (!identity_check(c, step, object)) {
+        value_drop(object);
+        return;
+    }
+    object = namespace_fill(c, VALUE_REMOVE(object, metadata, resourceVersion));
+    create_object(c, step, default_object(c->request->resource, object, VALUE_ABSENT));
+}
+
 static void update_missing(struct call *c, struct step *step)
 {
+    if (is_apply(c->request)) {
+        apply_creates(c, step);
+        return;
+    }
     bool may_create = c->request->verb == VERB_UPDATE &&
                       (c->resource->strategy & STRATEGY_PUT_CREATES) &&
                       c->request->subresource == SUBRESOURCE_NONE;
@@ -681,10 +738,18 @@ static struct value update_validate(struct call *c, struct value old)
     return status;
 }
 
+static struct value with_managers(struct value own_object, struct value managers)
+{
+    if (value_is_same(VALUE_GET(own_object, metadata, managedFields), managers))
+        return own_object;
+    return VALUE_SET(own_object, value_keep(managers), metadata, managedFields);
+}
+
 /* The parts that the endpoint of the request owns, over the stored object. */
 static struct value update_prepare(struct call *c, struct value own_new, struct value old)
 {
     struct value next = old;
+    AUTO(value) struct value managers = value_keep(VALUE_GET(own_new, metadata, managedFields));
     switch (c->request->subresource) {
     case SUBRESOURCE_STATUS:
         return strategy_prepare_status_update(strategy_row(c), own_new, old);
@@ -692,12 +757,12 @@ static struct value update_prepare(struct call *c, struct value own_new, struct 
         next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, spec, finalizers)), spec,
                          finalizers);
         value_drop(own_new);
-        return next;
+        return with_managers(next, managers);
     case SUBRESOURCE_APPROVAL: /* a signing request's conditions alone */
         next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, status, conditions)),
                          status, conditions);
         value_drop(own_new);
-        return next;
+        return with_managers(next, managers);
     case SUBRESOURCE_EPHEMERALCONTAINERS:
         next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, spec, ephemeralContainers)),
                          spec, ephemeralContainers);
@@ -721,7 +786,7 @@ static struct value update_prepare(struct call *c, struct value own_new, struct 
         next = own_new;
         break;
     }
-    return strategy_prepare_update(strategy_row(c), next, old);
+    return strategy_prepare_update(strategy_row(c), with_managers(next, managers), old);
 }
 
 static void update_validated(struct call *c, struct step *step);
@@ -732,6 +797,7 @@ static void update_admitted(struct call *c, struct step *step)
     c->object = update_prepare(c, c->object, old);
     if (c->resource == resource_get(RESOURCE_certificatesigningrequests))
         c->object = csr_prepare_update(c, step, c->object, old);
+    c->object = managed_ignore_times(c->object, old);
     if (c->resource == resource_get(RESOURCE_services) &&
         c->request->subresource == SUBRESOURCE_NONE)
         service_allocate(c, step, update_validated);

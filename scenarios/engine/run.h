@@ -33,6 +33,7 @@ struct run_options {
     bool has_seed;
     uint64_t seed;
     const struct secret *secret; /* of the cluster's keys; NULL: one made from the seed */
+    bool tracks_fields; /* objects have managedFields, unless the scenario says they have not */
     struct instant until; /* zero: as the scenario says */
     /* Called about every so many events, with the instant: progress, dashboards. Returns false to
      * stop the run. */

@@ -138,6 +138,9 @@ static const struct shape_field cluster_fields[] = {
     {"hosts", &hosts_shape, false, "machines outside the cluster that it talks to"},
     {"network", &network_shape, false, "between the machines"},
     {"flags", &flags_shape, false, "flags of the real binaries, by their real names"},
+    {"managedFields", &shape_bool, false,
+     "whether objects have managedFields from their creation on; when absent, from the first "
+     "server-side apply on, in `serve` always"},
     {"shuffleTies", &shape_bool, false,
      "events of one instant in another order, by the seed: nothing may rely on that order"},
 };

@@ -51,9 +51,11 @@ enum err scenario_add_files(struct scenario *s, struct value operation,
                             struct errmsg *message) MUST_CHECK;
 
 /* Makes the cluster of the scenario: nodes dealt out, manifests read, flags checked. */
-/* `secret` of the keys: NULL: one made from the seed. */
+/* `secret` of the keys: NULL: one made from the seed. `tracks_fields`: what counts where the
+ * scenario does not say whether objects have managedFields. */
 struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed,
-                                 const struct secret *secret, struct errmsg *message);
+                                 const struct secret *secret, bool tracks_fields,
+                                 struct errmsg *message);
 
 /* Whether it has nodes with real containers, which not every build or machine can run. */
 bool scenario_needs_sandboxes(const struct scenario *s);

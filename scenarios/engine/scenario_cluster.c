@@ -67,9 +67,11 @@ bool scenario_needs_sandboxes(const struct scenario *s)
 }
 
 struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed,
-                                 const struct secret *secret, struct errmsg *message)
+                                 const struct secret *secret, bool tracks_fields,
+                                 struct errmsg *message)
 {
     struct builder b = {.scenario = s};
+    struct value managed_fields = value_get_key(s->cluster, S("managedFields"));
     struct value nodes = value_get_key(s->cluster, S("nodes")),
                  network = value_get_key(s->cluster, S("network"));
     enum err e = ERR_OK;
@@ -105,6 +107,8 @@ struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed,
                 .zones = b.zones.items,
                 .zone_count = b.zones.count,
                 .flags = value_get_key(s->cluster, S("flags")),
+                .tracks_fields = value_is_present(managed_fields) ? value_as_bool(managed_fields)
+                                                                  : tracks_fields,
                 .shuffle_ties = value_as_bool(value_get_key(s->cluster, S("shuffleTies"))),
                 .raft_bugs = raft_bugs(value_get_key(s->cluster, S("etcd")))},
             &why);

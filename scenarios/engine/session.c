@@ -54,6 +54,7 @@ struct session *session_new(struct session_plan *plan, const struct session_opti
     run.until = INSTANT_NEVER;
     run.turn = session_turn;
     run.turn_owner = s;
+    run.tracks_fields = true;
     s->run = run_new(scenario, &run, message);
     for (size_t i = 0; s->run && i < plan->manifests.count; i++) {
         struct documents d = {0};

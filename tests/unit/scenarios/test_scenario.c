@@ -170,7 +170,7 @@ static void test_everything(void)
     CU_ASSERT_EQUAL(s->seed, 3);
     CU_ASSERT_EQUAL(s->until.ns, duration_minutes(15).ns);
     CU_ASSERT_EQUAL(value_count(s->steps), 1);
-    struct cluster *c = scenario_cluster(s, 1, NULL, &message);
+    struct cluster *c = scenario_cluster(s, 1, NULL, false, &message);
     CU_ASSERT_PTR_NOT_NULL_FATAL(c);
     CU_ASSERT_EQUAL(cluster_component_count(c, COMPONENT_KUBELET), 5);
     CU_ASSERT_EQUAL(cluster_component_count(c, COMPONENT_ETCD), 3);

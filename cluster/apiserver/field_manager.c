@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the registry and cluster/api/fields: which fields an endpoint resets (GetResetFields of
+ * the strategies upstream), the versions of a kind, and who the manager is.
+ *
+ * A request to /status does not change the spec, nor one to the object its status; fields that an
+ * endpoint puts back are not the writer's, whatever was sent.
+ *
+ * DEVIATION: unless the configuration says otherwise (it does in `serve`), an object has no
+ * managedFields until it is applied for the first time, as if the server's tracking on create were
+ * off. They cost a tenth of a write and of an object's memory, and no simulated component reads
+ * them.
+ */
+#include "cluster/apiserver/field_manager.h"
+
+#include "cluster/api/custom/object.h"
+#include "cluster/api/decode.h"
+#include "cluster/api/defaults.h"
+#include "cluster/api/fields/managed.h"
+#include "cluster/api/object.h"
+#include "cluster/api/schema.h"
+#include "cluster/apiserver/machinery.h"
+
+/* ---- the manager's name ---- */
+
+/* As much of a user agent's first part as fits, without what cannot be printed. */
+static void manager_of_agent(struct str agent, struct text *out)
+{
+    struct str part = str_slice(agent, 0, str_find(agent, '/'));
+    for (size_t i = 0; i < part.size; i++) {
+        unsigned char b = (unsigned char)part.bytes[i];
+        if (b >= ' ' && b != 0x7f && out->size < MANAGED_NAME_MAX)
+            text_add_byte(out, (char)b);
+    }
+}
+
+static void manager_name(const struct request *r, struct text *out)
+{
+    char small[VALUE_SMALL_SIZE] = {0};
+    struct str name = value_str_in(r->field_manager, small);
+    if (name.size > 0)
+        text_add(out, name);
+    else
+        manager_of_agent(value_str_in(r->user_agent, small), out);
+}
+
+/* ---- what an endpoint leaves alone ---- */
+
+static bool resets_metadata(const struct resource *r)
+{
+    static const char *const kinds[] = {"ValidatingAdmissionPolicy",
+                                        "StorageVersion",
+                                        "FlowSchema",
+                                        "PriorityLevelConfiguration",
+                                        "ServiceCIDR",
+                                        "ResourceClaim",
+                                        "VolumeAttachment",
+                                        "StorageVersionMigration",
+                                        "APIService",
+                                        "DeviceTaintRule"};
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+        if (str_equal(r->kind, str_from(kinds[i])))
+            return true;
+    return resource_is_custom(r);
+}
+
+static struct value status_reset(const struct resource *r)
+{
+    if (resets_metadata(r))
+        return value_pack("{\"f:metadata\": {}, \"f:spec\": {}}");
+    switch (r->index) {
+    case RESOURCE_pods:
+        return value_pack("{\"f:spec\": {}, \"f:metadata\": {\"f:deletionTimestamp\": {}, "
+                          "\"f:ownerReferences\": {}}}");
+    case RESOURCE_deployments:
+        return value_pack("{\"f:spec\": {}, \"f:metadata\": {\"f:labels\": {}}}");
+    case RESOURCE_certificatesigningrequests:
+        return value_pack("{\"f:spec\": {}, \"f:status\": {\"f:conditions\": {}}}");
+    default:
+        return value_pack("{\"f:spec\": {}}");
+    }
+}
+
+static struct value main_reset(const struct resource *r)
+{
+    if (r->index == RESOURCE_certificatesigningrequests)
+        return value_pack("{\"f:spec\": {}, \"f:status\": {}}");
+    return r->subresources & (1u << SUBRESOURCE_STATUS) ? value_pack("{\"f:status\": {}}")
+                                                        : VALUE_ABSENT;
+}
+
+/* Owned; absent: nothing. */
+static struct value reset_of(const struct resource *r, enum subresource subresource)
+{
+    switch (subresource) {
+    case SUBRESOURCE_NONE:
+        return main_reset(r);
+    case SUBRESOURCE_STATUS:
+        return status_reset(r);
+    case SUBRESOURCE_APPROVAL:
+        return value_pack("{\"f:spec\": {}, \"f:status\": {\"f:certificate\": {}}}");
+    case SUBRESOURCE_FINALIZE:
+        return value_pack("{\"f:status\": {}}");
+    case SUBRESOURCE_EPHEMERALCONTAINERS:
+        return value_pack("{\"f:spec\": {\"f:ephemeralContainers\": {}}}");
+    case SUBRESOURCE_RESIZE:
+        return value_pack(
+            "{\"f:spec\": {\"f:containers\": {\"*\": {\"f:resources\": {}, \"f:resizePolicy\": "
+            "{}}}, \"f:initContainers\": {\"*\": {\"f:resources\": {}, \"f:resizePolicy\": {}}}}}");
+    case SUBRESOURCE_SCALE:
+    case SUBRESOURCE_BINDING:
+    case SUBRESOURCE_EVICTION:
+    case SUBRESOURCE_TOKEN:
+    case SUBRESOURCE_LOG:
+    case SUBRESOURCE_EXEC:
+    case SUBRESOURCE_ATTACH:
+    case SUBRESOURCE_PORTFORWARD:
+    case SUBRESOURCE_PROXY:
+    case SUBRESOURCE_COUNT:
+        break;
+    }
+    return VALUE_ABSENT;
+}
+
+/* ---- versions ---- */
+
+static const struct resource *row_of(const struct resource *storage, struct str api_version)
+{
+    for (size_t i = 0; i < resource_count(); i++) {
+        const struct resource *r = resource_at(i);
+        if (r->storage == storage && str_equal(r->group_version, api_version))
+            return r;
+    }
+    return NULL;
+}
+
+static struct fields_type custom_type(const struct custom_kind *k)
+{
+    (void)k;
+    return fields_type_deduced();
+}
+
+static bool custom_convert(const struct custom_kind *k, struct value own_object,
+                           struct str api_version, struct value *ret_object,
+                           struct fields_type *ret_type)
+{
+    struct str version, group = str_cut(api_version, '/', &version);
+    const struct custom_kind *to = str_equal(group, k->resource->group)
+                                       ? custom_definition_version(k->definition, version)
+                                       : NULL;
+    if (!to || version.size == 0) {
+        value_drop(own_object);
+        return false;
+    }
+    *ret_type = custom_type(to);
+    *ret_object = custom_show(to, custom_store(k, own_object));
+    return true;
+}
+
+static bool convert(void *owner, struct value own_object, struct str api_version,
+                    struct value *ret_object, struct fields_type *ret_type)
+{
+    const struct call *c = owner;
+    if (c->kind)
+        return custom_convert(c->kind, own_object, api_version, ret_object, ret_type);
+    const struct resource *from = row_of(c->resource, VALUE_STR(own_object, apiVersion));
+    const struct resource *to = row_of(c->resource, api_version);
+    if (!from || !to) {
+        value_drop(own_object);
+        return false;
+    }
+    *ret_type = fields_type_of(to->type);
+    if (from != to && from->storage != from)
+        own_object = version_convert(own_object, from, c->resource);
+    if (from != to && to->storage != to)
+        own_object = version_convert(own_object, c->resource, to);
+    *ret_object = own_object;
+    return true;
+}
+
+/* ---- requests ---- */
+
+/* `reset` is the caller's to drop. */
+static struct managed_scope scope_of(struct call *c)
+{
+    const struct request *r = c->request;
+    enum subresource s = r->subresource;
+    bool keeps_only = s == SUBRESOURCE_EPHEMERALCONTAINERS || s == SUBRESOURCE_RESIZE;
+    return (struct managed_scope){.type =
+                                      c->kind && s != SUBRESOURCE_SCALE
+                                          ? custom_type(c->kind)
+                                          : fields_type_of(schema_for_subresource(r->resource, s)),
+                                  .api_version = r->resource->group_version,
+                                  .kind = r->resource->kind,
+                                  .subresource = str_from(subresource_text(s)),
+                                  .reset = reset_of(r->resource, s),
+                                  .keeps_only = keeps_only,
+                                  .type_may_change = c->kind != NULL,
+                                  .convert = convert,
+                                  .owner = c};
+}
+
+struct value field_manager_update(struct call *c, struct step *step, struct value live,
+                                  struct value own_new)
+{
+    bool is_tracked = value_is_present(live)
+                          ? value_count(VALUE_GET(live, metadata, managedFields)) > 0
+                          : c->server->flags.tracks_fields;
+    if (!is_tracked && !(c->server->flags.tracks_fields &&
+                         value_is_present(VALUE_GET(own_new, metadata, managedFields))))
+        return value_is_present(VALUE_GET(own_new, metadata, managedFields))
+                   ? VALUE_REMOVE(own_new, metadata, managedFields)
+                   : own_new;
+    const struct managed_scope scope = scope_of(c);
+    AUTO(text) struct text manager = {0};
+    AUTO(value) struct value now = time_value(step->wall);
+    AUTO(value) struct value empty = VALUE_ABSENT;
+    if (!value_is_present(live))
+        live = empty = value_pack("{apiVersion: %S, kind: %S}", scope.api_version, scope.kind);
+    manager_name(c->request, &manager);
+    own_new = managed_update(&scope, live, own_new, text_str(&manager), now);
+    value_drop(scope.reset);
+    return own_new;
+}
+
+struct value field_manager_apply(struct call *c, struct step *step, struct value live,
+                                 struct value *ret_status)
+{
+    const struct request *r = c->request;
+    const struct managed_scope scope = scope_of(c);
+    AUTO(text) struct text manager = {0};
+    AUTO(value) struct value now = time_value(step->wall);
+    AUTO(value) struct value empty = VALUE_ABSENT;
+    if (!value_is_present(live))
+        live = empty = value_pack("{apiVersion: %S, kind: %S}", scope.api_version, scope.kind);
+    manager_name(r, &manager);
+    const struct managed_apply a = {.live = live,
+                                    .configuration = r->body,
+                                    .manager = text_str(&manager),
+                                    .now = now,
+                                    .is_forced = r->force};
+    struct value next = managed_apply(&scope, &a, ret_status);
+    value_drop(scope.reset);
+    if (!value_is_present(next))
+        return VALUE_ABSENT;
+    const struct decode_options options = {.validation = FIELD_VALIDATION_IGNORE};
+    if (c->kind)
+        return custom_decode(c->kind, next, &options, ret_status, NULL);
+    return decode(schema_for_subresource(r->resource, r->subresource), next, &options, ret_status,
+                  NULL);
+}
+
+/* ---- scale ---- */
+
+static const char *const replicas_path[] = {"spec", "replicas"};
+
+struct value field_manager_scale(struct call *c, struct step *step, struct value own_parent,
+                                 struct value old_scale, struct value own_scale)
+{
+    struct value entries = VALUE_GET(own_parent, metadata, managedFields);
+    (void)step;
+    (void)old_scale;
+    struct value next =
+        managed_of_scale(entries, VALUE_GET(own_scale, metadata, managedFields),
+                         c->resource->group_version, replicas_path, ARRAY_COUNT(replicas_path));
+    value_drop(own_scale);
+    if (value_is_same(next, entries)) {
+        value_drop(next);
+        return own_parent;
+    }
+    return VALUE_SET(own_parent, next, metadata, managedFields);
+}

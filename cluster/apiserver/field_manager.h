@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keeps metadata.managedFields: what a request has changed belongs to its manager, whom the option
+ * fieldManager names, or else its user agent up to the first slash.
+ *
+ * The comparison is between what is stored and what the client sends, defaulted and in the version
+ * of the request, before admission and the strategies: what these fill in is nobody's.
+ */
+#ifndef CLUSTER_APISERVER_FIELD_MANAGER_H
+#define CLUSTER_APISERVER_FIELD_MANAGER_H
+
+#include "cluster/apiserver/server.h"
+
+/* Both objects as the request's version shows them; `live` absent: a create. Consumes the new one.
+ * */
+struct value field_manager_update(struct call *c, struct step *step, struct value live,
+                                  struct value own_new);
+/* A server-side apply onto `live`, borrowed; absent: there is nothing yet. Returns the object as
+ * the request's version shows it, decoded; or absent, and the status. */
+struct value field_manager_apply(struct call *c, struct step *step, struct value live,
+                                 struct value *ret_status);
+
+/* The parent's object after its Scale was written: with the managers of the replicas. Takes both
+ * scales with their managedFields. */
+struct value field_manager_scale(struct call *c, struct step *step, struct value own_parent,
+                                 struct value old_scale, struct value own_scale);
+
+#endif
