@@ -44,7 +44,8 @@ struct run *run_new(const struct scenario *s, const struct run_options *options,
                     struct errmsg *message)
 {
     uint64_t seed = options->has_seed ? options->seed : s->seed;
-    struct cluster *cluster = scenario_cluster(s, seed, options->secret, options->tracks_fields, message);
+    struct cluster *cluster =
+        scenario_cluster(s, seed, options->secret, options->tracks_fields, message);
     if (!cluster)
         return NULL;
     struct run *r = mem_new(struct run);
