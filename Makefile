@@ -73,7 +73,9 @@ FORCE:
 UNIT_PROGRAMS  := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 PLAIN_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out %_world.c,$(PLAIN_SOURCES)))
 $(UNIT_PROGRAMS): %: %.o $(ARCHIVES)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcunit $(LIBRARIES)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcunit $(LIBRARIES)
+$(BUILD)/tests/unit/tui/test_kubeconfig: $(BUILD)/tui/kubeconfig.o $(BUILD)/tui/kubeconfig_text.o
+$(BUILD)/tests/unit/tui/test_pace: $(BUILD)/tui/serve/pace.o
 $(PLAIN_PROGRAMS): %: %.o $(ARCHIVES)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES)
 $(BUILD)/tests/swarm/raft_swarm: $(addprefix $(BUILD)/tests/swarm/,raft_world.o raft_check_world.o)

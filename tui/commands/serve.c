@@ -125,6 +125,7 @@ static void on_steps_ended(void *owner, struct session *s)
     if (session_is_replaying(s))
         return;
     console_result(v->run, &m, &line);
+    fflush(stdout);
     fprintf(v->run->outcome == OUTCOME_FAILED ? stderr : stdout, "\n%s", text_c(&line));
     if (v->console)
         puts("the cluster goes on; Ctrl-C ends it");
