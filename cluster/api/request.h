@@ -130,6 +130,7 @@ struct response {
     const struct custom_kind *kind;
     /* Of a path: the custom kinds that this server serves; owned, may be NULL. */
     const struct custom_catalog *catalog;
+    struct value content_type; /* text; of bytes that follow (cluster/api/connect.h) */
 };
 extern const struct message_type response_message;
 struct response *response_new(uint64_t id, int code, struct value own_body);

@@ -16,6 +16,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/apiserver/bootstrap.h"
+#include "cluster/apiserver/connect.h"
 #include "cluster/apiserver/list.h"
 #include "cluster/apiserver/machinery.h"
 #include "cluster/apiserver/registry.h"
@@ -120,6 +121,7 @@ static void connection_close(struct apiserver *s, struct step *step, struct conn
         call_abandon(k->calls, step);
     while (k->watchers)
         watcher_remove(k->watchers, step);
+    connect_leave(step, k);
     index_remove(&s->connections, hash_mix(k->stream), &k->stream);
     *(k->previous ? &k->previous->next : &s->connection_first) = k->next;
     if (k->next)
@@ -149,6 +151,8 @@ static void on_cancel(struct step *step, struct connection *k, uint64_t id)
         watcher_remove(w, step);
         return;
     }
+    if (connect_cancel(step, k, id))
+        return;
     for (struct call *c = k->calls; c; c = c->connection_next) {
         if (c->request->id == id) {
             call_abandon(c, step);
@@ -204,13 +208,14 @@ static void server_input(void *state, struct step *step, const struct input *in)
         on_timer(s, step, in->tag);
         return;
     }
-    if (etcd_link_input(s, step, in))
+    if (etcd_link_input(s, step, in) || connect_input(s, step, in))
         return;
     struct connection *k =
         in->stream ? index_get(&s->connections, hash_mix(in->stream), &in->stream) : NULL;
     switch (in->kind) {
     case INPUT_ACCEPTED:
         k = mem_new(struct connection);
+        k->server = s;
         k->stream = in->stream;
         k->peer = in->peer;
         index_put(&s->connections, hash_mix(k->stream), &k->stream, k);
@@ -224,6 +229,8 @@ static void server_input(void *state, struct step *step, const struct input *in)
             on_request(s, step, k, (struct request *)in->message);
         else if (k && in->message->type == &cancel_message)
             on_cancel(step, k, ((const struct cancel *)in->message)->id);
+        else if (k && in->message->type == &channel_bytes_message)
+            connect_bytes(step, k, (const struct channel_bytes *)in->message);
         break;
     case INPUT_CLOSED:
         if (k)
@@ -265,6 +272,7 @@ static void server_release(void *state)
         mem_free(k);
     }
     index_release(&s->connections);
+    connect_release(s);
     bootstrap_release(s);
     authorizer_release(s);
     token_cache_release(&s->tokens);

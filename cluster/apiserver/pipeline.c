@@ -17,6 +17,7 @@
 #include "cluster/apiserver/server.h"
 
 #include "cluster/api/object.h"
+#include "cluster/apiserver/connect.h"
 #include "cluster/apiserver/impersonation.h"
 #include "cluster/apiserver/list.h"
 #include "cluster/apiserver/machinery.h"
@@ -132,6 +133,10 @@ void pipeline_execute(struct call *c, struct step *step)
     }
     if (!c->server->caches.has_listed) {
         call_refuse(c, step, status_too_many_requests(S("storage is (re)initializing"), 1));
+        return;
+    }
+    if (r->subresource >= SUBRESOURCE_LOG && r->subresource <= SUBRESOURCE_PROXY) {
+        connect_start(c, step);
         return;
     }
     if (r->verb == VERB_CREATE || r->verb == VERB_UPDATE || r->verb == VERB_PATCH) {

@@ -83,16 +83,6 @@ void registry_answer_object(struct call *c, struct step *step, int code, struct 
     call_finish(c, step, code, own_object);
 }
 
-static void stream_refuse(struct call *c, struct step *step)
-{
-    if (!c->existing)
-        call_refuse(c, step, status_not_found(c->request->resource, c->key->name));
-    else
-        call_refuse(
-            c, step,
-            status_service_unavailable(S("the simulated kubelets do not serve streams yet")));
-}
-
 void registry_get(struct call *c, struct step *step)
 {
     switch (c->request->subresource) {
@@ -110,17 +100,14 @@ void registry_get(struct call *c, struct step *step)
     case SUBRESOURCE_EXEC:
     case SUBRESOURCE_ATTACH:
     case SUBRESOURCE_PORTFORWARD:
-        registry_load(c, step, stream_refuse);
-        break;
-    case SUBRESOURCE_PROXY:
+    case SUBRESOURCE_PROXY: /* connect.c has these */
     case SUBRESOURCE_BINDING:
     case SUBRESOURCE_EVICTION:
     case SUBRESOURCE_FINALIZE:
     case SUBRESOURCE_TOKEN:
     case SUBRESOURCE_COUNT:
-        call_refuse(
-            c, step,
-            status_service_unavailable(S("the simulated kubelets do not serve streams yet")));
+        call_refuse(c, step,
+                    status_method_not_allowed(c->request->resource, "get on this subresource"));
         break;
     }
 }

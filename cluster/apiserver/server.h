@@ -37,6 +37,7 @@ enum apiserver_random {
     RANDOM_TOKEN_VOLUME,
     RANDOM_LEASE,
     RANDOM_TOKEN,
+    RANDOM_PROXY,
 };
 
 /* Timer tags: what in the low byte, whose in the rest. */
@@ -64,6 +65,7 @@ typedef void (*call_etcd_fn)(struct call *call, struct step *step,
 /* One client's stream. */
 struct connection {
     struct connection *next, *previous;
+    struct apiserver *server;
     stream_id stream;
     process_id peer;
     struct call *calls;       /* those of this stream */
@@ -153,7 +155,8 @@ struct apiserver {
     struct call *waiting; /* for the cache, in order */
     timer_id wait_timer;
 
-    struct hooks *hooks; /* bootstrap.c */
+    VEC(struct tunnel *) tunnels; /* connect.c */
+    struct hooks *hooks;          /* bootstrap.c */
     struct event_lease event_lease;
     bool is_listening, is_ready;
     int64_t compact_next; /* the revision of one interval ago */

@@ -621,6 +621,7 @@ static void *start(struct step *step, const void *config)
     make_clients(k);
     connect_runtime(k);
     node_start(k);
+    server_start(k);
     return k;
 }
 
@@ -668,7 +669,7 @@ static void input(void *state, struct step *step, const struct input *in)
             begin_work(k);
         return;
     }
-    if (volumes_input(k, in))
+    if (volumes_input(k, in) || server_input(k, in))
         return;
     switch (in->kind) {
     case INPUT_TIMER:
@@ -718,6 +719,7 @@ static void release(void *state)
     for (size_t i = 0; i < k->found_containers.count; i++)
         cri_container_status_release(&k->found_containers.items[i]);
     volumes_release(k);
+    server_release(k);
     for (size_t i = 0; i < k->probers.count; i++)
         mem_free(k->probers.items[i]);
     informer_free(k->pods);

@@ -404,6 +404,9 @@ struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i
     b.config->attempt = container_next_attempt(&w->containers[i]);
     b.config->hash = w->containers[i].hash;
     b.config->is_init = w->containers[i].kind == CONTAINER_INIT;
+    b.config->has_stdin = VALUE_BOOL_AT(c, stdin);
+    b.config->stdin_once = VALUE_BOOL_AT(c, stdinOnce);
+    b.config->has_terminal = VALUE_BOOL_AT(c, tty);
     b.config->environment = service_environment(w);
     struct value from = VALUE_GET(c, envFrom), env = VALUE_GET(c, env), ports = VALUE_GET(c, ports);
     for (size_t n = 0; n < value_count(from); n++)

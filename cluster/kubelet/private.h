@@ -12,6 +12,7 @@
  *   volumes.c       volumes: fetch, write, FailedMount
  *   prober.c        startup, readiness and liveness probes
  *   admission.c     may this pod run here?
+ *   server.c        port 10250: logs, exec and the like for API servers
  *   eviction.c      memory or disk run out: pods are ended
  *
  * Invariants: a worker belongs to one pod uid; at most one call to the runtime that changes a pod
@@ -201,6 +202,8 @@ struct kubelet {
     VEC(struct cri_call) calls;
     VEC(struct pod_worker *) workers; /* in the order of their numbers */
     VEC(struct prober *) probers;
+    VEC(struct node_session *) sessions; /* on the kubelet's server */
+    address_id server_address;
     VEC(struct watched_object *) objects;
     VEC(struct root_ca *) roots;
     VEC(struct nfs_server *) nfs;
@@ -241,6 +244,11 @@ void kubelet_pull_done(struct kubelet *k);
 #define kubelet_trace(k, w, ...)                                                                   \
     step_trace((k)->step, "kubelet", worker_subject((k), (w)), __VA_ARGS__)
 struct str worker_subject(struct kubelet *k, const struct pod_worker *w);
+
+/* server.c */
+void server_start(struct kubelet *k);
+void server_release(struct kubelet *k);
+bool server_input(struct kubelet *k, const struct input *in); /* false: not the server's */
 
 /* node.c */
 void node_start(struct kubelet *k);
