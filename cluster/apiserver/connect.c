@@ -389,15 +389,12 @@ static bool may_create(struct call *c, struct step *step)
                            .subresource = str_from(subresource_text(r->subresource)),
                            .namespace = c->key->namespace,
                            .name = c->key->name};
-    if (r->verb == VERB_CREATE || c->is_internal || authorize(c->server, c->user, &a))
+    AUTO(text) struct text reason = {0};
+    if (r->verb == VERB_CREATE || c->is_internal ||
+        authorize_reason(c->server, c->user, &a, &reason))
         return true;
-    AUTO(text) struct text why = {0};
-    AUTO(text) struct text message = {0};
-    authorize_refusal(c->user, &a, &why);
-    struct value status = status_forbidden(r->resource, a.name, text_str(&why));
-    text_printf(&message, "%.*s \"%.*s\" is forbidden: %s", STR_ARG(r->resource->qualified),
-                STR_ARG(a.name), text_c(&why));
-    call_refuse(c, step, VALUE_SET(status, value_string(text_str(&message)), message));
+    c->is_unauthorized = true;
+    call_refuse(c, step, authorize_forbidden(c->user, &a, text_str(&reason)));
     return false;
 }
 

@@ -191,6 +191,8 @@ static void send_to_gateway(struct exchange *x)
     struct http_server *s = x->server;
     struct request *q = x->reading.request;
     x->reading.request = NULL;
+    x->follows = q->connect && q->connect->follow;
+    x->subresource = q->subresource;
     if (x->credential)
         q->credential = credential_ref(x->credential);
     x->connection->is_used = true;
@@ -225,6 +227,7 @@ static bool dispatch(struct exchange *x, const char *method)
     if (!s->options.sim)
         return false;
     connection_enter(x->connection, PHASE_OPEN);
+    upgrade_read(x, &h);
     s->requests++;
     x->accepts_gzip = accepts_gzip(exchange_header(x, "Accept-Encoding"));
     if (etag.size < sizeof(x->if_none_match))
@@ -258,18 +261,48 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
     struct exchange *x = map_get(&s->exchanges, &(struct exchange){.id = id});
     if (!x)
         return;
+    if (x->state == UPGRADED) {
+        map_remove(&s->exchanges, x);
+        upgrade_lost(x);
+        return;
+    }
     if (x->state == STREAMING) { /* the connection of a watch is lost */
         map_remove(&s->exchanges, x);
+        if (x->is_log)
+            x->state = BROKEN;
         x->has_ended = true;
         exchange_resume(x);
         return;
     }
     CHECK(x->state == WAITING);
     s->waiting--;
-    bool is_watch = r->code == 200 && !value_is_present(r->body) && !x->is_document;
+    bool is_bytes = value_is_present(r->content_type); /* they follow */
+    bool is_watch =
+        (r->code == 200 && !value_is_present(r->body) && !x->is_document) || r->code == 101;
     answer_shape_set_kind(&x->shape, r->kind);
     custom_catalog_unref(x->catalog);
     x->catalog = custom_catalog_ref(r->catalog);
+    if (is_bytes) {
+        x->state = STREAMING;
+        x->is_log = x->is_sniffable = true;
+        x->code = r->code;
+        x->content_type = arena_str(&x->arena, value_str(r->content_type));
+        x->counts_as_waiting = !x->follows;
+        s->waiting += x->counts_as_waiting;
+        exchange_resume(x);
+        return;
+    }
+    if (is_watch && (x->wants_websocket || x->wants_spdy) && upgrade_begin(x)) {
+        x->state = UPGRADED;
+        exchange_resume(x);
+        return;
+    }
+    if (r->code == 101) {
+        exchange_forget(x);
+        answer_text(x, 400, S("unable to upgrade: none of the protocols offered is spoken\n"));
+        exchange_resume(x);
+        return;
+    }
     if (r->code == 0) {
         x->state = BROKEN; /* as a real API server's death: the connection ends */
     } else if (x->is_document && r->code == 200) {
@@ -296,6 +329,8 @@ static void on_event(void *owner, uint64_t id, const struct watch_event *e)
 {
     struct http_server *s = owner;
     struct exchange *x = map_get(&s->exchanges, &(struct exchange){.id = id});
+    if (x && x->state == UPGRADED)
+        upgrade_event(x, e);
     if (!x || x->state != STREAMING)
         return;
     if (e->type == WATCH_END) {
@@ -313,12 +348,16 @@ static void on_bytes(void *owner, uint64_t id, const struct channel_bytes *b)
 {
     struct http_server *s = owner;
     struct exchange *x = map_get(&s->exchanges, &(struct exchange){.id = id});
+    if (x && x->state == UPGRADED)
+        upgrade_bytes(x, b);
     if (!x || x->state != STREAMING)
         return;
     text_add(&x->answer, channel_str(b));
     if (b->is_last) {
         map_remove(&s->exchanges, x);
         x->has_ended = true;
+        s->waiting -= x->counts_as_waiting;
+        x->counts_as_waiting = false;
     }
     if (b->is_broken || x->answer.size - x->sent > HTTP_WATCH_BACKLOG_MAX)
         x->state = BROKEN;

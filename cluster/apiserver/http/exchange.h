@@ -20,11 +20,12 @@
 #include "cluster/apiserver/http/server.h"
 #include "sim/base/map.h"
 #include "sim/base/text.h"
+#include "sim/base/vec.h"
 
 struct MHD_Connection;
 struct MHD_Daemon;
 
-enum exchange_state { RECEIVING, WAITING, GRANTED, ANSWERED, STREAMING, BROKEN };
+enum exchange_state { RECEIVING, WAITING, GRANTED, ANSWERED, STREAMING, UPGRADED, BROKEN };
 
 /* What a connection does, as far as there is a limit to how long. */
 enum connection_phase {
@@ -78,6 +79,12 @@ struct exchange {
     size_t sent;
     bool has_ended, is_watched, is_streaming;
     const struct custom_catalog *catalog; /* of a document; owned */
+    bool is_log;                          /* bytes stream; without `follow` the client waits */
+    bool follows, counts_as_waiting;
+    /* an upgrade: upgrade.c */
+    struct upgrade *upgrade;
+    bool wants_websocket, wants_spdy;
+    enum subresource subresource;
     int fd;
 };
 
@@ -97,6 +104,7 @@ struct http_server {
     struct map exchanges; /* those the gateway has, by id */
     uint64_t last_id, last_connection, requests;
     size_t waiting, streaming;
+    VEC(struct exchange *) upgrades; /* connections that speak something else now */
     bool has_resumed; /* the library does not count this among what is due */
 };
 
@@ -117,6 +125,27 @@ bool exchange_go_on(struct exchange *x, const char *method, const char *version,
 void exchange_forget(struct exchange *x);
 /* A header of the request; empty when it is not there. */
 struct str exchange_header(const struct exchange *x, const char *name);
+
+/* ---- upgrade.c ---- */
+
+/* What the head says of an upgrade. */
+void upgrade_read(struct exchange *x, struct http_request *h);
+/* The gateway agrees; false: the client's protocols are not spoken. */
+bool upgrade_begin(struct exchange *x);
+/* 101, and from then on the other protocol. */
+bool upgrade_reply(struct exchange *x);
+void upgrade_bytes(struct exchange *x, const struct channel_bytes *b);
+void upgrade_event(struct exchange *x, const struct watch_event *e);
+/* The API server is gone: the connection is cut. */
+void upgrade_lost(struct exchange *x);
+/* Something can be read or written. */
+void upgrade_step(struct exchange *x);
+void upgrade_free(struct exchange *x);
+void upgrades_end(struct http_server *s); /* cuts all */
+/* Those whose time is over, and what waits to be written. */
+void upgrades_tend(struct http_server *s);
+/* Conversations to which somebody has just said something and that have not answered. */
+size_t upgrades_waiting(const struct http_server *s);
 
 /* ---- reply.c ---- */
 

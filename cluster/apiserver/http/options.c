@@ -20,6 +20,8 @@ static bool delete_read(struct reading *r);
 bool options_read(const struct http_request *h, struct reading *r)
 {
     struct str version = target_option(&r->target, "resourceVersion");
+    if (r->request->subresource >= SUBRESOURCE_LOG && r->request->subresource <= SUBRESOURCE_PROXY)
+        return connect_read(h, r);
     switch (r->request->verb) {
     case VERB_GET:
         if (version.size > 0)
@@ -44,7 +46,7 @@ bool options_read(const struct http_request *h, struct reading *r)
 
 /* ---- scalars ---- */
 
-static bool int_read(struct reading *r, const char *name, int64_t *target)
+bool option_int(struct reading *r, const char *name, int64_t *target)
 {
     struct str s = target_option(&r->target, name);
     if (s.size == 0 || str_to_int64(s, target))
@@ -60,7 +62,7 @@ static bool int_read(struct reading *r, const char *name, int64_t *target)
 }
 
 /* As Kubernetes' conversion: absent false; "false" and "0" in any case false; all else true. */
-static bool bool_read(const struct target *t, const char *name)
+bool option_bool(const struct target *t, const char *name)
 {
     struct str s = target_option(t, name);
     return target_has_option(t, name) && !str_equal(s, S("false")) && !str_equal(s, S("False")) &&
@@ -122,10 +124,10 @@ static bool list_read(struct reading *r)
     o->field_selector = field_selector_of(t, r->request->verb == VERB_WATCH);
     o->resource_version = text_read(t, "resourceVersion");
     o->continue_token = text_read(t, "continue");
-    o->allow_bookmarks = bool_read(t, "allowWatchBookmarks");
+    o->allow_bookmarks = option_bool(t, "allowWatchBookmarks");
     if (target_has_option(t, "sendInitialEvents"))
-        o->send_initial_events = bool_read(t, "sendInitialEvents");
-    if (!int_read(r, "limit", &o->limit) || !int_read(r, "timeoutSeconds", &timeout) ||
+        o->send_initial_events = option_bool(t, "sendInitialEvents");
+    if (!option_int(r, "limit", &o->limit) || !option_int(r, "timeoutSeconds", &timeout) ||
         !match_read(r, o))
         return false;
     if (timeout > 0 && timeout < INT64_MAX / 1000000000)
@@ -165,7 +167,7 @@ static bool write_read(const struct http_request *h, struct reading *r)
         q->field_manager = value_string(manager);
     else if (!is_apply) /* which has to say it */
         q->field_manager = value_string(manager_of(h->user_agent));
-    q->force = bool_read(t, "force");
+    q->force = option_bool(t, "force");
     if (str_equal(validation, S("Strict")))
         q->field_validation = FIELD_VALIDATION_STRICT;
     else if (str_equal(validation, S("Ignore")))
@@ -207,7 +209,7 @@ static bool delete_read(struct reading *r)
     struct str policy = target_option(t, "propagationPolicy");
     struct str orphan = target_option(t, "orphanDependents");
     int64_t grace = -1;
-    if (!int_read(r, "gracePeriodSeconds", &grace))
+    if (!option_int(r, "gracePeriodSeconds", &grace))
         return false;
     if (grace >= 0)
         request_delete_options(r->request)->grace_period_seconds = grace;

@@ -27,6 +27,7 @@ struct http_request {
         if_none_match;
     struct value impersonate; /* impersonation_add */
     struct str body;
+    bool is_websocket, is_spdy; /* asks for an upgrade to it */
 };
 
 enum include_object { INCLUDE_METADATA, INCLUDE_NONE, INCLUDE_OBJECT };

@@ -121,6 +121,8 @@ bool exchange_reply(struct exchange *x)
 {
     if (!x->server->options.sim)
         return false;
+    if (x->state == UPGRADED)
+        return upgrade_reply(x);
     AUTO(text) struct text etag = {0};
     bool is_gzip = false;
     struct MHD_Response *r;

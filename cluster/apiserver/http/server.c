@@ -86,7 +86,8 @@ static void *option_text(const struct text *t)
 
 static bool daemon_start(struct http_server *s, struct errmsg *message)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
+                     MHD_USE_NO_LISTEN_SOCKET;
     AUTO(text) struct text trust = {0};
     AUTO(text) struct text priorities = {0};
     text_add(&trust, s->options.authority);
@@ -153,6 +154,7 @@ void http_server_free(struct http_server *s)
             MHD_resume_connection(x->mhd);
         x->is_suspended = false;
     }
+    upgrades_end(s);
     s->options.sim = NULL; /* what ends from here on tells nobody */
     if (s->daemon) {
         (void)MHD_run(s->daemon);
@@ -162,6 +164,7 @@ void http_server_free(struct http_server *s)
     if (s->poll >= 0)
         close(s->poll);
     map_release(&s->exchanges);
+    vec_release(&s->upgrades);
     protobuf_writer_free(s->writer);
     mem_free(s);
 }
@@ -173,7 +176,7 @@ uint16_t http_server_port(const struct http_server *s)
 
 size_t http_server_waiting(const struct http_server *s)
 {
-    return s->waiting;
+    return s->waiting + upgrades_waiting(s);
 }
 
 /* ---- polling ---- */
@@ -235,7 +238,9 @@ void http_server_poll(struct http_server *s, int timeout_ms)
     int count = epoll_wait(s->poll, events, EPOLL_EVENTS, timeout_ms);
     for (int i = 0; i < count; i++) {
         struct exchange *x = events[i].data.ptr;
-        if (!x)
+        if (x && x->upgrade)
+            upgrade_step(x);
+        if (!x || x->upgrade)
             continue;
         exchange_unwatch(x); /* the client of this watch has gone */
         if (x->state == STREAMING)
@@ -245,6 +250,7 @@ void http_server_poll(struct http_server *s, int timeout_ms)
     s->now_ms = monotonic_ms();
     accept_new(s);
     hang_up_late(s);
+    upgrades_tend(s);
     (void)MHD_run(s->daemon);
 }
 
@@ -308,7 +314,8 @@ static void exchange_free(struct exchange *x)
 {
     x->connection->exchange = NULL;
     exchange_forget(x);
-    x->server->waiting -= x->state == WAITING;
+    x->server->waiting -= x->state == WAITING || x->counts_as_waiting;
+    upgrade_free(x);
     x->server->streaming -= x->is_streaming;
     exchange_unwatch(x);
     reading_release(&x->reading);

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections that become something else: a WebSocket for exec, attach, port-forward or a watch.
+ *
+ * The library gives up the socket (of a TLS connection: one end of a pair, whose other end it
+ * encrypts) and looks on; the socket stands in our epoll set. What a client sends becomes commands
+ * to the gateway, in the journal like all else; what comes from the gateway is queued within the
+ * event of the simulation and written when the set is polled.
+ *
+ * While somebody types, virtual time must not stand still: for a little while after something was
+ * said, until something comes back, the conversation counts among those who wait.
+ */
+#define _GNU_SOURCE
+#include "sim/base/base.h"
+
+#include "cluster/apiserver/http/exchange.h"
+
+#include <microhttpd.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "cluster/api/connect.h"
+#include "cluster/api/json.h"
+#include "cluster/apiserver/http/channels.h"
+#include "cluster/apiserver/http/websocket.h"
+#include "sim/base/mem.h"
+
+#define ANSWER_WITHIN duration_ms(500) /* of virtual time */
+#define GOODBYE_S 10                   /* of the real one: for the client to close */
+
+struct upgrade {
+    struct websocket *socket;
+    enum channel_protocol protocol;
+    struct str protocol_name;
+    bool is_forward;
+    struct MHD_UpgradeResponseHandle *handle; /* NULL: the library has it yet, or again */
+    int fd;
+    uint32_t epoll_events;
+    bool is_cut; /* what it led to is gone */
+    bool is_over;
+    int64_t closing_since; /* seconds of the monotonic clock; 0: not closing */
+    struct instant waits_until;
+};
+
+static void on_message(void *owner, struct str bytes, bool is_text);
+
+static const struct websocket_events events = {on_message};
+
+static int64_t seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+/* ---- the handshake ---- */
+
+static bool names_token(struct str header, const char *token)
+{
+    while (header.size > 0) {
+        struct str word = str_trim(str_cut(header, ',', &header));
+        if (word.size == strlen(token) && strncasecmp(word.bytes, token, word.size) == 0)
+            return true;
+    }
+    return false;
+}
+
+void upgrade_read(struct exchange *x, struct http_request *h)
+{
+    if (!names_token(exchange_header(x, "Connection"), "upgrade"))
+        return;
+    struct str to = exchange_header(x, "Upgrade");
+    x->wants_websocket = names_token(to, "websocket");
+    x->wants_spdy = names_token(to, "SPDY/3.1");
+    h->is_websocket = x->wants_websocket;
+    h->is_spdy = x->wants_spdy;
+}
+
+static void open_channels(struct exchange *x)
+{
+    struct upgrade *u = x->upgrade;
+    const struct target *t = &x->reading.target;
+    AUTO(text) struct text first = {0};
+    if (u->protocol == CHANNELS_EVENTS || u->protocol == CHANNELS_TUNNEL)
+        return;
+    if (!u->is_forward) { /* an empty message says that all is set up */
+        bool has_stdout = target_has_option(t, "stdout") &&
+                          !str_equal(target_option(t, "stdout"), S("false"));
+        bool has_stderr = target_has_option(t, "stderr") &&
+                          !str_equal(target_option(t, "stderr"), S("false"));
+        channels_encode(u->protocol,
+                        has_stdout   ? CHANNEL_STDOUT
+                        : has_stderr ? CHANNEL_STDERR
+                                     : CHANNEL_ERROR,
+                        S(""), &first);
+        websocket_send(u->socket, text_str(&first), channels_are_text(u->protocol));
+        return;
+    }
+    int64_t port = 0;
+    (void)str_to_int64(target_option(t, "ports"), &port);
+    const char bytes[2] = {(char)(port & 255), (char)(port >> 8 & 255)};
+    for (uint8_t channel = 0; channel < 2; channel++) { /* data and errors of the port */
+        text_clear(&first);
+        channels_encode(u->protocol, channel, (struct str){bytes, 2}, &first);
+        websocket_send(u->socket, text_str(&first), channels_are_text(u->protocol));
+    }
+}
+
+bool upgrade_begin(struct exchange *x)
+{
+    struct str name = S(""), offered = exchange_header(x, "Sec-WebSocket-Protocol");
+    bool is_forward = x->subresource == SUBRESOURCE_PORTFORWARD;
+    enum channel_protocol protocol = CHANNELS_EVENTS;
+    AUTO(text) struct text accept = {0};
+    if (!x->wants_websocket ||
+        !websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &accept))
+        return false;
+    if (x->subresource != SUBRESOURCE_NONE)
+        protocol =
+            channels_negotiate(offered, is_forward ? CHANNELS_FORWARD : CHANNELS_COMMAND, &name);
+    if (protocol == CHANNELS_NONE || protocol == CHANNELS_TUNNEL)
+        return false;
+    struct upgrade *u = mem_new(struct upgrade);
+    u->protocol = protocol;
+    u->protocol_name = name;
+    u->is_forward = is_forward;
+    u->fd = -1;
+    u->socket = websocket_new(&events, x);
+    u->waits_until = x->subresource == SUBRESOURCE_NONE
+                         ? (struct instant){0}
+                         : instant_add(sim_now(x->server->options.sim), ANSWER_WITHIN);
+    x->upgrade = u;
+    vec_push(&x->server->upgrades, x);
+    open_channels(x);
+    return true;
+}
+
+/* ---- the socket ---- */
+
+static void interest_set(struct exchange *x)
+{
+    struct upgrade *u = x->upgrade;
+    uint32_t wanted = EPOLLIN | (websocket_wants_write(u->socket) ? (uint32_t)EPOLLOUT : 0);
+    struct epoll_event event = {.events = wanted, .data.ptr = x};
+    if (u->fd < 0 || wanted == u->epoll_events)
+        return;
+    (void)epoll_ctl(x->server->poll, u->epoll_events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, u->fd,
+                    &event);
+    u->epoll_events = wanted;
+}
+
+/* Gives the socket back, to be closed. */
+static void give_back(struct exchange *x)
+{
+    struct upgrade *u = x->upgrade;
+    u->is_over = true;
+    if (u->fd >= 0 && u->epoll_events)
+        (void)epoll_ctl(x->server->poll, EPOLL_CTL_DEL, u->fd, NULL);
+    u->fd = -1;
+    u->epoll_events = 0;
+    exchange_forget(x);
+    x->server->has_resumed = true;
+    if (u->handle)
+        (void)MHD_upgrade_action(u->handle, MHD_UPGRADE_ACTION_CLOSE);
+    u->handle = NULL;
+}
+
+static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *context, const char *extra,
+                       size_t extra_size, MHD_socket socket,
+                       struct MHD_UpgradeResponseHandle *handle)
+{
+    struct exchange *x = cls;
+    (void)mhd;
+    (void)context;
+    x->upgrade->handle = handle;
+    x->upgrade->fd = socket;
+    websocket_attach(x->upgrade->socket, socket, (struct str){extra, extra_size});
+    x->server->has_resumed = true;
+    upgrade_step(x);
+}
+
+bool upgrade_reply(struct exchange *x)
+{
+    AUTO(text) struct text accept = {0};
+    AUTO(text) struct text name = {0};
+    struct MHD_Response *r = MHD_create_response_for_upgrade(on_upgrade, x);
+    if (!r || !websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &accept))
+        return false;
+    text_add(&name, x->upgrade->protocol_name);
+    (void)MHD_add_response_header(r, "Upgrade", "websocket");
+    (void)MHD_add_response_header(r, "Sec-WebSocket-Accept", text_c(&accept));
+    if (name.size > 0)
+        (void)MHD_add_response_header(r, "Sec-WebSocket-Protocol", text_c(&name));
+    enum MHD_Result result = MHD_queue_response(x->mhd, MHD_HTTP_SWITCHING_PROTOCOLS, r);
+    MHD_destroy_response(r);
+    return result == MHD_YES;
+}
+
+void upgrade_step(struct exchange *x)
+{
+    struct upgrade *u = x->upgrade;
+    if (u->is_over || u->fd < 0)
+        return;
+    if (!websocket_step(u->socket)) {
+        give_back(x);
+        return;
+    }
+    if (websocket_is_closing(u->socket) && u->closing_since == 0) {
+        u->closing_since = seconds();
+        exchange_forget(x); /* who says good-bye hears nothing more */
+    }
+    interest_set(x);
+}
+
+void upgrade_free(struct exchange *x)
+{
+    struct upgrade *u = x->upgrade;
+    if (!u)
+        return;
+    struct http_server *s = x->server;
+    for (size_t i = 0; i < s->upgrades.count; i++) {
+        if (s->upgrades.items[i] == x) {
+            vec_remove(&s->upgrades, i);
+            break;
+        }
+    }
+    if (u->fd >= 0 && u->epoll_events)
+        (void)epoll_ctl(s->poll, EPOLL_CTL_DEL, u->fd, NULL);
+    websocket_free(u->socket);
+    mem_free(u);
+    x->upgrade = NULL;
+}
+
+void upgrades_tend(struct http_server *s)
+{
+    for (size_t i = 0; i < s->upgrades.count; i++) {
+        struct exchange *x = s->upgrades.items[i];
+        struct upgrade *u = x->upgrade;
+        if (u->is_over || u->fd < 0)
+            continue;
+        if (u->is_cut) {
+            give_back(x);
+            continue;
+        }
+        if (websocket_wants_write(u->socket))
+            upgrade_step(x);
+        if (!u->is_over && u->closing_since && seconds() - u->closing_since > GOODBYE_S)
+            give_back(x);
+    }
+}
+
+void upgrades_end(struct http_server *s)
+{
+    for (size_t i = 0; i < s->upgrades.count; i++) {
+        if (!s->upgrades.items[i]->upgrade->is_over)
+            give_back(s->upgrades.items[i]);
+    }
+}
+
+size_t upgrades_waiting(const struct http_server *s)
+{
+    size_t count = 0;
+    struct instant now = sim_now(s->options.sim);
+    for (size_t i = 0; i < s->upgrades.count; i++)
+        count += instant_before(now, s->upgrades.items[i]->upgrade->waits_until);
+    return count;
+}
+
+/* ---- from the client ---- */
+
+static void on_message(void *owner, struct str bytes, bool is_text)
+{
+    struct exchange *x = owner;
+    struct upgrade *u = x->upgrade;
+    struct http_server *s = x->server;
+    AUTO(text) struct text content = {0};
+    uint8_t channel;
+    (void)is_text;
+    if (!s->options.sim || u->protocol == CHANNELS_EVENTS)
+        return; /* nobody listens */
+    if (!channels_decode(u->protocol, bytes, &channel, &content)) {
+        websocket_close(u->socket, 1003, S("no message of the channel protocol"));
+        return;
+    }
+    bool is_known = channel == CHANNEL_STDIN || (channel == CHANNEL_RESIZE && !u->is_forward) ||
+                    (channel == CHANNEL_CLOSE && u->protocol == CHANNELS_V5);
+    if (!is_known)
+        return;
+    gateway_bytes(s->options.sim, s->gateway, x->connection->number, x->id, channel,
+                  text_str(&content));
+    u->waits_until = instant_add(sim_now(s->options.sim), ANSWER_WITHIN);
+}
+
+/* ---- from the gateway ---- */
+
+/* Before v4 an error is a sentence, and success nothing. */
+static void plain_error(struct str json, struct text *out)
+{
+    AUTO(value) struct value status = VALUE_ABSENT;
+    if (json_parse(json, NULL, &status, NULL) == ERR_OK && !VALUE_IS(status, "Success", status))
+        text_add(out, VALUE_STR(status, message));
+}
+
+void upgrade_bytes(struct exchange *x, const struct channel_bytes *b)
+{
+    struct upgrade *u = x->upgrade;
+    AUTO(text) struct text message = {0};
+    AUTO(text) struct text error = {0};
+    struct str bytes = channel_str(b);
+    uint8_t channel = b->channel;
+    u->waits_until = (struct instant){0};
+    if (b->is_last) {
+        map_remove(&x->server->exchanges, x);
+        if (b->is_broken)
+            upgrade_lost(x);
+        else
+            websocket_close(u->socket, 1000, S(""));
+        return;
+    }
+    if (u->is_forward)
+        channel = channel == CHANNEL_ERROR ? 1 : 0;
+    bool is_plain = u->protocol == CHANNELS_V1 || u->protocol == CHANNELS_V1_BASE64;
+    if (!u->is_forward && channel == CHANNEL_ERROR && is_plain) {
+        plain_error(bytes, &error);
+        bytes = text_str(&error);
+        if (bytes.size == 0)
+            return;
+    }
+    channels_encode(u->protocol, channel, bytes, &message);
+    websocket_send(u->socket, text_str(&message), channels_are_text(u->protocol));
+}
+
+void upgrade_event(struct exchange *x, const struct watch_event *e)
+{
+    AUTO(text) struct text line = {0};
+    if (e->type == WATCH_END) {
+        map_remove(&x->server->exchanges, x);
+        websocket_close(x->upgrade->socket, 1000, S(""));
+        return;
+    }
+    answer_watch_event(&x->shape, e, sim_wall(x->server->options.sim), &line);
+    struct str bytes = text_str(&line);
+    if (str_ends_with(bytes, S("\n")))
+        bytes.size--;
+    websocket_send(x->upgrade->socket, bytes, true);
+}
+
+void upgrade_lost(struct exchange *x)
+{
+    /* Within an event: the connection is cut when the set is polled. */
+    x->upgrade->is_cut = true;
+    x->upgrade->waits_until = (struct instant){0};
+}
