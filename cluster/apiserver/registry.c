@@ -546,9 +546,13 @@ static struct value update_body(struct call *c, struct step *step, struct value 
  * is stored. */
 static struct value metadata_restore(struct value own_new, struct value old)
 {
-    static const atom kept[] = {ATOM_name, ATOM_namespace, ATOM_deletionTimestamp,
-                                ATOM_deletionGracePeriodSeconds, ATOM_generation};
-    static const atom filled[] = {ATOM_uid, ATOM_creationTimestamp};
+    static const atom kept[] = {ATOM_name,
+                                ATOM_namespace,
+                                ATOM_creationTimestamp,
+                                ATOM_deletionTimestamp,
+                                ATOM_deletionGracePeriodSeconds,
+                                ATOM_generation};
+    static const atom filled[] = {ATOM_uid};
     struct value before = value_get(old, ATOM_metadata), after = value_get(own_new, ATOM_metadata);
     if (value_is_same(before, after))
         return own_new;
