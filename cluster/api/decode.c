@@ -23,7 +23,10 @@
 #include "cluster/api/decode.h"
 
 #include "cluster/api/decode_scalar.h"
+#include "cluster/api/json.h"
 #include "cluster/api/status.h"
+#include "sim/base/mem.h"
+#include "sim/base/sort.h"
 
 #define STRICT_ERRORS_MAX 100
 
@@ -58,6 +61,7 @@ static struct value wrong_type(struct decoder *d, const struct field_schema *f, 
                                struct value v, const struct decode_place *place);
 static void unknown_field(struct decoder *d, struct str key, const struct decode_place *place);
 static void add_duplicates(struct decoder *d);
+static void sort_strict(struct decoder *d);
 static void join_strict(const struct decoder *d, struct text *out);
 
 struct value decode_bare(const struct type_schema *type, struct value own_document,
@@ -73,6 +77,7 @@ struct value decode_bare(const struct type_schema *type, struct value own_docume
         text_printf(&d.error, "json: cannot unmarshal %s into Go value of type %s.%s",
                     json_kind_text(own_document), type->version, type->name);
     value_drop(own_document);
+    sort_strict(&d);
     bool is_refused = d.error.size > 0;
     if (is_refused) {
         text_add(ret_message, text_str(&d.error));
@@ -413,6 +418,43 @@ static void add_duplicates(struct decoder *d)
 {
     for (size_t i = 0; i < value_count(d->options->duplicates); i++)
         add_strict(d, "duplicate", value_str(value_at(d->options->duplicates, i)));
+}
+
+struct strict_place {
+    size_t place, index;
+};
+
+static int by_place(const void *a, const void *b, void *context)
+{
+    (void)context;
+    const struct strict_place *x = a, *y = b;
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* What is wrong, in the order of the document. */
+static void sort_strict(struct decoder *d)
+{
+    size_t count = value_count(d->strict);
+    struct str source = value_str(d->options->source);
+    if (count < 2 || source.size == 0)
+        return;
+    struct strict_place *places = mem_array(struct strict_place, count);
+    for (size_t i = 0; i < count; i++) {
+        struct str message = value_str(value_at(d->strict, i));
+        size_t quote = str_find(message, '"');
+        struct str path = str_slice(message, quote + 1, message.size - 1);
+        unsigned nth = str_starts_with(message, S("duplicate")) ? 2 : 1;
+        places[i] = (struct strict_place){json_place(source, path, nth), i};
+    }
+    sort_stable(places, count, sizeof(places[0]), by_place, NULL);
+    struct value sorted = value_array();
+    for (size_t i = 0; i < count; i++)
+        sorted = value_append(sorted, value_keep(value_at(d->strict, places[i].index)));
+    value_drop(d->strict);
+    d->strict = sorted;
+    mem_free(places);
 }
 
 static void join_strict(const struct decoder *d, struct text *out)

@@ -22,6 +22,9 @@ struct decode_options {
     /* Paths of fields that the text had twice ("data.a"), as the parser found them; absent: none.
      */
     struct value duplicates;
+    /* The document as it was written, in JSON, where what is told shall be in its order; absent:
+     * duplicates first, then as the schema is walked. */
+    struct value source;
 };
 
 /* Returns the typed value, owned; or absent, and then *ret_status is a BadRequest with Go's

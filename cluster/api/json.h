@@ -33,6 +33,10 @@ struct json_limits {
 enum err json_parse(struct str text, const struct json_limits *limits, struct value *ret_value,
                     struct errmsg *message) MUST_CHECK;
 
+/* Where the field with this path ("spec.containers[0].name") stands in a text that has been parsed,
+ * at its n-th appearance; the end of the text when it does not. */
+size_t json_place(struct str json, struct str path, unsigned nth);
+
 void json_write(struct value v, struct text *out); /* compact; absent writes null */
 void json_write_pretty(struct value v, unsigned indent,
                        struct text *out);               /* as kubectl -o json: 4 */

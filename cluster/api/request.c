@@ -141,6 +141,8 @@ static void request_release(struct message *m)
     credential_unref(r->credential);
     value_drop(r->user_agent);
     value_drop(r->field_manager);
+    value_drop(r->duplicates);
+    value_drop(r->source);
     value_drop(r->impersonate);
     value_drop(r->refusal);
     value_drop(r->asked);

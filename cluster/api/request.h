@@ -99,6 +99,9 @@ struct request {
     /* Whatever is wrong with a request is told to those who may make it, and to nobody else. */
     struct value refusal; /* a Status; absent: well-formed */
     struct value asked;   /* of a path: {verb, group, resource, subresource, namespace, name} */
+    /* Of a body that has fields twice, or more than one that is unknown: the paths of the former
+     * (an array), and the text, in whose order they are told. */
+    struct value duplicates, source;
     enum field_validation field_validation;
     bool dry_run;
     bool force; /* server-side apply */

@@ -149,8 +149,11 @@ void validate_node(struct value o, errors_t *errors)
 void validate_node_update(struct value new, struct value old, errors_t *errors)
 {
     struct value was = VALUE_GET(old, spec, podCIDRs), id = VALUE_GET(old, spec, providerID);
+    struct value single = VALUE_GET(new, spec, podCIDR); /* the first of podCIDRs, or all of them */
+    bool is_changed = !value_equal(was, VALUE_GET(new, spec, podCIDRs)) ||
+                      (text_is_set(single) && !value_equal(single, value_at(was, 0)));
     check_taints(VALUE_GET(new, spec, taints), errors); /* twice, as upstream: two causes */
-    if (value_count(was) > 0 && !value_equal(was, VALUE_GET(new, spec, podCIDRs)))
+    if (value_count(was) > 0 && is_changed)
         field_error_add(errors, FIELD_FORBIDDEN, S("spec.podCIDRs"), VALUE_ABSENT,
                         "node updates may not change podCIDR except from \"\" to valid");
     if (text_is_set(id) && !value_equal(id, VALUE_GET(new, spec, providerID)))

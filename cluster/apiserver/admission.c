@@ -31,6 +31,7 @@ static const struct admission_plugin *const chain[] = {
     &admission_default_storage_class,
     &admission_pvc_protection,
     &admission_pv_protection,
+    &admission_vac_protection,
     &admission_pvc_resize,
     &admission_runtime_class,
     &admission_certificate_approval,

@@ -55,8 +55,8 @@ extern const struct admission_plugin admission_namespace_lifecycle, admission_li
     admission_service_account, admission_node_restriction, admission_taint_nodes_by_condition,
     admission_pod_security, admission_priority, admission_default_toleration_seconds,
     admission_default_storage_class, admission_pvc_protection, admission_pv_protection,
-    admission_pvc_resize, admission_runtime_class, admission_default_ingress_class,
-    admission_pod_topology_labels, admission_rbac_escalation,
+    admission_vac_protection, admission_pvc_resize, admission_runtime_class,
+    admission_default_ingress_class, admission_pod_topology_labels, admission_rbac_escalation,
     admission_certificate_approval, admission_certificate_signing,
     admission_certificate_subject_restriction;
 

@@ -6,6 +6,9 @@
  */
 #include "cluster/apiserver/continue_token.h"
 
+#include "cluster/api/json.h"
+#include "cluster/api/value.h"
+
 static const char base64_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -43,6 +46,15 @@ static bool base64_read(struct str s, struct text *out)
     return true;
 }
 
+/* Where Go's decoder stops: at the first byte that is none of the alphabet, else at the end. */
+static size_t base64_broken_at(struct str s)
+{
+    size_t i = 0;
+    while (i < s.size && s.bytes[i] && strchr(base64_alphabet, s.bytes[i]))
+        i++;
+    return i;
+}
+
 void continue_token_write(int64_t revision, struct str namespace, struct str name, struct text *out)
 {
     AUTO(text) struct text json = {0};
@@ -67,7 +79,7 @@ static bool member_find(struct str json, struct str key, struct str *ret_rest)
 
 static bool refuse(struct text *ret_message, const char *why)
 {
-    text_printf(ret_message, "continue key is not valid: %s", why);
+    text_printf(ret_message, "invalid continue token: continue key is not valid: %s", why);
     return false;
 }
 
@@ -76,13 +88,24 @@ bool continue_token_read(struct str token, struct continue_token *ret_token,
 {
     AUTO(text) struct text json = {0};
     if (!base64_read(token, &json)) {
-        text_printf(ret_message, "continue key is not valid: illegal base64 data at input byte %zu",
-                    token.size);
+        text_printf(ret_message,
+                    "invalid continue token: continue key is not valid: illegal base64 data at "
+                    "input byte %zu",
+                    base64_broken_at(token));
         return false;
     }
     struct str all = text_str(&json), rest;
+    struct value parsed = VALUE_ABSENT;
+    struct errmsg message = {{0}};
+    const struct json_limits limits = {.has_bare_messages = true};
+    if (json_parse(all, &limits, &parsed, &message) != ERR_OK)
+        return refuse(ret_message, message.text);
+    AUTO(text) struct text unknown = {0};
+    text_printf(&unknown, "server does not recognize this encoded version \"%.*s\"",
+                STR_ARG(value_str(value_get_key(parsed, S("v")))));
+    value_drop(parsed);
     if (!member_find(all, S("\"v\":\"meta.k8s.io/v1\""), &rest))
-        return refuse(ret_message, "server does not recognize this encoded version \"\"");
+        return refuse(ret_message, text_c(&unknown));
     int64_t revision = 0;
     if (!member_find(all, S("\"rv\":"), &rest) ||
         !str_to_int64(str_slice(rest, 0, str_find(rest, ',')), &revision) || revision == 0)

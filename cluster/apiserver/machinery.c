@@ -140,8 +140,7 @@ static struct value without_empty_lists(struct value own_object, atom section)
 }
 
 struct value patch_object(const struct request *r, const struct custom_kind *kind,
-                          struct value own_object,
-                          struct value *ret_status, struct value *warnings)
+                          struct value own_object, struct value *ret_status, struct value *warnings)
 {
     AUTO(text) struct text why = {0};
     struct value next = VALUE_ABSENT;
@@ -149,12 +148,17 @@ struct value patch_object(const struct request *r, const struct custom_kind *kin
     switch (r->patch_type) {
     case PATCH_JSON: {
         enum patch_result result = json_patch_apply(own_object, r->body, &next, &why);
+        if (result == PATCH_FAILED) { /* why is not told */
+            *ret_status =
+                status_make(422, S("Invalid"),
+                            S("the server rejected our request due to an error in our request"),
+                            value_object());
+            return VALUE_ABSENT;
+        }
         if (result != PATCH_APPLIED) {
-            *ret_status = refuse((int)result,
-                                 result == PATCH_MALFORMED   ? "BadRequest"
-                                 : result == PATCH_TOO_LARGE ? "RequestEntityTooLarge"
-                                                             : "Invalid",
-                                 &why);
+            *ret_status =
+                refuse((int)result,
+                       result == PATCH_MALFORMED ? "BadRequest" : "RequestEntityTooLarge", &why);
             return VALUE_ABSENT;
         }
         break;
@@ -182,7 +186,7 @@ struct value patch_object(const struct request *r, const struct custom_kind *kin
     }
     if (r->is_typed)
         return without_empty_lists(without_empty_lists(next, ATOM_metadata), ATOM_spec);
-    const struct decode_options options = {.validation = r->field_validation};
+    const struct decode_options options = {.validation = r->field_validation, .duplicates = r->duplicates, .source = r->source};
     if (kind && !type)
         return custom_decode_patched(kind, next, &options, ret_status, warnings);
     return decode(type, next, &options, ret_status, warnings);
@@ -214,4 +218,40 @@ struct value write_options_refusal(const struct request *r)
     struct value status = errors.count > 0 ? status_options_invalid(kind, &errors) : VALUE_ABSENT;
     field_errors_release(&errors);
     return status;
+}
+
+/* ---- words of the storage ---- */
+
+/* Resources whose keys do not begin with their plural. */
+static const struct {
+    const char *group, *plural, *prefix;
+} key_prefixes[] = {
+    {"", "nodes", "minions"},
+    {"", "services", "services/specs"},
+    {"", "endpoints", "services/endpoints"},
+    {"", "replicationcontrollers", "controllers"},
+    {"networking.k8s.io", "ingresses", "ingress"},
+    {"apiextensions.k8s.io", "customresourcedefinitions",
+     "apiextensions.k8s.io/customresourcedefinitions"},
+    {"apiregistration.k8s.io", "apiservices", "apiregistration.k8s.io/apiservices"},
+};
+
+void uid_conflict_text(const struct object_key *key, struct str wanted, struct str stored,
+                       struct text *out)
+{
+    const struct resource *r = key->resource;
+    struct str prefix = r->plural;
+    for (size_t i = 0; i < ARRAY_COUNT(key_prefixes); i++) {
+        if (str_equal(r->group, str_from(key_prefixes[i].group)) &&
+            str_equal(r->plural, str_from(key_prefixes[i].plural)))
+            prefix = str_from(key_prefixes[i].prefix);
+    }
+    text_printf(out, "StorageError: invalid object, Code: 4, Key: /registry/%.*s/",
+                STR_ARG(prefix));
+    if (key->namespace.size > 0)
+        text_printf(out, "%.*s/", STR_ARG(key->namespace));
+    text_printf(out,
+                "%.*s, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
+                "precondition: %.*s, UID in object meta: %.*s",
+                STR_ARG(key->name), STR_ARG(wanted), STR_ARG(stored));
 }

@@ -43,6 +43,11 @@ struct value patch_object(const struct request *r, const struct custom_kind *kin
 /* What is wrong with the options of a create, update or patch (owned); absent: nothing. */
 struct value write_options_refusal(const struct request *r);
 
+/* What etcd's client in an API server says of a write whose uid is not the stored object's (empty:
+ * there is none). */
+void uid_conflict_text(const struct object_key *key, struct str wanted, struct str stored,
+                       struct text *out);
+
 /* Invalid, of a kind of options: `ListOptions.meta.k8s.io "" is invalid: ...`. */
 struct value status_options_invalid(const char *kind, const struct field_errors *errors);
 

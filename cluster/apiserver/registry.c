@@ -187,7 +187,9 @@ bool registry_decode(struct call *c, struct step *step, struct value *ret_object
     struct value object = value_keep(c->request->body);
     if (!c->request->is_typed) {
         struct value status = VALUE_ABSENT;
-        const struct decode_options options = {.validation = c->request->field_validation};
+        const struct decode_options options = {.validation = c->request->field_validation,
+                                               .duplicates = c->request->duplicates,
+                                               .source = c->request->source};
         const struct resource *r = c->request->resource;
         const struct type_schema *type = schema_for_subresource(r, c->request->subresource);
         object = c->kind && type == r->type
@@ -520,6 +522,32 @@ void registry_update(struct call *c, struct step *step)
     registry_load(c, step, update_try);
 }
 
+/* Consumes the object when it is refused: a patch may not name another one. */
+static bool patched_identity_check(struct call *c, struct step *step, struct value object)
+{
+    struct str name = VALUE_STR(object, metadata, name);
+    struct str namespace = VALUE_STR(object, metadata, namespace);
+    AUTO(text) struct text m = {0};
+    if (name.size == 0)
+        text_printf(&m,
+                    "the name of the object (%.*s based on URL) was undeterminable: name must be "
+                    "provided",
+                    STR_ARG(c->key->name));
+    else if (!str_equal(name, c->key->name))
+        text_printf(&m, "the name of the object (%.*s) does not match the name on the URL (%.*s)",
+                    STR_ARG(name), STR_ARG(c->key->name));
+    else if (namespace.size > 0 && !str_equal(namespace, c->key->namespace))
+        text_printf(&m,
+                    "the namespace of the object (%.*s) does not match the namespace on the "
+                    "request (%.*s)",
+                    STR_ARG(namespace), STR_ARG(c->key->namespace));
+    if (m.size == 0)
+        return true;
+    value_drop(object);
+    call_refuse(c, step, status_bad_request(text_str(&m)));
+    return false;
+}
+
 /* The new object of this try, in storage form; absent: refused. */
 static struct value update_body(struct call *c, struct step *step, struct value old)
 {
@@ -536,6 +564,8 @@ static struct value update_body(struct call *c, struct step *step, struct value 
         call_refuse(c, step, status);
         return VALUE_ABSENT;
     }
+    if (r->verb == VERB_PATCH && !r->is_typed && !patched_identity_check(c, step, new))
+        return VALUE_ABSENT;
     new = default_object(r->resource, new, r->resource == c->resource ? old : VALUE_ABSENT);
     if (!is_apply(r))
         new = field_manager_update(c, step, shown, new);
@@ -591,10 +621,7 @@ static struct value version_conflict(struct call *c, struct value new, struct va
     if (c->request->verb == VERB_UPDATE && value_str(uid).size > 0 &&
         !value_is_same(uid, stored_uid) && !value_equal(uid, stored_uid)) {
         AUTO(text) struct text why = {0};
-        struct str a = value_str(uid), b = value_str(stored_uid);
-        text_printf(&why,
-                    "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
-                    STR_ARG(a), STR_ARG(b));
+        uid_conflict_text(c->key, value_str(uid), value_str(stored_uid), &why);
         return status_conflict(c->request->resource, name, text_str(&why));
     }
     return VALUE_ABSENT;
@@ -647,16 +674,17 @@ static void update_missing(struct call *c, struct step *step)
     bool may_create = c->request->verb == VERB_UPDATE &&
                       (c->resource->strategy & STRATEGY_PUT_CREATES) &&
                       c->request->subresource == SUBRESOURCE_NONE;
-    if (!may_create) {
-        call_refuse(c, step, status_not_found(c->request->resource, c->key->name));
+    /* DEVIATION: a component's own write to what is gone says so (404), a client's with a uid is in
+     * conflict with it (409), as for both of them in a real server. */
+    bool is_told = !may_create && c->request->is_typed;
+    if (!is_told && value_str(VALUE_GET(c->body, metadata, uid)).size > 0) {
+        AUTO(text) struct text why = {0};
+        uid_conflict_text(c->key, VALUE_STR(c->body, metadata, uid), S(""), &why);
+        call_refuse(c, step, status_conflict(c->request->resource, c->key->name, text_str(&why)));
         return;
     }
-    if (value_str(VALUE_GET(c->body, metadata, uid)).size > 0) {
-        AUTO(text) struct text why = {0};
-        struct str uid = VALUE_STR(c->body, metadata, uid);
-        text_printf(&why, "Precondition failed: UID in precondition: %.*s, UID in object meta: ",
-                    STR_ARG(uid));
-        call_refuse(c, step, status_conflict(c->request->resource, c->key->name, text_str(&why)));
+    if (!may_create) {
+        call_refuse(c, step, status_not_found(c->request->resource, c->key->name));
         return;
     }
     registry_create(c, step);

@@ -75,8 +75,7 @@ static struct value binding_refusal(struct call *c)
                has_uid = VALUE_STR(pod, metadata, uid);
     if (uid.size > 0 && !str_equal(uid, has_uid)) {
         AUTO(text) struct text m = {0};
-        text_printf(&m, "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
-                    STR_ARG(uid), STR_ARG(has_uid));
+        uid_conflict_text(c->key, uid, has_uid, &m);
         struct resource named = *resource_get(RESOURCE_pods);
         named.qualified = S("pods/binding");
         named.plural = S("pods/binding");

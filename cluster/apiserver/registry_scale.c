@@ -72,7 +72,9 @@ static struct value wanted(struct call *c, struct step *step, struct value own_s
         next = patch_object(c->request, c->kind, own_scale, &status, &c->warnings);
     } else {
         value_drop(own_scale);
-        const struct decode_options options = {.validation = c->request->field_validation};
+        const struct decode_options options = {.validation = c->request->field_validation,
+                                               .duplicates = c->request->duplicates,
+                                               .source = c->request->source};
         next = decode(schema_for_subresource(c->request->resource, SUBRESOURCE_SCALE),
                       value_keep(c->request->body), &options, &status, &c->warnings);
     }
@@ -112,9 +114,9 @@ void scale_update(struct call *c, struct step *step)
     }
     value_drop(c->object);
     const struct resource *row = c->kind ? c->kind->resource : c->resource;
-    struct value next =
-        c->kind ? custom_scale_set(c->kind, value_keep(old), replicas)
-                : VALUE_SET(value_keep(old), value_integer(replicas), spec, replicas);
+    struct value next = c->kind
+                            ? custom_scale_set(c->kind, value_keep(old), replicas)
+                            : VALUE_SET(value_keep(old), value_integer(replicas), spec, replicas);
     c->object = strategy_prepare_update(row, next, old);
     if (c->request->dry_run || value_equal(c->object, old))
         call_finish(c, step, 200, scale_of(c, c->object));

@@ -17,6 +17,7 @@ from server import Server
 
 DRAWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink",
          "deletionTimestamp", "deletionGracePeriodSeconds")
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
@@ -72,6 +73,10 @@ class Objects:
         path = base + ("/namespaces/" + namespace if is_namespaced else "") + "/" + plural
         name = path + "/" + urllib.parse.quote(item["metadata"]["name"], safe="")
         body = copy.deepcopy(item)
+        applied = (item["metadata"].get("annotations") or {}).get(LAST_APPLIED)
+        if applied:  # what was sent, without any default
+            body = json.loads(applied)
+            body["metadata"].setdefault("annotations", {})[LAST_APPLIED] = applied
         for key in DRAWN + ("ownerReferences",):  # whose owners are not here
             body["metadata"].pop(key, None)
         status, _ = self.ask("GET", name)

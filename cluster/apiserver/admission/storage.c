@@ -5,7 +5,7 @@
  * DefaultStorageClass: a claim without storageClassName gets the default class (annotation
  * storageclass.kubernetes.io/is-default-class); the newest, then the first by name, when there are
  * several. StorageObjectInUseProtection: finalizers kubernetes.io/pvc-protection and
- * kubernetes.io/pv-protection. PersistentVolumeClaimResize: only bound claims of a class that
+ * kubernetes.io/pv-protection, kubernetes.io/vac-protection. PersistentVolumeClaimResize: only bound claims of a class that
  * allows expansion grow.
  */
 #include "cluster/apiserver/admission.h"
@@ -65,6 +65,11 @@ static void mutate_pv(struct admission *a)
     add_finalizer(a, "kubernetes.io/pv-protection");
 }
 
+static void mutate_vac(struct admission *a)
+{
+    add_finalizer(a, "kubernetes.io/vac-protection");
+}
+
 static void validate_resize(struct admission *a)
 {
     struct value new = VALUE_GET(a->object, spec, resources, requests, storage);
@@ -100,6 +105,12 @@ const struct admission_plugin admission_pv_protection = {
     .resource = RESOURCE_persistentvolumes,
     .operations = ADMIT_ON(ADMIT_CREATE),
     .mutate = mutate_pv,
+};
+const struct admission_plugin admission_vac_protection = {
+    .name = "StorageObjectInUseProtection",
+    .resource = RESOURCE_volumeattributesclasses,
+    .operations = ADMIT_ON(ADMIT_CREATE),
+    .mutate = mutate_vac,
 };
 const struct admission_plugin admission_pvc_resize = {
     .name = "PersistentVolumeClaimResize",

@@ -159,6 +159,14 @@ static struct value too_large(void)
     return status_make(413, S("RequestEntityTooLarge"), text_str(&m), value_object());
 }
 
+/* Documents that are routes as resources are; the others do not look at the method. */
+static bool is_for_get(struct str path)
+{
+    return str_equal(path, S("/version")) || str_equal(path, S("/api")) ||
+           str_equal(path, S("/apis")) || str_starts_with(path, S("/api/")) ||
+           str_starts_with(path, S("/apis/"));
+}
+
 static void answer_document(struct exchange *x)
 {
     struct http_server *s = x->server;
@@ -174,6 +182,8 @@ static void answer_document(struct exchange *x)
     struct document d = {0};
     if (!document_find(&x->reading, &facts, &d)) {
         answer_text(x, 404, S("404 page not found\n"));
+    } else if (!x->reading.is_get && is_for_get(x->reading.target.path)) {
+        answer_refusal(x, method_refusal());
     } else {
         x->code = d.code;
         x->content_type = d.content_type;

@@ -10,6 +10,7 @@
 
 #include "cluster/apiserver/http/reader.h"
 
+#include "cluster/api/decode.h"
 #include "cluster/api/json.h"
 #include "cluster/api/object.h"
 #include "cluster/api/protobuf.h"
@@ -40,7 +41,7 @@ static struct value not_found(void)
                        value_object());
 }
 
-static struct value not_allowed(void)
+struct value method_refusal(void)
 {
     return status_make(405, S("MethodNotAllowed"),
                        S("the server does not allow this method on the requested resource"),
@@ -79,6 +80,7 @@ void http_read(const struct http_request *h, struct arena *arena, struct reading
         r->refusal = status_bad_request(S("the request's URL is malformed"));
         return;
     }
+    r->is_get = str_equal(h->method, S("GET"));
     if (r->target.kind == TARGET_PATH) {
         (void)accept_read(h, r); /* who asks for a document knows what it is */
         value_release(&r->refusal);
@@ -273,7 +275,7 @@ static bool custom_read(const struct http_request *h, struct reading *r)
     enum verb verb;
     if (!method_verb(h, t, &verb) || (verb == VERB_CREATE && is_one && t->subresource.size == 0) ||
         ((verb == VERB_UPDATE || verb == VERB_PATCH) && !is_one)) {
-        r->refusal = not_allowed();
+        r->refusal = method_refusal();
         return false;
     }
     request_begin(h, r, verb, resource_placeholder(), t->namespace);
@@ -310,12 +312,12 @@ static bool verb_read(const struct http_request *h, struct reading *r,
     enum verb verb;
     if (!method_verb(h, t, &verb) || (verb == VERB_CREATE && is_one && !subresource) ||
         ((verb == VERB_UPDATE || verb == VERB_PATCH) && !is_one)) {
-        r->refusal = not_allowed();
+        r->refusal = method_refusal();
         return false;
     }
     bool needs_namespace = resource->is_namespaced && (is_one || verb == VERB_CREATE);
     if (needs_namespace && t->namespace.size == 0) {
-        r->refusal = is_one ? not_found() : not_allowed();
+        r->refusal = is_one ? not_found() : method_refusal();
         return false;
     }
     if (is_one && verb != VERB_WATCH && !name_check(t->name, r))
@@ -465,6 +467,31 @@ static const struct type_schema *protobuf_type(void *owner, struct str api_versi
     return r ? r->type : NULL;
 }
 
+static void on_duplicate(void *owner, struct str path)
+{
+    struct request *q = owner;
+    if (!value_is_present(q->duplicates))
+        q->duplicates = value_array();
+    q->duplicates = value_append(q->duplicates, value_string(path));
+}
+
+/* What is told of a document is told in its order: it is kept where there is more than one thing to
+ * tell. */
+static void keep_source(struct request *q, struct str text, struct value body)
+{
+    const struct type_schema *type = schema_for_subresource(q->resource, q->subresource);
+    const struct decode_options options = {.validation = FIELD_VALIDATION_WARN,
+                                           .duplicates = q->duplicates};
+    AUTO(text) struct text ignored = {0};
+    struct value warnings = VALUE_ABSENT;
+    if (!type || q->field_validation == FIELD_VALIDATION_IGNORE)
+        return;
+    value_drop(decode_bare(type, value_keep(body), &options, &ignored, &warnings));
+    if (value_count(warnings) > 1)
+        q->source = value_string(text);
+    value_drop(warnings);
+}
+
 static bool parse(struct request *q, struct str body, enum body_type type, struct value *ret_value,
                   struct errmsg *message)
 {
@@ -472,8 +499,15 @@ static bool parse(struct request *q, struct str body, enum body_type type, struc
         return protobuf_parse(body, protobuf_type, q, ret_value, message);
     if (type == BODY_YAML)
         return yaml_parse_one(body, ret_value, message) == ERR_OK;
-    const struct json_limits limits = {.has_bare_messages = true};
-    return json_parse(body, &limits, ret_value, message) == ERR_OK;
+    struct json_limits limits = {.has_bare_messages = true, .owner = q};
+    bool is_write = q->verb == VERB_CREATE || q->verb == VERB_UPDATE || q->verb == VERB_PATCH;
+    if (is_write && q->patch_type != PATCH_JSON)
+        limits.duplicate_key = on_duplicate;
+    if (json_parse(body, &limits, ret_value, message) != ERR_OK)
+        return false;
+    if (is_write && q->verb != VERB_PATCH)
+        keep_source(q, body, *ret_value);
+    return true;
 }
 
 static struct value unrecognized(const struct request *q, struct str body,

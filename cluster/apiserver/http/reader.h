@@ -40,11 +40,13 @@ struct reading {
     struct request *request; /* owned; NULL: refused, or a document */
     struct value refusal;    /* owned Status; absent: none. A request that was begun is kept. */
     bool is_malformed;       /* the target is no URL: nobody is asked who may */
+    bool is_get;             /* the method */
 };
 /* Only in what an error is told, for who is not read any further. */
 void http_read_accept(const struct http_request *h, struct arena *arena,
                       struct reading *ret_reading);
 void http_read(const struct http_request *h, struct arena *arena, struct reading *ret_reading);
+struct value method_refusal(void); /* owned: 405 */
 /* A reading without a request gets one: a path's, which carries the refusal and says what was asked
  * for, so that it is refused behind the pipeline's entrance, to those who may ask. */
 void reading_defer(const struct http_request *h, struct reading *r);

@@ -143,7 +143,19 @@ static void test_warn_and_ignore(void)
     value_drop(v);
     value_drop(warnings);
 
+    /* With the text at hand they are told in its order. */
     warnings = VALUE_ABSENT;
+    o.source = value_string(S("{\"extra\": {\"x\": 1}, \"data\": {\"a\": \"}\", \"a\": \"b\"}, "
+                              "\"metadata\": {\"nam\": \"y\"}}"));
+    v = decode(r->type, value_keep(document), &o, &status, &warnings);
+    CU_ASSERT(value_is(value_at(warnings, 0), "unknown field \"extra\""));
+    CU_ASSERT(value_is(value_at(warnings, 1), "duplicate field \"data.a\""));
+    CU_ASSERT(value_is(value_at(warnings, 2), "unknown field \"metadata.nam\""));
+    value_drop(v);
+    value_drop(warnings);
+
+    warnings = VALUE_ABSENT;
+    value_release(&o.source);
     o.validation = FIELD_VALIDATION_IGNORE;
     v = decode(r->type, document, &o, &status, &warnings);
     CU_ASSERT(value_is_present(v) && !value_is_present(warnings));
