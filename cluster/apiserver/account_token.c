@@ -38,13 +38,15 @@ static void jti_add(struct step *step, struct text *out)
                 (unsigned)(b >> 48 & 0x3fff) | 0x8000u, b & UINT64_C(0xffffffffffff));
 }
 
-static void reference_add(struct text *out, const char *kind, struct str name, struct str uid)
+static void reference_add(struct text *out, const char *kind, struct value name, struct value uid)
 {
+    if (value_str(name).size == 0)
+        return;
     text_printf(out, ",\"%s\":{\"name\":", kind);
-    json_write_string(name, out);
-    if (uid.size > 0) {
+    json_write(name, out);
+    if (value_str(uid).size > 0) {
         text_add(out, S(",\"uid\":"));
-        json_write_string(uid, out);
+        json_write(uid, out);
     }
     text_add_byte(out, '}');
 }
@@ -62,13 +64,11 @@ static void claims_write(struct step *step, const struct token_claims *c, struct
     jti_add(step, out);
     text_add(out, S("\",\"kubernetes.io\":{\"namespace\":"));
     json_write_string(namespace, out);
-    if (c->node_name.size > 0)
-        reference_add(out, "node", c->node_name, c->node_uid);
-    if (c->pod_name.size > 0)
-        reference_add(out, "pod", c->pod_name, c->pod_uid);
-    if (c->secret_name.size > 0)
-        reference_add(out, "secret", c->secret_name, c->secret_uid);
-    reference_add(out, "serviceaccount", name, VALUE_STR(c->account, metadata, uid));
+    reference_add(out, "node", c->node_name, c->node_uid);
+    reference_add(out, "pod", c->pod_name, c->pod_uid);
+    reference_add(out, "secret", c->secret_name, c->secret_uid);
+    reference_add(out, "serviceaccount", VALUE_GET(c->account, metadata, name),
+                  VALUE_GET(c->account, metadata, uid));
     if (c->warn_after_s > 0)
         text_printf(out, ",\"warnafter\":%" PRId64, now_s + c->warn_after_s);
     text_printf(out, "},\"nbf\":%" PRId64 ",\"sub\":\"system:serviceaccount:%.*s:%.*s\"}", now_s,

@@ -92,7 +92,7 @@ void token_answer_release(struct token_answer *a);
 struct token_claims {
     struct value account; /* the ServiceAccount */
     struct value audiences;
-    struct str pod_name, pod_uid, secret_name, secret_uid, node_name, node_uid;
+    struct value pod_name, pod_uid, secret_name, secret_uid, node_name, node_uid;
     int64_t seconds;
     int64_t warn_after_s; /* 0: none */
 };

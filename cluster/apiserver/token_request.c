@@ -107,22 +107,22 @@ static void token_issue(struct call *c, struct step *step)
     struct token_claims claims = {
         .account = account, .audiences = VALUE_GET(c->object, spec, audiences), .seconds = seconds};
     if (VALUE_IS(reference, "Pod", kind)) {
-        claims.pod_name = value_str(name);
-        claims.pod_uid = value_str(uid);
+        claims.pod_name = name;
+        claims.pod_uid = uid;
         node_uid = VALUE_GET(watch_cache_find(c->server, RESOURCE_nodes, S(""), value_str(node)),
                              metadata, uid);
-        claims.node_name = value_str(node);
-        claims.node_uid = value_str(node_uid);
+        claims.node_name = node;
+        claims.node_uid = node_uid;
         if (seconds == SECONDS_OF_VOLUMES && is_for_the_server(claims.audiences)) {
             claims.warn_after_s = seconds;
             claims.seconds = SECONDS_EXTENDED;
         }
     } else if (VALUE_IS(reference, "Node", kind)) {
-        claims.node_name = value_str(name);
-        claims.node_uid = value_str(uid);
+        claims.node_name = name;
+        claims.node_uid = uid;
     } else if (VALUE_IS(reference, "Secret", kind)) {
-        claims.secret_name = value_str(name);
-        claims.secret_uid = value_str(uid);
+        claims.secret_name = name;
+        claims.secret_uid = uid;
     }
     AUTO(text) struct text token = {0};
     token_sign(c->server, step, &claims, &token);

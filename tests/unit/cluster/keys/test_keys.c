@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keys: the same secret makes the same bytes, another secret makes others; nothing that was not
+ * signed passes; certificates say what was asked for and no more.
+ */
+#include "sim/base/base.h"
+
+#include <CUnit/Basic.h>
+
+#include "cluster/keys/keys.h"
+
+/* P-256, organisations dev and ops, common name alice, DNS:a.example, IP:10.0.0.1; made with
+ * OpenSSL. */
+static const char request[] = "-----BEGIN CERTIFICATE REQUEST-----\n"
+                              "MIIBFTCBuwIBADAsMQwwCgYDVQQKDANkZXYxDDAKBgNVBAoMA29wczEOMAwGA1UE\n"
+                              "AwwFYWxpY2UwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASHhWDcOx4kyOkP1Mjf\n"
+                              "xYlowQ3mz/vF1P1aFGxazaIxU4HowFuUYy1iM8iyJudrd9BKKXxLW7+CuCLyCDvr\n"
+                              "KzFfoC0wKwYJKoZIhvcNAQkOMR4wHDAaBgNVHREEEzARgglhLmV4YW1wbGWHBAoA\n"
+                              "AAEwCgYIKoZIzj0EAwIDSQAwRgIhAK5dzMtFoQG3unPSU5veSC3KuIOAXyZknoc5\n"
+                              "9OygozeFAiEArU2cXCf0qf+rvcg1PCklhgaMSvxMjOldhUWVHRIzYrk=\n"
+                              "-----END CERTIFICATE REQUEST-----\n";
+
+static void test_base64(void)
+{
+    static const struct {
+        const char *plain, *standard, *url;
+    } rows[] = {{"", "", ""},
+                {"f", "Zg==", "Zg"},
+                {"fo", "Zm8=", "Zm8"},
+                {"foo", "Zm9v", "Zm9v"},
+                {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
+                {"\xfb\xff\xfe", "+//+", "-__-"}};
+    static const char *const bad[] = {"Z", "Zg=x", "Zh==", "Z g=", "====", "Zm9v*"};
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        AUTO(text) struct text a = {0};
+        AUTO(text) struct text b = {0};
+        AUTO(text) struct text back = {0};
+        base64_add((const uint8_t *)rows[i].plain, strlen(rows[i].plain), &a);
+        base64url_add((const uint8_t *)rows[i].plain, strlen(rows[i].plain), &b);
+        CU_ASSERT_STRING_EQUAL(text_c(&a), rows[i].standard);
+        CU_ASSERT_STRING_EQUAL(text_c(&b), rows[i].url);
+        CU_ASSERT(base64_decode(text_str(&a), &back));
+        CU_ASSERT_STRING_EQUAL(text_c(&back), rows[i].plain);
+        text_clear(&back);
+        CU_ASSERT(base64url_decode(text_str(&b), &back));
+        CU_ASSERT_STRING_EQUAL(text_c(&back), rows[i].plain);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        AUTO(text) struct text t = {0};
+        CU_ASSERT_FALSE(base64_decode(str_from(bad[i]), &t));
+    }
+}
+
+static void test_signatures(void)
+{
+    struct secret one, other;
+    uint8_t a[SIGNATURE_SIZE], b[SIGNATURE_SIZE];
+    secret_of_seed(1, &one);
+    secret_of_seed(2, &other);
+    CU_ASSERT(memcmp(&one, &other, sizeof(one)) != 0);
+    struct signing_key *k = signing_key_derive(&one, S("x"));
+    struct signing_key *again = signing_key_derive(&one, S("x"));
+    struct signing_key *purpose = signing_key_derive(&one, S("y"));
+
+    signing_key_sign(k, S("text"), a);
+    signing_key_sign(again, S("text"), b);
+    CU_ASSERT(memcmp(a, b, sizeof(a)) == 0);
+    CU_ASSERT(signing_key_verify(k, S("text"), a));
+    CU_ASSERT_FALSE(signing_key_verify(k, S("test"), a));
+    CU_ASSERT_FALSE(signing_key_verify(purpose, S("text"), a));
+    signing_key_sign(k, S("other text"), b);
+    CU_ASSERT(memcmp(a, b, COORDINATE_SIZE) != 0); /* another nonce: the key stays unknown */
+    for (size_t i = 0; i < sizeof(a); i += 5) {
+        a[i] ^= 1;
+        CU_ASSERT_FALSE(signing_key_verify(k, S("text"), a));
+        a[i] ^= 1;
+    }
+    memset(b, 0, sizeof(b));
+    CU_ASSERT_FALSE(signing_key_verify(k, S("text"), b));
+    signing_key_free(k);
+    signing_key_free(again);
+    signing_key_free(purpose);
+}
+
+static void test_tokens(void)
+{
+    struct secret secret;
+    secret_of_seed(1, &secret);
+    struct keys *k = keys_new(&secret);
+    AUTO(text) struct text token = {0};
+    AUTO(text) struct text payload = {0};
+    keys_sign_token(k, S("{\"sub\":\"x\"}"), &token);
+    CU_ASSERT_EQUAL(keys_check_token(k, text_str(&token), &payload), TOKEN_GOOD);
+    CU_ASSERT_STRING_EQUAL(text_c(&payload), "{\"sub\":\"x\"}");
+    static const char *const malformed[] = {"", ".", "..", "a.b", "a.b.c.d", "a.*.c"};
+    for (size_t i = 0; i < ARRAY_COUNT(malformed); i++) {
+        text_clear(&payload);
+        CU_ASSERT_EQUAL(keys_check_token(k, str_from(malformed[i]), &payload), TOKEN_MALFORMED);
+    }
+    token.bytes[token.size - 2] ^= 1;
+    CU_ASSERT(keys_check_token(k, text_str(&token), &payload) != TOKEN_GOOD);
+    keys_free(k);
+}
+
+static void test_authority(void)
+{
+    struct secret one, other;
+    struct errmsg message;
+    secret_of_seed(1, &one);
+    secret_of_seed(2, &other);
+    struct authority *a = authority_new(&one), *again = authority_new(&one),
+                     *b = authority_new(&other);
+    CU_ASSERT(str_equal(authority_certificate(a), authority_certificate(again)));
+    CU_ASSERT_FALSE(str_equal(authority_certificate(a), authority_certificate(b)));
+    const struct certificate_terms terms = {.not_before_s = 1800000000,
+                                            .not_after_s = 1800003600,
+                                            .usages = certificate_usages_of_client()};
+    AUTO(text) struct text first = {0};
+    AUTO(text) struct text second = {0};
+    int64_t end_s = 0;
+    CU_ASSERT_EQUAL(authority_sign_request(a, str_from(request), &terms, &first, &message), ERR_OK);
+    CU_ASSERT_EQUAL(authority_sign_request(again, str_from(request), &terms, &second, &message),
+                    ERR_OK);
+    CU_ASSERT_STRING_EQUAL(text_c(&first), text_c(&second));
+    CU_ASSERT(authority_has_signed(a, text_str(&first)));
+    CU_ASSERT_FALSE(authority_has_signed(b, text_str(&first)));
+    CU_ASSERT(certificate_end(text_str(&first), &end_s));
+    CU_ASSERT_EQUAL(end_s, 1800003600);
+    authority_free(a);
+    authority_free(again);
+    authority_free(b);
+}
+
+static void test_requests(void)
+{
+    struct signing_request q;
+    struct errmsg message;
+    AUTO(text) struct text broken = {0};
+    CU_ASSERT_EQUAL_FATAL(signing_request_parse(str_from(request), &q, &message), ERR_OK);
+    CU_ASSERT_STRING_EQUAL(text_c(&q.common_name), "alice");
+    CU_ASSERT_EQUAL(q.organizations.count, 2);
+    CU_ASSERT_STRING_EQUAL(text_c(&q.organizations.items[1]), "ops");
+    CU_ASSERT_EQUAL(q.dns_names.count, 1);
+    CU_ASSERT_STRING_EQUAL(text_c(&q.dns_names.items[0]), "a.example");
+    CU_ASSERT_EQUAL(q.ip_addresses.count, 1);
+    signing_request_release(&q);
+    /* A request that somebody has changed is not its key's any more. */
+    text_add(&broken, str_from(request));
+    broken.bytes[120] = broken.bytes[120] == 'A' ? 'B' : 'A';
+    CU_ASSERT(signing_request_parse(text_str(&broken), &q, &message) != ERR_OK);
+    CU_ASSERT(signing_request_parse(S("hello"), &q, &message) != ERR_OK);
+    CU_ASSERT_EQUAL(certificate_usage_find(S("client auth")), 12);
+    CU_ASSERT_EQUAL(certificate_usage_find(S("world domination")), -1);
+}
+
+int main(void)
+{
+    static CU_TestInfo tests[] = {{"base 64", test_base64},    {"signatures", test_signatures},
+                                  {"tokens", test_tokens},     {"authority", test_authority},
+                                  {"requests", test_requests}, CU_TEST_INFO_NULL};
+    static CU_SuiteInfo suites[] = {{"keys", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+        return 1;
+    CU_basic_run_tests();
+    return CU_get_number_of_failures() != 0;
+}
