@@ -564,6 +564,8 @@ bool protobuf_is_embedded(const struct type_schema *t, const struct embedding *e
 enum protobuf_union protobuf_union_of(const struct type_schema *owner,
                                       const struct field_schema *f)
 {
+    if (owner == &schema_types[TYPE_meta_v1_APIResource] && f->key == ATOM_verbs)
+        return UNION_ITEMS;
     if (owner != &schema_types[TYPE_apiextensions_v1_JSONSchemaProps])
         return UNION_NONE;
     return f->key == ATOM_additionalProperties || f->key == ATOM_additionalItems ? UNION_BOOL

@@ -6,8 +6,7 @@
 #define CLUSTER_API_PROTOBUF_PARTS_H
 
 #include "cluster/api/schema.h"
-
-enum wire_type { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
+#include "cluster/api/wire.h"
 
 /* Rows `first` to `last` of a type are those of the message in field `number`. */
 struct embedding {
@@ -29,7 +28,8 @@ enum protobuf_union {
     UNION_NONE,
     UNION_BOOL,   /* 1 allows, 2 schema */
     UNION_SCHEMAS, /* 1 schema, 2 schemas */
-    UNION_STRINGS  /* 1 schema, 2 strings */
+    UNION_STRINGS,  /* 1 schema, 2 strings */
+    UNION_ITEMS     /* of a list: one message whose field 1 has the items */
 };
 enum protobuf_union protobuf_union_of(const struct type_schema *owner,
                                       const struct field_schema *f);

@@ -5,9 +5,8 @@
  * or empty; lists element by element, never packed; maps in the order of their keys, key and value
  * of an entry always.
  *
- * A message stands behind its length, which is known when it has been written. So everything is
- * written from the end towards the front, the last field first: one walk over the value, nothing
- * is measured or moved. The order of the fields of a type is worked out when it is first met (a
+ * Everything is written from the end towards the front (wire.h): one walk over the value, nothing is
+ * measured or moved. The order of the fields of a type is worked out when it is first met (a
  * plan), and kept with the writer.
  */
 #include "sim/base/base.h"
@@ -17,10 +16,10 @@
 #include "cluster/api/json.h"
 #include "cluster/api/protobuf_parts.h"
 #include "cluster/api/value_heap.h"
+#include "cluster/api/wire.h"
 #include "sim/base/mem.h"
 
 #define TAG_SIZE_MAX 3
-#define BUFFER_SIZE_MIN 4096
 
 struct plan;
 struct entry {
@@ -38,8 +37,7 @@ struct plan {
     struct entry *entries;
 };
 struct protobuf_writer {
-    char *bytes; /* what is written stands from `at` to `capacity` */
-    size_t capacity, at;
+    struct wire_buffer wire;
     struct text scratch;
     struct plan *plans[TYPE_COUNT];
 };
@@ -76,7 +74,7 @@ void protobuf_writer_free(struct protobuf_writer *w)
     for (size_t i = 0; i < TYPE_COUNT; i++)
         plan_free(w->plans[i]);
     text_release(&w->scratch);
-    mem_free(w->bytes);
+    wire_release(&w->wire);
     mem_free(w);
 }
 
@@ -157,82 +155,9 @@ static struct plan *plan_of(struct protobuf_writer *w, const struct type_schema 
     return *slot;
 }
 
-/* ---- the buffer: from the end to the front ---- */
-
-static void make_room(struct protobuf_writer *w, size_t size)
-{
-    size_t used = w->capacity - w->at, capacity = w->capacity ? w->capacity : BUFFER_SIZE_MIN;
-    while (capacity - used < size)
-        capacity *= 2;
-    char *bytes = mem_array(char, capacity);
-    if (used > 0)
-        memcpy(bytes + capacity - used, w->bytes + w->at, used);
-    mem_free(w->bytes);
-    w->bytes = bytes;
-    w->at = capacity - used;
-    w->capacity = capacity;
-}
-
-static inline void put(struct protobuf_writer *w, const void *bytes, size_t size)
-{
-    if (UNLIKELY(w->at < size))
-        make_room(w, size);
-    w->at -= size;
-    if (size > 0)
-        memcpy(w->bytes + w->at, bytes, size);
-}
-
-static inline void put_byte(struct protobuf_writer *w, uint8_t byte)
-{
-    if (UNLIKELY(w->at == 0))
-        make_room(w, 1);
-    w->bytes[--w->at] = (char)byte;
-}
-
-static void put_varint(struct protobuf_writer *w, uint64_t n)
-{
-    uint8_t digits[10];
-    size_t size = 0;
-    if (LIKELY(n < 0x80)) {
-        put_byte(w, (uint8_t)n);
-        return;
-    }
-    for (; n >= 0x80; n >>= 7)
-        digits[size++] = (uint8_t)(n | 0x80);
-    digits[size++] = (uint8_t)n;
-    put(w, digits, size);
-}
-
 static void put_tag(struct protobuf_writer *w, const struct entry *e)
 {
-    if (LIKELY(e->tag_size == 1))
-        put_byte(w, e->tag[0]);
-    else
-        put(w, e->tag, e->tag_size);
-}
-
-static size_t mark(const struct protobuf_writer *w)
-{
-    return w->capacity - w->at;
-}
-
-/* The length of all that has been written since. */
-static void put_length(struct protobuf_writer *w, size_t since)
-{
-    put_varint(w, mark(w) - since);
-}
-
-static void put_bytes_field(struct protobuf_writer *w, unsigned number, struct str s)
-{
-    put(w, s.bytes, s.size);
-    put_varint(w, s.size);
-    put_byte(w, (uint8_t)(number << 3 | WIRE_BYTES));
-}
-
-static void put_varint_field(struct protobuf_writer *w, unsigned number, uint64_t n)
-{
-    put_varint(w, n);
-    put_byte(w, (uint8_t)(number << 3 | WIRE_VARINT));
+    wire_put(&w->wire, e->tag, e->tag_size);
 }
 
 /* ---- elements that are one value in JSON: their content, without length and tag ---- */
@@ -264,7 +189,7 @@ static void write_base64(struct protobuf_writer *w, struct str s)
             text_add_byte(&w->scratch, (char)(uint8_t)(bits >> count));
         }
     }
-    put(w, w->scratch.bytes, w->scratch.size);
+    wire_put(&w->wire, w->scratch.bytes, w->scratch.size);
 }
 
 static void write_time(struct protobuf_writer *w, struct value v)
@@ -278,16 +203,16 @@ static void write_time(struct protobuf_writer *w, struct value v)
             break;
         nanos += (s.bytes[i] - '0') * (int64_t)scale;
     }
-    put_varint_field(w, 2, (uint64_t)nanos);
-    put_varint_field(w, 1, (uint64_t)seconds);
+    wire_put_varint_field(&w->wire, 2, (uint64_t)nanos);
+    wire_put_varint_field(&w->wire, 1, (uint64_t)seconds);
 }
 
 static void write_int_or_string(struct protobuf_writer *w, struct value v)
 {
     bool is_string = value_kind(v) == VALUE_STRING;
-    put_bytes_field(w, 3, value_str(v));
-    put_varint_field(w, 2, (uint64_t)value_as_integer(v, 0));
-    put_varint_field(w, 1, is_string);
+    wire_put_bytes_field(&w->wire, 3, value_str(v));
+    wire_put_varint_field(&w->wire, 2, (uint64_t)value_as_integer(v, 0));
+    wire_put_varint_field(&w->wire, 1, is_string);
 }
 
 static void write_raw(struct protobuf_writer *w, struct value v)
@@ -296,7 +221,7 @@ static void write_raw(struct protobuf_writer *w, struct value v)
         return;
     text_clear(&w->scratch);
     json_write(v, &w->scratch);
-    put_bytes_field(w, 1, text_str(&w->scratch));
+    wire_put_bytes_field(&w->wire, 1, text_str(&w->scratch));
 }
 
 static void write_duration(struct protobuf_writer *w, struct value v)
@@ -304,21 +229,21 @@ static void write_duration(struct protobuf_writer *w, struct value v)
     struct duration d = {0};
     if (!duration_parse(value_str(v), &d))
         d.ns = 0;
-    put_varint_field(w, 1, (uint64_t)d.ns);
+    wire_put_varint_field(&w->wire, 1, (uint64_t)d.ns);
 }
 
 static void write_strings(struct protobuf_writer *w, unsigned number, struct value list)
 {
     for (size_t i = value_count(list); i > 0; i--)
-        put_bytes_field(w, number, value_str(value_at(list, i - 1)));
+        wire_put_bytes_field(&w->wire, number, value_str(value_at(list, i - 1)));
 }
 
 static void write_schema_field(struct protobuf_writer *w, unsigned number, struct value schema)
 {
-    size_t since = mark(w);
+    size_t since = wire_mark(&w->wire);
     write_message(w, plan_of(w, &schema_types[TYPE_apiextensions_v1_JSONSchemaProps]), schema);
-    put_length(w, since);
-    put_byte(w, (uint8_t)(number << 3 | WIRE_BYTES));
+    wire_put_length(&w->wire, since);
+    wire_put_byte(&w->wire, (uint8_t)(number << 3 | WIRE_BYTES));
 }
 
 static void write_union(struct protobuf_writer *w, enum protobuf_union either, struct value v)
@@ -327,7 +252,7 @@ static void write_union(struct protobuf_writer *w, enum protobuf_union either, s
     if (either == UNION_BOOL) {
         if (is_schema)
             write_schema_field(w, 2, v);
-        put_varint_field(w, 1, is_schema || value_as_bool(v));
+        wire_put_varint_field(&w->wire, 1, is_schema || value_as_bool(v));
     } else if (is_schema) {
         write_schema_field(w, 1, v);
     } else if (either == UNION_STRINGS) {
@@ -352,14 +277,14 @@ static void write_content(struct protobuf_writer *w, const struct field_schema *
         break;
     case SCHEMA_STRING: {
         struct str s = value_str(v);
-        put(w, s.bytes, s.size);
+        wire_put(&w->wire, s.bytes, s.size);
         break;
     }
     case SCHEMA_BYTES:
         write_base64(w, value_str(v));
         break;
     case SCHEMA_QUANTITY:
-        put_bytes_field(w, 1, value_kind(v) == VALUE_STRING ? value_str(v) : S("0"));
+        wire_put_bytes_field(&w->wire, 1, value_kind(v) == VALUE_STRING ? value_str(v) : S("0"));
         break;
     case SCHEMA_INT_OR_STRING:
         write_int_or_string(w, v);
@@ -393,21 +318,15 @@ static void write_element(struct protobuf_writer *w, const struct field_schema *
                           enum protobuf_union either, struct value v)
 {
     if (f->kind == SCHEMA_INT32 || f->kind == SCHEMA_INT64) {
-        put_varint(w, (uint64_t)value_as_integer(v, 0));
+        wire_put_varint(&w->wire, (uint64_t)value_as_integer(v, 0));
     } else if (f->kind == SCHEMA_BOOL) {
-        put_byte(w, value_as_bool(v));
+        wire_put_byte(&w->wire, value_as_bool(v));
     } else if (f->kind == SCHEMA_DOUBLE) {
-        double d = value_as_double(v, 0);
-        uint64_t bits;
-        memcpy(&bits, &d, sizeof(bits));
-        uint8_t bytes[8];
-        for (unsigned i = 0; i < 8; i++)
-            bytes[i] = (uint8_t)(bits >> (8 * i));
-        put(w, bytes, sizeof(bytes));
+        wire_put_double(&w->wire, value_as_double(v, 0));
     } else {
-        size_t since = mark(w);
+        size_t since = wire_mark(&w->wire);
         write_content(w, f, either, v);
-        put_length(w, since);
+        wire_put_length(&w->wire, since);
     }
 }
 
@@ -422,11 +341,11 @@ static void write_map(struct protobuf_writer *w, const struct entry *e, struct v
                           : e->field->kind == SCHEMA_DOUBLE ? WIRE_FIXED64
                                                             : WIRE_BYTES;
     for (size_t i = value_count(map); i > 0; i--) {
-        size_t since = mark(w);
+        size_t since = wire_mark(&w->wire);
         write_element(w, e->field, e->either, value_member_at(map, i - 1));
-        put_byte(w, (uint8_t)(2 << 3 | type));
-        put_bytes_field(w, 1, value_key_at(map, i - 1));
-        put_length(w, since);
+        wire_put_byte(&w->wire, (uint8_t)(2 << 3 | type));
+        wire_put_bytes_field(&w->wire, 1, value_key_at(map, i - 1));
+        wire_put_length(&w->wire, since);
         put_tag(w, e);
     }
 }
@@ -443,7 +362,12 @@ static bool is_left_out(const struct field_schema *f, struct value v)
 static void write_field(struct protobuf_writer *w, const struct entry *e, struct value v)
 {
     const struct field_schema *f = e->field;
-    if (f->container == SCHEMA_MAP) {
+    if (e->either == UNION_ITEMS) {
+        size_t since = wire_mark(&w->wire);
+        write_strings(w, 1, v);
+        wire_put_length(&w->wire, since);
+        put_tag(w, e);
+    } else if (f->container == SCHEMA_MAP) {
         write_map(w, e, v);
     } else if (f->container == SCHEMA_LIST) {
         for (size_t i = value_count(v); i > 0; i--) {
@@ -464,9 +388,9 @@ static void write_message(struct protobuf_writer *w, const struct plan *p, struc
             write_field(w, e, value_get(v, e->field->key));
             continue;
         }
-        size_t since = mark(w);
+        size_t since = wire_mark(&w->wire);
         write_message(w, e->embedded, v);
-        put_length(w, since);
+        wire_put_length(&w->wire, since);
         put_tag(w, e);
     }
 }
@@ -476,44 +400,38 @@ static void write_message(struct protobuf_writer *w, const struct plan *p, struc
 /* Encoding and media type of the content, the last two fields of every envelope: never said. */
 static void begin_envelope(struct protobuf_writer *w)
 {
-    put_bytes_field(w, 4, S(""));
-    put_bytes_field(w, 3, S(""));
+    wire_put_bytes_field(&w->wire, 4, S(""));
+    wire_put_bytes_field(&w->wire, 3, S(""));
 }
 
 /* The envelope around the content, which has been written since. */
 static void end_envelope(struct protobuf_writer *w, struct str api_version, struct str kind,
                          size_t since)
 {
-    put_length(w, since);
-    put_byte(w, 2 << 3 | WIRE_BYTES);
-    since = mark(w);
-    put_bytes_field(w, 2, kind);
-    put_bytes_field(w, 1, api_version);
-    put_length(w, since);
-    put_byte(w, 1 << 3 | WIRE_BYTES);
-    put(w, "k8s", 4); /* with its zero */
+    wire_put_length(&w->wire, since);
+    wire_put_byte(&w->wire, 2 << 3 | WIRE_BYTES);
+    since = wire_mark(&w->wire);
+    wire_put_bytes_field(&w->wire, 2, kind);
+    wire_put_bytes_field(&w->wire, 1, api_version);
+    wire_put_length(&w->wire, since);
+    wire_put_byte(&w->wire, 1 << 3 | WIRE_BYTES);
+    wire_put(&w->wire, "k8s", 4); /* with its zero */
 }
 
 static void write_object(struct protobuf_writer *w, const struct protobuf_head *head,
                          struct value object)
 {
     begin_envelope(w);
-    size_t since = mark(w);
+    size_t since = wire_mark(&w->wire);
     write_message(w, plan_of(w, head->type), object);
     end_envelope(w, head->api_version, head->kind, since);
-}
-
-static void take(struct protobuf_writer *w, struct text *out)
-{
-    text_add(out, (struct str){w->bytes + w->at, w->capacity - w->at});
-    w->at = w->capacity;
 }
 
 void protobuf_write(struct protobuf_writer *w, const struct protobuf_head *head,
                     struct value object, struct text *out)
 {
     write_object(w, head, object);
-    take(w, out);
+    wire_take(&w->wire, out);
 }
 
 void protobuf_write_list(struct protobuf_writer *w, const struct protobuf_head *head,
@@ -522,35 +440,35 @@ void protobuf_write_list(struct protobuf_writer *w, const struct protobuf_head *
     struct value items = value_get(list, ATOM_items);
     const struct plan *item = plan_of(w, head->type);
     begin_envelope(w);
-    size_t since = mark(w), before;
+    size_t since = wire_mark(&w->wire), before;
     for (size_t i = value_count(items); i > 0; i--) {
-        before = mark(w);
+        before = wire_mark(&w->wire);
         write_message(w, item, value_at(items, i - 1));
-        put_length(w, before);
-        put_byte(w, 2 << 3 | WIRE_BYTES);
+        wire_put_length(&w->wire, before);
+        wire_put_byte(&w->wire, 2 << 3 | WIRE_BYTES);
     }
-    before = mark(w);
+    before = wire_mark(&w->wire);
     write_message(w, plan_of(w, &schema_types[TYPE_meta_v1_ListMeta]),
                   value_get(list, ATOM_metadata));
-    put_length(w, before);
-    put_byte(w, 1 << 3 | WIRE_BYTES);
+    wire_put_length(&w->wire, before);
+    wire_put_byte(&w->wire, 1 << 3 | WIRE_BYTES);
     end_envelope(w, head->api_version, head->kind, since);
-    take(w, out);
+    wire_take(&w->wire, out);
 }
 
 void protobuf_write_event(struct protobuf_writer *w, const struct protobuf_head *head,
                           struct str event, struct value object, struct text *out)
 {
-    size_t frame = mark(w);
+    size_t frame = wire_mark(&w->wire);
     write_object(w, head, object);
-    put_length(w, frame); /* RawExtension, its field 1 */
-    put_byte(w, 1 << 3 | WIRE_BYTES);
-    put_length(w, frame);
-    put_byte(w, 2 << 3 | WIRE_BYTES);
-    put_bytes_field(w, 1, event);
-    size_t size = mark(w) - frame;
+    wire_put_length(&w->wire, frame); /* RawExtension, its field 1 */
+    wire_put_byte(&w->wire, 1 << 3 | WIRE_BYTES);
+    wire_put_length(&w->wire, frame);
+    wire_put_byte(&w->wire, 2 << 3 | WIRE_BYTES);
+    wire_put_bytes_field(&w->wire, 1, event);
+    size_t size = wire_mark(&w->wire) - frame;
     CHECK(size <= UINT32_MAX);
     for (unsigned i = 0; i < 4; i++)
-        put_byte(w, (uint8_t)(size >> (8 * i)));
-    take(w, out);
+        wire_put_byte(&w->wire, (uint8_t)(size >> (8 * i)));
+    wire_take(&w->wire, out);
 }

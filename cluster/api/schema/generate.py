@@ -28,7 +28,9 @@ SCALARS = {"string": "STRING", "int32": "INT32", "int64": "INT64", "bool": "BOOL
 # Types that clients meet without a stored kind behind them.
 EXTRA = ["autoscaling/v1.Scale", "policy/v1.Eviction", "core/v1.Binding", "authentication/v1.TokenRequest",
          "meta/v1.Status", "meta/v1.DeleteOptions", "meta/v1.Condition", "meta/v1.Table",
-         "meta/v1.PartialObjectMetadata", "meta/v1.ListMeta"]
+         "meta/v1.PartialObjectMetadata", "meta/v1.ListMeta", "meta/v1.WatchEvent", "meta/v1.APIVersions",
+         "meta/v1.APIGroup", "meta/v1.APIGroupList", "meta/v1.APIResourceList",
+         "apidiscovery/v2.APIGroupDiscoveryList"]
 # Kinds that share a store with a row of another group or version.
 SHARED = {("events.k8s.io", "v1", "events"): "events", ("autoscaling", "v1", "horizontalpodautoscalers"):
           "horizontalpodautoscalers"}

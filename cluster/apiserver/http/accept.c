@@ -190,14 +190,10 @@ static bool clause_accept(const struct clause *c, enum accept_what what, bool is
     return false;
 }
 
-enum accept_result accept_negotiate(struct str header, enum accept_what what, bool is_custom,
-                                    struct accepted *ret_accepted)
+/* The clauses of a header, in the order in which they are tried. */
+static size_t clauses_parse(struct str header, struct clause clauses[CLAUSES_MAX])
 {
-    struct clause clauses[CLAUSES_MAX];
     size_t count = 0;
-    *ret_accepted = (struct accepted){0};
-    if (header.size == 0)
-        return ACCEPTED;
     while (header.size > 0 && count < CLAUSES_MAX) {
         struct clause c;
         if (!clause_parse(str_trim(str_cut(header, ',', &header)), &c))
@@ -207,6 +203,32 @@ enum accept_result accept_negotiate(struct str header, enum accept_what what, bo
             clauses[at] = clauses[at - 1];
         clauses[at] = c;
     }
+    return count;
+}
+
+size_t accept_choose(struct str header, const struct str *names_offered, size_t count)
+{
+    struct clause clauses[CLAUSES_MAX];
+    size_t clause_count = clauses_parse(header.size > 0 ? header : S("*/*"), clauses);
+    for (size_t i = 0; i < clause_count; i++) {
+        struct str type = clauses[i].type;
+        for (size_t j = 0; j < count; j++) {
+            if (str_equal(type, names_offered[j]) || str_equal(type, S("*/*")) ||
+                str_equal(type, S("application/*")))
+                return j;
+        }
+    }
+    return count;
+}
+
+enum accept_result accept_negotiate(struct str header, enum accept_what what, bool is_custom,
+                                    struct accepted *ret_accepted)
+{
+    struct clause clauses[CLAUSES_MAX];
+    *ret_accepted = (struct accepted){0};
+    if (header.size == 0)
+        return ACCEPTED;
+    size_t count = clauses_parse(header, clauses);
     if (what != ACCEPT_PLAIN && what != ACCEPT_ERROR && !is_produced(clauses, count))
         return ACCEPT_NO_TYPE;
     for (size_t i = 0; i < count; i++) {

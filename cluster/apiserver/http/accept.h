@@ -48,6 +48,9 @@ enum accept_result {
 /* An empty header accepts everything. `is_custom`: a custom resource has no protobuf. */
 enum accept_result accept_negotiate(struct str header, enum accept_what what, bool is_custom,
                                     struct accepted *ret_accepted);
+/* The first of the names that a clause of the header asks for, as documents without forms are
+ * negotiated; `count`: none. */
+size_t accept_choose(struct str header, const struct str *names, size_t count);
 struct str encoding_media_type(enum encoding e);
 /* The refusal: a Status, owned. */
 struct value accept_refusal(enum accept_result result, enum accept_what what);

@@ -19,7 +19,6 @@
 #include "cluster/apiserver/http/crypto.h"
 #include "cluster/apiserver/http/custom_documents.h"
 #include "cluster/apiserver/http/health.h"
-#include "cluster/apiserver/http/openapi.h"
 
 static void version_document(struct text *out);
 static void api_versions(const struct document_facts *facts, struct text *out);
@@ -35,6 +34,8 @@ static const struct str text_type = {"text/plain; charset=utf-8", 25};
 void document_release(struct document *d)
 {
     text_release(&d->body);
+    text_release(&d->etag);
+    text_release(&d->location);
 }
 
 /* "/apis/apps/v1" -> "apps", "v1"; "/api/v1" -> "", "v1". */
@@ -56,6 +57,33 @@ static bool discovery_document(struct str path, const struct custom_catalog *cat
     return group_document(group, out) || custom_group_document(catalog, group, out);
 }
 
+static void etag_write(struct str body, struct text *out)
+{
+    uint8_t digest[SHA512_SIZE];
+    digest_sha512(body, digest);
+    for (size_t i = 0; i < sizeof(digest); i++)
+        text_printf(out, "%02X", digest[i]);
+}
+
+static bool openapi_document(const struct reading *reading, struct str path,
+                             const struct document_facts *facts, struct document *d)
+{
+    struct openapi_answer a;
+    if (!openapi_find(facts->openapi, facts->kinds, str_slice(path, 9, path.size),
+                      target_option(&reading->target, "hash"), facts->accept, &a))
+        return false;
+    d->code = a.code;
+    d->content_type = str_equal(path, S("/openapi/v3")) ? text_type : a.content_type;
+    d->varies = true;
+    d->expires = a.is_immutable;
+    if (a.is_immutable)
+        d->cache_control = S("public, immutable");
+    text_add(&d->body, a.body);
+    text_add(&d->etag, a.etag);
+    d->location = a.location;
+    return true;
+}
+
 bool document_find(const struct reading *reading, const struct document_facts *facts,
                    struct document *ret_document)
 {
@@ -65,12 +93,15 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         path.size--;
     d->code = 200;
     d->content_type = json_type;
+    d->cache_control = S("no-cache, private");
     bool is_aggregated = reading->accepted.form == FORM_DISCOVERY;
     bool is_api = str_equal(path, S("/api"));
     if (is_aggregated && (is_api || str_equal(path, S("/apis")))) {
         d->content_type = S("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
-        d->has_etag = true;
+        d->cache_control = S("public");
+        d->varies = true;
         aggregated(is_api, facts->catalog, &d->body);
+        etag_write(text_str(&d->body), &d->etag);
     } else if (openid_document(path, facts, d)) {
         return true;
     } else if (str_equal(path, S("/version"))) {
@@ -84,12 +115,8 @@ bool document_find(const struct reading *reading, const struct document_facts *f
     } else if (str_equal(path, S("/metrics"))) {
         d->content_type = S("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
         metrics_document(facts, &d->body);
-    } else if (str_equal(path, S("/openapi/v3"))) {
-        d->content_type = text_type;
-        openapi_index(&d->body);
-    } else if (str_starts_with(path, S("/openapi/v3/"))) {
-        d->has_etag = true;
-        return openapi_document(str_slice(path, 12, path.size), &d->body);
+    } else if (str_starts_with(path, S("/openapi/"))) {
+        return openapi_document(reading, path, facts, d);
     } else if (health_document(path, &reading->target, facts->is_ready, &d->code, &d->body)) {
         d->content_type = text_type;
     } else {

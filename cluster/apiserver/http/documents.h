@@ -15,6 +15,7 @@
 #ifndef CLUSTER_APISERVER_HTTP_DOCUMENTS_H
 #define CLUSTER_APISERVER_HTTP_DOCUMENTS_H
 
+#include "cluster/apiserver/http/openapi/openapi.h"
 #include "cluster/apiserver/http/reader.h"
 #include "cluster/keys/keys.h"
 
@@ -26,13 +27,19 @@ struct document_facts {
     uint64_t requests, watches;
     const struct custom_catalog *catalog; /* of the API server that was asked; NULL: none */
     const struct keys *keys; /* NULL: tokens cannot be checked by others */
+    struct str accept; /* the header */
+    struct openapi *openapi;
+    const struct openapi_kinds *kinds;
 };
 struct document {
     int code;
     struct str content_type;
     struct text body;
-    bool has_etag; /* cached by clients: Cache-Control public, ETag, Vary: Accept */
-    struct str cache_control; /* empty: as is usual */
+    struct str cache_control;
+    struct text etag;     /* empty: none */
+    struct text location; /* of a redirection */
+    bool varies;          /* by Accept */
+    bool expires;         /* in a year */
 };
 bool document_find(const struct reading *reading, const struct document_facts *facts,
                    struct document *ret_document);

@@ -178,22 +178,25 @@ static void answer_document(struct exchange *x)
         .watches = s->streaming,
         .catalog = x->catalog,
         .keys = s->options.keys,
+        .accept = exchange_header(x, "Accept"),
+        .openapi = s->openapi,
+        .kinds = &openapi_built_in,
     };
-    struct document d = {0};
-    if (!document_find(&x->reading, &facts, &d)) {
+    struct document *d = &x->document;
+    if (!document_find(&x->reading, &facts, d)) {
         answer_text(x, 404, S("404 page not found\n"));
-    } else if (!x->reading.is_get && is_for_get(x->reading.target.path)) {
-        answer_refusal(x, method_refusal());
-    } else {
-        x->code = d.code;
-        x->content_type = d.content_type;
-        x->has_etag = d.has_etag;
-        x->cache_control = d.cache_control;
-        x->is_sniffable = !str_starts_with(d.content_type, S("text/plain; charset"));
-        text_add(&x->answer, text_str(&d.body));
-        x->state = ANSWERED;
+        return;
     }
-    document_release(&d);
+    if (!x->reading.is_get && is_for_get(x->reading.target.path)) {
+        answer_refusal(x, method_refusal());
+        return;
+    }
+    x->code = d->code;
+    x->content_type = d->content_type;
+    x->is_sniffable = !str_starts_with(d->content_type, S("text/plain; charset"));
+    x->answer = d->body;
+    d->body = (struct text){0};
+    x->state = ANSWERED;
 }
 
 static void send_to_gateway(struct exchange *x)

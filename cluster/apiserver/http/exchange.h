@@ -15,6 +15,7 @@
 #define CLUSTER_APISERVER_HTTP_EXCHANGE_H
 
 #include "cluster/apiserver/http/answer.h"
+#include "cluster/apiserver/http/documents.h"
 #include "cluster/apiserver/http/gateway.h"
 #include "cluster/apiserver/http/reader.h"
 #include "cluster/apiserver/http/server.h"
@@ -72,8 +73,8 @@ struct exchange {
     struct str content_type;
     struct value warnings;
     int64_t retry_after_s;
-    bool has_etag, is_sniffable, accepts_gzip;
-    struct str cache_control; /* empty: as is usual */
+    bool is_sniffable, accepts_gzip;
+    struct document document; /* what it says of caching; its body is the answer */
     char if_none_match[160];
     /* a watch: answer is what has not been sent, from `sent` on */
     size_t sent;
@@ -93,6 +94,7 @@ struct http_server {
     struct gateway_config gateway_config;
     process_id gateway;
     struct protobuf_writer *writer;
+    struct openapi *openapi;
     struct MHD_Daemon *daemon;
     struct listener *listener;
     int poll;

@@ -12,6 +12,7 @@
 
 #include "cluster/api/json.h"
 #include "cluster/apiserver/http/gzip.h"
+#include "sim/base/calendar.h"
 
 #define READ_BLOCK 16384
 
@@ -64,14 +65,51 @@ static void add(struct MHD_Response *r, const char *name, struct str value)
     (void)MHD_add_response_header(r, name, text_c(&t));
 }
 
-static void etag_text(struct str body, struct text *out)
+/* As HTTP writes an instant: "Mon, 23 Nov 2026 16:01:18 GMT". */
+static void add_time(struct MHD_Response *r, const char *name, int64_t seconds, const char *zone)
 {
-    uint8_t digest[SHA512_SIZE];
-    digest_sha512(body, digest);
-    text_add_byte(out, '"');
-    for (size_t i = 0; i < sizeof(digest); i++)
-        text_printf(out, "%02X", digest[i]);
-    text_add_byte(out, '"');
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    AUTO(text) struct text t = {0};
+    struct civil_time c = civil_time_of(seconds);
+    text_printf(&t, "%.3s, %02d %.3s %04" PRId64 " %02d:%02d:%02d %s", days + 3 * c.weekday, c.day,
+                months + 3 * (c.month - 1), c.year, c.hour, c.minute, c.second, zone);
+    add(r, name, text_str(&t));
+}
+
+/* What a document says of keeping it. */
+static void add_caching(const struct exchange *x, struct MHD_Response *r)
+{
+    const struct document *d = &x->document;
+    add(r, "Cache-Control", d->cache_control.size > 0 ? d->cache_control : S("no-cache, private"));
+    if (d->varies)
+        add(r, "Vary", S("Accept"));
+    if (d->location.size > 0)
+        add(r, "Location", text_str(&d->location));
+    if (d->expires) {
+        int64_t now = floor_divide(sim_wall(x->server->options.sim).unix_ns, 1000000000);
+        add_time(r, "Expires", now + 365 * 86400, "UTC");
+    }
+    if (d->etag.size > 0) {
+        AUTO(text) struct text etag = {0};
+        text_printf(&etag, "\"%s\"", text_c(&d->etag));
+        add(r, "Etag", text_str(&etag));
+    }
+}
+
+/* Does the client have this document already? */
+static bool is_known(const struct exchange *x)
+{
+    const struct document *d = &x->document;
+    struct str rest = str_from(x->if_none_match);
+    while (d->etag.size > 0 && rest.size > 0) {
+        struct str tag = str_trim(str_cut(rest, ',', &rest));
+        if (str_starts_with(tag, S("W/")))
+            tag = str_slice(tag, 2, tag.size);
+        if (tag.size > 2 && str_equal(str_slice(tag, 1, tag.size - 1), text_str(&d->etag)))
+            return true;
+    }
+    return false;
 }
 
 static void add_warnings(const struct exchange *x, struct MHD_Response *r)
@@ -95,10 +133,7 @@ static void add_headers(struct exchange *x, struct MHD_Response *r)
     struct http_flow flow = x->server->options.flow(x->server->options.owner, x->credential);
     random_uuid(&audit);
     add(r, "Audit-Id", text_str(&audit));
-    add(r, "Cache-Control",
-        x->cache_control.size > 0 ? x->cache_control
-        : x->has_etag             ? S("public")
-                                  : S("no-cache, private"));
+    add_caching(x, r);
     if (x->code != 304)
         add(r, "Content-Type", x->content_type);
     if (!x->is_sniffable)
@@ -107,8 +142,6 @@ static void add_headers(struct exchange *x, struct MHD_Response *r)
         add(r, "X-Kubernetes-Pf-Flowschema-Uid", flow.schema_uid);
     if (flow.level_uid.size > 0)
         add(r, "X-Kubernetes-Pf-Prioritylevel-Uid", flow.level_uid);
-    if (x->has_etag)
-        add(r, "Vary", S("Accept"));
     if (x->retry_after_s > 0) {
         AUTO(text) struct text seconds = {0};
         text_add_int(&seconds, x->retry_after_s);
@@ -123,15 +156,12 @@ bool exchange_reply(struct exchange *x)
         return false;
     if (x->state == UPGRADED)
         return upgrade_reply(x);
-    AUTO(text) struct text etag = {0};
     bool is_gzip = false;
     struct MHD_Response *r;
     if (x->state == STREAMING) {
         r = watch_response(x);
     } else {
-        if (x->has_etag)
-            etag_text(text_str(&x->answer), &etag);
-        if (x->has_etag && str_equal(str_from(x->if_none_match), text_str(&etag))) {
+        if (x->code == 200 && is_known(x)) {
             x->code = 304;
             text_clear(&x->answer);
         }
@@ -142,11 +172,9 @@ bool exchange_reply(struct exchange *x)
     if (!r)
         return false;
     add_headers(x, r);
-    if (etag.size > 0)
-        add(r, "Etag", text_str(&etag));
     if (is_gzip) {
         add(r, "Content-Encoding", S("gzip"));
-        if (!x->has_etag)
+        if (!x->document.varies)
             add(r, "Vary", S("Accept-Encoding"));
     }
     enum MHD_Result result = MHD_queue_response(x->mhd, (unsigned)x->code, r);

@@ -132,6 +132,7 @@ struct http_server *http_server_new(const struct http_server_options *options, b
     s->writer = protobuf_writer_new();
     s->poll = -1;
     s->now_ms = monotonic_ms();
+    s->openapi = openapi_new();
     if (!listen_on(s, ret_busy, message) || !daemon_start(s, message)) {
         http_server_free(s);
         return NULL;
@@ -166,6 +167,7 @@ void http_server_free(struct http_server *s)
     map_release(&s->exchanges);
     vec_release(&s->upgrades);
     protobuf_writer_free(s->writer);
+    openapi_free(s->openapi);
     mem_free(s);
 }
 
@@ -319,6 +321,7 @@ static void exchange_free(struct exchange *x)
     x->server->streaming -= x->is_streaming;
     exchange_unwatch(x);
     reading_release(&x->reading);
+    document_release(&x->document);
     value_drop(x->warnings);
     answer_shape_release(&x->shape);
     custom_catalog_unref(x->catalog);

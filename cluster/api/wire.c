@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The buffer grows at its front: what is written moves to the end of a block twice as large.
+ */
+#include "sim/base/base.h"
+
+#include "cluster/api/wire.h"
+
+#include "sim/base/mem.h"
+
+#define BUFFER_SIZE_MIN 4096
+
+void wire_grow(struct wire_buffer *w, size_t size)
+{
+    size_t used = w->capacity - w->at, capacity = w->capacity ? w->capacity : BUFFER_SIZE_MIN;
+    while (capacity - used < size)
+        capacity *= 2;
+    char *bytes = mem_array(char, capacity);
+    if (used > 0)
+        memcpy(bytes + capacity - used, w->bytes + w->at, used);
+    mem_free(w->bytes);
+    w->bytes = bytes;
+    w->at = capacity - used;
+    w->capacity = capacity;
+}
+
+void wire_release(struct wire_buffer *w)
+{
+    mem_free(w->bytes);
+    *w = (struct wire_buffer){0};
+}
+
+void wire_take(struct wire_buffer *w, struct text *out)
+{
+    text_add(out, (struct str){w->bytes + w->at, w->capacity - w->at});
+    w->at = w->capacity;
+}
