@@ -213,7 +213,7 @@ char *wavetank_timeline(const struct wavetank *w)
 char *wavetank_get(const struct wavetank *w, const char *api_version, const char *kind,
                    const char *namespace_, const char *name)
 {
-    const struct resource *r = resource_find_kind(str_from(api_version), str_from(kind));
+    const struct resource *r = view_find_kind(w->run->view, str_from(api_version), str_from(kind));
     if (!r)
         return NULL;
     const struct object_key *key = object_key_of(r->storage, str_from(namespace_), str_from(name));
@@ -228,7 +228,7 @@ char *wavetank_get(const struct wavetank *w, const char *api_version, const char
 char *wavetank_list(const struct wavetank *w, const char *api_version, const char *kind,
                     const char *namespace_)
 {
-    const struct resource *r = resource_find_kind(str_from(api_version), str_from(kind));
+    const struct resource *r = view_find_kind(w->run->view, str_from(api_version), str_from(kind));
     if (!r)
         return NULL;
     AUTO(text) struct text json = {0};

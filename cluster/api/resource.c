@@ -178,6 +178,15 @@ const struct resource *resource_custom(const struct resource_names *n)
     return r;
 }
 
+bool resource_may_be_custom(struct str api_version)
+{
+    struct str version, group = str_cut(api_version, '/', &version);
+    for (size_t i = 0; i < RESOURCE_KNOWN_COUNT; i++)
+        if (str_equal(resources[i].group, group))
+            return false;
+    return version.size > 0 && str_find(group, '.') < group.size;
+}
+
 const struct resource *resource_of_index(uint32_t index)
 {
     if (index < RESOURCE_KNOWN_COUNT)

@@ -113,6 +113,8 @@ const struct resource *resource_custom_stored(struct str group, struct str plura
                                               bool is_namespaced);
 /* The row of a request that names what is no constant row; the API server finds the right one. */
 const struct resource *resource_placeholder(void);
+/* A version of a group that no constant row has: a definition may name it. */
+bool resource_may_be_custom(struct str api_version);
 /* A row by its index, of custom kinds too: for tags that stay within one process. */
 const struct resource *resource_of_index(uint32_t index);
 static inline bool resource_is_custom(const struct resource *r)

@@ -42,7 +42,6 @@
 #define EVENT_LEASE_REUSE_S 60
 #define EVENT_LEASE_OBJECTS 1000
 
-static void custom_check(const struct call *c, struct value old, struct field_errors *errors);
 static void create_object(struct call *c, struct step *step, struct value own_object);
 static void create_admitted(struct call *c, struct step *step);
 static void create_allocated(struct call *c, struct step *step);
@@ -372,7 +371,7 @@ static void create_admitted(struct call *c, struct step *step)
 }
 
 /* A custom object is validated as the version that was asked for shows it. */
-static void custom_check(const struct call *c, struct value old, struct field_errors *errors)
+void registry_check_custom(const struct call *c, struct value old, struct field_errors *errors)
 {
     AUTO(value) struct value new = custom_show(c->kind, value_keep(c->object));
     AUTO(value)
@@ -385,7 +384,7 @@ static void create_allocated(struct call *c, struct step *step)
 {
     struct field_errors errors = {0};
     if (c->kind)
-        custom_check(c, VALUE_ABSENT, &errors);
+        registry_check_custom(c, VALUE_ABSENT, &errors);
     else
         validate_create(c->resource, c->object, &errors);
     if (errors.count > 0) {
@@ -717,7 +716,7 @@ static struct value update_validate(struct call *c, struct value old)
 {
     struct field_errors errors = {0};
     if (c->kind)
-        custom_check(c, old, &errors);
+        registry_check_custom(c, old, &errors);
     enum subresource sub = c->request->subresource;
     if (c->resource == resource_get(RESOURCE_certificatesigningrequests) && sub)
         validate_certificate_request_update(

@@ -118,6 +118,17 @@ void scale_update(struct call *c, struct step *step)
                             ? custom_scale_set(c->kind, value_keep(old), replicas)
                             : VALUE_SET(value_keep(old), value_integer(replicas), spec, replicas);
     c->object = strategy_prepare_update(row, next, old);
+    if (c->kind) {
+        struct field_errors errors = {0};
+        registry_check_custom(c, old, &errors);
+        if (errors.count > 0)
+            refusal = status_invalid(c->request->resource, c->key->name, &errors);
+        field_errors_release(&errors);
+    }
+    if (value_is_present(refusal)) {
+        (void)registry_try_again(c, step, refusal, scale_update);
+        return;
+    }
     if (c->request->dry_run || value_equal(c->object, old))
         call_finish(c, step, 200, scale_of(c, c->object));
     else

@@ -15,6 +15,7 @@
 
 #include "cluster/view/view.h"
 
+#include "cluster/api/custom/definition.h"
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
@@ -233,6 +234,26 @@ static struct shelf *shelf_make(struct view *v, const struct resource *stored)
     s->entries.compare = entry_compare;
     vec_insert(&v->custom, at, s);
     return s;
+}
+
+const struct resource *view_find_kind(const struct view *v, struct str api_version,
+                                      struct str kind)
+{
+    const struct resource *found = resource_find_kind(api_version, kind);
+    struct view_cursor c =
+        view_first(v, resource_get(RESOURCE_customresourcedefinitions), S(""));
+    for (; c.key && !found; view_next(&c)) {
+        struct value spec = VALUE_GET(c.object, spec);
+        if (!str_starts_with(api_version, VALUE_STR(spec, group)))
+            continue;
+        struct custom_definition *d = custom_definition_new(c.object);
+        for (size_t i = 0; i < d->kind_count && d->is_established; i++)
+            if (d->kinds[i].is_served && str_equal(d->kinds[i].resource->kind, kind) &&
+                str_equal(d->kinds[i].resource->group_version, api_version))
+                found = d->kinds[i].resource;
+        custom_definition_unref(d);
+    }
+    return found;
 }
 
 size_t view_stored_count(const struct view *v)

@@ -46,6 +46,9 @@ uint64_t view_change_count(const struct view *v);
 /* The revision of the last change of any object of this resource. */
 int64_t view_resource_revision(const struct view *v, const struct resource *r);
 size_t view_count(const struct view *v, const struct resource *r);
+/* The row of a kind: a constant one, or what an established definition names. NULL: no such kind. */
+const struct resource *view_find_kind(const struct view *v, struct str api_version,
+                                      struct str kind);
 /* All rows that may have objects: the constant ones, then those of custom kinds that had some. */
 size_t view_stored_count(const struct view *v);
 const struct resource *view_stored_at(const struct view *v, size_t i);

@@ -166,6 +166,8 @@ bool matcher_holds(const struct matcher *m, const struct object_key *key, struct
 
 void matcher_release(struct matcher *m)
 {
+    value_drop(m->api_version);
+    value_drop(m->kind);
     value_drop(m->namespace);
     value_drop(m->name);
     value_drop(m->partial);
@@ -174,9 +176,29 @@ void matcher_release(struct matcher *m)
     *m = (struct matcher){0};
 }
 
+const struct resource *matcher_resource(const struct matcher *m, const struct view *view)
+{
+    const struct resource *r = m->resource;
+    if (!r)
+        r = view_find_kind(view, value_str(m->api_version), value_str(m->kind));
+    return r ? r : resource_placeholder();
+}
+
+/* Is the change about an object of the matcher's kind? */
+static bool concerns(const struct matcher *m, const struct view_change *change)
+{
+    const struct resource *changed = change->key->resource;
+    if (m->resource)
+        return changed == m->resource->storage;
+    struct value object = value_is_present(change->after) ? change->after : change->before;
+    struct str unused, group = str_cut(value_str(m->api_version), '/', &unused);
+    return str_equal(changed->group, group) &&
+           value_equal(VALUE_GET(object, kind), m->kind);
+}
+
 void matcher_text(const struct matcher *m, struct text *out)
 {
-    text_add(out, m->resource->kind);
+    text_add(out, m->resource ? m->resource->kind : value_str(m->kind));
     if (value_is_present(m->name)) {
         text_add_byte(out, ' ');
         if (value_is_present(m->namespace))
@@ -201,7 +223,7 @@ struct tally *tally_new(struct view *view, struct matcher *own_matcher)
     *t = (struct tally){.view = view, .matcher = *own_matcher};
     *own_matcher = (struct matcher){0};
     struct str namespace = value_str(t->matcher.namespace);
-    for (struct view_cursor c = view_first(view, t->matcher.resource, namespace); c.key;
+    for (struct view_cursor c = view_first(view, matcher_resource(&t->matcher, view), namespace); c.key;
          view_next(&c))
         tally_mark(t, c.key, matcher_holds(&t->matcher, c.key, c.object));
     view_listen(view, tally_changed, t);
@@ -236,7 +258,7 @@ const struct matcher *tally_matcher(const struct tally *t)
 static void tally_changed(void *owner, const struct view_change *change)
 {
     struct tally *t = owner;
-    if (change->key->resource != t->matcher.resource->storage)
+    if (!concerns(&t->matcher, change))
         return;
     t->changes++;
     tally_mark(t, change->key, matcher_holds(&t->matcher, change->key, change->after));

@@ -29,13 +29,16 @@ void partial_difference(struct value partial, struct value actual, struct text *
 
 /* Everything owned by who makes it; zero parts mean "any". */
 struct matcher {
-    const struct resource *resource;
+    const struct resource *resource; /* NULL: of a custom kind that was not there yet: */
+    struct value api_version, kind;
     struct value namespace; /* absent: all */
     struct value name;
     struct label_selector *selector;
     struct value partial;
     struct jq_filter *filter;
 };
+/* Its row; while there is no such kind, one that has no objects. */
+const struct resource *matcher_resource(const struct matcher *m, const struct view *view);
 bool matcher_holds(const struct matcher *m, const struct object_key *key, struct value object);
 void matcher_release(struct matcher *m);
 /* "Pod default/web-1", "Pods app=web in default". */

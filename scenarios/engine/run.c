@@ -431,9 +431,9 @@ static void start_checks(struct run *r, int after)
         struct value count = value_get_key(c->spec, S("count")),
                      assertion = value_get_key(c->spec, S("assert"));
         if (value_is_present(count))
-            matcher_of_kind(count, &m);
+            matcher_of_kind(r, count, &m);
         else
-            matcher_of_resource(value_get_key(assertion, S("resource")),
+            matcher_of_resource(r, value_get_key(assertion, S("resource")),
                                 value_get_key(assertion, S("jq")), &m);
         c->tally = tally_new(r->view, &m);
     }

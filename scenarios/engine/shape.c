@@ -271,7 +271,8 @@ static enum err check_resource(struct check *c, struct value v)
     if (value_kind(api_version) != VALUE_STRING || value_kind(kind) != VALUE_STRING)
         return place_error(c->document, text_str(&c->path), ERR_MISSING, c->message,
                            "expected an object with apiVersion and kind");
-    if (!resource_find_kind(value_str(api_version), value_str(kind)))
+    if (!resource_find_kind(value_str(api_version), value_str(kind)) &&
+        !resource_may_be_custom(value_str(api_version)))
         return place_error(c->document, text_str(&c->path), ERR_UNKNOWN, c->message,
                            "no matches for kind \"%.*s\" in version \"%.*s\"",
                            STR_ARG(value_str(kind)), STR_ARG(value_str(api_version)));

@@ -41,7 +41,8 @@ static bool is_known_kind(struct value v, struct text *expected, struct text *at
     text_printf(expected, "a known kind; no matches for kind \"%.*s\" in version \"%.*s\"",
                 STR_ARG(VALUE_STR(v, kind)), STR_ARG(VALUE_STR(v, apiVersion)));
     text_add(at, S("kind"));
-    return resource_find_kind(VALUE_STR(v, apiVersion), VALUE_STR(v, kind)) != NULL;
+    return resource_find_kind(VALUE_STR(v, apiVersion), VALUE_STR(v, kind)) != NULL ||
+           resource_may_be_custom(VALUE_STR(v, apiVersion));
 }
 
 static const struct shape_field reference_fields[] = {
@@ -107,11 +108,21 @@ struct value arguments_namespace(struct value arguments)
     return value_get_key(arguments, S("namespace"));
 }
 
-const struct object_key *reference_key(struct value ref, struct text *message)
+void unknown_kind_text(struct str api_version, struct str kind, struct text *out)
 {
-    const struct resource *r = resource_find_kind(VALUE_STR(ref, apiVersion), VALUE_STR(ref, kind));
+    text_printf(out, "no matches for kind \"%.*s\" in version \"%.*s\"", STR_ARG(kind),
+                STR_ARG(api_version));
+    if (resource_may_be_custom(api_version))
+        text_add(out, S(": its CustomResourceDefinition has to be established first"));
+}
+
+const struct object_key *reference_key(const struct run *run, struct value ref,
+                                       struct text *message)
+{
+    const struct resource *r =
+        view_find_kind(run->view, VALUE_STR(ref, apiVersion), VALUE_STR(ref, kind));
     if (!r) {
-        text_printf(message, "no matches for kind \"%.*s\"", STR_ARG(VALUE_STR(ref, kind)));
+        unknown_kind_text(VALUE_STR(ref, apiVersion), VALUE_STR(ref, kind), message);
         return NULL;
     }
     struct str namespace = S("");
@@ -215,15 +226,29 @@ static enum outcome result_judge(struct value expect, const struct user_result *
 
 /* ---- matchers ---- */
 
-void matcher_of_resource(struct value resource, struct value jq, struct matcher *ret)
+/* The row of a matcher, or what a later look will find it by. */
+static const struct resource *matcher_kind(const struct run *run, struct value of,
+                                           struct matcher *ret)
 {
     const struct resource *r =
-        resource_find_kind(VALUE_STR(resource, apiVersion), VALUE_STR(resource, kind));
-    CHECK(r);
+        view_find_kind(run->view, VALUE_STR(of, apiVersion), VALUE_STR(of, kind));
     *ret = (struct matcher){.resource = r};
+    if (!r) {
+        ret->api_version = value_keep(VALUE_GET(of, apiVersion));
+        ret->kind = value_keep(VALUE_GET(of, kind));
+    }
+    return r;
+}
+
+void matcher_of_resource(const struct run *run, struct value resource, struct value jq,
+                         struct matcher *ret)
+{
+    const struct resource *r = matcher_kind(run, resource, ret);
     if (value_is_present(object_name(resource)))
         ret->name = value_keep(object_name(resource));
-    if (r->is_namespaced) {
+    if (!r) {
+        ret->namespace = value_keep(object_namespace(resource));
+    } else if (r->is_namespaced) {
         struct value namespace = object_namespace(resource);
         ret->namespace =
             value_is_present(namespace) ? value_keep(namespace) : value_string(S("default"));
@@ -236,12 +261,9 @@ void matcher_of_resource(struct value resource, struct value jq, struct matcher 
         ret->filter = jq_filter_new(value_str(jq), NULL);
 }
 
-void matcher_of_kind(struct value arguments, struct matcher *ret)
+void matcher_of_kind(const struct run *run, struct value arguments, struct matcher *ret)
 {
-    const struct resource *r =
-        resource_find_kind(VALUE_STR(arguments, apiVersion), VALUE_STR(arguments, kind));
-    CHECK(r);
-    *ret = (struct matcher){.resource = r};
+    (void)matcher_kind(run, arguments, ret);
     struct value namespace = arguments_namespace(arguments), jq = value_get_key(arguments, S("jq"));
     if (value_is_present(namespace))
         ret->namespace = value_keep(namespace);

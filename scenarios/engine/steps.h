@@ -39,15 +39,17 @@ extern const struct shape count_shape;
 
 /* "default" unless the arguments say another. Borrowed. */
 struct value arguments_namespace(struct value arguments);
-const struct object_key *reference_key(struct value ref,
+const struct object_key *reference_key(const struct run *run, struct value ref,
                                        struct text *message); /* owned; NULL with a message */
+void unknown_kind_text(struct str api_version, struct str kind, struct text *out);
 /* Carries the action out and compares its result with `expect` of the arguments (absent: it must
  * have been done). */
 enum outcome act_and_judge(struct run *r, struct user_action *own_action, struct value arguments,
                            struct str what, struct text *message);
 /* A matcher from {resource} or {apiVersion, kind, selector, namespace} and jq. */
-void matcher_of_resource(struct value resource, struct value jq, struct matcher *ret);
-void matcher_of_kind(struct value arguments, struct matcher *ret);
+void matcher_of_resource(const struct run *run, struct value resource, struct value jq,
+                         struct matcher *ret);
+void matcher_of_kind(const struct run *run, struct value arguments, struct matcher *ret);
 void count_bounds(struct value arguments, int64_t *ret_least, int64_t *ret_most);
 void count_text(int64_t least, int64_t most, struct text *out); /* "exactly 3", "at least 1" */
 /* Writes through the user: each object of file or resource in turn. */

@@ -29,7 +29,7 @@ static void explain(const struct run *r, const struct matcher *m, struct value a
     text_add(message, S("no match within the time-out for "));
     matcher_text(m, message);
     struct value nearest = VALUE_ABSENT;
-    for (struct view_cursor c = view_first(r->view, m->resource, value_str(m->namespace)); c.key;
+    for (struct view_cursor c = view_first(r->view, matcher_resource(m, r->view), value_str(m->namespace)); c.key;
          view_next(&c)) {
         bool is_named = !value_is_present(m->name) || str_equal(value_str(m->name), c.key->name);
         if (is_named && !value_is_present(nearest))
@@ -56,7 +56,7 @@ static void explain(const struct run *r, const struct matcher *m, struct value a
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
     struct matcher m;
-    matcher_of_resource(value_get_key(arguments, S("resource")), value_get_key(arguments, S("jq")),
+    matcher_of_resource(r, value_get_key(arguments, S("resource")), value_get_key(arguments, S("jq")),
                         &m);
     struct tally *t = tally_new(r->view, &m);
     bool matched = run_until(r, has_matched, t, run_deadline(r, arguments));

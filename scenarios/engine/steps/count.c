@@ -27,7 +27,7 @@ static void explain(const struct run *r, const struct bounds *b, struct text *me
     matcher_text(m, message);
     text_printf(message, " within the time-out, found %zu", tally_count(b->tally));
     size_t shown = 0;
-    for (struct view_cursor c = view_first(r->view, m->resource, value_str(m->namespace));
+    for (struct view_cursor c = view_first(r->view, matcher_resource(m, r->view), value_str(m->namespace));
          c.key && shown < 5; view_next(&c)) {
         struct matcher looser = *m;
         looser.filter = NULL;
@@ -43,7 +43,7 @@ static enum outcome run_step(struct run *r, struct value arguments, struct text 
 {
     struct matcher m;
     struct bounds b;
-    matcher_of_kind(arguments, &m);
+    matcher_of_kind(r, arguments, &m);
     b.tally = tally_new(r->view, &m);
     count_bounds(arguments, &b.least, &b.most);
     bool holds = run_until(r, is_within, &b, run_deadline(r, arguments));

@@ -16,7 +16,7 @@ static const struct shape shape = {
 
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
-    const struct object_key *key = reference_key(value_get_key(arguments, S("ref")), message);
+    const struct object_key *key = reference_key(r, value_get_key(arguments, S("ref")), message);
     if (!key)
         return OUTCOME_FAILED;
     AUTO(text) struct text what = {0};

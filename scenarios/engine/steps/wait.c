@@ -129,7 +129,7 @@ static bool has_come(void *owner)
 
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
-    const struct object_key *key = reference_key(value_get_key(arguments, S("ref")), message);
+    const struct object_key *key = reference_key(r, value_get_key(arguments, S("ref")), message);
     if (!key)
         return OUTCOME_FAILED;
     struct value what = value_get_key(arguments, S("for"));

@@ -40,10 +40,9 @@ static enum outcome write_object(struct run *r, enum user_verb verb, struct valu
                                  struct value object, struct text *message)
 {
     struct str api_version = VALUE_STR(object, apiVersion), kind = VALUE_STR(object, kind);
-    const struct resource *resource = resource_find_kind(api_version, kind);
+    const struct resource *resource = view_find_kind(r->view, api_version, kind);
     if (!resource) {
-        text_printf(message, "no matches for kind \"%.*s\" in version \"%.*s\"", STR_ARG(kind),
-                    STR_ARG(api_version));
+        unknown_kind_text(api_version, kind, message);
         return OUTCOME_FAILED;
     }
     struct str namespace = value_str(arguments_namespace(arguments));
