@@ -25,29 +25,11 @@
 
 #include "cluster/apiserver/http/gateway.h"
 #include "scenarios/engine/run.h"
+#include "scenarios/engine/session_plan.h"
 #include "sim/recording.h"
 
 #define SESSION_AGE_S 60 /* a cluster without a scenario is so old when it goes live */
-#define SESSION_GATEWAYS_MAX 2
 #define SESSION_DEPTH_MAX 8 /* operations that wait, one within another */
-
-/* What a session begins with: the head of its journal. */
-struct session_plan {
-    struct text build;    /* which program made it */
-    struct text scenario; /* its file; empty: one is made of what follows */
-    int64_t nodes, apiservers, etcd_members;
-    VEC(char *) manifests; /* files that are applied at the start, in this order; owned */
-    struct file_store files;
-    bool has_seed;
-    uint64_t seed;
-    struct secret secret;
-    int64_t start_unix_ns; /* the clock on the wall at instant 0; 0: as the scenario says */
-    int64_t gateways;      /* ways in for HTTP */
-};
-void session_plan_release(struct session_plan *plan);
-void session_plan_write(const struct session_plan *plan, struct text *out);
-enum err session_plan_read(struct str written, struct session_plan *ret_plan,
-                           struct errmsg *message) MUST_CHECK;
 
 enum session_phase {
     SESSION_COMING_UP,
