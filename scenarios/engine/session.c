@@ -220,6 +220,15 @@ static void flush(struct session *s)
     text_clear(&s->unwritten);
 }
 
+/* The turn of the world outside: it may move the clock, but what is due is the run's to do. */
+static enum run_turn live(struct session *s, struct instant next)
+{
+    uint64_t position = s->run->position, events = sim_event_count(s->run->sim);
+    enum run_turn turn = s->options.live(s->options.owner, s, next);
+    CHECK(position != s->run->position || events == sim_event_count(s->run->sim));
+    return turn;
+}
+
 static enum run_turn session_turn(void *owner, struct run *run, struct instant next)
 {
     struct session *s = owner;
@@ -231,8 +240,9 @@ static enum run_turn session_turn(void *owner, struct run *run, struct instant n
     /* A replay that has come to its end hands this very turn over. */
     if (turn == TURN_GO && !session_is_replaying(s)) {
         if (s->is_resuming && s->options.write)
-            session_resume(s);
-        turn = s->options.live(s->options.owner, s, next);
+            turn = session_resume(s); /* which changes what is next */
+        else
+            turn = live(s, next);
         if (turn == TURN_STOP)
             session_record_end(s);
         flush(s);

@@ -179,7 +179,7 @@ static void resume(struct session *s)
         gateway_reset(s->run->sim, s->gateways[i]);
 }
 
-void session_resume(struct session *s)
+enum run_turn session_resume(struct session *s)
 {
     s->is_resuming = false;
     if (s->options.write) {
@@ -189,6 +189,7 @@ void session_resume(struct session *s)
     s->replay.is_active = true; /* the resets follow from the record: they have none of their own */
     resume(s);
     s->replay.is_active = false;
+    return TURN_ACTED;
 }
 
 /* ---- replaying ---- */
@@ -305,14 +306,17 @@ enum run_turn session_replay_turn(struct session *s, struct instant next)
             return TURN_STOP;
         if (!u.is_bad && position > s->run->position)
             return TURN_GO;
-        s->replay.has_ended = s->replay.record.kind == RECORD_END;
+        uint8_t kind = s->replay.record.kind;
+        s->replay.has_ended = kind == RECORD_END;
         if (u.is_bad || !is_here || !clock_follow(s, at, next))
             part(s, "record %" PRIu64 " of the journal does not belong here",
                  s->replay.reader.records);
         else
-            record_act(s, (enum record_kind)s->replay.record.kind, &u);
+            record_act(s, (enum record_kind)kind, &u);
         if (s->failure.size)
             return TURN_STOP;
+        if (kind == RECORD_RESUME)
+            return TURN_ACTED; /* what is next has changed, as when it was written */
     }
     return TURN_GO;
 }

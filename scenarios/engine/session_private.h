@@ -39,7 +39,7 @@ struct session {
 enum run_turn session_replay_turn(struct session *s, struct instant next);
 /* session_do without a record. */
 bool session_operate(struct session *s, struct str operations, struct text *said);
-void session_resume(struct session *s);
+enum run_turn session_resume(struct session *s);
 void session_record_gateway(struct session *s, size_t index, const struct message *command);
 void session_record_do(struct session *s, struct str operations);
 void session_record_end(struct session *s);

@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cluster/api/json.h"
@@ -139,7 +140,7 @@ static int connect_which(const struct which_server *which, int *ret_fd, struct e
 static bool write_all(int fd, struct str s)
 {
     while (s.size > 0) {
-        ssize_t n = write(fd, s.bytes, s.size);
+        ssize_t n = send(fd, s.bytes, s.size, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR)
             return false;
         s = str_slice(s, n > 0 ? (size_t)n : 0, s.size);
