@@ -80,7 +80,7 @@ int control_socket(const char *path, bool listens)
     const struct sockaddr *a = (const struct sockaddr *)(const void *)&address;
     if (fd >= 0 && listens) {
         mode_t mask = umask(0177); /* nobody else, from its first moment on */
-        is_ok = bind(fd, a, sizeof(address)) == 0 && listen(fd, 16) == 0;
+        is_ok = bind(fd, a, sizeof(address)) == 0 && listen(fd, 128) == 0;
         umask(mask);
     } else if (fd >= 0) {
         is_ok = connect(fd, a, sizeof(address)) == 0;
