@@ -14,7 +14,7 @@
 #include "cluster/apiserver/http/gzip.h"
 #include "sim/base/calendar.h"
 
-#define READ_BLOCK 16384
+#define READ_BLOCK 512 /* chunks are written where they are sent from, not here */
 
 void exchange_unwatch(struct exchange *x)
 {

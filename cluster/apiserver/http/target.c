@@ -69,8 +69,12 @@ static bool unescape(struct str s, bool is_query, struct arena *arena, struct st
 
 static void options_parse(struct str query, struct arena *arena, struct target *t)
 {
-    t->options = arena_array(arena, struct option, TARGET_OPTIONS_MAX);
-    while (query.size > 0 && t->option_count < TARGET_OPTIONS_MAX) {
+    size_t most = query.size > 0 ? 1 : 0;
+    for (size_t i = 0; i < query.size; i++)
+        most += query.bytes[i] == '&';
+    most = most < TARGET_OPTIONS_MAX ? most : TARGET_OPTIONS_MAX;
+    t->options = arena_array(arena, struct option, most);
+    while (query.size > 0 && t->option_count < most) {
         struct str value, pair = str_cut(query, '&', &query);
         if (pair.size == 0 || str_find(pair, ';') < pair.size)
             continue;
