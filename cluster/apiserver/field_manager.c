@@ -20,6 +20,7 @@
 #include "cluster/api/object.h"
 #include "cluster/api/schema.h"
 #include "cluster/apiserver/machinery.h"
+#include "sim/base/arena.h"
 
 /* ---- the manager's name ---- */
 
@@ -185,6 +186,13 @@ static struct managed_scope scope_of(struct call *c)
 {
     const struct request *r = c->request;
     enum subresource s = r->subresource;
+    if (s == SUBRESOURCE_SCALE || s == SUBRESOURCE_TOKEN)
+        return (struct managed_scope){
+            .type = fields_type_of(schema_for_subresource(r->resource, s)),
+            .api_version =
+                s == SUBRESOURCE_SCALE ? S("autoscaling/v1") : S("authentication.k8s.io/v1"),
+            .kind = s == SUBRESOURCE_SCALE ? S("Scale") : S("TokenRequest"),
+            .subresource = str_from(subresource_text(s))};
     bool keeps_only = s == SUBRESOURCE_EPHEMERALCONTAINERS || s == SUBRESOURCE_RESIZE;
     return (struct managed_scope){.type =
                                       c->kind && s != SUBRESOURCE_SCALE
@@ -198,6 +206,23 @@ static struct managed_scope scope_of(struct call *c)
                                   .type_may_change = c->kind != NULL,
                                   .convert = convert,
                                   .owner = c};
+}
+
+static bool is_daemon_set(const struct call *c)
+{
+    return c->resource == resource_get(RESOURCE_daemonsets);
+}
+
+/* Upstream's conversion puts the generation of a daemon set's template into an annotation, so that
+ * whoever creates one owns that. */
+static struct value with_template_generation(struct value own_set)
+{
+    struct value annotations = VALUE_GET(own_set, metadata, annotations);
+    struct str key = S("deprecated.daemonset.template.generation");
+    if (value_is_present(value_get_key(annotations, key)))
+        return own_set;
+    annotations = value_set_key(value_keep(annotations), key, value_string(S("0")));
+    return VALUE_SET(own_set, annotations, metadata, annotations);
 }
 
 struct value field_manager_update(struct call *c, struct step *step, struct value live,
@@ -218,6 +243,8 @@ struct value field_manager_update(struct call *c, struct step *step, struct valu
     if (!value_is_present(live))
         live = empty = value_pack("{apiVersion: %S, kind: %S}", scope.api_version, scope.kind);
     manager_name(c->request, &manager);
+    if (value_is_present(empty) && is_daemon_set(c))
+        own_new = with_template_generation(own_new);
     own_new = managed_update(&scope, live, own_new, text_str(&manager), now);
     value_drop(scope.reset);
     return own_new;
@@ -244,7 +271,7 @@ struct value field_manager_apply(struct call *c, struct step *step, struct value
     if (!value_is_present(next))
         return VALUE_ABSENT;
     const struct decode_options options = {.validation = FIELD_VALIDATION_IGNORE};
-    if (c->kind)
+    if (c->kind && r->subresource != SUBRESOURCE_SCALE)
         return custom_decode(c->kind, next, &options, ret_status, NULL);
     return decode(schema_for_subresource(r->resource, r->subresource), next, &options, ret_status,
                   NULL);
@@ -252,21 +279,56 @@ struct value field_manager_apply(struct call *c, struct step *step, struct value
 
 /* ---- scale ---- */
 
-static const char *const replicas_path[] = {"spec", "replicas"};
+#define PATH_MAX 16
 
-struct value field_manager_scale(struct call *c, struct step *step, struct value own_parent,
-                                 struct value old_scale, struct value own_scale)
+/* Where an object of the call's kind has its replicas. */
+static size_t replicas_path(const struct call *c, struct arena *arena,
+                            const char *ret_path[PATH_MAX])
+{
+    struct value custom =
+        c->kind ? VALUE_GET(c->kind->version, subresources, scale, specReplicasPath) : VALUE_ABSENT;
+    struct str rest = c->kind ? value_str(custom) : S(".spec.replicas");
+    size_t count = 0;
+    (void)str_cut(rest, '.', &rest);
+    while (rest.size > 0 && count < PATH_MAX)
+        ret_path[count++] = arena_str(arena, str_cut(rest, '.', &rest)).bytes;
+    return count;
+}
+
+struct value field_manager_scale(struct call *c, struct value parent, struct value own_scale)
+{
+    struct value entries = VALUE_GET(parent, metadata, managedFields);
+    const char *path[PATH_MAX];
+    struct arena arena = {0};
+    if (value_count(entries) > 0)
+        own_scale =
+            VALUE_SET(own_scale, managed_scale_of(entries, path, replicas_path(c, &arena, path)),
+                      metadata, managedFields);
+    arena_release(&arena);
+    return own_scale;
+}
+
+struct value field_manager_scaled(struct call *c, struct value own_parent, struct value scale)
 {
     struct value entries = VALUE_GET(own_parent, metadata, managedFields);
-    (void)step;
-    (void)old_scale;
+    const char *path[PATH_MAX];
+    struct arena arena = {0};
+    if (value_count(entries) == 0)
+        return own_parent;
     struct value next =
-        managed_of_scale(entries, VALUE_GET(own_scale, metadata, managedFields),
-                         c->resource->group_version, replicas_path, ARRAY_COUNT(replicas_path));
-    value_drop(own_scale);
+        managed_of_scale(entries, VALUE_GET(scale, metadata, managedFields),
+                         c->request->resource->group_version, path, replicas_path(c, &arena, path));
+    arena_release(&arena);
     if (value_is_same(next, entries)) {
         value_drop(next);
         return own_parent;
     }
     return VALUE_SET(own_parent, next, metadata, managedFields);
+}
+
+/* ---- what is only answered ---- */
+
+struct value field_manager_answer(struct call *c, struct step *step, struct value own_object)
+{
+    return field_manager_update(c, step, VALUE_ABSENT, own_object);
 }

@@ -20,9 +20,13 @@ struct value field_manager_update(struct call *c, struct step *step, struct valu
 struct value field_manager_apply(struct call *c, struct step *step, struct value live,
                                  struct value *ret_status);
 
-/* The parent's object after its Scale was written: with the managers of the replicas. Takes both
- * scales with their managedFields. */
-struct value field_manager_scale(struct call *c, struct step *step, struct value own_parent,
-                                 struct value old_scale, struct value own_scale);
+/* A Scale as its managers see it, to be written with the functions above: those of its parent's
+ * replicas. Consumes the scale. */
+struct value field_manager_scale(struct call *c, struct value parent, struct value own_scale);
+/* The parent with the managers that its replicas have after its scale was written. Consumes it. */
+struct value field_manager_scaled(struct call *c, struct value own_parent, struct value scale);
+
+/* What a request that is only answered, never stored, says of its managers. Consumes. */
+struct value field_manager_answer(struct call *c, struct step *step, struct value own_object);
 
 #endif

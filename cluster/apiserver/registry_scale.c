@@ -8,9 +8,11 @@
 
 #include "cluster/api/custom/object.h"
 #include "cluster/api/decode.h"
+#include "cluster/api/fields/managed.h"
 #include "cluster/api/object.h"
 #include "cluster/api/schema.h"
 #include "cluster/api/strategy.h"
+#include "cluster/apiserver/field_manager.h"
 #include "cluster/apiserver/machinery.h"
 
 static const struct resource scale_resource = {.group = {"autoscaling", 11},
@@ -64,14 +66,17 @@ static void scale_done(struct call *c, struct step *step, const struct etcd_resp
     scale_update(c, step);
 }
 
-/* The Scale that is wanted; absent: refused. */
+/* The Scale that is wanted, with its managers; absent: refused. */
 static struct value wanted(struct call *c, struct step *step, struct value own_scale)
 {
     struct value status = VALUE_ABSENT, next;
-    if (c->request->verb == VERB_PATCH) {
-        next = patch_object(c->request, c->kind, own_scale, &status, &c->warnings);
+    bool is_patch = c->request->verb == VERB_PATCH;
+    AUTO(value) struct value live = field_manager_scale(c, c->existing->value, own_scale);
+    if (is_patch && c->request->patch_type == PATCH_APPLY) {
+        next = field_manager_apply(c, step, live, &status);
+    } else if (is_patch) {
+        next = patch_object(c->request, c->kind, value_keep(live), &status, &c->warnings);
     } else {
-        value_drop(own_scale);
         const struct decode_options options = {.validation = c->request->field_validation,
                                                .duplicates = c->request->duplicates,
                                                .source = c->request->source};
@@ -80,6 +85,8 @@ static struct value wanted(struct call *c, struct step *step, struct value own_s
     }
     if (!value_is_present(next))
         call_refuse(c, step, status);
+    else if (!is_patch || c->request->patch_type != PATCH_APPLY)
+        next = field_manager_update(c, step, live, next);
     return next;
 }
 
@@ -107,8 +114,8 @@ void scale_update(struct call *c, struct step *step)
         refusal = status_invalid(&scale_resource, c->key->name, &errors);
         field_errors_release(&errors);
     }
-    value_drop(scale);
     if (value_is_present(refusal)) {
+        value_drop(scale);
         (void)registry_try_again(c, step, refusal, scale_update);
         return;
     }
@@ -117,7 +124,9 @@ void scale_update(struct call *c, struct step *step)
     struct value next = c->kind
                             ? custom_scale_set(c->kind, value_keep(old), replicas)
                             : VALUE_SET(value_keep(old), value_integer(replicas), spec, replicas);
-    c->object = strategy_prepare_update(row, next, old);
+    next = field_manager_scaled(c, next, scale);
+    value_drop(scale);
+    c->object = managed_ignore_times(strategy_prepare_update(row, next, old), old);
     if (c->kind) {
         struct field_errors errors = {0};
         registry_check_custom(c, old, &errors);

@@ -10,6 +10,7 @@
 #include "cluster/apiserver/registry.h"
 
 #include "cluster/api/object.h"
+#include "cluster/apiserver/field_manager.h"
 
 /* ---- answering ---- */
 
@@ -29,6 +30,7 @@ static void answer(struct call *c, struct step *step, struct value own_status)
     struct value body = value_keep(c->body);
     body = value_set(body, ATOM_kind, value_string(r->kind));
     body = value_set(body, ATOM_apiVersion, value_string(r->group_version));
+    body = field_manager_answer(c, step, body);
     if (!value_is_present(VALUE_GET(body, metadata)))
         body = value_set(body, ATOM_metadata, value_object());
     call_finish(c, step, 201, value_set(body, ATOM_status, own_status));

@@ -17,6 +17,7 @@
 #include "cluster/apiserver/registry.h"
 
 #include "cluster/api/object.h"
+#include "cluster/apiserver/field_manager.h"
 #include "cluster/apiserver/admission.h"
 
 #define SECONDS_DEFAULT 3600
@@ -75,14 +76,22 @@ static struct value body_complete(struct call *c, struct step *step, struct valu
     struct value spec = value_keep(VALUE_GET(c->body, spec));
     if (!value_is_present(spec))
         spec = value_object();
+    if (value_kind(VALUE_GET(spec, expirationSeconds)) != VALUE_INTEGER)
+        spec = value_set(spec, ATOM_expirationSeconds, value_integer(SECONDS_DEFAULT));
+    AUTO(value)
+    struct value sent = field_manager_answer(
+        c, step,
+        value_pack("{kind: TokenRequest, apiVersion: \"authentication.k8s.io/v1\", spec: %v}",
+                   value_keep(spec)));
     if (value_count(VALUE_GET(spec, audiences)) == 0)
         spec = value_set(spec, ATOM_audiences,
                          value_append(VALUE_ABSENT, value_string(api_audience())));
-    if (value_kind(VALUE_GET(spec, expirationSeconds)) != VALUE_INTEGER)
-        spec = value_set(spec, ATOM_expirationSeconds, value_integer(SECONDS_DEFAULT));
     struct value metadata = value_pack(
         "{name: %S, namespace: %S, uid: %v, creationTimestamp: %v}", c->key->name,
         c->key->namespace, value_keep(VALUE_GET(account, metadata, uid)), time_value(step->wall));
+    struct value managers = value_keep(VALUE_GET(sent, metadata, managedFields));
+    if (value_is_present(managers))
+        metadata = value_set(metadata, ATOM_managedFields, managers);
     return value_pack("{kind: TokenRequest, apiVersion: \"authentication.k8s.io/v1\", "
                       "metadata: %v, spec: %v}",
                       metadata, spec);

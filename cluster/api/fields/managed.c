@@ -275,16 +275,14 @@ static struct value set_of_path(const char *const *path, size_t count)
     return set;
 }
 
-struct value managed_scale_of(struct value parent_entries, struct str parent_version,
-                              const char *const *path, size_t count)
+struct value managed_scale_of(struct value parent_entries, const char *const *path, size_t count)
 {
     struct managed_entries e;
     entries_take(parent_entries, &e);
     AUTO(value) struct value version = value_string(SCALE_VERSION);
     for (size_t i = 0; i < e.items.count; i++) {
         struct managed_entry *m = &e.items.items[i];
-        bool is_known = str_equal(value_str(m->api_version), parent_version);
-        bool has_replicas = is_known && fields_has(m->set, path, count);
+        bool has_replicas = fields_has(m->set, path, count);
         entry_set(m, has_replicas ? set_of_path(scale_path, 2) : VALUE_ABSENT);
         value_drop(m->api_version);
         m->api_version = value_keep(version);
@@ -310,9 +308,7 @@ struct value managed_of_scale(struct value parent_entries, struct value scale_en
     for (size_t i = 0; i < parent.items.count; i++) {
         struct managed_entry *m = &parent.items.items[i];
         bool is_kept = m->is_apply && entries_find(&scale, m);
-        if (!value_equal(m->api_version, version))
-            entry_set(m, VALUE_ABSENT);
-        else if (fields_has(m->set, path, count) && !is_kept)
+        if (fields_has(m->set, path, count) && !is_kept)
             entry_set(m, fields_difference(m->set, replicas));
     }
     for (size_t i = 0; i < scale.items.count; i++) {

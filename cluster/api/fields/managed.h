@@ -64,9 +64,8 @@ bool managed_are_valid(struct value entries, struct text *ret_why);
 /* ---- the scale subresource ----
  *
  * Its managers are those of the parent's replicas, seen as spec.replicas of autoscaling/v1. `path`
- * is where the parent's version has its replicas, as names. */
-struct value managed_scale_of(struct value parent_entries, struct str parent_version,
-                              const char *const *path, size_t count);
+ * is where the parent has its replicas, as names; `parent_version` the version of who writes. */
+struct value managed_scale_of(struct value parent_entries, const char *const *path, size_t count);
 struct value managed_of_scale(struct value parent_entries, struct value scale_entries,
                               struct str parent_version, const char *const *path, size_t count);
 
