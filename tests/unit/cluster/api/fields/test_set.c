@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: field sets obey the algebra of sets, come in as FieldsV1 and go out in the order of elements.
- * Method: a table of pairs with their union, intersection and differences; the same laws for random
- * sets; texts read and written.
+ * Goal: field sets obey the algebra of sets, come in as FieldsV1 and go out in the order of
+ * elements. Method: a table of pairs with their union, intersection and differences; the same laws
+ * for random sets; texts read and written.
  */
 #include "sim/base/base.h"
 
@@ -120,7 +120,8 @@ static void add_path(void *owner, struct str path)
 
 static void test_paths(void)
 {
-    AUTO(value) struct value set = literal(
+    AUTO(value)
+    struct value set = literal(
         "{'f:a':{'.':{},'f:z':{}},'f:ports':{'k:{\\'port\\':443,\\'protocol\\':\\'TCP\\'}':{'.':{}"
         ",'f:name':{}},'k:{\\'port\\':80}':{}},'f:s':{'v:\\'x\\'':{}},'f:m':{},'f:i':{'i:3':{}}}");
     AUTO(text) struct text paths = {0};
