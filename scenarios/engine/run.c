@@ -16,6 +16,7 @@
 
 #include "scenarios/engine/run.h"
 
+#include "cluster/api/custom/slides.h"
 #include "cluster/api/object.h"
 #include "scenarios/engine/faults.h"
 #include "scenarios/engine/invariants.h"
@@ -262,11 +263,47 @@ static bool has_come_up(void *owner)
     return u->is_up;
 }
 
+/* ---- custom kinds that a cluster begins with ---- */
+
+static bool are_established(void *owner)
+{
+    const struct run *r = owner;
+    const struct resource *kind = resource_get(RESOURCE_customresourcedefinitions);
+    struct value sets = value_get_key(r->scenario->cluster, S("crds"));
+    size_t wanted = 0, established = 0;
+    for (size_t i = 0; i < value_count(sets); i++)
+        wanted += definitions_count(value_str(value_at(sets, i)));
+    for (struct view_cursor c = view_first(r->view, kind, S("")); c.key; view_next(&c))
+        established += condition_is_true(VALUE_GET(c.object, status, conditions), "Established");
+    return established >= wanted;
+}
+
+static void run_install_definitions(struct run *r)
+{
+    const struct resource *kind = resource_get(RESOURCE_customresourcedefinitions);
+    struct value sets = value_get_key(r->scenario->cluster, S("crds"));
+    for (size_t i = 0; i < value_count(sets); i++) {
+        size_t count = definitions_count(value_str(value_at(sets, i)));
+        for (size_t k = 0; k < count; k++) {
+            struct user_action *a =
+                user_action_for(USER_CREATE, kind, S(""),
+                                definitions_at(value_str(value_at(sets, i)), k));
+            a->is_bulk = true;
+            a->id = ++r->last_action;
+            user_post(r->sim, r->user, a);
+        }
+    }
+    struct instant deadline = instant_add(sim_now(r->sim), duration_s(BRING_UP_SECONDS));
+    if (value_count(sets) > 0)
+        (void)run_until(r, are_established, r, deadline);
+}
+
 void run_bring_up(struct run *r)
 {
     struct up u = {.run = r, .nodes_revision = -1};
     struct instant deadline = instant_add(sim_now(r->sim), duration_s(BRING_UP_SECONDS));
     (void)run_until(r, has_come_up, &u, deadline); /* what is not up by then, the steps will see */
+    run_install_definitions(r);
 }
 
 /* ---- running ---- */

@@ -129,6 +129,10 @@ static const struct shape network_shape = {
     .kind = SHAPE_OBJECT, .fields = network_fields, .field_count = ARRAY_COUNT(network_fields)};
 static const struct shape component_flags_shape = {.kind = SHAPE_MAP, .item = &shape_scalar};
 static const struct shape flags_shape = {.kind = SHAPE_MAP, .item = &component_flags_shape};
+static const char *const definition_sets[] = {"slides", NULL};
+static const struct shape definition_set_shape = {.kind = SHAPE_ENUM, .choices = definition_sets};
+static const struct shape definition_sets_shape = {.kind = SHAPE_LIST,
+                                                   .item = &definition_set_shape};
 static const struct shape_field cluster_fields[] = {
     {"etcd", &etcd_shape, false, "the store"},
     {"apiservers", &replicas_shape, false, "1 when absent"},
@@ -138,6 +142,9 @@ static const struct shape_field cluster_fields[] = {
     {"hosts", &hosts_shape, false, "machines outside the cluster that it talks to"},
     {"network", &network_shape, false, "between the machines"},
     {"flags", &flags_shape, false, "flags of the real binaries, by their real names"},
+    {"crds", &definition_sets_shape, false,
+     "sets of custom kinds that are installed before the first step: slides (cert-manager, Argo CD "
+     "and others, without their controllers)"},
     {"managedFields", &shape_bool, false,
      "whether objects have managedFields from their creation on; when absent, from the first "
      "server-side apply on, in `serve` always"},

@@ -45,6 +45,10 @@ struct session *session_new(struct session_plan *plan, const struct session_opti
     s->plan = plan;
     s->options = *options;
     s->scenario = scenario;
+    if (plan->definitions.size)
+        scenario->cluster = value_set_key(
+            value_is_present(scenario->cluster) ? scenario->cluster : value_object(), S("crds"),
+            value_append(value_array(), value_string(text_str(&plan->definitions))));
     if (plan->start_unix_ns)
         scenario->start = (struct wall_time){plan->start_unix_ns};
     struct run_options run = options->run;

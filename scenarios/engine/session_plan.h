@@ -15,6 +15,7 @@
 struct session_plan {
     struct text build;    /* which program made it */
     struct text scenario; /* its file; empty: one is made of what follows */
+    struct text definitions; /* the set of custom kinds that is installed; empty: none */
     int64_t nodes, apiservers, etcd_members;
     VEC(char *) manifests; /* files that are applied at the start, in this order; owned */
     struct file_store files;

@@ -178,6 +178,8 @@ static void plan_make(struct serving *v)
     plan->nodes = a->nodes;
     plan->apiservers = a->apiservers;
     plan->etcd_members = a->etcd_members;
+    if (a->definitions)
+        text_add(&plan->definitions, str_from(a->definitions));
     plan->has_seed = a->has_seed;
     plan->seed = a->seed;
     plan->gateways = a->has_plain ? 2 : 1;
@@ -208,6 +210,8 @@ static int check_same_cluster(const struct serving *v)
         differs = "--api-servers";
     if (a->has_etcd && a->etcd_members != p->etcd_members)
         differs = "--etcd";
+    if (a->definitions && !str_equal(str_from(a->definitions), text_str(&p->definitions)))
+        differs = "--crds";
     if (a->has_seed && (!p->has_seed || a->seed != p->seed))
         differs = "--seed";
     if (a->has_plain && p->gateways < 2)

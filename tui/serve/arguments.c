@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "cluster/api/custom/slides.h"
 #include "tui/commands/commands.h"
 #include "tui/edge.h"
 #include "tui/serve/serving.h"
@@ -23,6 +24,8 @@ static const char help[] =
     "  --nodes N              no scenario: so many nodes (5)\n"
     "  --api-servers N        so many API servers behind the address (1)\n"
     "  --etcd N               so many members of the store (1)\n"
+    "  --crds slides          third-party kinds (cert-manager, Argo CD, ...) as definitions, without\n"
+    "                         their controllers\n"
     "  --seed N               seed of all random choices (1)\n"
     "  --runtime simulated    what runs containers\n"
     "Time:\n"
@@ -103,6 +106,14 @@ static int set_runtime(const char *name, const char *value)
     return EXIT_ENVIRONMENT;
 }
 
+static int set_definitions(struct serve_arguments *a, const char *name, const char *value)
+{
+    if (definitions_count(str_from(value)) == 0)
+        return bad(name, "expected slides");
+    a->definitions = value;
+    return -1;
+}
+
 static int set_seed(struct serve_arguments *a, const char *name, const char *value)
 {
     int64_t seed = 0;
@@ -147,6 +158,8 @@ static int set_option(struct serve_arguments *a, const char *name, const char *v
         return set_number(name, value, 1, CLUSTER_MEMBERS_MAX, &a->etcd_members, &a->has_etcd);
     if (strcmp(name, "--seed") == 0)
         return set_seed(a, name, value);
+    if (strcmp(name, "--crds") == 0)
+        return set_definitions(a, name, value);
     if (strcmp(name, "--runtime") == 0)
         return set_runtime(name, value);
     return set_files(a, name, value);

@@ -18,6 +18,7 @@
 struct serve_arguments {
     VEC(const char *) files; /* -f, borrowed from the command line */
     const char *kubeconfig, *context, *journal, *data_folder;
+    const char *definitions; /* the set that --crds names; NULL: none */
     struct text address, plain_address;
     uint16_t port, plain_port;
     bool has_plain, has_nodes, has_apiservers, has_etcd, is_quiet, is_reset, any_build;

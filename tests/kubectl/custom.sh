@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Custom resources: a definition's life, its objects with every verb, and the kinds of the slides.
+
+manifest="$scratch/widgets.yaml"
+cp tests/scenarios/manifests/widgets.yaml "$manifest"
+widget() { printf 'apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: %s}\nspec: {size: %s%s}\n' "$1" "$2" "${3:-}" >"$scratch/$1.yaml"; }
+
+serve --crds slides
+expect 0 'widgets.example.com created' apply -f "$manifest"
+expect 0 'condition met' wait --for condition=established crd/widgets.example.com --timeout=20s
+expect 0 'widgets +wg +example.com/v1 +true +Widget' api-resources
+expect 0 'example.com/v1' api-versions
+expect 0 'widgets.example.com +20' get crd
+expect 0 'Message: +no conflicts found' describe crd widgets.example.com
+widget one 3
+expect 0 'widget.example.com/one created' apply --validate=false -f "$scratch/one.yaml"
+expect 0 'widget.example.com/one unchanged' apply --validate=false -f "$scratch/one.yaml"
+expect 0 'NAME +SIZE' get wg
+expect 0 'one +3' get widgets.v1.example.com
+expect 0 '^red$' get wg one -o 'jsonpath={.spec.color}'
+expect 0 'one +3' get wg -A --field-selector spec.color=red
+expect 0 'No resources found' get wg -A --field-selector spec.color=blue
+expect 1 'field label not supported: spec.size' get wg -A --field-selector spec.size=3
+expect 0 'widget.example.com/one scaled' scale widget one --replicas 5
+expect 0 'one +5' get wg one
+expect 1 'should be less than or equal to 10' scale widget one --replicas 50
+expect 0 'patched' patch widget one --type merge -p '{"spec":{"color":"blue"}}'
+expect 0 'patched' patch widget one --type json -p '[{"op":"replace","path":"/spec/size","value":6}]'
+expect 1 'application/merge-patch\+json' patch widget one --type strategic -p '{"spec":{"size":7}}'
+expect 1 'must be of type integer: "string"' patch widget one --type merge -p '{"spec":{"size":"x"}}'
+expect 1 'Unsupported value: "green": supported values: "red", "blue"' patch widget one --type merge -p '{"spec":{"color":"green"}}'
+expect 1 'spec.size: Required value' patch widget one --type merge -p '{"spec":{"size":null}}'
+expect 0 'patched' patch widget one --type merge -p '{"status":{"size":9}}'
+expect 0 '^$' get wg one -o 'jsonpath={.status.size}'
+expect 0 'patched' patch widget one --subresource status --type merge -p '{"status":{"size":2}}'
+expect 0 '^2 4$' get wg one -o 'jsonpath={.status.size} {.metadata.generation}'
+expect 0 'labeled' label wg one tier=front
+expect 0 'one' get wg -l tier=front -o name
+expect 0 'annotated' annotate wg one note=x
+widget two 11
+expect 1 'is invalid: spec.size: Invalid value: 11' create --validate=false -f "$scratch/two.yaml"
+widget two 2 ', colour: red'
+expect 1 'strict decoding error: unknown field "spec.colour"' create --validate=strict -f "$scratch/two.yaml"
+expect 0 'Warning: unknown field "spec.colour"' create --validate=warn -f "$scratch/two.yaml"
+expect 0 'Events:' describe wg two
+expect 0 'yes' auth can-i create widgets.example.com
+expect 1 'no' auth can-i get widgets.example.com --as nobody
+expect 0 'created' create role reader --verb get,list --resource widgets.example.com
+expect 0 'created' create rolebinding reader --role reader --user ann
+expect 0 'one' get wg --as ann
+expect 1 'cannot delete resource "widgets" in API group "example.com"' delete wg one --as ann
+expect 1 'spec.names.kind|metadata.name: Invalid value' create -f - <<'Y'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: x.example.com}
+spec: {group: example.com, scope: Namespaced, names: {plural: gadgets, kind: Gadget}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}
+Y
+expect 1 'spec.validation.openAPIV3Schema.properties\[spec\].properties\[a\].type: Required value: must not be empty for specified object fields' create -f - <<'Y'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.example.com}
+spec: {group: example.com, scope: Namespaced, names: {plural: gadgets, kind: Gadget}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {a: {description: none}}}}}}}]}
+Y
+expect 0 'widget.example.com "two" deleted' delete wg two
+expect 0 'customresourcedefinition.apiextensions.k8s.io "widgets.example.com" deleted' delete crd widgets.example.com
+expect 1 "the server doesn't have a resource type \"wg\"|could not find the requested resource" get wg
+# The slides' third-party kinds.
+expect 0 'certificates +cert,certs +cert-manager.io/v1 +true +Certificate' api-resources
+expect 0 'traffictargets +tt +access.smi-spec.io/v1alpha2 +true +TrafficTarget' api-resources
+expect 0 'static-cert created' create --validate=false -f - <<'Y'
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: static-cert}
+spec: {secretName: static-tls, dnsNames: [static.example.com], issuerRef: {name: le, kind: ClusterIssuer}}
+Y
+expect 0 'NAME +READY +SECRET +AGE' get cert
+expect 0 'static-tls' get cert-manager
