@@ -64,6 +64,7 @@ static void *server_start(struct step *step, const void *config)
 {
     struct apiserver *s = mem_new(struct apiserver);
     s->config = config;
+    s->metrics.started = step->now;
     s->flags = *s->config;
     flags_fill(&s->flags);
     s->connections.equal = has_stream;
@@ -104,6 +105,7 @@ void apiserver_cache_changed(struct apiserver *s, struct step *step, struct watc
                              struct cache_event *e)
 {
     enum resource_known r = (enum resource_known)c->resource->index;
+    metrics_event_received(&s->metrics, c->resource);
     if (r == RESOURCE_clusterroles || r == RESOURCE_clusterrolebindings || r == RESOURCE_roles ||
         r == RESOURCE_rolebindings)
         s->caches.rbac_generation++;
@@ -263,6 +265,7 @@ static void server_release(void *state)
     vec_release(&s->slots);
     vec_release(&s->free_slots);
     watch_caches_release(s);
+    metrics_release(&s->metrics);
     custom_release(s);
     while (s->connection_first) {
         struct connection *k = s->connection_first;

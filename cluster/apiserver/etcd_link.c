@@ -87,6 +87,7 @@ uint64_t etcd_link_send(struct apiserver *s, struct step *step, struct etcd_requ
     o->request = own_request;
     o->done = done;
     o->owner = owner;
+    o->asked = step->now;
     if (l->stream != 0) {
         o->is_sent = true;
         step_send(step, l->stream, message_ref(&own_request->message));
@@ -230,6 +231,7 @@ static void on_response(struct apiserver *s, struct step *step, const struct etc
         return;
     etcd_answer_fn done = o->done;
     void *owner = o->owner;
+    metrics_etcd(&s->metrics, o->request, r->error != ETCD_OK, instant_since(step->now, o->asked));
     operation_remove(&s->etcd, o);
     if (done)
         done(s, step, r, owner);

@@ -28,6 +28,7 @@ struct etcd_operation {
     etcd_answer_fn done;          /* NULL: nobody cares any more */
     void *owner;
     bool is_sent;
+    struct instant asked;
 };
 struct etcd_link {
     stream_id stream; /* 0: none */

@@ -26,6 +26,7 @@
 static bool act_as(struct call *c, struct step *step);
 static bool may(struct call *c, struct step *step);
 static bool may_read_path(struct call *c, struct step *step);
+static struct value path_body(const struct call *c, const struct step *step);
 static void call_free(struct call *c, struct step *step);
 
 /* ---- the way ---- */
@@ -110,7 +111,7 @@ void pipeline_execute(struct call *c, struct step *step)
         if (value_is_present(r->refusal))
             call_refuse(c, step, value_keep(r->refusal));
         else
-            call_finish(c, step, 200, VALUE_ABSENT);
+            call_finish(c, step, 200, path_body(c, step));
         return;
     }
     if (!may(c, step))
@@ -201,6 +202,16 @@ static struct attributes unknown_attributes(const struct request *r, struct attr
 }
 
 /* False: refused. */
+/* What only this server knows of what a path names; absent: whoever is in front knows the rest. */
+static struct value path_body(const struct call *c, const struct step *step)
+{
+    AUTO(text) struct text t = {0};
+    if (!value_is(c->request->path, "/metrics"))
+        return VALUE_ABSENT;
+    metrics_write(c->server, step->now, &t);
+    return value_string(text_str(&t));
+}
+
 static bool may_read_path(struct call *c, struct step *step)
 {
     struct attribute_texts texts = {0};
@@ -363,6 +374,7 @@ static int retry_after(struct value status)
 void call_finish(struct call *c, struct step *step, int code, struct value own_body)
 {
     if (c->connection) {
+        metrics_request(&c->server->metrics, c, code, step->now);
         struct response *r = response_new(c->request->id, code, own_body);
         r->warnings = c->warnings;
         r->kind = custom_kind_ref(c->kind);

@@ -21,6 +21,7 @@
 #include "cluster/apiserver/custom.h"
 #include "cluster/apiserver/etcd_link.h"
 #include "cluster/apiserver/fairness.h"
+#include "cluster/apiserver/metrics.h"
 #include "cluster/apiserver/watch_cache.h"
 #include "cluster/etcd/etcd.h"
 #include "sim/base/map.h"
@@ -135,6 +136,7 @@ struct event_lease {
 };
 
 struct apiserver {
+    struct metrics metrics;
     const struct apiserver_config *config;
     struct apiserver_config flags; /* with the defaults filled in */
     struct etcd_link etcd;

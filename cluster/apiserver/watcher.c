@@ -330,5 +330,6 @@ static void send_object(struct watcher *w, struct step *step, enum watch_event_t
         shown = custom_show(w->kind, shown);
     else if (w->asked != w->cache->resource)
         shown = version_convert(shown, w->cache->resource, w->asked);
+    metrics_event_sent(&w->server->metrics, w->asked);
     step_send(step, w->stream, &watch_event_new(w->id, type, shown)->message);
 }

@@ -19,14 +19,15 @@
 #include "cluster/apiserver/http/crypto.h"
 #include "cluster/apiserver/http/custom_documents.h"
 #include "cluster/apiserver/http/health.h"
+#include "sim/base/calendar.h"
 
+static void statusz_document(const struct document_facts *facts, struct text *out);
 static void version_document(struct text *out);
 static void api_versions(const struct document_facts *facts, struct text *out);
 static void group_list(const struct custom_catalog *catalog, struct text *out);
 static bool group_document(struct str group, struct text *out);
 static bool resource_list(struct str group, struct str version, struct text *out);
 static void aggregated(bool is_core, const struct custom_catalog *catalog, struct text *out);
-static void metrics_document(const struct document_facts *facts, struct text *out);
 
 static const struct str json_type = {"application/json", 16};
 static const struct str text_type = {"text/plain; charset=utf-8", 25};
@@ -106,6 +107,9 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         return true;
     } else if (str_equal(path, S("/version"))) {
         version_document(&d->body);
+    } else if (str_equal(path, S("/statusz"))) {
+        d->content_type = text_type;
+        statusz_document(facts, &d->body);
     } else if (is_api) {
         api_versions(facts, &d->body);
     } else if (str_equal(path, S("/apis"))) {
@@ -114,7 +118,7 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         paths_document(facts->catalog, &d->body);
     } else if (str_equal(path, S("/metrics"))) {
         d->content_type = S("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
-        metrics_document(facts, &d->body);
+        text_add(&d->body, value_str(facts->served));
     } else if (str_starts_with(path, S("/openapi/"))) {
         return openapi_document(reading, path, facts, d);
     } else if (health_document(path, &reading->target, facts->is_ready, &d->code, &d->body)) {
@@ -123,6 +127,28 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         return discovery_document(path, facts->catalog, &d->body);
     }
     return true;
+}
+
+/* ---- statusz ---- */
+
+/* For people: when the server was started, and what it is. */
+static void statusz_document(const struct document_facts *facts, struct text *out)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    int64_t up_s = facts->now.ns / 1000000000;
+    struct civil_time t =
+        civil_time_of(floor_divide(facts->wall.unix_ns - facts->now.ns, 1000000000));
+    text_printf(out,
+                "\napiserver statusz\nWarning: This endpoint is not meant to be machine parseable, "
+                "has no formatting compatibility guarantees and is for debugging purposes only.\n\n"
+                "Started:  %.3s %.3s %2d %02d:%02d:%02d UTC %04" PRId64 "\n",
+                days + 3 * t.weekday, months + 3 * (t.month - 1), t.day, t.hour, t.minute, t.second,
+                t.year);
+    text_printf(out, "Up:  %" PRId64 " hr %02d min %02d sec\n", up_s / 3600,
+                (int)(up_s / 60 % 60), (int)(up_s % 60));
+    text_add(out, S("Go version:  go1.26.10\nBinary version:  1.36.2\nEmulation version:  1.36\n"
+                    "Paths:  /flagz /healthz /livez /metrics /readyz /statusz /version\n"));
 }
 
 /* ---- version ---- */
@@ -462,20 +488,3 @@ static void aggregated(bool is_core, const struct custom_catalog *catalog, struc
 }
 
 /* ---- metrics ---- */
-
-static void metrics_document(const struct document_facts *facts, struct text *out)
-{
-    text_printf(out,
-                "# HELP apiserver_longrunning_requests [STABLE] Gauge of all active long-running "
-                "apiserver requests.\n"
-                "# TYPE apiserver_longrunning_requests gauge\n"
-                "apiserver_longrunning_requests{verb=\"WATCH\"} %" PRIu64 "\n"
-                "# HELP apiserver_request_total [STABLE] Counter of apiserver requests.\n"
-                "# TYPE apiserver_request_total counter\n"
-                "apiserver_request_total %" PRIu64 "\n"
-                "# HELP wavetank_virtual_seconds Virtual time since the start.\n"
-                "# TYPE wavetank_virtual_seconds gauge\n"
-                "wavetank_virtual_seconds %" PRId64 ".%03" PRId64 "\n",
-                facts->watches, facts->requests, facts->now.ns / 1000000000,
-                facts->now.ns / 1000000 % 1000);
-}

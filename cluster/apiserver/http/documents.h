@@ -24,7 +24,8 @@ struct document_facts {
     struct str address; /* "127.0.0.1:6443" */
     bool is_ready;
     struct instant now;
-    uint64_t requests, watches;
+    struct wall_time wall;
+    struct value served; /* a text that the API server has made of the path; absent: none */
     const struct custom_catalog *catalog; /* of the API server that was asked; NULL: none */
     const struct keys *keys; /* NULL: tokens cannot be checked by others */
     struct str accept; /* the header */

@@ -174,9 +174,9 @@ static void answer_document(struct exchange *x)
         .address = listener_name(s->listener),
         .is_ready = s->options.is_ready(s->options.owner),
         .now = sim_now(s->options.sim),
-        .requests = s->requests,
-        .watches = s->streaming,
+        .wall = sim_wall(s->options.sim),
         .catalog = x->catalog,
+        .served = x->served,
         .keys = s->options.keys,
         .accept = exchange_header(x, "Accept"),
         .openapi = s->openapi,
@@ -319,6 +319,7 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
     if (r->code == 0) {
         x->state = BROKEN; /* as a real API server's death: the connection ends */
     } else if (x->is_document && r->code == 200) {
+        x->served = value_keep(r->body);
         x->state = GRANTED; /* the document is made outside of the event */
     } else if (is_watch) {
         x->state = STREAMING;

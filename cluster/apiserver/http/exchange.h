@@ -80,6 +80,7 @@ struct exchange {
     size_t sent;
     bool has_ended, is_watched, is_streaming;
     const struct custom_catalog *catalog; /* of a document; owned */
+    struct value served;                  /* what the API server itself says of it; absent: nothing */
     bool is_log;                          /* bytes stream; without `follow` the client waits */
     bool follows, counts_as_waiting;
     /* an upgrade: upgrade.c */

@@ -325,6 +325,7 @@ static void exchange_free(struct exchange *x)
     value_drop(x->warnings);
     answer_shape_release(&x->shape);
     custom_catalog_unref(x->catalog);
+    value_drop(x->served);
     credential_unref(x->credential);
     text_release(&x->target);
     text_release(&x->body);
