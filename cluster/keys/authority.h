@@ -50,7 +50,7 @@ enum err authority_sign(const struct authority *a, struct str public_key,
 enum err authority_sign_request(const struct authority *a, struct str request_pem,
                                 const struct certificate_terms *terms, struct text *ret_certificate,
                                 struct errmsg *message) MUST_CHECK;
-/* Were all of these PEM certificates (one at least) signed by it, for these usages? For tests. */
+/* Was this PEM certificate signed by it? For tests. */
 bool authority_has_signed(const struct authority *a, struct str certificate_pem);
 
 /* When a certificate (PEM) runs out, in Unix seconds; false: it is none. */
