@@ -59,6 +59,7 @@ struct cluster {
     size_t node_count;
     address_id *dns; /* in the arena */
     size_t dns_count;
+    bool asks_for_tokens;
 };
 
 static void add_hosts_outside(struct cluster *c, const struct cluster_options *o);
@@ -92,6 +93,7 @@ struct cluster *cluster_new(const struct cluster_options *options, struct errmsg
                                            .jitter = options->jitter,
                                            .shuffle_ties = options->shuffle_ties});
     c->view = view_new();
+    c->asks_for_tokens = options->asks_for_tokens;
     struct secret of_seed;
     secret_of_seed(options->seed, &of_seed);
     c->keys = keys_new(options->secret ? options->secret : &of_seed);
@@ -620,6 +622,7 @@ static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t
     config->internal_ip = node_address(c, index).bytes;
     config->zone = zone.size ? zone.bytes : NULL;
     config->server = c->api;
+    config->asks_for_tokens = c->asks_for_tokens;
     config->pod_cidr = pod_range_text(c, index);
     read_labels_and_taints(c, n, config);
     read_capacity(c, n, config);

@@ -63,6 +63,7 @@ struct cluster_host {
 struct cluster_options {
     uint64_t seed;
     const struct secret *secret; /* of all keys (cluster/keys); NULL: one made from the seed */
+    bool asks_for_tokens; /* kubelets do, for the volumes of pods */
     struct wall_time start;
     struct duration latency, jitter; /* latency 0: the default, 500 us */
     bool shuffle_ties;

@@ -216,12 +216,13 @@ static void object_changed(void *owner, struct step *step, const struct object_k
             continue;
         if (!w->mounts_ready) {
             worker_wake_at(w, o->kubelet->step->now);
-        } else if (w->refresh_at.ns == INT64_MAX &&
-                   value_count(VALUE_GET(w->pod, spec, volumes)) > 0) {
+        } else if (value_count(VALUE_GET(w->pod, spec, volumes)) > 0) {
             /* The pod's next periodic sync: its beat began with its start. */
             int64_t period = o->kubelet->flags.sync_frequency;
             int64_t n = instant_since(o->kubelet->step->now, w->mount_began).ns / period + 1;
-            w->refresh_at = instant_add(w->mount_began, duration_ns(n * period));
+            struct instant beat = instant_add(w->mount_began, duration_ns(n * period));
+            if (beat.ns < w->refresh_at.ns)
+                w->refresh_at = beat;
             worker_wake_at(w, w->refresh_at);
         }
     }

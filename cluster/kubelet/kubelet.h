@@ -68,6 +68,7 @@ struct kubelet_config {
     address_id server;                   /* the API server's (balancer's) address */
     const struct credential *credential; /* NULL: certificate system:node:<node> */
     const struct kubelet_flags *flags;   /* NULL: the defaults */
+    bool asks_for_tokens;                /* of service accounts, for the volumes of pods */
 };
 extern const struct process_type kubelet_process;
 

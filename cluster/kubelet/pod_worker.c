@@ -86,6 +86,7 @@ void worker_free(struct pod_worker *w)
         container_release(&w->containers[i]);
     mem_free(w->containers);
     mem_free(w->message);
+    tokens_release(w);
     value_drop(w->pod);
     value_drop(w->uid);
     object_key_unref(w->key);
@@ -552,6 +553,8 @@ static void sync_pod(struct pod_worker *w)
         w->refresh_at = INSTANT_NEVER;
         volumes_refresh(w);
     }
+    if (w->refresh_at.ns != INT64_MAX)
+        worker_wake_at(w, w->refresh_at);
     if (w->calls > 0 || !volumes_mount(w))
         return;
     if (!w->sandbox_is_up) {

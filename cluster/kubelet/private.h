@@ -133,12 +133,14 @@ struct pod_worker {
     struct wall_time start_time;
     struct instant refresh_at; /* of volumes whose objects have changed; INSTANT_NEVER: none */
     struct instant wake_at, mount_began, mount_retry_at, kill_began;
+    VEC(struct pod_token *) tokens; /* tokens.c */
     struct instant look_at; /* while a container is held back: the next sync that says so */
     timer_id timer;
     struct pod_container *containers; /* init containers first, as in the spec */
     uint16_t container_count, init_count;
 };
 
+struct pod_token;
 enum object_state { OBJECT_FETCHING, OBJECT_PRESENT, OBJECT_MISSING };
 struct watched_object {
     enum resource_known resource;
@@ -328,7 +330,12 @@ void volumes_refresh(struct pod_worker *w); /* contents of ConfigMaps and Secret
 /* True when the input was an NFS server's. */
 bool volumes_input(struct kubelet *k, const struct input *in);
 void volumes_release(struct kubelet *k);
-bool volume_is_service_account(struct value volume);
+/* A volume of a service account whose files nobody can tell apart: in a run. */
+bool volume_is_service_account(const struct kubelet *k, struct value volume);
+/* The token of a source of a projected volume, or what there is of it. */
+enum object_state token_take(struct pod_worker *w, struct value source, struct text *out,
+                             struct text *error);
+void tokens_release(struct pod_worker *w);
 void volume_path(const struct pod_worker *w, struct value volume, struct text *out);
 
 /* prober.c */

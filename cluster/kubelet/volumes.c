@@ -5,8 +5,7 @@
  * configMap, secret, downwardAPI and projected volumes are written into the node's file tree from
  * the objects, at the mount and again at the first sync after a change. emptyDir and hostPath are
  * folders. An nfs volume asks its server. A service account's projected volume needs the
- * namespace's kube-root-ca.crt; its files are made by the runtime. DEVIATION: no token
- * is asked for (TokenRequest), since program models do not call the API. DEVIATION: a
+ * namespace's kube-root-ca.crt and, where tokens are asked for (tokens.c), a token. DEVIATION: a
  * PersistentVolumeClaim or CSI volume cannot be mounted: there is no storage model in this version.
  *
  * What fails is tried again after 500 ms, doubled up to 2 min 2 s, each time with an event; a pod
@@ -168,6 +167,23 @@ static void fill_downward(struct filling *f, struct value items)
     }
 }
 
+static void fill_token(struct filling *f, struct value source)
+{
+    AUTO(text) struct text token = {0};
+    AUTO(text) struct text error = {0};
+    enum object_state state = OBJECT_PRESENT;
+    if (f->worker->kubelet->config->asks_for_tokens)
+        state = token_take(f->worker, source, &token, &error);
+    else
+        text_add(&token, S("simulated-token"));
+    if (state == OBJECT_MISSING)
+        filling_fails(f, "%s", text_c(&error));
+    else if (state == OBJECT_FETCHING)
+        f->result = f->result == MOUNT_OK ? MOUNT_PENDING : f->result;
+    else
+        cri_pairs_set(f->files, VALUE_STR(source, path), text_str(&token));
+}
+
 static void fill_projected(struct filling *f, struct value sources)
 {
     for (size_t i = 0; i < value_count(sources); i++) {
@@ -179,7 +195,7 @@ static void fill_projected(struct filling *f, struct value sources)
         else if (value_is_present(VALUE_GET(s, downwardAPI)))
             fill_downward(f, VALUE_GET(s, downwardAPI, items));
         else if (value_is_present(VALUE_GET(s, serviceAccountToken)))
-            cri_pairs_set(f->files, VALUE_STR(s, serviceAccountToken, path), S("simulated-token"));
+            fill_token(f, VALUE_GET(s, serviceAccountToken));
     }
 }
 
@@ -368,9 +384,9 @@ static void write_volume(struct pod_worker *w, struct value volume, struct cri_p
     kubelet_cri_free(k, NULL, 0, r, NULL);
 }
 
-bool volume_is_service_account(struct value volume)
+bool volume_is_service_account(const struct kubelet *k, struct value volume)
 {
-    return str_starts_with(VALUE_STR(volume, name), S("kube-api-access-")) &&
+    return !k->config->asks_for_tokens && str_starts_with(VALUE_STR(volume, name), S("kube-api-access-")) &&
            value_is_present(VALUE_GET(volume, projected));
 }
 
@@ -378,7 +394,7 @@ static enum mount_result mount_one(struct pod_worker *w, struct value volume, st
 {
     struct cri_pairs files = {0};
     struct filling f = {w, &files, error, MOUNT_OK};
-    if (volume_is_service_account(volume)) {
+    if (volume_is_service_account(w->kubelet, volume)) {
         enum object_state state = root_ca(w->kubelet, w->key->namespace);
         if (state == OBJECT_MISSING)
             text_add(error, S("configmap \"kube-root-ca.crt\" not found"));
@@ -482,7 +498,7 @@ bool volumes_mount(struct pod_worker *w)
         w->mount_began = k->step->now;
         w->mount_retry_at = instant_add(k->step->now, VOLUME_SETTLE);
         for (size_t i = 0; i < value_count(volumes); i++) {
-            if (volume_is_service_account(value_at(volumes, i)))
+            if (volume_is_service_account(k, value_at(volumes, i)))
                 (void)root_ca(k, w->key->namespace);
         }
     }
@@ -522,7 +538,7 @@ void volumes_refresh(struct pod_worker *w)
                            value_is_present(VALUE_GET(v, secret)) ||
                            value_is_present(VALUE_GET(v, downwardAPI)) ||
                            value_is_present(VALUE_GET(v, projected));
-        if (has_content && !volume_is_service_account(v))
+        if (has_content && !volume_is_service_account(w->kubelet, v))
             (void)mount_one(w, v, &error);
     }
 }
