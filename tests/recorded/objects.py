@@ -133,7 +133,7 @@ class Objects:
 
 def run(program, folder, scenario):
     with tempfile.TemporaryDirectory() as scratch:
-        server = Server(program, scenario, scratch, "paused")
+        server = Server(program, scenario, scratch)
         replay = Objects(server)
         items = list(objects_of(folder))
         first = ("Namespace", "ServiceAccount", "PriorityClass", "StorageClass", "RuntimeClass", "Node",

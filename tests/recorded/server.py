@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts `wavetank serve` and speaks HTTPS with it, on one connection that is kept."""
 import base64
+import glob
 import gzip
 import http.client
 import json
@@ -13,17 +14,21 @@ import subprocess
 import time
 
 ANSWER_TIMEOUT_S = 10
+WATCH_STEP_MS = 100
 
 
 class Server:
     """One server; `request` returns (status, headers, body bytes)."""
 
-    def __init__(self, program, scenario, scratch, speed, extra=()):
+    def __init__(self, program, scenario, scratch, extra=()):
+        os.mkdir(os.path.join(scratch, "run"), 0o700)
         self.kubeconfig = os.path.join(scratch, "kubeconfig")
         self.log = os.path.join(scratch, "serve.log")
         command = [program, "serve", "--listen", "127.0.0.1:0", "--kubeconfig", self.kubeconfig,
-                   "--speed", str(speed), "-f", scenario, *extra]
-        self.process = subprocess.Popen(command, stdout=open(self.log, "w"), stderr=subprocess.STDOUT)
+                   "--speed", "paused", "-f", scenario, *extra]
+        environment = dict(os.environ, XDG_RUNTIME_DIR=os.path.join(scratch, "run"))
+        self.process = subprocess.Popen(command, stdout=open(self.log, "w"), stderr=subprocess.STDOUT,
+                                        env=environment)
         for _ in range(200):
             if "\ntry" in open(self.log).read():
                 break
@@ -41,6 +46,22 @@ class Server:
         self.admin = self._context(True)
         self.nobody = self._context(False)
         self.kept = {}
+        self.control = glob.glob(os.path.join(scratch, "run", "wavetank", "*.sock"))[0]
+
+    def step(self, milliseconds):
+        """Lets so much virtual time pass; it stands otherwise, but for what an answer needs."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(ANSWER_TIMEOUT_S)
+            control.connect(self.control)
+            control.sendall(json.dumps({"verb": "step", "duration": "%dms" % milliseconds}).encode() + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                more = control.recv(65536)
+                if not more:
+                    break
+                answer += more
+        if json.loads(answer).get("status") != 0:
+            raise RuntimeError("step: " + answer.decode())
 
     def _context(self, with_certificate):
         context = ssl.create_default_context(cafile=self.files["certificate-authority"])
@@ -60,7 +81,7 @@ class Server:
         return self.kept[key]
 
     def request(self, method, path, headers, body=None, is_admin=True, watch=None):
-        """`watch`: (bytes wanted predicate, seconds) reads a stream until it holds or time is up."""
+        """`watch`: (bytes wanted predicate, milliseconds) reads a stream until it holds or time is up."""
         context = self.admin if is_admin else self.nobody
         for attempt in (0, 1):
             connection = self._connection(context, watch is not None)
@@ -91,23 +112,24 @@ class Server:
             data = gzip.decompress(data)
         return answer.status, names, data
 
-    @staticmethod
-    def _stream(connection, answer, is_enough, seconds):
-        data = b""
-        end = time.monotonic() + seconds
+    def _stream(self, connection, answer, is_enough, milliseconds):
+        """What a watch says within so much virtual time, or until it is enough."""
+        data, left = b"", milliseconds
         while not is_enough(data):
-            left = end - time.monotonic()
-            if left <= 0:
-                break
             if connection.sock is not None:
-                connection.sock.settimeout(left)
+                connection.sock.settimeout(0.02)
             try:
                 more = answer.read1(65536)
-            except (socket.timeout, TimeoutError, ValueError):
+                if not more:
+                    break
+                data += more
+            except (socket.timeout, TimeoutError):
+                if left <= 0:
+                    break
+                left -= WATCH_STEP_MS
+                self.step(WATCH_STEP_MS)
+            except ValueError:
                 break
-            if not more:
-                break
-            data += more
         return data
 
     def get(self, path):
