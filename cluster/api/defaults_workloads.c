@@ -7,6 +7,7 @@
 #include "cluster/api/defaults.h"
 
 #include "cluster/api/defaults_parts.h"
+#include "cluster/api/strategy.h"
 
 static struct value default_template(struct value own_spec)
 {
@@ -131,8 +132,21 @@ static struct value daemon_spec(struct value s)
     return default_template(s);
 }
 
+/* A conversion from the internal form shows the field as an annotation, with its zero. */
+static struct value template_generation(struct value o)
+{
+    struct value annotations = VALUE_GET(o, metadata, annotations);
+    struct str name = S(DAEMON_SET_TEMPLATE_GENERATION);
+    if (value_is_present(value_get_key(annotations, name)))
+        return o;
+    annotations = value_is_present(annotations) ? value_keep(annotations) : value_object();
+    annotations = value_set_key(annotations, name, value_string(S("0")));
+    return VALUE_SET(o, annotations, metadata, annotations);
+}
+
 struct value default_daemon_set(struct value o)
 {
+    o = template_generation(o);
     return default_made_member(o, ATOM_spec, daemon_spec);
 }
 

@@ -55,7 +55,7 @@ static struct value generate_job_selector(struct value o)
 }
 
 /* Daemon sets count changes of their template in an annotation, which once was a field. */
-#define TEMPLATE_GENERATION S("deprecated.daemonset.template.generation")
+#define TEMPLATE_GENERATION S(DAEMON_SET_TEMPLATE_GENERATION)
 
 static struct value set_template_generation(struct value o, int64_t generation)
 {

@@ -23,6 +23,9 @@ struct value strategy_prepare_update(const struct resource *r, struct value own_
 /* PUT or PATCH of the status: everything is old's but status and what metadata may change. */
 struct value strategy_prepare_status_update(const struct resource *r, struct value own_new,
                                             struct value old);
+/* How often the template of a daemon set has changed: a field of the internal form, an annotation of
+ * apps/v1. */
+#define DAEMON_SET_TEMPLATE_GENERATION "deprecated.daemonset.template.generation"
 /* True when the change is one that metadata.generation counts. */
 bool object_spec_changed(const struct resource *r, struct value old, struct value new);
 

@@ -350,7 +350,7 @@ static struct value hook_object(struct apiserver *s, size_t index,
                           "default, labels: {component: apiserver, "
                           "provider: kubernetes}}, spec: {clusterIP: %S, ports: [{name: https, "
                           "port: 443, protocol: TCP, targetPort: %d}], "
-                          "sessionAffinity: None, type: ClusterIP}}",
+                          "sessionAffinity: None, type: ClusterIP, ipFamilyPolicy: SingleStack}}",
                           text_str(&first), s->flags.secure_port);
     }
     return VALUE_ABSENT;

@@ -23,6 +23,7 @@ extern const struct controller_info namespace_controller;
 extern const struct controller_info endpoints_controller;
 extern const struct controller_info job_controller;
 extern const struct controller_info cronjob_controller;
+extern const struct controller_info ttl_controller;
 extern const struct controller_info ttl_after_finished_controller;
 extern const struct controller_info endpointslice_controller;
 extern const struct controller_info certificate_approving_controller;

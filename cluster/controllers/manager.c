@@ -42,6 +42,7 @@ static const struct {
     {&replicaset_controller, WORKERS(concurrent_replicaset_syncs)},
     {&job_controller, WORKERS(concurrent_job_syncs)},
     {&cronjob_controller, WORKERS(concurrent_cron_job_syncs)},
+    {&ttl_controller, WORKERS_AS_DECLARED},
     {&ttl_after_finished_controller, WORKERS(concurrent_ttl_after_finished_syncs)},
     {&deployment_controller, WORKERS(concurrent_deployment_syncs)},
     {&node_lifecycle_controller, WORKERS_AS_DECLARED},

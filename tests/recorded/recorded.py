@@ -78,10 +78,10 @@ class Replay:
         """Method, path, headers, body, as ours: names that our server drew in place of theirs."""
         path = self.names.translate(record["path"])
         split = urllib.parse.urlsplit(path)
-        if split.query and "resourceVersion=" in split.query or "continue=" in split.query:
+        if re.search("(resourceVersion|continue|hash)=", split.query):
             query = urllib.parse.parse_qsl(split.query, keep_blank_values=True)
-            query = [(k, self.names.ours.get(v, v)) if k in ("resourceVersion", "continue") else (k, v)
-                     for k, v in query]
+            query = [(k, self.names.ours.get(v, v)) if k in ("resourceVersion", "continue", "hash")
+                     else (k, v) for k, v in query]
             path = split._replace(query=urllib.parse.urlencode(query)).geturl()
         headers = {}
         for name, value in (record.get("reqHeaders") or {}).items():
@@ -111,6 +111,8 @@ class Replay:
 
     def translate(self, value):
         if isinstance(value, dict):
+            if value.get("path") == "/metadata/resourceVersion":  # of a JSON patch
+                value = dict(value, value=self.names.ours.get(value.get("value"), value.get("value")))
             return {self.names.translate(k): self.names.ours.get(v, v) if k == "resourceVersion"
                     else self.translate(v) for k, v in value.items()}
         if isinstance(value, list):
@@ -158,9 +160,13 @@ class Replay:
         if isinstance(expected, dict) and "protobuf_base64" in expected:
             self.protobuf(comparison, record, expected, data)
             return
+        if record["path"].split("?")[0] == "/openapi/v3" and isinstance(expected, dict):
+            self.learn_hashes(expected, json.loads(data))
         if record["path"].startswith(("/openapi", "/metrics", "/statusz", "/flagz")):
             return
         if is_watch(record["path"]) and record["status"] == 200:
+            if not isinstance(expected, dict):  # protobuf
+                return
             events = []
             for line in data.split(b"\n"):
                 if line.strip():
@@ -182,6 +188,14 @@ class Replay:
                 comparison.report("value", "body", expected, data.decode("utf-8", "replace"))
         else:
             comparison.walk(expected, data.decode("utf-8", "replace"), "body")
+
+    def learn_hashes(self, theirs, ours):
+        """Of the documents that an index names."""
+        for path, entry in theirs["paths"].items():
+            mine = ours["paths"].get(path)
+            if mine:
+                self.names.learn(entry["serverRelativeURL"].split("hash=")[-1],
+                                 mine["serverRelativeURL"].split("hash=")[-1])
 
     def protobuf(self, comparison, record, expected, data):
         """What the bytes stand for; of a watch, only what is said beside them."""
@@ -295,7 +309,7 @@ def live(options, types, files):
                 requests += replay.requests
         status = server.stop()
         if status != 0:
-            lines.append("%s | the server | | status | | 0 | %s" % (group, status))
+            lines.append("%s | the server | | status | | 0 | %s: %s" % (group, status, server.last_words()))
     return lines, requests
 
 

@@ -15,6 +15,24 @@ import time
 
 ANSWER_TIMEOUT_S = 10
 WATCH_STEP_MS = 100
+WATCH_PATIENCE_S = 0.02  # of the real clock, for what is under way
+
+
+def unchunk(head, rest):
+    """The body so far, and whether it is all of it."""
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    if length:
+        return rest, len(rest) >= int(length.group(1))
+    data = b""
+    while True:
+        size, end, rest = rest.partition(b"\r\n")
+        if not end or not size:
+            return data, False
+        size = int(size, 16)
+        if size == 0:
+            return data, True
+        data += rest[:size]
+        rest = rest[size + 2:]
 
 
 class Server:
@@ -81,10 +99,15 @@ class Server:
         return self.kept[key]
 
     def request(self, method, path, headers, body=None, is_admin=True, watch=None):
-        """`watch`: (bytes wanted predicate, milliseconds) reads a stream until it holds or time is up."""
+        """`watch`: (whether the bytes are enough, virtual milliseconds): reads a stream for so long."""
         context = self.admin if is_admin else self.nobody
+        if watch is not None:
+            return self._watch(context, method, path, headers, *watch)
         for attempt in (0, 1):
-            connection = self._connection(context, watch is not None)
+            if context not in self.kept:
+                self.kept[context] = http.client.HTTPSConnection(self.address, context=context,
+                                                                 timeout=ANSWER_TIMEOUT_S)
+            connection = self.kept[context]
             try:
                 connection.putrequest(method, path, skip_accept_encoding=True)
                 for name, value in headers.items():
@@ -96,45 +119,51 @@ class Server:
                 break
             except (http.client.HTTPException, OSError):
                 connection.close()
-                self.kept.pop(id(context), None)
+                self.kept.pop(context, None)
                 if attempt or self.process.poll() is not None:
                     raise
         names = {name.lower(): value for name, value in answer.getheaders()}
         warnings = answer.headers.get_all("Warning")
         if warnings:
             names["warning"] = ", ".join(warnings)
-        if watch is None:
-            data = answer.read()
-        else:
-            data = self._stream(connection, answer, *watch)
-            connection.close()
+        data = answer.read()
         if names.get("content-encoding") == "gzip":
             data = gzip.decompress(data)
         return answer.status, names, data
 
-    def _stream(self, connection, answer, is_enough, milliseconds):
-        """What a watch says within so much virtual time, or until it is enough."""
-        data, left = b"", milliseconds
-        while not is_enough(data):
-            if connection.sock is not None:
-                connection.sock.settimeout(0.02)
-            try:
-                more = answer.read1(65536)
-                if not more:
+    def _watch(self, context, method, path, headers, is_enough, milliseconds):
+        """A connection of its own, on which time is let pass while nothing comes."""
+        host, port = self.address.split(":")
+        lines = ["%s %s HTTP/1.1" % (method, path), "Host: " + self.address]
+        lines += ["%s: %s" % h for h in headers.items()] + ["", ""]
+        raw, left = b"", milliseconds
+        with context.wrap_socket(socket.create_connection((host, int(port)), ANSWER_TIMEOUT_S)) as s:
+            s.sendall("\r\n".join(lines).encode())
+            s.settimeout(WATCH_PATIENCE_S)
+            while True:
+                head, _, rest = raw.partition(b"\r\n\r\n")
+                data, has_ended = unchunk(head, rest)
+                if has_ended or (data and is_enough(data)):
                     break
-                data += more
-            except (socket.timeout, TimeoutError):
-                if left <= 0:
-                    break
-                left -= WATCH_STEP_MS
-                self.step(WATCH_STEP_MS)
-            except ValueError:
-                break
-        return data
+                try:
+                    more = s.recv(65536)
+                    if not more:
+                        break
+                    raw += more
+                except (socket.timeout, TimeoutError):
+                    if left <= 0:
+                        break
+                    left -= WATCH_STEP_MS
+                    self.step(WATCH_STEP_MS)
+        fields = [line.split(": ", 1) for line in head.decode("latin-1").split("\r\n")[1:] if ": " in line]
+        return int(head.split(b" ")[1]), {n.lower(): v for n, v in fields}, data
 
     def get(self, path):
         status, _, data = self.request("GET", path, {"Accept": "application/json"})
         return json.loads(data) if status == 200 else None
+
+    def last_words(self):
+        return open(self.log, errors="replace").read()[-1500:].replace("\n", " ; ")
 
     def stop(self):
         if self.process.poll() is None:

@@ -16,6 +16,7 @@
 #include "cluster/api/printers/printers.h"
 #include "cluster/api/schema.h"
 #include "cluster/api/status.h"
+#include "cluster/api/strategy.h"
 #include "cluster/api/yaml.h"
 
 static void write_body(const struct answer_shape *s, struct value body, struct wall_time now,
@@ -201,8 +202,7 @@ static void write_custom_list(const struct answer_shape *s, struct value body, s
     metadata = value_is_present(VALUE_GET(metadata, continue))
                    ? value_keep(metadata)
                    : VALUE_SET(value_keep(metadata), value_string(S("")), continue);
-    text_printf(out, "{\"apiVersion\":\"%.*s\",\"items\":[",
-                STR_ARG(s->resource->group_version));
+    text_printf(out, "{\"apiVersion\":\"%.*s\",\"items\":[", STR_ARG(s->resource->group_version));
     for (size_t i = 0; i < value_count(items); i++) {
         if (i > 0)
             text_add_byte(out, ',');
@@ -278,13 +278,32 @@ static void write_protobuf(const struct answer_shape *s, struct value body, stru
 
 /* ---- metadata alone ---- */
 
+/* Metadata alone is taken from a real server's internal form, in which this annotation of daemon
+ * sets is a field of the spec. Owned. */
+static struct value internal_metadata(const struct answer_shape *s, struct value metadata)
+{
+    struct str field = S(DAEMON_SET_TEMPLATE_GENERATION);
+    struct value annotations = VALUE_GET(metadata, annotations);
+    metadata = value_keep(metadata);
+    if (!s->resource || s->resource->index != RESOURCE_daemonsets ||
+        !value_is_present(value_get_key(annotations, field)))
+        return metadata;
+    annotations = value_set_key(value_keep(annotations), field, VALUE_ABSENT);
+    if (value_count(annotations) == 0) {
+        value_drop(annotations);
+        annotations = VALUE_ABSENT;
+    }
+    return value_set(metadata, ATOM_annotations, annotations);
+}
+
 static void write_partial(const struct answer_shape *s, struct value object, struct text *out)
 {
     text_printf(out,
                 "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\","
                 "\"metadata\":",
                 s->accepted.is_beta ? "v1beta1" : "v1");
-    schema_write_json(&schema_types[TYPE_meta_v1_ObjectMeta], VALUE_GET(object, metadata), out);
+    AUTO(value) struct value metadata = internal_metadata(s, VALUE_GET(object, metadata));
+    schema_write_json(&schema_types[TYPE_meta_v1_ObjectMeta], metadata, out);
     text_add_byte(out, '}');
 }
 

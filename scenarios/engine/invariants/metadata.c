@@ -153,6 +153,9 @@ static void generation_changed(struct verdict *v, void *memory, const struct vie
     struct value before = VALUE_GET(change->before, spec), after = VALUE_GET(change->after, spec);
     int64_t was = object_generation(change->before), is = object_generation(change->after);
     bool is_same = value_is_same(before, after) || value_equal(before, after);
+    if (is_of(change, RESOURCE_deployments)) /* their annotations go on to ReplicaSets */
+        is_same &= value_equal(VALUE_GET(change->before, metadata, annotations),
+                               VALUE_GET(change->after, metadata, annotations));
     bool begins_deletion = object_is_deleting(change->after) && !object_is_deleting(change->before);
     (*v->checked)++;
     if (is < was)
@@ -170,7 +173,7 @@ const struct invariant invariant_generation_follows_spec = {
     .id = "I43",
     .name = "generation-follows-spec",
     .help = "generation grows by one with each change of the spec, and only then (or as a deletion "
-            "begins)",
+            "begins, or with a Deployment's annotations)",
     .changed = generation_changed,
 };
 

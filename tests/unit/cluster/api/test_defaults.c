@@ -73,7 +73,8 @@ static const struct {
      " {type: RollingUpdate, rollingUpdate: {partition: 0}}, persistentVolumeClaimRetentionPolicy:"
      " {whenDeleted: Retain, whenScaled: Retain}, " TEMPLATE "}}"},
     {RESOURCE_daemonsets, "{spec: {}}",
-     "{spec: {revisionHistoryLimit: 10, updateStrategy: {type: RollingUpdate, rollingUpdate:"
+     "{metadata: {annotations: {deprecated.daemonset.template.generation: \"0\"}}, spec: "
+     "{revisionHistoryLimit: 10, updateStrategy: {type: RollingUpdate, rollingUpdate:"
      " {maxUnavailable: 1, maxSurge: 0}}, " TEMPLATE "}}"},
     {RESOURCE_jobs, "{spec: {template: {metadata: {labels: {a: b}}}}}",
      "{metadata: {labels: {a: b}}, spec: {completions: 1, parallelism: 1, backoffLimit: 6,"
