@@ -307,7 +307,7 @@ static void write_content(struct protobuf_writer *w, const struct field_schema *
     case SCHEMA_INT64:
     case SCHEMA_BOOL:
     case SCHEMA_DOUBLE:
-        CHECK(!"a number has no length");
+        CHECK(false); /* a number has no length */
     }
 }
 
