@@ -381,6 +381,55 @@ void validate_pod_resize(struct value new_pod, struct value old_pod, struct fiel
                        "only cpu and memory resources are mutable");
 }
 
+static bool is_container_name(struct value pod, struct value name)
+{
+    const struct value lists[] = {VALUE_GET(pod, spec, containers),
+                                  VALUE_GET(pod, spec, initContainers)};
+    for (size_t l = 0; l < ARRAY_COUNT(lists); l++) {
+        for (size_t i = 0; i < value_count(lists[l]); i++) {
+            if (value_equal(VALUE_GET(value_at(lists[l], i), name), name))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* What an ephemeral container may not have. */
+static void check_ephemeral(struct value pod, struct value c, const struct field_path *item,
+                            struct field_errors *errors)
+{
+    static const struct {
+        atom key;
+        const char *name;
+    } fields[] = {{ATOM_ports, "ports"},
+                  {ATOM_resources, "resources"},
+                  {ATOM_livenessProbe, "livenessProbe"},
+                  {ATOM_readinessProbe, "readinessProbe"},
+                  {ATOM_startupProbe, "startupProbe"},
+                  {ATOM_lifecycle, "lifecycle"},
+                  {ATOM_restartPolicy, "restartPolicy"},
+                  {ATOM_resizePolicy, "resizePolicy"}};
+    struct value target = VALUE_GET(c, targetContainerName);
+    struct value mounts = VALUE_GET(c, volumeMounts);
+    if (value_is_present(target) && !is_container_name(pod, target))
+        child_error(errors, FIELD_NOT_FOUND, item, "targetContainerName", target, NO_DETAIL);
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        struct value field = value_get(c, fields[i].key);
+        if (value_count(field) > 0 || value_kind(field) == VALUE_STRING)
+            child_error(errors, FIELD_FORBIDDEN, item, fields[i].name, VALUE_ABSENT,
+                        "cannot be set for an Ephemeral Container");
+    }
+    for (size_t i = 0; i < value_count(mounts); i++) {
+        struct field_path list = path_child(item, "volumeMounts"), m = path_index(&list, i);
+        static const char *const forbidden[] = {"subPath", "subPathExpr"};
+        for (size_t k = 0; k < ARRAY_COUNT(forbidden); k++) {
+            if (value_is_present(value_get_key(value_at(mounts, i), str_from(forbidden[k]))))
+                child_error(errors, FIELD_FORBIDDEN, &m, forbidden[k], VALUE_ABSENT,
+                            "cannot be set for an Ephemeral Container");
+        }
+    }
+}
+
 void validate_pod_ephemeral_containers(struct value new_pod, struct value old_pod,
                                        struct field_errors *errors)
 {
@@ -406,8 +455,9 @@ void validate_pod_ephemeral_containers(struct value new_pod, struct value old_po
         if (check_required(errors, &item, "name", VALUE_GET(c, name)))
             check_child_rule(errors, &item, "name", VALUE_GET(c, name), name_dns_label);
         check_required(errors, &item, "image", VALUE_GET(c, image));
-        if (is_repeated_before(new, i, ATOM_name))
+        if (is_repeated_before(new, i, ATOM_name) || is_container_name(new_pod, VALUE_GET(c, name)))
             child_error(errors, FIELD_DUPLICATE, &item, "name", VALUE_GET(c, name), NO_DETAIL);
+        check_ephemeral(new_pod, c, &item, errors);
     }
 }
 

@@ -103,7 +103,7 @@ static void add_binary(int64_t bytes, struct text *out)
 static void describe_container(const struct pod_worker *w, const struct cri_container_status *s,
                                struct text *out)
 {
-    for (size_t i = w->init_count; i < w->container_count; i++) {
+    for (size_t i = w->init_count; i < w->main_end; i++) {
         if (w->containers[i].container != s->container)
             continue;
         struct value spec = worker_container_spec(w, i);

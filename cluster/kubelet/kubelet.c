@@ -193,7 +193,10 @@ void kubelet_container_event(struct kubelet *k, const struct pod_worker *w, size
     text_vprintf(&t, format, arguments);
     va_end(arguments);
     struct str name = worker_container_name(w, container, small);
-    text_printf(&path, "spec.%s{%.*s}", container < w->init_count ? "initContainers" : "containers",
+    text_printf(&path, "spec.%s{%.*s}", 
+                container < w->init_count ? "initContainers"
+                : container < w->main_end ? "containers"
+                                          : "ephemeralContainers",
                 STR_ARG(name));
     recorder_event_at(k->recorder, k->step, w->pod, text_str(&path), type, reason, "%.*s",
                       STR_ARG(text_str(&t)));

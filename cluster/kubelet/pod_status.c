@@ -26,7 +26,8 @@ static struct str ended_phase(const struct pod_worker *w)
     bool all_succeeded = true, any_main = false;
     for (size_t i = 0; i < w->container_count; i++) {
         const struct pod_container *c = &w->containers[i];
-        if (c->kind == CONTAINER_SIDECAR || (c->kind == CONTAINER_INIT && c->completed))
+        if (c->kind == CONTAINER_SIDECAR || c->kind == CONTAINER_EPHEMERAL ||
+            (c->kind == CONTAINER_INIT && c->completed))
             continue;
         any_main = any_main || c->kind == CONTAINER_MAIN;
         all_succeeded =
@@ -104,7 +105,8 @@ static bool is_over(const struct pod_worker *w)
 static struct value state_of(const struct pod_worker *w, size_t i, struct value *ret_last)
 {
     const struct pod_container *c = &w->containers[i];
-    const char *idle = i >= w->init_count
+    const char *idle = i >= w->main_end ? "ContainerCreating"
+                       : i >= w->init_count
                            ? (has_uncompleted_init(w) ? "PodInitializing" : "ContainerCreating")
                            : "PodInitializing";
     bool restarts = c->step != CONTAINER_RUNNING && c->ended && !is_over(w) &&
@@ -224,6 +226,7 @@ static struct value container_status(const struct pod_worker *w, size_t i)
     if (c->kind != CONTAINER_INIT && c->step == CONTAINER_STOPPING &&
         w->stage == WORKER_TERMINATING)
         ready = c->is_ready;
+    bool is_probed = c->kind != CONTAINER_EPHEMERAL; /* or could be: else it is never ready */
     /* DEVIATION: of resources, only those of containers are told, not those of the whole pod
      * (status.resources, status.allocatedResources); a Node has no status.declaredFeatures. */
     struct value resources = value_keep(VALUE_GET(spec, resources));
@@ -232,10 +235,13 @@ static struct value container_status(const struct pod_worker *w, size_t i)
     struct value status = value_pack("{image: %S, imageID: %S, lastState: %v, name: %v, ready: %b, "
                                      "resources: %v, restartCount: %d, started: %b, state: %v}",
                                      known ? text_str(&reference) : image, text_str(&image_id),
-                                     last, value_keep(VALUE_GET(spec, name)), ready,
+                                     last, value_keep(VALUE_GET(spec, name)),
+                                     ready && is_probed,
                                      known ? value_keep(resources) : VALUE_ABSENT, (int)c->attempt,
                                      running && c->is_started, state);
     value_drop(resources);
+    if (!is_probed)
+        status = VALUE_REMOVE(status, started);
     if (c->container != 0 && (c->has_run || running))
         status =
             value_set(status, ATOM_containerID,
@@ -305,7 +311,8 @@ static bool unready(const struct pod_worker *w, bool init, struct text *out)
         bool bad =
             init ? i < w->init_count &&
                        (c->kind == CONTAINER_INIT ? !c->completed : !c->is_started && !c->has_run)
-                 : c->kind != CONTAINER_INIT && !(c->is_ready && (c->step == CONTAINER_RUNNING ||
+                 : c->kind != CONTAINER_INIT && c->kind != CONTAINER_EPHEMERAL &&
+                       !(c->is_ready && (c->step == CONTAINER_RUNNING ||
                                                                   c->step == CONTAINER_STOPPING));
         char small[VALUE_SMALL_SIZE];
         if (bad && count == 0)
@@ -466,7 +473,10 @@ struct value pod_status(const struct pod_worker *w)
     if (w->init_count > 0)
         status = value_set(status, ATOM_initContainerStatuses, statuses(w, 0, w->init_count));
     status =
-        value_set(status, ATOM_containerStatuses, statuses(w, w->init_count, w->container_count));
+        value_set(status, ATOM_containerStatuses, statuses(w, w->init_count, w->main_end));
+    if (w->container_count > w->main_end)
+        status = value_set(status, ATOM_ephemeralContainerStatuses,
+                           statuses(w, w->main_end, w->container_count));
     status = value_set(status, ATOM_conditions, conditions_of(w, phase));
     return value_share(status, before);
 }

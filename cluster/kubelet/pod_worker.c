@@ -40,6 +40,8 @@ static void sync_terminated(struct pod_worker *w);
 struct value worker_container_spec(const struct pod_worker *w, size_t i)
 {
     struct value spec = worker_spec(w);
+    if (i >= w->main_end)
+        return value_at(VALUE_GET(spec, ephemeralContainers), i - w->main_end);
     return i < w->init_count ? value_at(VALUE_GET(spec, initContainers), i)
                              : value_at(VALUE_GET(spec, containers), i - w->init_count);
 }
@@ -62,11 +64,14 @@ struct pod_worker *worker_new(struct kubelet *k, const struct object_key *key, s
     w->start_time = k->step->wall;
     (void)time_parse(VALUE_GET(pod, status, startTime), &w->start_time);
     w->init_count = (uint16_t)value_count(VALUE_GET(pod, spec, initContainers));
-    w->container_count = (uint16_t)(w->init_count + value_count(VALUE_GET(pod, spec, containers)));
+    w->main_end = (uint16_t)(w->init_count + value_count(VALUE_GET(pod, spec, containers)));
+    w->container_count =
+        (uint16_t)(w->main_end + value_count(VALUE_GET(pod, spec, ephemeralContainers)));
     w->containers = mem_array(struct pod_container, w->container_count);
     for (uint16_t i = 0; i < w->container_count; i++) {
         struct value c = worker_container_spec(w, i);
-        w->containers[i].kind = i >= w->init_count        ? CONTAINER_MAIN
+        w->containers[i].kind = i >= w->main_end          ? CONTAINER_EPHEMERAL
+                                : i >= w->init_count      ? CONTAINER_MAIN
                                 : container_is_sidecar(c) ? CONTAINER_SIDECAR
                                                           : CONTAINER_INIT;
         w->containers[i].hash = container_spec_hash(c);
@@ -139,6 +144,20 @@ static void check_definitions(struct pod_worker *w)
     }
 }
 
+/* Somebody has added ephemeral containers, as `kubectl debug` does. */
+static void add_ephemeral(struct pod_worker *w)
+{
+    size_t count = w->main_end + value_count(VALUE_GET(w->pod, spec, ephemeralContainers));
+    if (count <= w->container_count)
+        return;
+    w->containers = mem_resize(w->containers, struct pod_container, w->container_count, count);
+    for (size_t i = w->container_count; i < count; i++) {
+        w->containers[i].kind = CONTAINER_EPHEMERAL;
+        w->containers[i].hash = container_spec_hash(worker_container_spec(w, i));
+    }
+    w->container_count = (uint16_t)count;
+}
+
 void worker_update(struct pod_worker *w, struct value pod)
 {
     if (object_version(pod) <= object_version(w->pod) && w->calls == 0 && !w->status_dirty)
@@ -150,6 +169,8 @@ void worker_update(struct pod_worker *w, struct value pod)
     bool spec_same = value_is_same(VALUE_GET(w->pod, spec), VALUE_GET(pod, spec));
     int64_t old_grace = VALUE_INT(w->pod, -1, metadata, deletionGracePeriodSeconds);
     adopt_object(w, pod);
+    if (!spec_same)
+        add_ephemeral(w);
     if (w->stage == WORKER_SYNCING && !spec_same)
         check_definitions(w);
     bool shorter =
@@ -255,11 +276,12 @@ static void restore_end(const struct pod_worker *w, struct pod_container *c, str
  * reboot). */
 static void restore_history(struct pod_worker *w)
 {
-    struct value lists[2] = {VALUE_GET(w->pod, status, initContainerStatuses),
-                             VALUE_GET(w->pod, status, containerStatuses)};
+    struct value lists[3] = {VALUE_GET(w->pod, status, initContainerStatuses),
+                             VALUE_GET(w->pod, status, containerStatuses),
+                             VALUE_GET(w->pod, status, ephemeralContainerStatuses)};
     for (size_t i = 0; i < w->container_count; i++) {
         struct pod_container *c = &w->containers[i];
-        struct value list = lists[i < w->init_count ? 0 : 1];
+        struct value list = lists[i < w->init_count ? 0 : i < w->main_end ? 1 : 2];
         for (size_t s = 0; s < value_count(list); s++) {
             struct value status = value_at(list, s);
             if (!value_equal(VALUE_GET(status, name), VALUE_GET(worker_container_spec(w, i), name)))
@@ -380,8 +402,8 @@ void worker_fail(struct pod_worker *w, const char *reason, const char *format, .
 bool worker_restarts(const struct pod_worker *w, const struct pod_container *c, int exit_code)
 {
     struct value spec = worker_spec(w);
-    if (c->kind == CONTAINER_SIDECAR)
-        return true;
+    if (c->kind == CONTAINER_SIDECAR || c->kind == CONTAINER_EPHEMERAL)
+        return c->kind == CONTAINER_SIDECAR;
     if (VALUE_IS(spec, "Never", restartPolicy))
         return false;
     if (c->kind == CONTAINER_INIT || VALUE_IS(spec, "OnFailure", restartPolicy))
@@ -440,17 +462,24 @@ static bool has_finished(const struct pod_worker *w)
             !worker_restarts(w, c, container_exit_code(c)))
             return true;
     }
-    for (size_t i = w->init_count; i < w->container_count; i++) {
+    for (size_t i = w->init_count; i < w->main_end; i++) {
         const struct pod_container *c = &w->containers[i];
         if (c->step != CONTAINER_ENDED || worker_restarts(w, c, container_exit_code(c)))
             return false;
     }
-    return w->container_count > w->init_count;
+    return w->main_end > w->init_count;
 }
 
 static void advance_containers(struct pod_worker *w)
 {
-    for (size_t i = 0; i < w->container_count; i++) {
+    for (size_t i = w->main_end; i < w->container_count; i++) { /* which wait for nothing */
+        if (w->containers[i].step == CONTAINER_STARTING ||
+            w->containers[i].step == CONTAINER_STOPPING)
+            return;
+        if (w->containers[i].step != CONTAINER_RUNNING && container_advance(w, i))
+            return;
+    }
+    for (size_t i = 0; i < w->main_end; i++) {
         struct pod_container *c = &w->containers[i];
         if (c->step == CONTAINER_STARTING || c->step == CONTAINER_STOPPING)
             return;

@@ -63,7 +63,7 @@ static inline uint64_t kubelet_tag(enum kubelet_tag kind, uint64_t id)
 struct kubelet;
 struct pod_worker;
 
-enum container_kind { CONTAINER_INIT, CONTAINER_SIDECAR, CONTAINER_MAIN };
+enum container_kind { CONTAINER_INIT, CONTAINER_SIDECAR, CONTAINER_MAIN, CONTAINER_EPHEMERAL };
 enum container_step {
     CONTAINER_WAITING,  /* nothing in the runtime yet, or ended and to be started again */
     CONTAINER_STARTING, /* calls for its image, creation or start are in flight */
@@ -136,8 +136,10 @@ struct pod_worker {
     VEC(struct pod_token *) tokens; /* tokens.c */
     struct instant look_at; /* while a container is held back: the next sync that says so */
     timer_id timer;
-    struct pod_container *containers; /* init containers first, as in the spec */
-    uint16_t container_count, init_count;
+    /* Init containers first, as in the spec, from main_end on the ephemeral ones, which are added
+     * while the pod runs. */
+    struct pod_container *containers;
+    uint16_t container_count, init_count, main_end;
 };
 
 struct pod_token;

@@ -27,12 +27,14 @@ int shell_run_ps(struct shell_call *c)
     else
         text_add(&out, S("    PID TTY          TIME CMD\n"));
     int64_t last = h->pid;
+    bool is_listed = false; /* it is the process of an exec itself */
     for (struct str rest = text_str(&list); rest.size > 0;) {
         struct str command, line = str_cut(rest, '\n', &rest);
         struct str pid = str_cut(line, ' ', &command);
         int64_t number = 0;
         if (str_to_int64(pid, &number) && number > last)
             last = number;
+        is_listed |= number == h->pid && str_starts_with(command, S("ps"));
         if (h->is_busybox)
             text_printf(&out, "%5" PRId64 " root      0:00 %.*s\n", number, STR_ARG(command));
         else if (is_wide)
@@ -42,7 +44,7 @@ int shell_run_ps(struct shell_call *c)
             text_printf(&out, "%7" PRId64 " ?        00:00:00 %.*s\n", number,
                         STR_ARG(str_slice(command, 0, str_find(command, ' '))));
     }
-    if (h->is_busybox)
+    if (h->is_busybox && !is_listed)
         text_printf(&out, "%5" PRId64 " root      0:00 ps\n", last + 1);
     shell_write(c->shell, text_str(&out));
     return 0;
