@@ -161,6 +161,7 @@ void cri_container_config_unref(struct cri_container_config *c)
     mem_free(c->ports);
     mem_free(c->working_directory);
     mem_free(c->termination_message_path);
+    mem_free(c->target);
     cri_pairs_release(&c->variables);
     cri_environment_unref(c->environment);
     mem_free(c);
@@ -218,6 +219,7 @@ bool cri_container_config_equal(const struct cri_container_config *a,
     return numbers && strcmp(a->name, b->name) == 0 && strcmp(a->image, b->image) == 0 &&
            same_string(a->working_directory, b->working_directory) &&
            same_string(a->termination_message_path, b->termination_message_path) &&
+           same_string(a->target, b->target) &&
            same_words(a->command, b->command, a->command_count) &&
            same_words(a->arguments, b->arguments, a->argument_count) && same_mounts(a, b) &&
            (a->port_count == 0 ||

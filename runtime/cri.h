@@ -103,6 +103,7 @@ struct cri_container_config {
     char **arguments;
     char *working_directory;
     char *termination_message_path; /* NULL: /dev/termination-log */
+    char *target; /* a container of the pod whose processes it sees; NULL: its own */
     uint16_t command_count, argument_count, mount_count, port_count;
     bool is_init;
     bool has_stdin, stdin_once, has_terminal;

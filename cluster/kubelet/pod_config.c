@@ -427,6 +427,8 @@ struct cri_container_config *pod_container_config(struct pod_worker *w, size_t i
         b.config->termination_message_path = mem_copy_string(message_path);
     b.config->logs_are_message = VALUE_IS(c, "FallbackToLogsOnError", terminationMessagePolicy);
     b.config->oom_score_adj = oom_score_adj(w, c);
+    if (VALUE_STR(c, targetContainerName).size > 0)
+        b.config->target = mem_copy_string(VALUE_STR(c, targetContainerName));
     if (VALUE_STR(c, workingDir).size > 0)
         b.config->working_directory = mem_copy_string(VALUE_STR(c, workingDir));
     if (!b.reason && !b.is_waiting)

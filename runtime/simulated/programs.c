@@ -402,9 +402,18 @@ char *program_start(struct runtime_node *n, struct container *c)
 
 /* ---- steps ---- */
 
+void program_localhost(const struct container *c, struct traffic_request *r)
+{
+    bool is_own = r->ip >> 24 == 127 || (r->host && r->kind != TRAFFIC_DNS &&
+                                         str_equal(str_from(r->host), S("localhost")));
+    if (is_own)
+        r->ip = c->sandbox->ip;
+}
+
 static void send_request(struct runtime_node *n, struct container *c)
 {
     struct traffic_request *r = shell_request(c->shell);
+    program_localhost(c, r);
     r->id = ++n->last_request;
     c->request_id = r->id;
     r->source_ip = c->sandbox->ip;

@@ -20,6 +20,7 @@
 
 #define NEVER INT64_MAX
 #define SIGNAL_KILL 9
+#define DEBUGGER_PID 30 /* of a container that sees another one's processes */
 #define SIGNAL_TERM 15
 
 static void exec_start(struct runtime_node *n, struct session *s);
@@ -250,6 +251,7 @@ static void exec_start(struct runtime_node *n, struct session *s)
 static void traffic_send(struct runtime_node *n, struct session *s, const struct container *c)
 {
     struct traffic_request *r = shell_request(s->shell);
+    program_localhost(c, r);
     r->id = ++n->last_request;
     s->request_id = r->id;
     r->source_ip = c->sandbox->ip;
@@ -322,11 +324,20 @@ static void exec_typed(struct runtime_node *n, struct session *s)
 
 /* ---- processes ---- */
 
-void container_processes(struct runtime_node *n, struct container *c, struct text *out)
+/* Whose processes a debugging container sees; itself when it has no target. */
+static struct container *process_space(struct runtime_node *n, struct container *c)
 {
-    text_add(out, S("1 "));
-    program_command_line(c, out);
-    text_add_byte(out, '\n');
+    for (size_t i = 0; c->config->target && i < n->containers.count; i++) {
+        struct container *other = n->containers.items[i];
+        if (other->sandbox == c->sandbox && other->state == CRI_CONTAINER_RUNNING &&
+            strcmp(other->config->name, c->config->target) == 0)
+            return other;
+    }
+    return c;
+}
+
+static void add_sessions(struct runtime_node *n, const struct container *c, struct text *out)
+{
     for (size_t i = 0; i < n->sessions.count; i++) {
         const struct session *s = n->sessions.items[i];
         if (!s->shell || s->request->container != c->id)
@@ -338,8 +349,24 @@ void container_processes(struct runtime_node *n, struct container *c, struct tex
     }
 }
 
+void container_processes(struct runtime_node *n, struct container *c, struct text *out)
+{
+    const struct container *space = process_space(n, c);
+    text_add(out, S("1 "));
+    program_command_line(space, out);
+    text_add_byte(out, '\n');
+    add_sessions(n, space, out);
+    if (space == c)
+        return;
+    text_printf(out, "%d ", DEBUGGER_PID);
+    program_command_line(c, out);
+    text_add_byte(out, '\n');
+    add_sessions(n, c, out);
+}
+
 const char *container_kill(struct runtime_node *n, struct container *c, int64_t pid, int signal)
 {
+    c = process_space(n, c);
     if (pid == 1) { /* which gets only signals that it has a handler for */
         if (signal != SIGNAL_KILL)
             (void)step_timer_set(n->step, n->step->now, runtime_tag(TAG_SIGNAL, c->id));

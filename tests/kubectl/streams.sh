@@ -1,0 +1,146 @@
+# Logs, exec, attach, cp, debug, port-forward, proxies. Sourced by tests/kubectl.sh.
+serve --nodes 3 --speed 1
+kube() { timeout 60 kubectl --context wavetank "$@"; }
+# terminal KEYS PATTERN ARGUMENT...: kubectl with these arguments, typed to in a terminal.
+terminal() {
+    keys=$1
+    pattern=$2
+    shift 2
+    output=$(timeout 90 tests/terminal.py "$keys" kubectl --context wavetank "$@" 2>&1)
+    if ! printf '%s\n' "$output" | tr '\r\n' '  ' | grep -qE -- "$pattern"; then
+        printf 'kubectl %s, typed %s\n  expected /%s/, got:\n%s\n' "$*" "$keys" "$pattern" "$output"
+        failed=1
+    fi
+}
+cat >"$scratch/streams.yaml" <<'Y'
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec: {containers: [{name: web, image: nginx, ports: [{containerPort: 80}], env: [{name: COLOUR, value: blue}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: ticker}
+spec:
+  containers: [{name: ticker, image: busybox, command: [sh, -c, 'i=0; while true; do echo tick $i; i=$((i+1)); sleep 1; done']}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: two, labels: {app: two}}
+spec:
+  initContainers: [{name: first, image: busybox, command: [sh, -c, 'echo prepared']}]
+  containers:
+  - {name: a, image: busybox, command: [sh, -c, 'echo from a; sleep 3600']}
+  - {name: b, image: busybox, command: [sh, -c, 'echo from b >&2; sleep 3600']}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: broken}
+spec: {containers: [{name: c, image: does-not-exist}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: nowhere}
+spec: {nodeSelector: {no: such}, containers: [{name: c, image: nginx}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: crash}
+spec: {containers: [{name: c, image: busybox, command: [sh, -c, 'echo run; exit 2']}]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox, command: [sh, -c, 'sleep 4; echo job done']}]}}}
+Y
+expect 0 'pod/web created' create -f "$scratch/streams.yaml"
+expect 1 'container "web" in pod "web" is waiting to start: ContainerCreating' logs web
+expect 0 'condition met' wait --for=condition=Ready pod/web pod/ticker pod/two --timeout=60s
+
+# ---- logs ----
+expect 0 '^tick 0$' logs ticker
+expect 0 '^20[0-9-]+T[0-9:.]+Z tick [0-9]+$' logs ticker --timestamps --tail=1
+expect 0 '^tick [0-9]+$' logs ticker --since=2s
+expect 0 '^tick$' logs ticker --limit-bytes=4
+expect 0 'job done' logs -f job/once
+output=$(timeout 4 kubectl --context wavetank logs -f ticker --tail=1)
+[ "$(printf '%s\n' "$output" | wc -l)" -ge 3 ] || { echo "logs -f: $output"; failed=1; }
+expect 1 'a container name must be specified for pod two, choose one of: \[first a b\]' get --raw /api/v1/namespaces/default/pods/two/log
+expect 0 '^prepared$' logs two -c first
+expect 0 '\[pod/two/b\] from b' logs two --all-containers --prefix
+expect 0 'from b' logs -l app=two --all-containers
+expect 1 'container nope is not valid for pod two' logs two -c nope
+expect 0 '^$' logs nowhere
+expect 1 'previous terminated container "web" in pod "web" not found' logs web --previous
+expect 1 'trying and failing to pull image|image can.t be pulled' logs broken
+expect 0 '^run$' logs crash --previous
+expect 1 'pods "gone" not found' logs gone
+expect 1 'PodLogOptions "web" is invalid: limitBytes: Invalid value: 0: must be greater than 0' get --raw '/api/v1/namespaces/default/pods/web/log?limitBytes=0'
+expect 1 'at most one of `sinceTime` or `sinceSeconds` may be specified' get --raw '/api/v1/namespaces/default/pods/web/log?sinceSeconds=1&sinceTime=2026-01-01T00:00:00Z'
+expect 1 'strconv.ParseInt: parsing "x": invalid syntax' get --raw '/api/v1/namespaces/default/pods/web/log?tailLines=x'
+
+# ---- exec ----
+expect 0 '^COLOUR=blue$' exec web -- env
+expect 0 '^KUBERNETES_SERVICE_HOST=10' exec web -- env
+expect 0 '^web$' exec web -- hostname
+expect 0 'Welcome to nginx' exec web -- curl -s http://localhost/
+expect 0 '^default$' exec web -- cat /var/run/secrets/kubernetes.io/serviceaccount/namespace
+expect 3 'command terminated with exit code 3' exec web -- sh -c 'exit 3'
+expect 127 'sh: nosuch: not found' exec web -- sh -c nosuch
+expect 1 'OCI runtime exec failed: exec failed: unable to start container process: exec: "nosuch": executable file not found in \$PATH: unknown' exec web -- nosuch
+expect 1 'exec: "bash": executable file not found' exec ticker -- bash
+expect 1 'container not found \("c"\)' exec broken -- ls
+expect 1 'pod nowhere does not have a host assigned' exec nowhere -- ls
+expect 1 'pods "gone" not found' exec gone -- ls
+expect 1 'Upgrade request required' get --raw '/api/v1/namespaces/default/pods/web/exec?command=ls'
+output=$(head -c 200000 /dev/zero | tr '\0' a | kube exec -i web -- wc -c)
+[ "$output" = 200000 ] || { echo "stdin of exec: $output"; failed=1; }
+output=$(printf 'cd /tmp\npwd\nexit 5\n' | kube exec -i web -- sh 2>/dev/null)
+[ "$?/$output" = 5//tmp ] || { echo "a script on stdin: $output"; failed=1; }
+output=$(kube exec web -- sh -c 'echo out; echo err >&2' 2>/dev/null)
+[ "$output" = out ] || { echo "stderr of exec: $output"; failed=1; }
+terminal 'echo $((6*7))\r|cd /tmp\r|exit 4\r' '/ # echo .*42 +/ # cd /tmp +/tmp # exit 4 +command terminated with exit code 4' exec -it ticker -- sh
+terminal 'sleep 500\r|\x03|echo $?\r|\x04' 'sleep 500 +\^C +/ # echo \$\? +130' exec -it ticker -- sh
+terminal 'hostnam\x7fme\r|\x04' 'root@web:/# .*web +root@web:/# exit' exec -it web -- bash
+
+# ---- cp ----
+mkdir -p "$scratch/there/sub"
+printf 'a\0b\n' >"$scratch/there/binary"
+head -c 300000 /dev/urandom >"$scratch/there/sub/large"
+expect 0 '' cp "$scratch/there" web:/tmp/there
+expect 0 '300000 .*large' exec web -- ls -l /tmp/there/sub
+expect 0 '' cp web:/tmp/there "$scratch/back"
+diff -r "$scratch/there" "$scratch/back" || { echo "cp: not the same"; failed=1; }
+expect 0 'No such file or directory' cp web:/nosuch "$scratch/nosuch"
+
+# ---- attach, run, debug ----
+output=$(timeout 3 kubectl --context wavetank attach ticker 2>/dev/null)
+printf '%s\n' "$output" | grep -q '^tick' || { echo "attach: $output"; failed=1; }
+output=$(echo some input | kube run one --image=busybox -i --rm --restart=Never -- sh -c 'cat; echo done' 2>&1)
+printf '%s\n' "$output" | tr '\n' ' ' | grep -q 'some input done' || { echo "run -i --rm: $output"; failed=1; }
+terminal '\r|echo hello from $HOSTNAME\r|exit\r' 'hello from shell.*pod "shell" deleted' run shell -it --rm --image=busybox --restart=Never -- sh
+terminal '\r|ps\r|exit\r' 'nginx: master process' debug -it web --image=busybox --target=web --container=look --profile=general
+expect 0 'look +.*busybox' get pod web -o 'jsonpath={range .status.ephemeralContainerStatuses[*]}{.name} {.image}{end}'
+expect 0 'exit' logs web -c look
+expect 1 'existing ephemeral containers "look" may not be removed' patch pod web --subresource=ephemeralcontainers --type=merge -p '{"spec":{"ephemeralContainers":[]}}'
+expect 0 '' debug two --copy-to=three --set-image='a=nginx' --profile=general
+expect 0 '^nginx$' get pod three -o 'jsonpath={.spec.containers[0].image}'
+expect 0 'Creating debugging pod node-debugger' debug node/node-0 --image=busybox --profile=general -- ls /
+expect 1 'Metrics API not available' top pods
+
+# ---- proxies ----
+expect 0 'Welcome to nginx' get --raw /api/v1/namespaces/default/pods/web/proxy/
+expect 0 'service/web exposed' expose pod web --port=80
+sleep 2
+expect 0 'Welcome to nginx' get --raw /api/v1/namespaces/default/services/web/proxy/
+expect 0 '^ok$' get --raw /api/v1/nodes/node-0/proxy/healthz
+expect 0 '"kind":"PodList"' get --raw /api/v1/nodes/node-0/proxy/pods
+expect 1 'dial tcp 10.244.[0-9.]*:81: connect: connection refused' get --raw /api/v1/namespaces/default/pods/web:81/proxy/
+expect 1 'nodes "node-9" not found' get --raw /api/v1/nodes/node-9/proxy/healthz
+
+# ---- who may: a WebSocket needs "create" as well ----
+expect 0 'created' create role reader --verb=get --resource=pods,pods/exec,pods/log
+expect 0 'created' create rolebinding reader --role=reader --user=alice
+expect 0 'tick' logs ticker --tail=1 --as=alice
+expect 1 'User "alice" cannot create resource "pods/exec" in API group "" in the namespace "default"' exec ticker --as=alice -- ls
+stop
