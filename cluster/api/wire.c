@@ -9,6 +9,7 @@
 #include "sim/base/mem.h"
 
 #define BUFFER_SIZE_MIN 4096
+#define HANDED_OVER_FROM ((size_t)256 * 1024)
 
 void wire_grow(struct wire_buffer *w, size_t size)
 {
@@ -30,8 +31,19 @@ void wire_release(struct wire_buffer *w)
     *w = (struct wire_buffer){0};
 }
 
+/* What is large is handed over, not copied; nothing large is kept. */
 void wire_take(struct wire_buffer *w, struct text *out)
 {
+    size_t size = w->capacity - w->at;
+    if (!out->bytes && size >= HANDED_OVER_FROM && w->at > 0) {
+        memmove(w->bytes, w->bytes + w->at, size);
+        w->bytes[size] = 0;
+        *out = (struct text){w->bytes, size, w->capacity};
+        *w = (struct wire_buffer){0};
+        return;
+    }
     text_add(out, (struct str){w->bytes + w->at, w->capacity - w->at});
     w->at = w->capacity;
+    if (w->capacity >= HANDED_OVER_FROM)
+        wire_release(w);
 }
