@@ -68,7 +68,7 @@ static void line_begin(struct text *out, unsigned depth)
 }
 
 /* Compact JSON with line ends and indents, its order kept. */
-static void indent(struct str json, struct text *out)
+void answer_indent(struct str json, struct text *out)
 {
     unsigned depth = 0;
     bool is_in_string = false;
@@ -126,7 +126,7 @@ struct str answer_body(const struct answer_shape *shape, struct value body, stru
         if (encoding == ENCODING_YAML)
             write_yaml(&json, out);
         else
-            indent(text_str(&json), out);
+            answer_indent(text_str(&json), out);
     }
     return encoding_media_type(encoding);
 }

@@ -33,6 +33,8 @@ struct str answer_body(const struct answer_shape *shape, struct value body, stru
                        struct text *out);
 void answer_watch_event(struct answer_shape *shape, const struct watch_event *event,
                         struct wall_time now, struct text *out);
+/* Compact JSON with line ends and indents, its order kept. */
+void answer_indent(struct str json, struct text *out);
 struct str answer_watch_type(const struct answer_shape *shape);
 
 #endif

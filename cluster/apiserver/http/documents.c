@@ -18,6 +18,7 @@
 #include "cluster/api/json.h"
 #include "cluster/apiserver/http/crypto.h"
 #include "cluster/apiserver/http/custom_documents.h"
+#include "cluster/apiserver/http/discovery_forms.h"
 #include "cluster/apiserver/http/health.h"
 #include "sim/base/calendar.h"
 
@@ -103,6 +104,7 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         d->varies = true;
         aggregated(is_api, facts->catalog, &d->body);
         etag_write(text_str(&d->body), &d->etag);
+        discovery_encode(reading, facts->writer, &d->body, &d->content_type);
     } else if (openid_document(path, facts, d)) {
         return true;
     } else if (str_equal(path, S("/version"))) {
@@ -112,8 +114,10 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         statusz_document(facts, &d->body);
     } else if (is_api) {
         api_versions(facts, &d->body);
+        discovery_encode(reading, facts->writer, &d->body, &d->content_type);
     } else if (str_equal(path, S("/apis"))) {
         group_list(facts->catalog, &d->body);
+        discovery_encode(reading, facts->writer, &d->body, &d->content_type);
     } else if (str_equal(path, S("/"))) {
         paths_document(facts->catalog, &d->body);
     } else if (str_equal(path, S("/metrics"))) {
@@ -124,7 +128,9 @@ bool document_find(const struct reading *reading, const struct document_facts *f
     } else if (health_document(path, &reading->target, facts->is_ready, &d->code, &d->body)) {
         d->content_type = text_type;
     } else {
-        return discovery_document(path, facts->catalog, &d->body);
+        if (!discovery_document(path, facts->catalog, &d->body))
+            return false;
+        discovery_encode(reading, facts->writer, &d->body, &d->content_type);
     }
     return true;
 }

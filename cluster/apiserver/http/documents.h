@@ -30,6 +30,7 @@ struct document_facts {
     const struct keys *keys; /* NULL: tokens cannot be checked by others */
     struct str accept; /* the header */
     struct openapi *openapi;
+    struct protobuf_writer *writer;
     const struct openapi_kinds *kinds;
 };
 struct document {

@@ -180,6 +180,7 @@ static void answer_document(struct exchange *x)
         .keys = s->options.keys,
         .accept = exchange_header(x, "Accept"),
         .openapi = s->openapi,
+        .writer = s->writer,
         .kinds = &openapi_built_in,
     };
     struct document *d = &x->document;

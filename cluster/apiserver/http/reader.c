@@ -25,6 +25,7 @@ static bool watch_is_asked(const struct target *t);
 static bool verb_read(const struct http_request *h, struct reading *r,
                       const struct resource *resource, enum subresource subresource);
 static bool custom_read(const struct http_request *h, struct reading *r);
+static enum accept_what accept_what_of(const struct reading *r);
 static bool accept_read(const struct http_request *h, struct reading *r);
 static bool is_pretty(const struct http_request *h, const struct target *t);
 static bool body_read(const struct http_request *h, struct reading *r);
@@ -82,8 +83,9 @@ void http_read(const struct http_request *h, struct arena *arena, struct reading
     }
     r->is_get = str_equal(h->method, S("GET"));
     if (r->target.kind == TARGET_PATH) {
-        (void)accept_read(h, r); /* who asks for a document knows what it is */
-        value_release(&r->refusal);
+        (void)accept_read(h, r);
+        if (accept_what_of(r) == ACCEPT_PLAIN) /* who asks for a document knows what it is */
+            value_release(&r->refusal);
         return;
     }
     if (!resource_read(h, r) || !accept_read(h, r) || !options_read(h, r) || !body_read(h, r)) {
