@@ -59,7 +59,7 @@ struct cluster {
     size_t node_count;
     address_id *dns; /* in the arena */
     size_t dns_count;
-    bool asks_for_tokens;
+    bool is_served;
 };
 
 static void add_hosts_outside(struct cluster *c, const struct cluster_options *o);
@@ -93,7 +93,7 @@ struct cluster *cluster_new(const struct cluster_options *options, struct errmsg
                                            .jitter = options->jitter,
                                            .shuffle_ties = options->shuffle_ties});
     c->view = view_new();
-    c->asks_for_tokens = options->asks_for_tokens;
+    c->is_served = options->is_served;
     struct secret of_seed;
     secret_of_seed(options->seed, &of_seed);
     c->keys = keys_new(options->secret ? options->secret : &of_seed);
@@ -336,6 +336,7 @@ static void add_apiservers(struct cluster *c, const struct cluster_options *o)
         *config = c->settings.apiserver;
         config->name = arena_printf(&c->arena, "kube-apiserver-%d", i);
         config->keys = c->keys;
+        config->publishes_trust = c->is_served;
         config->tracks_fields = o->tracks_fields;
         config->address = backends[i] =
             sim_address(c->sim, arena_printf(&c->arena, "kube-apiserver-%d:6443", i));
@@ -622,7 +623,7 @@ static enum err add_node(struct cluster *c, const struct cluster_node *n, size_t
     config->internal_ip = node_address(c, index).bytes;
     config->zone = zone.size ? zone.bytes : NULL;
     config->server = c->api;
-    config->asks_for_tokens = c->asks_for_tokens;
+    config->asks_for_tokens = c->is_served;
     config->pod_cidr = pod_range_text(c, index);
     read_labels_and_taints(c, n, config);
     read_capacity(c, n, config);

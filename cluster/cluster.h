@@ -63,7 +63,9 @@ struct cluster_host {
 struct cluster_options {
     uint64_t seed;
     const struct secret *secret; /* of all keys (cluster/keys); NULL: one made from the seed */
-    bool asks_for_tokens; /* kubelets do, for the volumes of pods */
+    /* Programs outside use it: kubelets ask for the tokens of pods' volumes, and the API server
+     * publishes whom it trusts. */
+    bool is_served;
     struct wall_time start;
     struct duration latency, jitter; /* latency 0: the default, 500 us */
     bool shuffle_ties;

@@ -10,15 +10,15 @@
  * The entries live in etcd beside the objects, under the row of componentstatuses, which has no
  * stored objects of its own (upstream: /registry/masterleases/<ip>).
  *
- * DEVIATION: no APIService objects are made, FlowSchemas get no condition, and the ConfigMaps
- * extension-apiserver-authentication and kube-apiserver-legacy-service-account-token-tracking in
+ * DEVIATION: no APIService objects are made and FlowSchemas get no condition. In a run the ConfigMaps
+ * extension-apiserver-authentication and kube-apiserver-legacy-service-account-token-tracking of
  * kube-system are missing: nothing in the simulation reads them.
  *
  * Compaction: every 5 min to the revision of 5 min ago, so that watches and continue tokens have
  * that long.
  *
- * DEVIATION: the RBAC hook creates what is missing and does not repair roles that a user has
- * changed (autoupdate). The hooks run one after the other instead of all at once.
+ * Roles and bindings that are there are reconciled (bootstrap_reconcile.c). DEVIATION: the hooks
+ * run one after the other instead of all at once.
  *
  * Source: pkg/controlplane/{instance,reconcilers/lease}.go,
  * plugin/pkg/auth/authorizer/rbac/bootstrappolicy.
@@ -73,7 +73,7 @@ struct hooks {
     struct value holder;
 };
 
-static struct value hook_object(struct apiserver *s, size_t index,
+static struct value hook_object(struct apiserver *s, struct step *step, size_t index,
                                 const struct resource **ret_resource);
 static void hook_next(struct apiserver *s, struct step *step);
 static void endpoints_renew(struct apiserver *s, struct step *step);
@@ -152,7 +152,7 @@ static void hook_answered(struct call *c, struct step *step, int code, struct va
 {
     struct apiserver *s = c->server;
     (void)body;
-    if (code < 300 || code == 409) {
+    if (code < 300 || (code == 409 && c->request->verb == VERB_CREATE)) {
         s->hooks->next++;
         hook_next(s, step);
     } else {
@@ -165,17 +165,23 @@ static void hook_next(struct apiserver *s, struct step *step)
 {
     for (;; s->hooks->next++) {
         const struct resource *r;
-        struct value object = hook_object(s, s->hooks->next, &r);
+        struct value object = hook_object(s, step, s->hooks->next, &r);
         if (!value_is_present(object))
             break;
         const struct object_key *key = object_key_of_object(r, object);
-        bool exists = watch_cache_get(s, key) != NULL;
-        if (exists) {
+        const struct etcd_kv *kv = watch_cache_get(s, key);
+        bool is_policy = str_equal(r->group, S("rbac.authorization.k8s.io"));
+        if (kv) {
+            struct value expected = object;
+            object = is_policy ? policy_reconcile(kv->value, expected) : value_keep(kv->value);
+            value_drop(expected);
+        }
+        if (kv && value_equal(object, kv->value)) {
             object_key_unref(key);
             value_drop(object);
             continue;
         }
-        struct request *q = request_for_key(VERB_CREATE, key);
+        struct request *q = request_for_key(kv ? VERB_UPDATE : VERB_CREATE, key);
         object_key_unref(key);
         q->body = object;
         call_own(s, step, q, hook_answered, NULL);
@@ -312,8 +318,24 @@ static struct value flowcontrol_object(size_t i, const struct resource **ret_res
                       annotations, spec);
 }
 
+/* For aggregated API servers, and the day since when the use of legacy tokens is noted. */
+static struct value trust_object(struct apiserver *s, struct step *step, size_t index)
+{
+    struct value day = time_value(step->wall);
+    struct str text = value_str(day), data_key = index == 0 ? S("client-ca-file") : S("since");
+    struct str content = index == 0 ? authority_certificate(s->flags.keys->authority)
+                                    : str_slice(text, 0, str_find(text, 'T'));
+    struct value data = value_set_key(value_object(), data_key, value_string(content));
+    value_drop(day);
+    return value_pack("{apiVersion: v1, kind: ConfigMap, metadata: {name: %s, namespace: "
+                      "\"kube-system\"}, data: %v}",
+                      index == 0 ? "extension-apiserver-authentication"
+                                 : "kube-apiserver-legacy-service-account-token-tracking",
+                      data);
+}
+
 /* The index-th object; absent after the last one. */
-static struct value hook_object(struct apiserver *s, size_t index,
+static struct value hook_object(struct apiserver *s, struct step *step, size_t index,
                                 const struct resource **ret_resource)
 {
     if (index < ARRAY_COUNT(namespaces)) {
@@ -352,6 +374,10 @@ static struct value hook_object(struct apiserver *s, size_t index,
                           "port: 443, protocol: TCP, targetPort: %d}], "
                           "sessionAffinity: None, type: ClusterIP, ipFamilyPolicy: SingleStack}}",
                           text_str(&first), s->flags.secure_port);
+    }
+    if (s->flags.publishes_trust && (index == 2 || index == 3)) {
+        *ret_resource = resource_get(RESOURCE_configmaps);
+        return trust_object(s, step, index - 2);
     }
     return VALUE_ABSENT;
 }

@@ -16,5 +16,7 @@ void bootstrap_release(struct apiserver *s);
 
 /* The rules of a row of bootstrap_policy.def; an owned array. */
 struct value policy_rules(struct str content);
+/* A role or binding with what it lacks of the expected one (owned); equal when it lacks nothing. */
+struct value policy_reconcile(struct value existing, struct value expected);
 
 #endif

@@ -93,7 +93,7 @@ struct cluster *scenario_cluster(const struct scenario *s, uint64_t seed,
             &(struct cluster_options){
                 .seed = seed,
                 .secret = secret,
-                .asks_for_tokens = secret != NULL, /* somebody outside may use them */
+                .is_served = secret != NULL,
                 .start = s->start,
                 .latency = value_duration(network, S("latency"), (struct duration){0}),
                 .jitter = value_duration(network, S("jitter"), (struct duration){0}),

@@ -649,6 +649,47 @@ static void test_reasons(void)
     world_end(&w);
 }
 
+/* What somebody took from a default role or binding is back when a server starts again; what was
+ * added stays; and who has opted out is left alone. */
+static void test_reconciliation(void)
+{
+    struct world w;
+    world_start(&w, &(struct world_options){0});
+    expect_ok(ask(&w, patch_of(RESOURCE_clusterroles, "", "system:discovery",
+                               "{\"rules\":[{\"nonResourceURLs\":[\"/mine\"],\"verbs\":[\"get\"]},"
+                               "{\"nonResourceURLs\":[\"/api/*\"],\"verbs\":[\"get\"]}]}")),
+              200);
+    expect_ok(ask(&w, patch_of(RESOURCE_clusterrolebindings, "", "system:discovery",
+                               "{\"subjects\":[]}")),
+              200);
+    expect_ok(ask(&w, patch_of(RESOURCE_clusterroles, "", "system:basic-user",
+                               "{\"metadata\":{\"annotations\":{\"rbac.authorization.kubernetes.io/"
+                               "autoupdate\":\"false\"}},\"rules\":[]}")),
+              200);
+    const struct response *before =
+        ask(&w, on_key(VERB_GET, RESOURCE_clusterroles, "", "system:public-info-viewer"));
+
+    sim_process_kill(w.sim, w.server_process[0]);
+    world_run(&w, 10 * 1000);
+
+    const struct response *role =
+        ask(&w, on_key(VERB_GET, RESOURCE_clusterroles, "", "system:discovery"));
+    expect_ok(role, 200);
+    struct value rules = VALUE_GET(role->body, rules);
+    CU_ASSERT_EQUAL(value_count(rules), 12); /* two, and the ten that were missing */
+    CU_ASSERT(value_is(value_at(VALUE_GET(value_at(rules, 0), nonResourceURLs), 0), "/mine"));
+    const struct response *binding =
+        ask(&w, on_key(VERB_GET, RESOURCE_clusterrolebindings, "", "system:discovery"));
+    CU_ASSERT_EQUAL(value_count(VALUE_GET(binding->body, subjects)), 1);
+    const struct response *basic =
+        ask(&w, on_key(VERB_GET, RESOURCE_clusterroles, "", "system:basic-user"));
+    CU_ASSERT_EQUAL(value_count(VALUE_GET(basic->body, rules)), 0);
+    const struct response *after =
+        ask(&w, on_key(VERB_GET, RESOURCE_clusterroles, "", "system:public-info-viewer"));
+    CU_ASSERT(value_equal(before->body, after->body)); /* nothing to do: no write */
+    world_end(&w);
+}
+
 int main(void)
 {
     static CU_TestInfo tests[] = {{"token life", test_token_life},
@@ -663,6 +704,7 @@ int main(void)
                                   {"impersonation", test_impersonation},
                                   {"order", test_order},
                                   {"reasons", test_reasons},
+                                  {"reconciliation", test_reconciliation},
                                   CU_TEST_INFO_NULL};
     static CU_SuiteInfo suites[] = {{"who", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
