@@ -34,11 +34,11 @@ uint64_t connect_options_digest(const struct connect_options *o)
 {
     if (!o)
         return 0;
-    const bool flags[] = {o->has_stdin,  o->has_stdout, o->has_stderr, o->has_terminal,
-                          o->is_upgrade, o->is_spdy,    o->follow,     o->previous,
-                          o->timestamps};
-    const struct value parts[] = {o->container, o->command, o->since_time,   o->stream,
-                                  o->ports,     o->method,  o->path,         o->content_type,
+    const bool flags[] = {o->has_stdin,    o->has_stdout, o->has_stderr,
+                          o->has_terminal, o->is_upgrade, o->is_spdy,
+                          o->follow,       o->previous,   o->timestamps};
+    const struct value parts[] = {o->container, o->command, o->since_time, o->stream,
+                                  o->ports,     o->method,  o->path,       o->content_type,
                                   o->content,   o->subject};
     uint64_t h = 1;
     for (size_t i = 0; i < ARRAY_COUNT(flags); i++)
@@ -71,8 +71,8 @@ static uint64_t node_request_digest(const struct message *m)
                      hash_pair(r->verb, connect_options_digest(r->options)));
 }
 
-const struct message_type node_request_message = {
-    "node-request", MESSAGE_NODE_REQUEST, node_request_release, node_request_digest};
+const struct message_type node_request_message = {"node-request", MESSAGE_NODE_REQUEST,
+                                                  node_request_release, node_request_digest};
 
 struct node_request *node_request_new(enum node_verb verb)
 {
@@ -97,8 +97,8 @@ static uint64_t node_response_digest(const struct message *m)
     return hash_pair((uint64_t)r->code, value_hash(r->content));
 }
 
-const struct message_type node_response_message = {
-    "node-response", MESSAGE_NODE_RESPONSE, node_response_release, node_response_digest};
+const struct message_type node_response_message = {"node-response", MESSAGE_NODE_RESPONSE,
+                                                   node_response_release, node_response_digest};
 
 struct node_response *node_response_new(int code, struct str content_type, struct str content)
 {

@@ -22,8 +22,8 @@ enum connect_channel {
     CHANNEL_STDIN,
     CHANNEL_STDOUT, /* also: a log, the body of a proxied answer */
     CHANNEL_STDERR,
-    CHANNEL_ERROR,  /* one Status, as JSON */
-    CHANNEL_RESIZE, /* {"Width":80,"Height":24} */
+    CHANNEL_ERROR,       /* one Status, as JSON */
+    CHANNEL_RESIZE,      /* {"Width":80,"Height":24} */
     CHANNEL_CLOSE = 255, /* the one byte says which channel gets nothing more */
 };
 
@@ -43,7 +43,7 @@ struct connect_options {
     struct value ports;
     struct value method, path, content_type; /* the path with its query */
     struct value content;                    /* text: the body */
-    struct value subject; /* proxy: the name as in the path, "https:web:443" */
+    struct value subject;                    /* proxy: the name as in the path, "https:web:443" */
 };
 struct connect_options *connect_options_new(void);
 void connect_options_free(struct connect_options *o);
@@ -71,7 +71,7 @@ struct node_request *node_request_new(enum node_verb verb);
 
 struct node_response {
     struct message message;
-    int code;                          /* of HTTP; 101 for what goes on both ways */
+    int code;                           /* of HTTP; 101 for what goes on both ways */
     struct value content_type, content; /* texts; of an answer that is whole */
 };
 extern const struct message_type node_response_message;

@@ -116,8 +116,7 @@ static void check_dns(struct value spec, path_t path, errors_t *errors)
         struct field_path list = path_child(&here, "nameservers"), item = path_index(&list, i);
         bool is_v6 = false;
         if (!text_is_ip(value_str(value_at(servers, i)), &is_v6))
-            field_error_at(errors, FIELD_INVALID, &item, value_at(servers, i),
-                           IP_TEXT);
+            field_error_at(errors, FIELD_INVALID, &item, value_at(servers, i), IP_TEXT);
     }
     if (value_count(searches) > 32)
         child_error(errors, FIELD_INVALID, &here, "searches", searches,

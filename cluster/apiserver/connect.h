@@ -9,7 +9,27 @@
 
 #include "cluster/apiserver/server.h"
 
-void connect_start(struct call *c, struct step *step);
+/* ---- between connect.c and connect_target.c ---- */
+
+enum tunnel_kind { TUNNEL_LOG, TUNNEL_COMMAND, TUNNEL_NODE, TUNNEL_POD };
+
+struct tunnel {
+    enum tunnel_kind kind;
+    struct connection *connection;
+    uint64_t id;      /* of the client's request */
+    stream_id stream; /* to the other side */
+    struct text host; /* "10.0.1.1:10250" */
+    struct text url;
+    struct value name; /* of the pod, text */
+    bool is_connected, is_answered, has_status;
+};
+struct tunnel *tunnel_new(struct call *c, enum tunnel_kind kind);
+void tunnel_respond(struct step *step, struct tunnel *t, int code, struct value own_body,
+                    struct str content_type);
+
+/* ---- for the server ---- */
+
+bool connect_start(struct call *c, struct step *step); /* false: another subresource */
 /* False: the input is not a tunnel's. */
 bool connect_input(struct apiserver *s, struct step *step, const struct input *in);
 /* From a client: bytes on a channel, giving up, leaving. */

@@ -136,10 +136,8 @@ void pipeline_execute(struct call *c, struct step *step)
         call_refuse(c, step, status_too_many_requests(S("storage is (re)initializing"), 1));
         return;
     }
-    if (r->subresource >= SUBRESOURCE_LOG && r->subresource <= SUBRESOURCE_PROXY) {
-        connect_start(c, step);
+    if (connect_start(c, step))
         return;
-    }
     if (r->verb == VERB_CREATE || r->verb == VERB_UPDATE || r->verb == VERB_PATCH) {
         struct value refusal = write_options_refusal(r);
         if (value_is_present(refusal)) {

@@ -28,7 +28,7 @@
 #define LINE_MAX_BYTES ((size_t)1 << 20)
 
 struct node_session {
-    stream_id client, runtime; /* runtime 0: none yet */
+    stream_id client, runtime;    /* runtime 0: none yet */
     struct node_request *request; /* a reference */
     bool is_open;                 /* has been answered */
     /* logs */
@@ -215,8 +215,9 @@ static bool log_container(const struct pod_worker *w, size_t i, bool previous, u
     } else if (value_is_present(VALUE_GET(s, state, terminated)) || value_is_present(last)) {
         *ret_number = number_of(c->ended ? c->ended : c->last);
     } else {
-        text_printf(error, "container \"%.*s\" in pod \"%.*s\" is waiting to start: ",
-                    STR_ARG(name), STR_ARG(pod));
+        text_printf(error,
+                    "container \"%.*s\" in pod \"%.*s\" is waiting to start: ", STR_ARG(name),
+                    STR_ARG(pod));
         waiting_text(s, error);
     }
     return error->size == 0;
@@ -327,7 +328,8 @@ static void answer_pods(struct kubelet *k, struct node_session *s)
     struct value items = value_array();
     for (size_t i = 0; i < k->workers.count; i++)
         items = value_append(items, value_keep(k->workers.items[i]->pod));
-    AUTO(value) struct value list =
+    AUTO(value)
+    struct value list =
         value_pack("{kind: PodList, apiVersion: v1, metadata: {}, items: %v}", items);
     json_write(list, &body);
     text_add_byte(&body, '\n');

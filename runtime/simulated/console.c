@@ -81,8 +81,8 @@ static void line_clear(struct console *c)
 
 static void line_give(struct console *c, struct text *echo)
 {
-    bool is_news = c->history.count == 0 ||
-                   !str_equal(str_from(vec_last(&c->history)), text_str(&c->line));
+    bool is_news =
+        c->history.count == 0 || !str_equal(str_from(vec_last(&c->history)), text_str(&c->line));
     text_add(echo, S("\r\n"));
     if (c->line.size > 0 && is_news) {
         if (c->history.count == CONSOLE_HISTORY_MAX) {

@@ -14,22 +14,22 @@
 #include "sim/base/text.h"
 #include "sim/base/vec.h"
 
-#define CONSOLE_LINE_MAX ((size_t)4096)   /* as Linux' terminals have it */
+#define CONSOLE_LINE_MAX ((size_t)4096)     /* as Linux' terminals have it */
 #define CONSOLE_INPUT_MAX ((size_t)8 << 20) /* not taken yet: what is beyond is dropped */
 #define CONSOLE_HISTORY_MAX ((size_t)100)
 
 struct console {
-    struct text input;  /* for the program, not taken yet */
-    bool has_ended;     /* nothing more comes */
+    struct text input; /* for the program, not taken yet */
+    bool has_ended;    /* nothing more comes */
     bool has_terminal;
-    bool has_end_mark;  /* of a terminal: Ctrl-D, the end of what is read now */
+    bool has_end_mark; /* of a terminal: Ctrl-D, the end of what is read now */
     uint32_t interrupts;
-    struct text line;   /* being typed */
+    struct text line; /* being typed */
     size_t cursor;
     VEC(char *) history;
-    size_t history_at;  /* history.count: the line that is being typed */
-    uint8_t escape;     /* of a key's sequence: how much has come */
-    int width, height;  /* of the typist's window; 0: not known */
+    size_t history_at; /* history.count: the line that is being typed */
+    uint8_t escape;    /* of a key's sequence: how much has come */
+    int width, height; /* of the typist's window; 0: not known */
 };
 void console_feed(struct console *c, struct str bytes, struct text *echo);
 /* {"Width":80,"Height":24} */

@@ -122,10 +122,9 @@ void container_files_bind(struct runtime_node *n, struct container *c)
         c->bound[i] = mem_new(struct volume);
         for (size_t f = 0; f < v->files.count; f++) {
             const struct node_file *from = &v->files.items[f];
-            struct node_file copy = {
-                mem_copy_string(str_from(from->path)),
-                from->content ? mem_copy_string(node_file_str(from)) : NULL, from->size,
-                from->modified_s};
+            struct node_file copy = {mem_copy_string(str_from(from->path)),
+                                     from->content ? mem_copy_string(node_file_str(from)) : NULL,
+                                     from->size, from->modified_s};
             vec_push(&c->bound[i]->files, copy);
         }
     }
@@ -252,10 +251,11 @@ bool container_file_read(struct runtime_node *n, struct container *c, struct str
         const struct cri_sandbox_config *s = c->sandbox->config;
         const char *hostname = s->hostname ? s->hostname : s->name;
         if (str_ends_with(p.path, S("hosts"))) {
-            text_add(out, S("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost "
-                            "ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
-                            "fe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\n"
-                            "fe00::2\tip6-allrouters\n"));
+            text_add(out,
+                     S("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost "
+                       "ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
+                       "fe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\n"
+                       "fe00::2\tip6-allrouters\n"));
             traffic_ip_text(c->sandbox->ip, out);
             text_printf(out, "\t%s\n", hostname);
         } else {
@@ -277,10 +277,9 @@ bool container_file_read(struct runtime_node *n, struct container *c, struct str
 }
 
 static const char *const image_folders[] = {
-    "bin",     "dev",     "etc",     "home",      "lib",     "mnt",     "opt",
-    "proc",    "root",    "run",     "sbin",      "srv",     "sys",     "tmp",
-    "usr",     "usr/bin", "usr/lib", "usr/share", "var",     "var/log", "var/run",
-    "var/tmp"};
+    "bin",     "dev",       "etc",  "home",    "lib",     "mnt",    "opt", "proc",
+    "root",    "run",       "sbin", "srv",     "sys",     "tmp",    "usr", "usr/bin",
+    "usr/lib", "usr/share", "var",  "var/log", "var/run", "var/tmp"};
 
 static bool is_folder_of_image(struct str path)
 {
@@ -293,9 +292,8 @@ static bool is_folder_of_image(struct str path)
 
 static bool is_below(struct str path, struct str folder)
 {
-    return folder.size == 0 ||
-           (str_starts_with(path, folder) && path.size > folder.size &&
-            path.bytes[folder.size] == '/');
+    return folder.size == 0 || (str_starts_with(path, folder) && path.size > folder.size &&
+                                path.bytes[folder.size] == '/');
 }
 
 /* Mounts make the folders in which they stand. */
@@ -454,11 +452,16 @@ static void list_add_below(struct text *out, struct str folder, struct str path)
 /* The image's own, and where volumes stand. */
 static void list_image(const struct container *c, struct str folder, struct text *out)
 {
-    static const char *const files[] = {"etc/group",         "etc/hostname",
-                                        "etc/hosts",         "etc/os-release",
-                                        "etc/passwd",        "etc/resolv.conf",
-                                        "usr/share/nginx/html/index.html", "usr/share/nginx/html/50x.html",
-                                        "etc/nginx/conf.d/default.conf", "etc/nginx/nginx.conf"};
+    static const char *const files[] = {"etc/group",
+                                        "etc/hostname",
+                                        "etc/hosts",
+                                        "etc/os-release",
+                                        "etc/passwd",
+                                        "etc/resolv.conf",
+                                        "usr/share/nginx/html/index.html",
+                                        "usr/share/nginx/html/50x.html",
+                                        "etc/nginx/conf.d/default.conf",
+                                        "etc/nginx/nginx.conf"};
     for (size_t i = 0; i < ARRAY_COUNT(image_folders); i++)
         list_add_below(out, folder, str_from(image_folders[i]));
     for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
@@ -466,7 +469,8 @@ static void list_image(const struct container *c, struct str folder, struct text
         if (!is_nginx || image_file(c, str_from(files[i])))
             list_add_below(out, folder, str_from(files[i]));
     }
-    bool is_bin = str_equal(folder, image_is_busybox(str_from(c->config->image)) ? S("bin") : S("usr/bin"));
+    bool is_bin =
+        str_equal(folder, image_is_busybox(str_from(c->config->image)) ? S("bin") : S("usr/bin"));
     for (size_t i = 0; is_bin && c->model->has_shell && shell_command_name(i); i++) {
         if (shell_command_is_tool(i))
             list_add(out, str_from(shell_command_name(i)));

@@ -281,8 +281,8 @@ static void start_reader(struct runtime_node *n, struct container *c, struct str
     c->view = mem_new(struct container_view);
     *c->view = (struct container_view){.node = n, .container = c};
     container_shell_host(c->view, &host);
-    c->shell = shell_new_reader(&host, c->config->has_terminal ? container_prompt(c, name)
-                                                               : PROMPT_NONE);
+    c->shell =
+        shell_new_reader(&host, c->config->has_terminal ? container_prompt(c, name) : PROMPT_NONE);
     c->program = PROGRAM_SCRIPT;
 }
 
@@ -320,13 +320,12 @@ static void start_script(struct runtime_node *n, struct container *c, char **wor
     bool is_command = words[flag < count ? flag : 0][0] == '-' && flag + 1 < count;
     if (program_is_shell(name) && is_command)
         start_code(n, c, str_from(words[++flag]), &host);
-    else if (program_is_shell(name) &&
-             container_file_read(n, c, str_from(words[flag]), &script))
+    else if (program_is_shell(name) && container_file_read(n, c, str_from(words[flag]), &script))
         start_code(n, c, text_str(&script), &host);
     else
         c->shell = shell_new_command(words, count, &host);
-    for (size_t i = is_command ? flag + 1 : flag;
-         c->shell && program_is_shell(name) && i < count; i++)
+    for (size_t i = is_command ? flag + 1 : flag; c->shell && program_is_shell(name) && i < count;
+         i++)
         shell_add_parameter(c->shell, str_from(words[i]));
 }
 
@@ -376,7 +375,8 @@ char *program_start(struct runtime_node *n, struct container *c)
         struct str name = shell_base_name(str_from(words[0]));
         if (c->model->has_shell && (program_is_shell(name) || shell_knows_command(name))) {
             start_script(n, c, words, count);
-        } else if (c->model->program == PROGRAM_SHELL || (program_is_shell(name) && !c->model->has_shell)) {
+        } else if (c->model->program == PROGRAM_SHELL ||
+                   (program_is_shell(name) && !c->model->has_shell)) {
             AUTO(text) struct text error = {0};
             bool has_path = str_find(str_from(words[0]), '/') < strlen(words[0]);
             text_printf(&error,

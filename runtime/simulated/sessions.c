@@ -163,9 +163,8 @@ void sessions_output(struct runtime_node *n, struct container *c, struct str byt
 /* ---- exec ---- */
 
 /* A script in the container's own files, or what a shell is told to run. */
-static struct shell *shell_for_words(struct session *s, struct runtime_node *n,
-                                     struct container *c, const struct shell_host *host,
-                                     struct text *error)
+static struct shell *shell_for_words(struct session *s, struct runtime_node *n, struct container *c,
+                                     const struct shell_host *host, struct text *error)
 {
     struct cri_request *r = s->request;
     size_t at = 1;
@@ -545,8 +544,7 @@ void session_bytes(struct runtime_node *n, stream_id stream, const struct channe
         return;
     struct container *c = container_of(n, s);
     if (b->channel == 4) {
-        console_resize(s->request->verb == CRI_ATTACH && c && c->console ? c->console
-                                                                         : &s->console,
+        console_resize(s->request->verb == CRI_ATTACH && c && c->console ? c->console : &s->console,
                        channel_str(b));
     } else if (b->channel == 255) {
         if (b->size == 1 && b->bytes[0] == 0)

@@ -39,8 +39,7 @@ struct shell *shell_new_inner(struct shell *outer, struct shell_code *own_code)
         cri_pairs_add(&s->variables, str_from(outer->variables.items[i].key),
                       str_from(outer->variables.items[i].value));
     if (outer->has_input) {
-        text_add(&s->input,
-                 str_slice(text_str(&outer->input), outer->input_at, outer->input.size));
+        text_add(&s->input, str_slice(text_str(&outer->input), outer->input_at, outer->input.size));
         s->has_input = true;
     }
     return s;

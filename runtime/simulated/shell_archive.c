@@ -172,9 +172,9 @@ static void create(struct tar *t)
             continue;
         }
         if (str_starts_with(word, S("/"))) {
-            shell_write_error(t->call->shell, h->is_busybox
-                                                  ? "tar: removing leading '/' from member names\n"
-                                                  : "tar: Removing leading `/' from member names\n");
+            shell_write_error(t->call->shell,
+                              h->is_busybox ? "tar: removing leading '/' from member names\n"
+                                            : "tar: Removing leading `/' from member names\n");
             while (name.size > 0 && name.bytes[0] == '/')
                 name = str_slice(name, 1, name.size);
         }

@@ -297,10 +297,10 @@ int shell_run_rm(struct shell_call *c)
         const char *error =
             is_folder && !is_deep ? "Is a directory" : h->remove(h->owner, text_str(&path));
         if (error && (!force || (is_folder && !is_deep))) {
-            shell_write_error(c->shell, is_folder && !is_deep ? "%s: '%.*s' %s\n"
-                                                              : "%s: can't remove '%.*s': %s\n",
-                              c->words[0], STR_ARG(word),
-                              is_folder && !is_deep ? "is a directory" : error);
+            shell_write_error(
+                c->shell,
+                is_folder && !is_deep ? "%s: '%.*s' %s\n" : "%s: can't remove '%.*s': %s\n",
+                c->words[0], STR_ARG(word), is_folder && !is_deep ? "is a directory" : error);
             status = 1;
         }
     }
@@ -352,8 +352,8 @@ int shell_run_cp(struct shell_call *c)
         (void)shell_path(c->shell, word, &from);
         enum file_kind kind = kind_of(c, text_str(&from));
         if (kind == FILE_NONE) {
-            status = say(c, is_move ? "can't rename" : "can't stat", word,
-                         "No such file or directory");
+            status =
+                say(c, is_move ? "can't rename" : "can't stat", word, "No such file or directory");
             continue;
         }
         if (kind == FILE_DIRECTORY && !is_deep) {

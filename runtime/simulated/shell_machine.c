@@ -25,7 +25,6 @@
 #define SHELL_CALLS_MAX 200
 #define SHELL_CHILDREN_MAX 32
 
-
 static void script_forget(struct shell *s);
 
 /* Of a group, a loop or the like; calls remembers which until its end. */
@@ -297,11 +296,19 @@ static void script_forget(struct shell *s)
     text_clear(&s->script);
 }
 
+static void script_over(struct shell *s)
+{
+    s->has_exited = !s->reads_script;
+    if (s->reads_script)
+        script_forget(s);
+}
+
 static void prompt_show(struct shell *s)
 {
     AUTO(text) struct text prompt = {0};
     struct str home = S("/root"), at = text_str(&s->directory);
-    bool is_home = str_starts_with(at, home) && (at.size == home.size || at.bytes[home.size] == '/');
+    bool is_home =
+        str_starts_with(at, home) && (at.size == home.size || at.bytes[home.size] == '/');
     struct str shown = is_home ? str_slice(at, home.size, at.size) : at;
     if (s->prompt == PROMPT_NONE || s->has_prompted)
         return;
@@ -434,10 +441,7 @@ static bool run_instruction(struct shell *s, struct instant now)
         shell_return(s);
         break;
     case SHELL_END:
-        if (s->reads_script)
-            script_forget(s);
-        else
-            s->has_exited = true;
+        script_over(s);
         return true;
     }
     return false;

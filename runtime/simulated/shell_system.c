@@ -89,12 +89,13 @@ int shell_run_kill(struct shell_call *c)
     for (size_t i = first; i < c->count; i++) {
         int64_t pid = 0;
         bool is_number = str_to_int64(shell_call_word(c, i), &pid);
-        const char *error = !is_number ? "invalid number" : h->kill ? h->kill(h->owner, pid, signal)
-                                                                    : NULL;
+        const char *error = !is_number ? "invalid number"
+                            : h->kill  ? h->kill(h->owner, pid, signal)
+                                       : NULL;
         if (error) {
-            shell_write_error(c->shell, is_number ? "sh: can't kill pid %s: %s\n"
-                                                  : "sh: invalid number '%s'\n",
-                              c->words[i], error);
+            shell_write_error(
+                c->shell, is_number ? "sh: can't kill pid %s: %s\n" : "sh: invalid number '%s'\n",
+                c->words[i], error);
             status = 1;
         }
     }
@@ -192,12 +193,10 @@ int shell_run_uname(struct shell_call *c)
     const struct {
         char letter;
         const char *value;
-    } parts[] = {{'s', "Linux"},
-                 {'n', c->shell->host.hostname},
-                 {'r', "6.1.0-18-amd64"},
-                 {'v', "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)"},
-                 {'m', "x86_64"},
-                 {'o', "GNU/Linux"}};
+    } parts[] = {
+        {'s', "Linux"},          {'n', c->shell->host.hostname},
+        {'r', "6.1.0-18-amd64"}, {'v', "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)"},
+        {'m', "x86_64"},         {'o', "GNU/Linux"}};
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
         bool is_wanted = is_all || (c->count < 2 && i == 0) ||
                          (c->count > 1 && str_find(w, parts[i].letter) < w.size);

@@ -195,7 +195,8 @@ int shell_run_sort(struct shell_call *c)
     sort_stable(lines.items, lines.count, sizeof(lines.items[0]), compare_lines, NULL);
     for (size_t i = 0; i < lines.count; i++) {
         size_t at = is_reverse ? lines.count - 1 - i : i;
-        bool is_same = i > 0 && str_equal(lines.items[at], lines.items[is_reverse ? at + 1 : at - 1]);
+        size_t before = is_reverse ? at + 1 : at - 1;
+        bool is_same = i > 0 && str_equal(lines.items[at], lines.items[before]);
         if (!is_unique || !is_same)
             text_printf(&out, "%.*s\n", STR_ARG(lines.items[at]));
     }
@@ -214,8 +215,8 @@ int shell_run_tee(struct shell_call *c)
     for (size_t i = append ? 2 : 1; i < c->count; i++) {
         AUTO(text) struct text path = {0};
         (void)shell_path(c->shell, shell_call_word(c, i), &path);
-        const char *error = c->shell->host.write(c->shell->host.owner, text_str(&path),
-                                                 text_str(&all), append);
+        const char *error =
+            c->shell->host.write(c->shell->host.owner, text_str(&path), text_str(&all), append);
         if (error) {
             shell_write_error(c->shell, "tee: %s: %s\n", c->words[i], error);
             status = 1;

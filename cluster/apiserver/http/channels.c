@@ -67,8 +67,8 @@ static bool base64_read(struct str s, struct text *out)
     while (s.size > 0 && s.bytes[s.size - 1] == '=')
         s.size--;
     for (size_t i = 0; i < s.size; i++) {
-        size_t digit = str_find(S("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
-                                s.bytes[i]);
+        size_t digit = str_find(
+            S("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"), s.bytes[i]);
         if (digit == 64)
             return false;
         n = n << 6 | (unsigned)digit;

@@ -85,10 +85,10 @@ static void open_channels(struct exchange *x)
     if (u->protocol == CHANNELS_EVENTS || u->protocol == CHANNELS_TUNNEL)
         return;
     if (!u->is_forward) { /* an empty message says that all is set up */
-        bool has_stdout = target_has_option(t, "stdout") &&
-                          !str_equal(target_option(t, "stdout"), S("false"));
-        bool has_stderr = target_has_option(t, "stderr") &&
-                          !str_equal(target_option(t, "stderr"), S("false"));
+        bool has_stdout =
+            target_has_option(t, "stdout") && !str_equal(target_option(t, "stdout"), S("false"));
+        bool has_stderr =
+            target_has_option(t, "stderr") && !str_equal(target_option(t, "stderr"), S("false"));
         channels_encode(u->protocol,
                         has_stdout   ? CHANNEL_STDOUT
                         : has_stderr ? CHANNEL_STDERR
@@ -113,8 +113,7 @@ bool upgrade_begin(struct exchange *x)
     bool is_forward = x->subresource == SUBRESOURCE_PORTFORWARD;
     enum channel_protocol protocol = CHANNELS_EVENTS;
     AUTO(text) struct text accept = {0};
-    if (!x->wants_websocket ||
-        !websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &accept))
+    if (!x->wants_websocket || !websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &accept))
         return false;
     if (x->subresource != SUBRESOURCE_NONE)
         protocol =

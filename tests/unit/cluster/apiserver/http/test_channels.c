@@ -39,8 +39,7 @@ static void test_negotiate(void)
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct str name;
-        enum channel_protocol p =
-            channels_negotiate(str_from(rows[i].offered), rows[i].use, &name);
+        enum channel_protocol p = channels_negotiate(str_from(rows[i].offered), rows[i].use, &name);
         CU_ASSERT_EQUAL(p, rows[i].protocol);
         CU_ASSERT(str_equal(name, str_from(rows[i].name)));
     }
@@ -66,8 +65,7 @@ static void test_messages(void)
         uint8_t channel = 77;
 
         channels_encode(rows[i].protocol, rows[i].channel, rows[i].bytes, &message);
-        bool is_read =
-            channels_decode(rows[i].protocol, text_str(&message), &channel, &bytes);
+        bool is_read = channels_decode(rows[i].protocol, text_str(&message), &channel, &bytes);
 
         CU_ASSERT(str_equal(text_str(&message), rows[i].message));
         CU_ASSERT(is_read);
@@ -83,7 +81,7 @@ static void test_bad_messages(void)
     static const struct {
         enum channel_protocol protocol;
         const char *message;
-    } rows[] = {{CHANNELS_V5, ""},         {CHANNELS_V4_BASE64, "xYQ=="},
+    } rows[] = {{CHANNELS_V5, ""},          {CHANNELS_V4_BASE64, "xYQ=="},
                 {CHANNELS_V4_BASE64, "1Y"}, {CHANNELS_V1_BASE64, "1Y!=="},
                 {CHANNELS_EVENTS, "a"},     {CHANNELS_NONE, "a"}};
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -176,11 +174,13 @@ static void test_frames(void)
     run(text_str(&t), "", S("\x88\x02\x03\xe8"), true);
 
     text_clear(&t); /* a frame without a mask: protocol error 1002 */
-    text_add(&t, S("\x82\x01" "a"));
+    text_add(&t, S("\x82\x01"
+                   "a"));
     run(text_str(&t), "", S("\x88\x02\x03\xea"), true);
 
     text_clear(&t); /* a message beyond the limit: 1009 */
-    text_add(&t, S("\x82\xff\x00\x00\x00\x00\x7f\x00\x00\x00" "mask!"));
+    text_add(&t, S("\x82\xff\x00\x00\x00\x00\x7f\x00\x00\x00"
+                   "mask!"));
     run(text_str(&t), "", S("\x88\x02\x03\xf1"), true);
     text_release(&t);
 }
