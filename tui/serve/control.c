@@ -243,10 +243,25 @@ static void drop(struct control *c, struct connection *x)
     connection_free(x);
 }
 
+/* Makes room: the oldest that has asked for nothing yet goes. */
+static void drop_oldest(struct control *c)
+{
+    struct connection *oldest = NULL;
+    for (size_t i = 0; i < c->count; i++) {
+        struct connection *x = c->items[i];
+        if (!x->is_busy && (!oldest || x->number < oldest->number))
+            oldest = x;
+    }
+    if (oldest)
+        drop(c, oldest);
+}
+
 static void accept_all(struct control *c)
 {
     int fd;
     while ((fd = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        if (c->count == CONNECTIONS_MAX)
+            drop_oldest(c);
         if (c->count == CONNECTIONS_MAX || !control_peer_is_ours(fd)) {
             close(fd);
             continue;
