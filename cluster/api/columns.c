@@ -25,6 +25,25 @@ static const struct column plain[] = {
     {STR(""), STR("Created At"), STR("date"), STR(""), 0},
 };
 
+static const struct {
+    struct str name, text;
+} texts[] = {
+#define COLUMN_TEXT(name_, text_) {STR(name_), STR(text_)},
+#include "cluster/api/schema/column_texts.def"
+#undef COLUMN_TEXT
+};
+
+/* DEVIATION: the descriptions of columns are short sentences of our own; those of a real server are
+ * the ones of the fields, which are long. */
+struct str column_description(const struct column *c)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        if (str_equal(texts[i].name, c->name))
+            return texts[i].text;
+    }
+    return c->name;
+}
+
 const struct column *columns_of(const struct resource *r, size_t *ret_count)
 {
     size_t first = 0;

@@ -21,5 +21,7 @@ struct column {
 
 /* Never empty: a kind without columns of its own has Name and Created At. */
 const struct column *columns_of(const struct resource *r, size_t *ret_count);
+/* What it shows, for people. */
+struct str column_description(const struct column *c);
 
 #endif

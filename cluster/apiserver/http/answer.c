@@ -330,12 +330,11 @@ static void write_columns(const struct resource *r, struct text *out)
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             text_add_byte(out, ',');
-        /* DEVIATION: the descriptions of columns are short words of our own: the name. */
         text_printf(out,
                     "{\"name\":\"%.*s\",\"type\":\"%.*s\",\"format\":\"%.*s\",\"description\":"
                     "\"%.*s\",\"priority\":%d}",
                     STR_ARG(columns[i].name), STR_ARG(columns[i].type), STR_ARG(columns[i].format),
-                    STR_ARG(columns[i].name), columns[i].priority);
+                    STR_ARG(column_description(&columns[i])), columns[i].priority);
     }
 }
 
