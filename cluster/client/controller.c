@@ -98,6 +98,8 @@ static void act_as_account(struct client *client, uint32_t lane, const struct co
     static const struct str groups[] = {{"system:serviceaccounts", 22},
                                         {"system:serviceaccounts:kube-system", 34}};
     AUTO(text) struct text user = {0};
+    if (info->account && info->account[0] == 0)
+        return; /* as whoever the client is */
     text_printf(&user, "system:serviceaccount:kube-system:%s",
                 info->account ? info->account : info->name);
     const struct credential *credential =

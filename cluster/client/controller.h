@@ -60,7 +60,8 @@ typedef void (*wake_fn)(struct controller *c, struct step *step, const struct ob
 
 struct controller_info {
     const char *name;         /* as kube-controller-manager has it: "replicaset-controller" */
-    const char *account;      /* ServiceAccount of kube-system that it acts as; NULL: the name */
+    const char *account;      /* ServiceAccount of kube-system that it acts as; NULL: the
+                                name; empty: none, the client's own identity */
     const char *event_source; /* component of its Events where it is another name; NULL: the name */
     enum resource_known primary;
     struct {

@@ -26,6 +26,7 @@ extern const struct controller_info cronjob_controller;
 extern const struct controller_info ttl_controller;
 extern const struct controller_info ttl_after_finished_controller;
 extern const struct controller_info endpointslice_controller;
+extern const struct controller_info serviceaccount_token_controller;
 extern const struct controller_info certificate_approving_controller;
 extern const struct controller_info certificate_signing_controller;
 extern const struct controller_info certificate_cleaning_controller;

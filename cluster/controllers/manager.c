@@ -11,9 +11,9 @@
  *
  * DEVIATION: only the controllers of that table run. StatefulSets, DaemonSets and
  * HorizontalPodAutoscalers are stored but nothing acts on them; nor on volumes and their claims,
- * tokens in Secrets, resource claims, or Endpoints of Services without
- * selector, which are not mirrored into slices. The annotation node.alpha.kubernetes.io/ttl and the
- * finalizers and conditions of ServiceCIDRs are not written.
+ * resource claims, or Endpoints of Services without selector, which are not mirrored into slices.
+ * The annotation node.alpha.kubernetes.io/ttl and the finalizers and conditions of ServiceCIDRs are
+ * not written.
  */
 #include "sim/base/base.h"
 
@@ -54,6 +54,7 @@ static const struct {
     {&certificate_approving_controller, WORKERS_AS_DECLARED},
     {&certificate_signing_controller, WORKERS_AS_DECLARED},
     {&certificate_cleaning_controller, WORKERS_AS_DECLARED},
+    {&serviceaccount_token_controller, WORKERS(concurrent_serviceaccount_token_syncs)},
 };
 
 struct manager {

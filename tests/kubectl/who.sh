@@ -84,6 +84,17 @@ as 1 'Unauthorized' --token "$robot" -- get pods
 expect 0 '"alg":"ES256"' get --raw /openid/v1/jwks
 expect 0 '"issuer":"https://kubernetes.default.svc"' get --raw /.well-known/openid-configuration
 
+printf 'apiVersion: v1\nkind: Secret\ntype: kubernetes.io/service-account-token\nmetadata: {name: old, annotations: {%s: default}}\n' \
+    kubernetes.io/service-account.name >"$scratch/old.yaml"
+expect 0 'created' apply -f "$scratch/old.yaml"
+sleep 0.5
+expect 0 'ca.crt: +[0-9]+ bytes' describe secret old
+old=$(kubectl --context wavetank get secret old -o 'jsonpath={.data.token}' | base64 -d)
+as 0 'Username +system:serviceaccount:default:default' --token "$old" -- auth whoami
+expect 0 'deleted' delete secret old
+sleep 2
+as 1 'logged in|Unauthorized' --token "$old" -- auth whoami
+
 # ---- roles ----
 expect 0 '^yes' auth can-i '*' '*'
 expect 0 '^\*\.\* +\[\] +\[\] +\[\*\]' auth can-i --list
