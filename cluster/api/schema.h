@@ -99,6 +99,8 @@ bool schema_is_zero(struct value v);
 /* JSON in Kubernetes' order: fields as declared, maps sorted, zeros left out or put in as Go does.
  * `type` may be NULL: generic, all keys sorted. */
 void schema_write_json(const struct type_schema *type, struct value v, struct text *out);
+/* A field of a struct; absent or null: its zero. */
+void schema_write_field(const struct field_schema *f, struct value v, struct text *out);
 /* The same without kind and apiVersion, as the items of a typed list stand. */
 void schema_write_json_item(const struct type_schema *type, struct value v, struct text *out);
 

@@ -8,12 +8,12 @@
 
 #include "cluster/api/schema.h"
 
+#include "cluster/api/fields/set.h"
 #include "cluster/api/json.h"
 
 static void write_struct(const struct type_schema *t, struct value v, struct text *out);
 static void write_members(const struct type_schema *t, struct value v, bool is_item,
                           struct text *out);
-static void write_field(const struct field_schema *f, struct value v, struct text *out);
 static void write_element(const struct field_schema *f, struct value v, struct text *out);
 static void write_zero(const struct field_schema *f, struct text *out);
 static bool is_left_out(const struct field_schema *f, struct value v);
@@ -80,7 +80,7 @@ static void write_members(const struct type_schema *t, struct value v, bool is_i
         text_add_byte(out, '"');
         text_add(out, atom_text(f->key));
         text_add(out, S("\":"));
-        write_field(f, member, out);
+        schema_write_field(f, member, out);
     }
     text_add_byte(out, '}');
 }
@@ -96,7 +96,7 @@ static bool is_left_out(const struct field_schema *f, struct value v)
     return !(f->flags & SCHEMA_POINTER) && f->kind != SCHEMA_QUANTITY && schema_is_zero(v);
 }
 
-static void write_field(const struct field_schema *f, struct value v, struct text *out)
+void schema_write_field(const struct field_schema *f, struct value v, struct text *out)
 {
     enum value_kind kind = value_kind(v);
     if (kind == VALUE_NONE || kind == VALUE_NULL) {
@@ -129,6 +129,8 @@ static void write_element(const struct field_schema *f, struct value v, struct t
     const struct type_schema *t = schema_type_of(f);
     if (t != NULL && value_kind(v) == VALUE_OBJECT)
         write_struct(t, v, out);
+    else if (f->key == ATOM_fieldsV1)
+        fields_write_json(v, out);
     else
         json_write(v, out);
 }

@@ -16,7 +16,7 @@
 
 #include "cluster/api/strategic.h"
 
-#include "cluster/api/json.h"
+#include "cluster/api/go_text.h"
 
 #define DIRECTIVE_PATCH S("$patch")
 #define DIRECTIVE_RETAIN S("$retainKeys")
@@ -39,12 +39,7 @@ static struct value merge_plain(struct value own, struct value part);
 struct value strategic_merge(const struct type_schema *type, struct value own_original,
                              struct value patch, struct text *error)
 {
-    if (value_kind(patch) != VALUE_OBJECT) {
-        text_printf(error, "error decoding patch: json: cannot unmarshal into Go value of type "
-                           "map[string]interface {}");
-        value_drop(own_original);
-        return VALUE_ABSENT;
-    }
+    CHECK(value_kind(patch) == VALUE_OBJECT);
     struct value merged = merge_struct(type, own_original, patch, error);
     if (error->size == 0)
         return merged;
@@ -52,7 +47,56 @@ struct value strategic_merge(const struct type_schema *type, struct value own_or
     return VALUE_ABSENT;
 }
 
+static const struct str malformed[] = {
+    {"invalid JSON document", 21},
+    {"invalid patch format of primitive list", 38},
+    {"invalid patch format of retainKeys", 34},
+    {"invalid patch format of setElementOrder list", 44},
+    {"strategic merge patch format is not supported", 45},
+};
+#define BAD_RETAIN malformed[2]
+
+bool strategic_is_malformed(struct str error)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(malformed); i++)
+        if (str_equal(error, malformed[i]))
+            return true;
+    return false;
+}
+
+bool strategic_is_silent(struct str error)
+{
+    return str_equal(error, S("lists of lists are not supported")) ||
+           str_equal(error, S("patch content doesn't match retainKeys list"));
+}
+
+static void bad_directive(struct value directive, struct value patch, struct text *error)
+{
+    text_add(error, S("unknown patch type: "));
+    go_text(directive, error);
+    text_add(error, S(" in map: "));
+    go_text(patch, error);
+}
+
 /* ---- structs ---- */
+
+/* Is each field of the patch among the retained keys? */
+static bool retains_all(struct value keys, struct value patch)
+{
+    if (value_kind(keys) != VALUE_ARRAY)
+        return false;
+    for (size_t i = 0; i < value_count(patch); i++) {
+        struct str name = value_key_at(patch, i);
+        if (value_kind(value_member_at(patch, i)) == VALUE_NULL ||
+            str_starts_with(name, DIRECTIVE_DELETE) || str_starts_with(name, DIRECTIVE_ORDER) ||
+            str_equal(name, DIRECTIVE_RETAIN))
+            continue;
+        AUTO(value) struct value key = value_string(name);
+        if (!value_has_item(keys, key))
+            return false;
+    }
+    return true;
+}
 
 static struct value retain_keys(struct value own, struct value keys)
 {
@@ -75,13 +119,18 @@ static struct value merge_struct(const struct type_schema *t, struct value own, 
         value_drop(own);
         return value_is(directive, "replace") ? without_directives(patch) : value_object();
     }
-    if (value_is_present(directive) && !value_is(directive, "merge")) {
-        text_printf(error, "unknown patch type: %.*s", STR_ARG(value_str(directive)));
+    if (value_is_present(directive)) {
+        bad_directive(directive, patch, error);
         return own;
     }
     struct value retained = value_get_key(patch, DIRECTIVE_RETAIN);
-    if (value_is_present(retained))
+    if (value_is_present(retained)) {
+        if (!retains_all(retained, patch)) {
+            text_add(error, BAD_RETAIN);
+            return own;
+        }
         own = retain_keys(own, retained);
+    }
     if (value_kind(own) != VALUE_OBJECT) {
         value_drop(own);
         own = value_object();
@@ -114,6 +163,39 @@ static struct value directive_for(struct value patch, struct str directive, stru
     return value_get_key(patch, text_str(&key));
 }
 
+static struct value key_of(struct value item, const char *merge_key);
+static size_t find_item(struct value list, struct value wanted, const char *merge_key);
+
+/* The items of the patch's list must stand in the order that it asks for. */
+static bool order_is_good(struct value order, struct value part, const char *merge_key,
+                          struct text *error)
+{
+    if (!value_is_present(order))
+        return true;
+    if (value_kind(order) != VALUE_ARRAY) {
+        text_printf(error, "expected a []interface {}, but received a %s", go_type(order));
+        return false;
+    }
+    size_t last = 0;
+    for (size_t i = 0; i < value_count(part); i++) {
+        struct value item = value_at(part, i);
+        if (value_is_present(value_get_key(item, DIRECTIVE_PATCH)))
+            continue;
+        size_t at = find_item(order, key_of(item, merge_key), merge_key);
+        if (at < value_count(order) && at >= last) {
+            last = at;
+            continue;
+        }
+        text_add(error, S("The order in patch list:\n"));
+        go_text(part, error);
+        text_add(error, S("\n doesn't match $setElementOrder list:\n"));
+        go_text(order, error);
+        text_add_byte(error, '\n');
+        return false;
+    }
+    return true;
+}
+
 static struct value merge_field(const struct field_schema *f, struct value own, struct value patch,
                                 struct value part, struct str name, struct text *error)
 {
@@ -132,6 +214,8 @@ static struct value merge_field(const struct field_schema *f, struct value own, 
     if (is_merged_list) {
         struct value doomed = directive_for(patch, DIRECTIVE_DELETE, name);
         struct value order = directive_for(patch, DIRECTIVE_ORDER, name);
+        if (!order_is_good(order, part, f->merge_key, error))
+            return own;
         new = value_keep(old);
         if (value_is_present(doomed))
             new = remove_items(new, doomed);
@@ -255,13 +339,21 @@ static struct value merge_list(const struct field_schema *f, struct value own, s
         if (value_is(directive, "replace") && value_count(item) == 1)
             continue;
         if (!value_is_present(key)) {
-            AUTO(text) struct text shown = {0};
-            json_write(item, &shown);
-            text_printf(error, "map: %s does not contain declared merge key: %s", text_c(&shown),
+            text_add(error, S("map: "));
+            go_text(item, error);
+            text_printf(error, " does not contain declared merge key: %s",
                         f->merge_key ? f->merge_key : "");
             return own;
         }
         size_t at = find_item(own, key, f->merge_key);
+        if (value_is_present(directive) && !value_is(directive, "delete") &&
+            !value_is(directive, "replace")) {
+            if (value_is(directive, "merge"))
+                text_add(error, S("merging lists cannot yet be specified in the patch"));
+            else
+                bad_directive(directive, item, error);
+            return own;
+        }
         if (value_is(directive, "delete")) {
             for (; at < value_count(own); at = find_item(own, key, f->merge_key))
                 own = value_remove_at(own, at);

@@ -19,5 +19,9 @@
  * What the patch does not change stays the same word. */
 struct value strategic_merge(const struct type_schema *type, struct value own_original,
                              struct value patch, struct text *error);
+/* Of an error: is it the client's (400)? Is it told to nobody (422)? Else it is a plain one (500),
+ * as upstream has it. */
+bool strategic_is_malformed(struct str error);
+bool strategic_is_silent(struct str error);
 
 #endif

@@ -250,6 +250,19 @@ struct value field_manager_update(struct call *c, struct step *step, struct valu
     return own_new;
 }
 
+/* A warning would have the same words, but a header cannot hold their line ends. */
+static struct value refuse_duplicates(struct value lines)
+{
+    AUTO(text) struct text m = {0};
+    text_add(&m, S("error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal "
+                   "errors:"));
+    for (size_t i = 0; i < value_count(lines); i++) {
+        text_add(&m, S("\n  "));
+        text_add(&m, value_str(value_at(lines, i)));
+    }
+    return status_bad_request(text_str(&m));
+}
+
 struct value field_manager_apply(struct call *c, struct step *step, struct value live,
                                  struct value *ret_status)
 {
@@ -268,6 +281,12 @@ struct value field_manager_apply(struct call *c, struct step *step, struct value
                                     .is_forced = r->force};
     struct value next = managed_apply(&scope, &a, ret_status);
     value_drop(scope.reset);
+    if (value_is_present(next) && r->field_validation == FIELD_VALIDATION_STRICT &&
+        value_count(r->duplicates) > 0) {
+        value_drop(next);
+        *ret_status = refuse_duplicates(r->duplicates);
+        return VALUE_ABSENT;
+    }
     if (!value_is_present(next))
         return VALUE_ABSENT;
     const struct decode_options options = {.validation = FIELD_VALIDATION_IGNORE};

@@ -13,13 +13,8 @@
  */
 #include "cluster/apiserver/machinery.h"
 
-#include "cluster/api/custom/object.h"
-#include "cluster/api/decode.h"
-#include "cluster/api/json.h"
 #include "cluster/api/object.h"
-#include "cluster/api/patch.h"
 #include "cluster/api/schema.h"
-#include "cluster/api/strategic.h"
 
 struct value object_with_version(struct value own_object, int64_t revision)
 {
@@ -115,82 +110,7 @@ struct value version_convert(struct value own_object, const struct resource *fro
 
 #define FIELD_MANAGER_MAX 128
 
-/* ---- patches ---- */
-
-static struct value refuse(int code, const char *reason, const struct text *why)
-{
-    return status_make(code, str_from(reason), text_str(why),
-                       code == 400 ? VALUE_ABSENT : value_object());
-}
-
-/* Patches of components are not decoded; a list that they emptied is left out all the same, as Go's
- * omitempty does. */
-static struct value without_empty_lists(struct value own_object, atom section)
-{
-    struct value part = value_get(own_object, section);
-    for (size_t i = value_count(part); i > 0; i--) {
-        struct value member = value_member_at(part, i - 1);
-        if (value_kind(member) != VALUE_ARRAY || value_count(member) > 0)
-            continue;
-        const atom path[] = {section, value_key_atom_at(part, i - 1)};
-        own_object = value_set_path(own_object, VALUE_ABSENT, path, ARRAY_COUNT(path));
-        part = value_get(own_object, section);
-    }
-    return own_object;
-}
-
-struct value patch_object(const struct request *r, const struct custom_kind *kind,
-                          struct value own_object, struct value *ret_status, struct value *warnings)
-{
-    AUTO(text) struct text why = {0};
-    struct value next = VALUE_ABSENT;
-    const struct type_schema *type = schema_for_subresource(r->resource, r->subresource);
-    switch (r->patch_type) {
-    case PATCH_JSON: {
-        enum patch_result result = json_patch_apply(own_object, r->body, &next, &why);
-        if (result == PATCH_FAILED) { /* why is not told */
-            *ret_status =
-                status_make(422, S("Invalid"),
-                            S("the server rejected our request due to an error in our request"),
-                            value_object());
-            return VALUE_ABSENT;
-        }
-        if (result != PATCH_APPLIED) {
-            *ret_status =
-                refuse((int)result,
-                       result == PATCH_MALFORMED ? "BadRequest" : "RequestEntityTooLarge", &why);
-            return VALUE_ABSENT;
-        }
-        break;
-    }
-    case PATCH_MERGE:
-        next = merge_patch_apply(own_object, r->body);
-        break;
-    case PATCH_STRATEGIC:
-        next = strategic_merge(type, own_object, r->body, &why);
-        if (!value_is_present(next)) {
-            *ret_status = refuse(400, "BadRequest", &why);
-            return VALUE_ABSENT;
-        }
-        break;
-    case PATCH_APPLY:
-    case PATCH_NONE:
-        value_drop(own_object);
-        *ret_status = status_make(
-            415, S("UnsupportedMediaType"),
-            S("the body of the request was in an unknown format - accepted media types include: "
-              "application/json-patch+json, application/merge-patch+json, "
-              "application/strategic-merge-patch+json"),
-            value_object());
-        return VALUE_ABSENT;
-    }
-    if (r->is_typed)
-        return without_empty_lists(without_empty_lists(next, ATOM_metadata), ATOM_spec);
-    const struct decode_options options = {.validation = r->field_validation, .duplicates = r->duplicates, .source = r->source};
-    if (kind && !type)
-        return custom_decode_patched(kind, next, &options, ret_status, warnings);
-    return decode(type, next, &options, ret_status, warnings);
-}
+/* ---- options ---- */
 
 struct value status_options_invalid(const char *kind, const struct field_errors *errors)
 {

@@ -8,7 +8,7 @@
 
 #include "cluster/api/fields/typed.h"
 
-#include "cluster/api/json.h"
+#include "cluster/api/go_text.h"
 #include "sim/base/arena.h"
 
 struct validation {
@@ -31,78 +31,15 @@ static void refuse(struct validation *w, const struct text *message)
     text_add(&w->errors, text_str(message));
 }
 
-/* ---- Go's fmt ---- */
-
-/* %v, or %#v. */
-static void show(struct value v, bool as_source, struct text *out)
-{
-    bool is_map = value_kind(v) == VALUE_OBJECT;
-    switch (value_kind(v)) {
-    case VALUE_NONE:
-    case VALUE_NULL:
-        text_add(out, as_source ? S("interface {}(nil)") : S("<nil>"));
-        return;
-    case VALUE_STRING:
-        if (as_source)
-            json_write(v, out);
-        else
-            text_add(out, value_str(v));
-        return;
-    case VALUE_BOOL:
-    case VALUE_INTEGER:
-    case VALUE_DOUBLE:
-        json_write(v, out);
-        return;
-    case VALUE_ARRAY:
-    case VALUE_OBJECT:
-        break;
-    }
-    if (as_source)
-        text_add(out, is_map ? S("map[string]interface {}{") : S("[]interface {}{"));
-    else
-        text_add(out, is_map ? S("map[") : S("["));
-    for (size_t i = 0; i < value_count(v); i++) {
-        if (i > 0)
-            text_add(out, as_source ? S(", ") : S(" "));
-        if (is_map && as_source)
-            json_write_string(value_key_at(v, i), out);
-        else if (is_map)
-            text_add(out, value_key_at(v, i));
-        if (is_map)
-            text_add_byte(out, ':');
-        show(is_map ? value_member_at(v, i) : value_at(v, i), as_source, out);
-    }
-    text_add_byte(out, as_source ? '}' : ']');
-}
-
-static const char *go_type(struct value v)
-{
-    switch (value_kind(v)) {
-    case VALUE_STRING:
-        return "string";
-    case VALUE_BOOL:
-        return "bool";
-    case VALUE_INTEGER:
-        return "int64";
-    case VALUE_DOUBLE:
-        return "float64";
-    case VALUE_ARRAY:
-        return "[]interface {}";
-    case VALUE_OBJECT:
-        return "map[string]interface {}";
-    case VALUE_NONE:
-    case VALUE_NULL:
-        break;
-    }
-    return "<nil>";
-}
-
 static void expected(struct validation *w, const char *what, struct value v, bool as_source)
 {
     AUTO(text) struct text m = {0};
     text_printf(&m, "expected %s, got &%s{%s", what, as_source ? "value.valueUnstructured" : "",
                 as_source ? "Value:" : "");
-    show(v, as_source, &m);
+    if (as_source)
+        go_source(v, &m);
+    else
+        go_text(v, &m);
     text_add_byte(&m, '}');
     refuse(w, &m);
 }

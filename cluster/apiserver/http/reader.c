@@ -11,6 +11,7 @@
 #include "cluster/apiserver/http/reader.h"
 
 #include "cluster/api/decode.h"
+#include "cluster/api/decode_scalar.h"
 #include "cluster/api/json.h"
 #include "cluster/api/object.h"
 #include "cluster/api/protobuf.h"
@@ -141,8 +142,8 @@ void reading_defer(const struct http_request *h, struct reading *r)
 {
     if (!r->request) {
         r->request = request_for_path(r->target.path);
-        r->request->asked = r->target.kind == TARGET_RESOURCE ? resource_asked(h, &r->target)
-                                                              : path_asked(h);
+        r->request->asked =
+            r->target.kind == TARGET_RESOURCE ? resource_asked(h, &r->target) : path_asked(h);
         request_complete(h, r->request);
     }
     value_drop(r->request->refusal);
@@ -494,16 +495,61 @@ static void keep_source(struct request *q, struct str text, struct value body)
     value_drop(warnings);
 }
 
+static void on_yaml_duplicate(void *owner, struct str path, size_t line, size_t column)
+{
+    struct request *q = owner;
+    size_t dot = path.size;
+    (void)column;
+    while (dot > 0 && path.bytes[dot - 1] != '.')
+        dot--;
+    struct str key = str_slice(path, dot, path.size);
+    if (!value_is_present(q->duplicates))
+        q->duplicates = value_array();
+    q->duplicates =
+        value_append(q->duplicates,
+                     value_printf("line %zu: key \"%.*s\" already set in map", line, STR_ARG(key)));
+}
+
+/* A configuration to be applied: the first document, which has to be a map. */
+static bool parse_configuration(struct request *q, struct str body, struct value *ret_value,
+                                struct errmsg *message)
+{
+    struct yaml_stream stream = {0};
+    const struct yaml_limits limits = {.duplicate_key = on_yaml_duplicate, .owner = q};
+    if (yaml_parse(body, &limits, &stream, message) != ERR_OK) {
+        struct errmsg placed = *message;
+        const char *column = strstr(placed.text, ", column ");
+        const char *problem = column ? strstr(column, ": ") : NULL;
+        if (problem)
+            (void)errmsg_set(message, ERR_SYNTAX, "error converting YAML to JSON: yaml: %.*s%s",
+                             (int)(column - placed.text), placed.text, problem);
+        return false;
+    }
+    struct value v = stream.count > 0 ? stream.items[0].value : VALUE_ABSENT;
+    bool is_map = stream.count == 0 || value_kind(v) == VALUE_OBJECT || value_kind(v) == VALUE_NULL;
+    if (is_map)
+        *ret_value = value_kind(v) == VALUE_OBJECT ? value_keep(v) : value_object();
+    else
+        (void)errmsg_set(message, ERR_TYPE,
+                         "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s "
+                         "into Go value of type map[string]interface {}",
+                         json_kind_text(v));
+    yaml_stream_release(&stream);
+    return is_map;
+}
+
 static bool parse(struct request *q, struct str body, enum body_type type, struct value *ret_value,
                   struct errmsg *message)
 {
     if (type == BODY_PROTOBUF)
         return protobuf_parse(body, protobuf_type, q, ret_value, message);
+    if (type == BODY_YAML && q->patch_type == PATCH_APPLY)
+        return parse_configuration(q, body, ret_value, message);
     if (type == BODY_YAML)
         return yaml_parse_one(body, ret_value, message) == ERR_OK;
     struct json_limits limits = {.has_bare_messages = true, .owner = q};
     bool is_write = q->verb == VERB_CREATE || q->verb == VERB_UPDATE || q->verb == VERB_PATCH;
-    if (is_write && q->patch_type != PATCH_JSON)
+    if (is_write)
         limits.duplicate_key = on_duplicate;
     if (json_parse(body, &limits, ret_value, message) != ERR_OK)
         return false;
@@ -520,7 +566,10 @@ static struct value unrecognized(const struct request *q, struct str body,
     struct str kind = q->resource->kind;
     body_show(body, &shown);
     if (q->verb == VERB_PATCH) {
-        text_printf(&m, "error decoding patch: %s", message->text);
+        const char *what = q->patch_type == PATCH_APPLY       ? "error decoding YAML: "
+                           : q->patch_type == PATCH_STRATEGIC ? ""
+                                                              : "error decoding patch: ";
+        text_printf(&m, "%s%s", what, message->text);
         return status_bad_request(text_str(&m));
     }
     if (q->verb == VERB_DELETE || q->verb == VERB_DELETE_COLLECTION)

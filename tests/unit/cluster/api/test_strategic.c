@@ -61,7 +61,7 @@ static const struct {
      "{spec: {containers: [{name: a, ports: [{containerPort: 80, name: y}]}]}}"},
     {"a merge key is asked for", RESOURCE_pods, "{spec: {containers: [{name: a}]}}",
      "{spec: {containers: [{image: z}]}}",
-     "map: {\"image\":\"z\"} does not contain declared merge key: name"},
+     "map: map[image:z] does not contain declared merge key: name"},
 };
 
 static void test_patches(void)
