@@ -45,10 +45,12 @@ struct session *session_new(struct session_plan *plan, const struct session_opti
     s->plan = plan;
     s->options = *options;
     s->scenario = scenario;
-    if (plan->definitions.size)
-        scenario->cluster = value_set_key(
-            value_is_present(scenario->cluster) ? scenario->cluster : value_object(), S("crds"),
-            value_append(value_array(), value_string(text_str(&plan->definitions))));
+    if (plan->definitions.size) {
+        struct value cluster =
+            value_is_present(scenario->cluster) ? value_keep(scenario->cluster) : value_object();
+        struct value sets = value_append(value_array(), value_string(text_str(&plan->definitions)));
+        s->cluster = scenario->cluster = value_set_key(cluster, S("crds"), sets);
+    }
     if (plan->start_unix_ns)
         scenario->start = (struct wall_time){plan->start_unix_ns};
     struct run_options run = options->run;
@@ -85,6 +87,7 @@ void session_free(struct session *s)
     vec_release(&s->manifests);
     run_free(s->run);
     scenario_free(s->scenario);
+    value_drop(s->cluster);
     text_release(&s->unwritten);
     text_release(&s->scratch);
     text_release(&s->failure);

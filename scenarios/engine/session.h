@@ -28,7 +28,7 @@
 #include "scenarios/engine/session_plan.h"
 #include "sim/recording.h"
 
-#define SESSION_AGE_S 60 /* a cluster without a scenario is so old when it goes live */
+#define SESSION_AGE_S 60    /* a cluster without a scenario is so old when it goes live */
 #define SESSION_DEPTH_MAX 8 /* operations that wait, one within another */
 
 enum session_phase {

@@ -25,6 +25,7 @@
 #include <stdarg.h>
 
 #define FILES_MAX 100000
+#define PLAN_SIZE 216
 
 enum record_kind {
     RECORD_HEAD = 1,
@@ -37,10 +38,14 @@ enum record_kind {
 
 /* ---- the plan ---- */
 
+/* What is not in the head is not in a replay: whoever adds something to a plan comes here. */
+_Static_assert(sizeof(struct session_plan) == PLAN_SIZE, "put it into the head as well");
+
 void session_plan_release(struct session_plan *plan)
 {
     text_release(&plan->build);
     text_release(&plan->scenario);
+    text_release(&plan->definitions);
     for (size_t i = 0; i < plan->manifests.count; i++)
         mem_free(plan->manifests.items[i]);
     vec_release(&plan->manifests);
@@ -51,6 +56,7 @@ void session_plan_write(const struct session_plan *plan, struct text *out)
 {
     pack_text(out, text_str(&plan->build));
     pack_text(out, text_str(&plan->scenario));
+    pack_text(out, text_str(&plan->definitions));
     pack_signed(out, plan->nodes);
     pack_signed(out, plan->apiservers);
     pack_signed(out, plan->etcd_members);
@@ -69,6 +75,12 @@ void session_plan_write(const struct session_plan *plan, struct text *out)
     }
 }
 
+struct str session_plan_build(struct str written)
+{
+    struct unpack u = {written, false};
+    return unpack_text(&u);
+}
+
 enum err session_plan_read(struct str written, struct session_plan *ret_plan,
                            struct errmsg *message)
 {
@@ -77,6 +89,7 @@ enum err session_plan_read(struct str written, struct session_plan *ret_plan,
     *plan = (struct session_plan){0};
     text_add(&plan->build, unpack_text(&u));
     text_add(&plan->scenario, unpack_text(&u));
+    text_add(&plan->definitions, unpack_text(&u));
     plan->nodes = unpack_signed(&u);
     plan->apiservers = unpack_signed(&u);
     plan->etcd_members = unpack_signed(&u);

@@ -13,8 +13,8 @@
 #define SESSION_GATEWAYS_MAX 2
 
 struct session_plan {
-    struct text build;    /* which program made it */
-    struct text scenario; /* its file; empty: one is made of what follows */
+    struct text build;       /* which program made it */
+    struct text scenario;    /* its file; empty: one is made of what follows */
     struct text definitions; /* the set of custom kinds that is installed; empty: none */
     int64_t nodes, apiservers, etcd_members;
     VEC(char *) manifests; /* files that are applied at the start, in this order; owned */
@@ -27,6 +27,8 @@ struct session_plan {
 };
 void session_plan_release(struct session_plan *plan);
 void session_plan_write(const struct session_plan *plan, struct text *out);
+/* Which program wrote it: that much can be read whatever else a plan has there. Borrowed. */
+struct str session_plan_build(struct str written);
 enum err session_plan_read(struct str written, struct session_plan *ret_plan,
                            struct errmsg *message) MUST_CHECK;
 

@@ -17,6 +17,7 @@ struct session {
     struct session_plan *plan;
     struct session_options options;
     struct scenario *scenario;
+    struct value cluster; /* of the scenario, where the plan adds to it */
     struct run *run;
     process_id gateways[SESSION_GATEWAYS_MAX];
     size_t gateway_count;

@@ -14,8 +14,15 @@
 #include "scenarios/engine/session_plan.h"
 #include "sim/recording.h"
 
-static const char *const seeds[] = {"fabc",   "haaa!~0", "wkkk",          "c!!!aaa", "babcabc",
-                                    "n123456", "rwavetank journal 1\n", "fzzzyyyxxx", "wabcdefghij",
+static const char *const seeds[] = {"fabc",
+                                    "haaa!~0",
+                                    "wkkk",
+                                    "c!!!aaa",
+                                    "babcabc",
+                                    "n123456",
+                                    "rwavetank journal 1\n",
+                                    "fzzzyyyxxx",
+                                    "wabcdefghij",
                                     "laaabbbcccddd"};
 
 /* ---- samples ---- */

@@ -38,14 +38,20 @@ ctl 0 'nodeChaos' inject -h
 # ---- a session with everything in it ----
 journal="$scratch/journal"
 rm -f "$journal"
-serve --nodes 4 --api-servers 2 --etcd 3 --journal "$journal"
+serve --nodes 4 --api-servers 2 --etcd 3 --crds slides --journal "$journal"
 ctl 0 'speed 1, ' status
 ctl 0 'nodes +4 of 4 ready' status
 expect 0 'created' create deployment web --image=nginx --replicas=3
 expect 0 'successfully rolled out' rollout status deploy/web --timeout=60s
+printf 'apiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata: {name: ca}\nspec: {selfSigned: {}}\n' >"$scratch/issuer.yaml"
+expect 0 'issuer.cert-manager.io/ca created' apply -f "$scratch/issuer.yaml"
+expect 0 '^ca +' get issuers
+expect 0 '^hello$' exec deploy/web -- sh -c 'echo hello'
 (timeout 3 kubectl --context wavetank get pods -w >/dev/null 2>&1; true) & # cut off in the middle
 ctl 0 'paused' pause
 quick 5 kubectl --context wavetank get pods
+(sleep 1; echo 'echo typed'; sleep 1) | timeout 10 kubectl --context wavetank exec -i deploy/web -- sh 2>&1 | grep -q typed ||
+    { echo "paused: exec does not answer what is typed"; failed=1; }
 a=$(virtual_ms)
 expect 0 'scaled' scale deploy web --replicas=6
 expect 0 'web +3/6' get deploy web

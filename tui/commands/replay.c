@@ -185,15 +185,16 @@ static int open_journal(struct replay *r, struct str bytes, struct errmsg *messa
     enum err e = recording_open(&r->reader, bytes, message);
     if (!e && (!recording_next(&r->reader, &record) || record.kind != 1))
         e = errmsg_set(message, ERR_SYNTAX, "the head of the journal is not what was written");
-    if (!e)
-        e = session_plan_read(record.content, &r->plan, message);
-    if (!e && !r->any_build && !str_equal(text_str(&r->plan.build), str_from(build_id()))) {
+    struct str build = e ? S("") : session_plan_build(record.content);
+    if (!e && !r->any_build && !str_equal(build, str_from(build_id()))) {
         (void)errmsg_set(message, ERR_STATE,
-                         "%s was written by another build of wavetank (%s; this is %s), which may "
-                         "run otherwise; --any-build tries it",
-                         r->file, text_c(&r->plan.build), build_id());
+                         "%s was written by another build of wavetank (%.*s; this is %s), which "
+                         "may run otherwise; --any-build tries it",
+                         r->file, STR_ARG(build), build_id());
         return fail(EXIT_ENVIRONMENT, message);
     }
+    if (!e)
+        e = session_plan_read(record.content, &r->plan, message);
     struct recording_reader ahead = r->reader;
     while (!e && recording_next(&ahead, &record)) { /* up to where it is good */
     }

@@ -234,18 +234,19 @@ static int load_session(struct serving *v, struct recording_reader *ret_reader,
     enum err e = recording_open(ret_reader, bytes, message);
     if (!e && (!recording_next(ret_reader, &head) || head.kind != 1))
         e = errmsg_set(message, ERR_SYNTAX, "the head of the journal is not what was written");
+    struct str build = e ? S("") : session_plan_build(head.content);
+    if (!e && !v->arguments.any_build && !str_equal(build, str_from(build_id()))) {
+        (void)errmsg_set(message, ERR_STATE,
+                         "%s was written by another build of wavetank (%.*s; this is %s): use that "
+                         "one, or try --any-build, or begin anew with --reset",
+                         text_c(&v->folder.path), STR_ARG(build), build_id());
+        return fail(EXIT_ENVIRONMENT, message);
+    }
     if (!e)
         e = session_plan_read(head.content, &v->plan, message);
     if (e) {
         errmsg_prefix(message, "%s/journal", text_c(&v->folder.path));
         return fail(EXIT_BAD_INPUT, message);
-    }
-    if (!v->arguments.any_build && !str_equal(text_str(&v->plan.build), str_from(build_id()))) {
-        (void)errmsg_set(message, ERR_STATE,
-                         "%s was written by another build of wavetank (%s; this is %s): use that "
-                         "one, or try --any-build, or begin anew with --reset",
-                         text_c(&v->folder.path), text_c(&v->plan.build), build_id());
-        return fail(EXIT_ENVIRONMENT, message);
     }
     return check_same_cluster(v);
 }

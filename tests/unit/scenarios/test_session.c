@@ -325,6 +325,7 @@ static void test_plan(void)
     plan_make(&plan);
     text_add(&plan.build, S("some build"));
     text_add(&plan.scenario, S("a/b.yaml"));
+    text_add(&plan.definitions, S("slides"));
     vec_push(&plan.manifests, mem_copy_string(S("web.yaml")));
     file_store_add(&plan.files, S("web.yaml"), S("apiVersion: v1\n"));
     session_plan_write(&plan, &written);
@@ -332,6 +333,7 @@ static void test_plan(void)
     CU_ASSERT_EQUAL_FATAL(session_plan_read(text_str(&written), &again, NULL), ERR_OK);
     CU_ASSERT(str_equal(text_str(&again.build), S("some build")));
     CU_ASSERT(str_equal(text_str(&again.scenario), S("a/b.yaml")));
+    CU_ASSERT(str_equal(text_str(&again.definitions), S("slides")));
     CU_ASSERT_EQUAL(again.seed, 7);
     CU_ASSERT_EQUAL(again.manifests.count, 1);
     CU_ASSERT(again.files.is_closed && again.files.count == 1);
