@@ -127,6 +127,21 @@ static struct str bearer_token(struct str authorization)
     return str_slice(token, 0, str_find(token, ' '));
 }
 
+/* Browsers cannot set headers of a WebSocket: their token is among the protocols offered. */
+static void websocket_token(const struct exchange *x, struct text *out)
+{
+    struct str rest = exchange_header(x, "Sec-WebSocket-Protocol"),
+               prefix = S("base64url.bearer.authorization.k8s.io.");
+    while (rest.size > 0) {
+        struct str one = str_trim(str_cut(rest, ',', &rest));
+        if (!str_starts_with(one, prefix))
+            continue;
+        if (!base64url_decode(str_slice(one, prefix.size, one.size), out))
+            text_clear(out);
+        return;
+    }
+}
+
 /* False: it has shown a certificate or a token that is none. */
 static bool credential_find(struct exchange *x)
 {
@@ -139,7 +154,12 @@ static bool credential_find(struct exchange *x)
         c->is_known = true;
         c->is_refused = !info || !session_credential(info->tls_session, &c->credential);
     }
+    AUTO(text) struct text of_websocket = {0};
     struct str token = bearer_token(exchange_header(x, "Authorization"));
+    if (token.size == 0) {
+        websocket_token(x, &of_websocket);
+        token = text_str(&of_websocket);
+    }
     if (c->credential && token.size > 0) { /* whichever is good counts */
         struct credential both = *c->credential;
         both.token = token;
