@@ -561,17 +561,16 @@ bool protobuf_is_embedded(const struct type_schema *t, const struct embedding *e
     return index >= from && index <= to;
 }
 
-enum protobuf_union protobuf_union_of(const struct type_schema *owner,
-                                      const struct field_schema *f)
+enum protobuf_union protobuf_union_of(const struct type_schema *owner, const struct field_schema *f)
 {
     if (owner == &schema_types[TYPE_meta_v1_APIResource] && f->key == ATOM_verbs)
         return UNION_ITEMS;
     if (owner != &schema_types[TYPE_apiextensions_v1_JSONSchemaProps])
         return UNION_NONE;
     return f->key == ATOM_additionalProperties || f->key == ATOM_additionalItems ? UNION_BOOL
-           : f->key == ATOM_items                                               ? UNION_SCHEMAS
-           : f->key == ATOM_dependencies                                        ? UNION_STRINGS
-                                                                                : UNION_NONE;
+           : f->key == ATOM_items                                                ? UNION_SCHEMAS
+           : f->key == ATOM_dependencies                                         ? UNION_STRINGS
+                                                                                 : UNION_NONE;
 }
 
 static const struct field_schema *field_find(const struct type_schema *t,

@@ -26,10 +26,10 @@ bool protobuf_has_type_meta(const struct type_schema *t);
  * with a field for each in protobuf. */
 enum protobuf_union {
     UNION_NONE,
-    UNION_BOOL,   /* 1 allows, 2 schema */
+    UNION_BOOL,    /* 1 allows, 2 schema */
     UNION_SCHEMAS, /* 1 schema, 2 schemas */
-    UNION_STRINGS,  /* 1 schema, 2 strings */
-    UNION_ITEMS     /* of a list: one message whose field 1 has the items */
+    UNION_STRINGS, /* 1 schema, 2 strings */
+    UNION_ITEMS    /* of a list: one message whose field 1 has the items */
 };
 enum protobuf_union protobuf_union_of(const struct type_schema *owner,
                                       const struct field_schema *f);

@@ -5,8 +5,8 @@
  * or empty; lists element by element, never packed; maps in the order of their keys, key and value
  * of an entry always.
  *
- * Everything is written from the end towards the front (wire.h): one walk over the value, nothing is
- * measured or moved. The order of the fields of a type is worked out when it is first met (a
+ * Everything is written from the end towards the front (wire.h): one walk over the value, nothing
+ * is measured or moved. The order of the fields of a type is worked out when it is first met (a
  * plan), and kept with the writer.
  */
 #include "sim/base/base.h"
@@ -24,7 +24,7 @@
 struct plan;
 struct entry {
     const struct field_schema *field; /* NULL: the embedded message */
-    struct plan *embedded; /* owned unless it is that of a type */
+    struct plan *embedded;            /* owned unless it is that of a type */
     bool is_of_type;
     enum protobuf_union either;
     uint16_t number;
@@ -129,8 +129,7 @@ static struct plan *plan_new(const struct type_schema *t, const struct embedding
         if (f->number == 0 || (e && protobuf_is_embedded(t, e, i)) != is_inner)
             continue;
         plan_add(p,
-                 (struct entry){
-                     .field = f, .number = f->number, .either = protobuf_union_of(t, f)},
+                 (struct entry){.field = f, .number = f->number, .either = protobuf_union_of(t, f)},
                  wire_type_of(f));
     }
     return p;
@@ -337,7 +336,7 @@ static bool is_number(const struct field_schema *f)
 
 static void write_map(struct protobuf_writer *w, const struct entry *e, struct value map)
 {
-    enum wire_type type = is_number(e->field)                 ? WIRE_VARINT
+    enum wire_type type = is_number(e->field)               ? WIRE_VARINT
                           : e->field->kind == SCHEMA_DOUBLE ? WIRE_FIXED64
                                                             : WIRE_BYTES;
     for (size_t i = value_count(map); i > 0; i--) {

@@ -16,9 +16,9 @@
 #include "cluster/apiserver/server.h"
 #include "sim/base/sort.h"
 
-static const int64_t bounds_ms[METRICS_BUCKETS] = {5,    25,   50,   100,  200,   400,   600,   800,
-                                                   1000, 1250, 1500, 2000, 3000,  4000,  5000,  6000,
-                                                   8000, 10000, 15000, 20000, 30000, 45000, 60000};
+static const int64_t bounds_ms[METRICS_BUCKETS] = {
+    5,    25,   50,   100,  200,  400,   600,   800,   1000,  1250,  1500, 2000,
+    3000, 4000, 5000, 6000, 8000, 10000, 15000, 20000, 30000, 45000, 60000};
 
 enum metric_verb {
     METRIC_GET,
@@ -33,7 +33,13 @@ enum metric_verb {
     METRIC_CONNECT
 };
 enum scope { SCOPE_NONE, SCOPE_RESOURCE, SCOPE_NAMESPACE, SCOPE_CLUSTER };
-enum operation { OPERATION_GET, OPERATION_LIST, OPERATION_CREATE, OPERATION_UPDATE, OPERATION_DELETE };
+enum operation {
+    OPERATION_GET,
+    OPERATION_LIST,
+    OPERATION_CREATE,
+    OPERATION_UPDATE,
+    OPERATION_DELETE
+};
 
 typedef VEC(struct text) lines_vec;
 
@@ -135,9 +141,9 @@ void metrics_etcd(struct metrics *m, const struct etcd_request *q, bool has_fail
 {
     const struct resource *r = q->key ? q->key->resource : q->resource;
     enum operation operation = q->kind == ETCD_RANGE ? (q->key ? OPERATION_GET : OPERATION_LIST)
-                               : q->is_delete               ? OPERATION_DELETE
-                               : q->expected_revision == 0  ? OPERATION_CREATE
-                                                            : OPERATION_UPDATE;
+                               : q->is_delete        ? OPERATION_DELETE
+                               : q->expected_revision == 0 ? OPERATION_CREATE
+                                                           : OPERATION_UPDATE;
     if (!r || (q->kind != ETCD_RANGE && q->kind != ETCD_TXN))
         return;
     size_t place = place_of(r), i = 0;
@@ -232,8 +238,9 @@ static void histogram_write(const struct histogram *h, const char *name, struct 
 
 static void request_labels(const struct request_row *r, int code, struct text *out)
 {
-    static const char *const verbs[] = {"GET",   "LIST",  "WATCH",  "POST",             "PUT",
-                                        "PATCH", "APPLY", "DELETE", "DELETECOLLECTION", "CONNECT"};
+    static const char *const verbs[] = {
+        "GET",    "LIST", "WATCH", "POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION",
+        "CONNECT"};
     static const char *const scopes[] = {"", "resource", "namespace", "cluster"};
     struct str none = S("");
     text_add(out, S("component=\"apiserver\""));
@@ -291,8 +298,8 @@ static void etcd_write(const struct metrics *m, struct text *out)
                         STR_ARG(r->resource->plural));
             histogram_write(&r->durations, "etcd_request_duration_seconds", text_str(&labels),
                             line_add(&durations));
-            text_printf(line_add(&totals), "etcd_requests_total{%s} %" PRIu64 "\n",
-                        text_c(&labels), r->durations.count);
+            text_printf(line_add(&totals), "etcd_requests_total{%s} %" PRIu64 "\n", text_c(&labels),
+                        r->durations.count);
             if (r->errors > 0)
                 text_printf(line_add(&errors), "etcd_request_errors_total{%s} %" PRIu64 "\n",
                             text_c(&labels), r->errors);
@@ -326,7 +333,8 @@ static void longrunning_write(const struct apiserver *s, struct text *out)
     }
     sort_stable(lines.items, lines.count, sizeof(lines.items[0]), by_text, NULL);
     for (size_t i = 0, end; i < lines.count; i = end) {
-        for (end = i + 1; end < lines.count && by_text(&lines.items[i], &lines.items[end], NULL) == 0;)
+        for (end = i + 1;
+             end < lines.count && by_text(&lines.items[i], &lines.items[end], NULL) == 0;)
             end++;
         text_printf(line_add(&folded), "apiserver_longrunning_requests{%s} %zu\n",
                     text_c(&lines.items[i]), end - i);
@@ -435,8 +443,7 @@ static void events_write(const struct metrics *m, struct text *out)
                 text_printf(line_add(&received),
                             "apiserver_watch_cache_events_received_total{group=\"%.*s\","
                             "resource=\"%.*s\"} %" PRIu64 "\n",
-                            STR_ARG(e->resource->group), STR_ARG(e->resource->plural),
-                            e->received);
+                            STR_ARG(e->resource->group), STR_ARG(e->resource->plural), e->received);
         }
     }
     family("apiserver_watch_cache_events_received_total", "counter",

@@ -31,7 +31,8 @@ struct request_row {
     VEC(struct code_count {
         int code;
         uint64_t count;
-    }) codes;
+    })
+    codes;
     struct histogram durations;
 };
 struct etcd_row {

@@ -241,17 +241,18 @@ enum accept_result accept_negotiate(struct str header, enum accept_what what, bo
 }
 
 #define TYPES "application/json, application/yaml, application/vnd.kubernetes.protobuf"
-#define STREAM_TYPES "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
+#define STREAM_TYPES                                                                               \
+    "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
 
 struct value accept_refusal(enum accept_result result, enum accept_what what)
 {
     if (result == ACCEPT_NO_TYPE)
-        return status_make(406, S("NotAcceptable"),
-                           what == ACCEPT_LIST || what == ACCEPT_WATCH
-                               ? S("406: Not Acceptable\n\nAvailable representations: " TYPES
-                                   ", " STREAM_TYPES)
-                               : S("406: Not Acceptable\n\nAvailable representations: " TYPES),
-                           value_object());
+        return status_make(
+            406, S("NotAcceptable"),
+            what == ACCEPT_LIST || what == ACCEPT_WATCH
+                ? S("406: Not Acceptable\n\nAvailable representations: " TYPES ", " STREAM_TYPES)
+                : S("406: Not Acceptable\n\nAvailable representations: " TYPES),
+            value_object());
     return value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Failure, message: %s, "
                       "reason: NotAcceptable, code: 406}",
                       what == ACCEPT_WATCH

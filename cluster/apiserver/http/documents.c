@@ -151,8 +151,8 @@ static void statusz_document(const struct document_facts *facts, struct text *ou
                 "Started:  %.3s %.3s %2d %02d:%02d:%02d UTC %04" PRId64 "\n",
                 days + 3 * t.weekday, months + 3 * (t.month - 1), t.day, t.hour, t.minute, t.second,
                 t.year);
-    text_printf(out, "Up:  %" PRId64 " hr %02d min %02d sec\n", up_s / 3600,
-                (int)(up_s / 60 % 60), (int)(up_s % 60));
+    text_printf(out, "Up:  %" PRId64 " hr %02d min %02d sec\n", up_s / 3600, (int)(up_s / 60 % 60),
+                (int)(up_s % 60));
     text_add(out, S("Go version:  go1.26.10\nBinary version:  1.36.2\nEmulation version:  1.36\n"
                     "Paths:  /flagz /healthz /livez /metrics /readyz /statusz /version\n"));
 }

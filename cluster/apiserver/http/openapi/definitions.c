@@ -7,8 +7,8 @@
  * A page gets those that its paths refer to and all that these need, sorted by name.
  *
  * DEVIATION: descriptions are short sentences of our own, for the kinds that most people look at;
- * those of Kubernetes are long and belong to it. The kinds of DeleteOptions and WatchEvent are those
- * of the versions that are served; a real server also names versions that it can only read.
+ * those of Kubernetes are long and belong to it. The kinds of DeleteOptions and WatchEvent are
+ * those of the versions that are served; a real server also names versions that it can only read.
  */
 #include "sim/base/base.h"
 
@@ -136,8 +136,8 @@ static enum common common_of(const struct type_schema *owner, const struct field
 static bool scalar_write(struct page *p, const struct field_schema *f)
 {
     static const char *const texts[][2] = {
-        [SCHEMA_STRING] = {"string", ""},      [SCHEMA_INT32] = {"integer", "int32"},
-        [SCHEMA_INT64] = {"integer", "int64"}, [SCHEMA_BOOL] = {"boolean", ""},
+        [SCHEMA_STRING] = {"string", ""},       [SCHEMA_INT32] = {"integer", "int32"},
+        [SCHEMA_INT64] = {"integer", "int64"},  [SCHEMA_BOOL] = {"boolean", ""},
         [SCHEMA_DOUBLE] = {"number", "double"}, [SCHEMA_BYTES] = {"string", "byte"},
     };
     if (f->kind == SCHEMA_LIST_OF_STRING) {
@@ -252,7 +252,10 @@ static void single_write(struct page *p, const struct type_schema *owner,
 }
 
 /* What single fields say beyond the columns of the schema table. */
-#define ZERO(type, key_, text_) {TYPE_##type, ATOM_##key_, true, "default", text_}
+#define ZERO(type, key_, text_)                                                                    \
+    {                                                                                              \
+        TYPE_##type, ATOM_##key_, true, "default", text_                                           \
+    }
 static const struct extra {
     enum schema_type_id type;
     atom key;
@@ -450,10 +453,19 @@ static void list_definition_write(struct page *p, const struct resource *r)
 
 static void version_info_write(struct page *p)
 {
-    static const char *const fields[] = {
-        "buildDate", "compiler", "emulationMajor", "emulationMinor", "gitCommit", "gitTreeState",
-        "gitVersion", "goVersion", "major", "minCompatibilityMajor", "minCompatibilityMinor",
-        "minor", "platform"};
+    static const char *const fields[] = {"buildDate",
+                                         "compiler",
+                                         "emulationMajor",
+                                         "emulationMinor",
+                                         "gitCommit",
+                                         "gitTreeState",
+                                         "gitVersion",
+                                         "goVersion",
+                                         "major",
+                                         "minCompatibilityMajor",
+                                         "minCompatibilityMinor",
+                                         "minor",
+                                         "platform"};
     page_put(p, "{\"description\":\"What version of Kubernetes the server is.\",\"type\":"
                 "\"object\",\"required\":[\"major\",\"minor\",\"gitVersion\",\"gitCommit\","
                 "\"gitTreeState\",\"buildDate\",\"goVersion\",\"compiler\",\"platform\"],"

@@ -42,8 +42,7 @@ static const struct resource *built_in_at(void *owner, size_t index)
     return resource_at(index);
 }
 
-const struct openapi_kinds openapi_built_in = {
-    .count = built_in_count, .at = built_in_at};
+const struct openapi_kinds openapi_built_in = {.count = built_in_count, .at = built_in_at};
 
 /* ---- what documents there are ---- */
 
@@ -135,8 +134,7 @@ static void write_v2(struct page *p)
     page_paths(p);
     page_put(p, "},\"definitions\":{");
     page_definitions(p);
-    page_put(p, "},\"securityDefinitions\":" BEARER_TOKEN
-                ",\"security\":[{\"BearerToken\":[]}]}");
+    page_put(p, "},\"securityDefinitions\":" BEARER_TOKEN ",\"security\":[{\"BearerToken\":[]}]}");
 }
 
 static void write_v3(struct page *p, struct str path)
@@ -175,8 +173,7 @@ static void write(struct openapi *o, struct document *d)
     if (d->is_written)
         return;
     struct str rest, version = str_cut(text_str(&d->path), '/', &rest);
-    struct page p = {
-        .out = &d->json, .is_v3 = str_equal(version, S("v3")), .kinds = o->kinds};
+    struct page p = {.out = &d->json, .is_v3 = str_equal(version, S("v3")), .kinds = o->kinds};
     if (p.is_v3)
         write_v3(&p, rest);
     else
@@ -213,8 +210,8 @@ static void index_write(struct openapi *o)
 
 /* ---- handing them out ---- */
 
-static bool answer(struct openapi *o, struct document *d, struct str hash_asked,
-                   struct str accept, struct openapi_answer *a)
+static bool answer(struct openapi *o, struct document *d, struct str hash_asked, struct str accept,
+                   struct openapi_answer *a)
 {
     static const struct str types[2][2] = {
         {{"application/com.github.proto-openapi.spec.v2.v1.0+protobuf", 58},
@@ -246,8 +243,8 @@ static bool answer(struct openapi *o, struct document *d, struct str hash_asked,
     return true;
 }
 
-bool openapi_find(struct openapi *o, const struct openapi_kinds *kinds, struct str path, struct str hash_asked, struct str accept,
-                  struct openapi_answer *ret_answer)
+bool openapi_find(struct openapi *o, const struct openapi_kinds *kinds, struct str path,
+                  struct str hash_asked, struct str accept, struct openapi_answer *ret_answer)
 {
     *ret_answer = (struct openapi_answer){0};
     o->kinds = kinds;

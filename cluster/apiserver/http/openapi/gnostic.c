@@ -4,8 +4,8 @@
  * document is made from its own JSON: parsed once, then each object written as the message that the
  * table gnostic.def says.
  *
- * A few messages hold one of several things; `choose` says which of them a value is. Whatever begins
- * with "x-" is an extension: its name, and its value as YAML, of which JSON is a kind.
+ * A few messages hold one of several things; `choose` says which of them a value is. Whatever
+ * begins with "x-" is an extension: its name, and its value as YAML, of which JSON is a kind.
  */
 #include "sim/base/base.h"
 
@@ -244,6 +244,12 @@ static void choice_write(struct wire_buffer *w, enum message_id m, struct value 
 
 /* ---- messages ---- */
 
+/* "$ref" is written "_ref" in the table, since it is no identifier of C. */
+static struct str name_of(const struct field *f)
+{
+    return f->name[0] == '_' ? S("$ref") : str_from(f->name);
+}
+
 static void message_write(struct wire_buffer *w, enum message_id m, struct value v)
 {
     const struct message *t = &messages[m];
@@ -266,7 +272,7 @@ static void message_write(struct wire_buffer *w, enum message_id m, struct value
     }
     for (uint32_t i = t->count; i > 0; i--) {
         const struct field *f = &t->fields[i - 1];
-        struct value member = value_get_key(v, str_from(f->name));
+        struct value member = value_get_key(v, name_of(f));
         if (value_is_present(member))
             field_write(w, f, member);
     }

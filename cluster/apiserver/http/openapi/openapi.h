@@ -29,8 +29,7 @@ struct openapi_kinds {
      * (type, properties with apiVersion, kind and metadata, x-kubernetes-group-version-kind). A
      * reference to a type of the tables begins with `references`: "#/definitions/" or
      * "#/components/schemas/". */
-    void (*schema)(void *owner, const struct resource *r, const char *references,
-                   struct text *out);
+    void (*schema)(void *owner, const struct resource *r, const char *references, struct text *out);
     uint64_t generation; /* another one whenever these would say something else */
 };
 extern const struct openapi_kinds openapi_built_in;
@@ -48,7 +47,7 @@ struct openapi_answer {
     bool is_immutable;    /* it was asked for by its hash */
 };
 /* `path` is what follows "/openapi/". False: there is no such document. */
-bool openapi_find(struct openapi *o, const struct openapi_kinds *kinds, struct str path, struct str hash, struct str accept,
-                  struct openapi_answer *ret_answer);
+bool openapi_find(struct openapi *o, const struct openapi_kinds *kinds, struct str path,
+                  struct str hash, struct str accept, struct openapi_answer *ret_answer);
 
 #endif

@@ -48,8 +48,18 @@ _Static_assert(PARAMETER_COUNT < 64, "a set of parameters fits a word");
      BIT(ORPHAN_DEPENDENTS) | BIT(PROPAGATION_POLICY))
 #define WRITE_PARAMETERS (BIT(DRY_RUN) | BIT(FIELD_MANAGER) | BIT(FIELD_VALIDATION))
 
-enum content { CONTENT_NONE, CONTENT_OBJECT, CONTENT_LIST, CONTENT_STATUS, CONTENT_EVENT,
-               CONTENT_TEXT, CONTENT_STREAM, CONTENT_JSON, CONTENT_KEYS, CONTENT_TYPE };
+enum content {
+    CONTENT_NONE,
+    CONTENT_OBJECT,
+    CONTENT_LIST,
+    CONTENT_STATUS,
+    CONTENT_EVENT,
+    CONTENT_TEXT,
+    CONTENT_STREAM,
+    CONTENT_JSON,
+    CONTENT_KEYS,
+    CONTENT_TYPE
+};
 struct operation {
     const char *method, *action; /* action empty: no kind belongs to it */
     struct text id, description;
@@ -253,7 +263,7 @@ static void media_lists_write(struct page *p, const struct operation *o)
     text_add_byte(p->out, ']');
 }
 
-/* "core_v1", "rbacAuthorization_v1": of the group and version; of a group alone without the latter. */
+/* "core_v1", "rbacAuthorization_v1"; of a group alone without the version. */
 static void tag_write(struct str group, struct str version, struct text *out)
 {
     size_t from = out->size;
@@ -479,8 +489,9 @@ static void watch_path(struct builder *b, const struct resource *r, bool is_of_o
 static bool deletion_shows_object(const struct resource *r)
 {
     static const enum resource_known core[] = {
-        RESOURCE_persistentvolumeclaims, RESOURCE_pods,           RESOURCE_podtemplates,
-        RESOURCE_resourcequotas,         RESOURCE_serviceaccounts, RESOURCE_services,
+        RESOURCE_persistentvolumeclaims, RESOURCE_pods,
+        RESOURCE_podtemplates,           RESOURCE_resourcequotas,
+        RESOURCE_serviceaccounts,        RESOURCE_services,
         RESOURCE_persistentvolumes};
     static const struct str others[] = {{"csidrivers", 10},
                                         {"csinodes", 8},
@@ -519,7 +530,6 @@ static struct operation *single_add(struct path *q, const struct resource *r,
     o->is_accepted = v == &posting;
     o->parameters = is_write ? WRITE_PARAMETERS | (o->is_patch ? BIT(FORCE) : 0) : 0;
     id_end(o, r, "", subresource);
-    AUTO(text) struct text description = {0};
     struct str format = str_from(v->text), rest;
     text_add(&o->description, str_cut(format, '%', &rest));
     text_add(&o->description, subresource.size > 0 ? str_from(what) : S(""));
@@ -582,8 +592,8 @@ static const struct connect_row {
 static void connect_path(struct builder *b, const struct resource *r, const struct connect_row *c,
                          bool has_path)
 {
-    static const char *const methods[] = {"get", "post", "put", "delete", "options", "head",
-                                          "patch"};
+    static const char *const methods[] = {"get",     "post", "put",  "delete",
+                                          "options", "head", "patch"};
     struct str name = str_from(subresource_text(c->subresource));
     struct path *q = path_add(b, (scope(r) & ~BIT(PRETTY)) | BIT(NAME) | c->parameters |
                                      (has_path ? BIT(PATH) : 0));
@@ -629,8 +639,8 @@ static void subresource_path(struct builder *b, const struct resource *r, enum s
     struct path *q = path_add(b, scope(r) | BIT(NAME));
     prefix_write(r, false, true, &q->path);
     text_printf(&q->path, "/{name}/%.*s", STR_ARG(name));
-    bool is_posted = s == SUBRESOURCE_BINDING || s == SUBRESOURCE_EVICTION ||
-                     s == SUBRESOURCE_TOKEN;
+    bool is_posted =
+        s == SUBRESOURCE_BINDING || s == SUBRESOURCE_EVICTION || s == SUBRESOURCE_TOKEN;
     if (s == SUBRESOURCE_LOG) {
         log_path(q, r);
     } else if (is_posted) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON as it is written piece by piece, without a tree behind it: the documents have some megabytes.
+ * JSON as it is written piece by piece, without a tree behind it: the documents have some
+ * megabytes.
  */
 #include "sim/base/base.h"
 

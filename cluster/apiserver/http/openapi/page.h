@@ -42,12 +42,12 @@ struct page {
 
 /* ---- JSON ---- */
 
-void page_item(struct page *p);                    /* the comma in front of it */
-void page_key(struct page *p, const char *name);   /* "name": */
-void page_name(struct page *p, struct str name);   /* likewise */
+void page_item(struct page *p);                  /* the comma in front of it */
+void page_key(struct page *p, const char *name); /* "name": */
+void page_name(struct page *p, struct str name); /* likewise */
 void page_string(struct page *p, const char *name, struct str s);
 void page_strings(struct page *p, const char *name, struct str list, char separator);
-void page_put(struct page *p, const char *json);   /* as it is */
+void page_put(struct page *p, const char *json); /* as it is */
 
 /* ---- names.c ---- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Goal: protobuf bodies become what their JSON would, and objects the bytes that a real server
- * writes. Method: messages written by hand, byte by byte, and the JSON expected of them; broken ones
- * are refused; of each kind an object with every field of the schema set goes there and back.
+ * writes. Method: messages written by hand, byte by byte, and the JSON expected of them; broken
+ * ones are refused; of each kind an object with every field of the schema set goes there and back.
  */
 #include "cluster/api/protobuf.h"
 
@@ -182,8 +182,8 @@ static void test_list_and_event(void)
     const struct type_schema *reference = &schema_types[TYPE_core_v1_LocalObjectReference];
     struct protobuf_writer *w = protobuf_writer_new();
     AUTO(text) struct text got = {0};
-    AUTO(value) struct value list =
-        value_pack("{metadata: {resourceVersion: \"7\"}, items: [{unknown: 1}]}");
+    AUTO(value)
+    struct value list = value_pack("{metadata: {resourceVersion: \"7\"}, items: [{unknown: 1}]}");
     AUTO(value) struct value object = value_pack("{name: n}");
 
     struct protobuf_head head = {reference, S("v1"), S("ServiceList")};
@@ -214,8 +214,8 @@ static struct value sample_struct(struct sample *s, const struct type_schema *t)
 static struct value sample_any(struct sample *s, const struct type_schema *owner,
                                const struct field_schema *f)
 {
-    if (owner != &schema_types[TYPE_apiextensions_v1_JSONSchemaProps] ||
-        f->key == ATOM_default || f->key == ATOM_example || f->key == ATOM_enum)
+    if (owner != &schema_types[TYPE_apiextensions_v1_JSONSchemaProps] || f->key == ATOM_default ||
+        f->key == ATOM_example || f->key == ATOM_enum)
         return value_pack("{any: [%D, null, {}, \"x\"]}", ++s->count);
     if (f->key == ATOM_additionalItems)
         return value_bool(false);
@@ -326,9 +326,9 @@ static const struct type_schema *type_given(void *owner, struct str api_version,
 
 static void test_every_kind(void)
 {
-    static const enum schema_type_id others[] = {
-        TYPE_autoscaling_v1_Scale, TYPE_policy_v1_Eviction,   TYPE_authentication_v1_TokenRequest,
-        TYPE_meta_v1_Status,       TYPE_meta_v1_DeleteOptions};
+    static const enum schema_type_id others[] = {TYPE_autoscaling_v1_Scale, TYPE_policy_v1_Eviction,
+                                                 TYPE_authentication_v1_TokenRequest,
+                                                 TYPE_meta_v1_Status, TYPE_meta_v1_DeleteOptions};
     struct protobuf_writer *w = protobuf_writer_new();
     for (size_t i = 0; i < resource_count(); i++) {
         const struct resource *r = resource_at(i);

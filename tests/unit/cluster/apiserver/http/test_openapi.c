@@ -31,8 +31,7 @@ static size_t references;
 static void follow(struct value v, struct value definitions, const char *prefix)
 {
     for (size_t i = 0; i < value_count(v); i++) {
-        struct value part =
-            value_kind(v) == VALUE_ARRAY ? value_at(v, i) : value_member_at(v, i);
+        struct value part = value_kind(v) == VALUE_ARRAY ? value_at(v, i) : value_member_at(v, i);
         if (value_kind(v) == VALUE_OBJECT && str_equal(value_key_at(v, i), S("$ref")) &&
             value_kind(part) == VALUE_STRING) {
             struct str name = value_str(part);
@@ -74,8 +73,7 @@ static const struct place {
     const char *document, *path; /* of keys, by '|' */
     const char *json;
 } places[] = {
-    {"v3/api/v1",
-     "components|schemas|io.k8s.api.core.v1.ContainerPort|properties|protocol|default",
+    {"v3/api/v1", "components|schemas|io.k8s.api.core.v1.ContainerPort|properties|protocol|default",
      "\"TCP\""},
     {"v3/api/v1", "components|schemas|io.k8s.api.core.v1.ContainerPort|properties|protocol|enum",
      "[\"SCTP\",\"TCP\",\"UDP\"]"},
@@ -226,8 +224,8 @@ static void test_answers(void)
 
     CU_ASSERT(openapi_find(o, &openapi_built_in, path, S(""),
                            S("application/com.github.proto-openapi.spec.v3@v1.0+protobuf"), &a));
-    CU_ASSERT(str_equal(a.content_type,
-                        S("application/com.github.proto-openapi.spec.v3.v1.0+protobuf")));
+    CU_ASSERT(
+        str_equal(a.content_type, S("application/com.github.proto-openapi.spec.v3.v1.0+protobuf")));
     CU_ASSERT(str_starts_with(a.body, S("\x0a\x05"
                                         "3.0.0\x12\x15\x0a\x0aKubernetes\x32\x07v1.36.2")));
 
@@ -303,12 +301,9 @@ static void test_custom_kind(void)
     openapi_free(o);
 }
 
-static CU_TestInfo tests[] = {{"references", test_references},
-                              {"places", test_places},
-                              {"descriptions", test_descriptions},
-                              {"answers", test_answers},
-                              {"a custom kind", test_custom_kind},
-                              CU_TEST_INFO_NULL};
+static CU_TestInfo tests[] = {{"references", test_references},     {"places", test_places},
+                              {"descriptions", test_descriptions}, {"answers", test_answers},
+                              {"a custom kind", test_custom_kind}, CU_TEST_INFO_NULL};
 
 int main(void)
 {
