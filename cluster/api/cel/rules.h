@@ -20,7 +20,7 @@ void rules_check(struct value schema, struct value object, struct value old,
                  struct field_errors *errors);
 /* The rules of one schema node, as they stand in a definition, at its path. `uncorrelatable`: the
  * path of the ancestor within which oldSelf cannot be found; NULL: it can. */
-void rules_compile(struct value schema, const struct field_path *path, const char *uncorrelatable,
-                   struct field_errors *errors);
+void rules_compile(struct value schema, bool is_root, const struct field_path *path,
+                   const char *uncorrelatable, struct field_errors *errors);
 
 #endif

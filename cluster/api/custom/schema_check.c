@@ -233,7 +233,7 @@ static void check_rules(struct value s, struct place place, size_t before, path_
         check_rule_shape(value_at(rules, i), &here, errors);
     }
     if (value_count(rules) > 0 && errors->count == before && !place.is_nested)
-        rules_compile(s, path, place.uncorrelatable, errors);
+        rules_compile(s, place.is_root, path, place.uncorrelatable, errors);
 }
 
 /* ---- the walk ---- */
