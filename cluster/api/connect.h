@@ -33,7 +33,7 @@ struct connect_options {
     bool has_stdin, has_stdout, has_stderr, has_terminal;
     struct value command; /* array of texts */
     bool is_upgrade;      /* comes as a WebSocket: 101 instead of 200 */
-    bool is_spdy;         /* or as SPDY/3.1 */
+    bool is_spdy;         /* or in a way that API servers pass on: SPDY, WebSockets before v5 */
     /* log; -1 and absent: unset */
     bool follow, previous, timestamps;
     int64_t since_seconds, tail_lines, limit_bytes;

@@ -145,10 +145,14 @@ static void on_closed(struct apiserver *s, struct step *step, struct tunnel *t,
     AUTO(text) struct text message = {0};
     t->stream = 0;
     dial_error(t, reason, &why);
-    if (t->kind == TUNNEL_COMMAND) {
+    bool is_dial = t->kind == TUNNEL_FORWARD || t->is_direct;
+    if (is_dial && !t->is_answered) {
+        text_printf(&message, "error dialing backend: %s", text_c(&why));
+        refuse(s, step, t, plain_500(text_str(&message)));
+    } else if (t->kind == TUNNEL_COMMAND) {
         text_printf(&message, "error sending request: Post \"%s\": %s", text_c(&t->url),
                     text_c(&why));
-        if (!t->has_status)
+        if (!t->has_status && !t->is_direct)
             send_status(step, t,
                         t->is_connected ? success() : status_internal_error(text_str(&message)));
         end(s, step, t, false);
@@ -198,6 +202,10 @@ static void on_answer(struct apiserver *s, struct step *step, struct tunnel *t,
         pass(s, step, t, r->code, value_str(r->content_type), value_str(r->content));
     } else if (t->kind == TUNNEL_LOG && r->code < 300) {
         tunnel_respond(step, t, 200, VALUE_ABSENT, S("text/plain"));
+    } else if ((t->kind == TUNNEL_FORWARD || t->is_direct) && r->code < 300) {
+        tunnel_respond(step, t, 101, VALUE_ABSENT, S(""));
+    } else if (t->kind == TUNNEL_FORWARD || t->is_direct) { /* as the kubelet said it */
+        pass(s, step, t, r->code, value_str(r->content_type), value_str(r->content));
     } else if (t->kind == TUNNEL_LOG) {
         refuse(s, step, t, log_refusal(r, t));
     } else if (r->code >= 300) {
@@ -235,10 +243,10 @@ static void on_bytes(struct apiserver *s, struct step *step, struct tunnel *t,
                      const struct channel_bytes *b)
 {
     if (b->is_last) {
-        if (t->kind == TUNNEL_COMMAND && !t->has_status)
+        if (t->kind == TUNNEL_COMMAND && !t->has_status && !t->is_direct)
             send_status(step, t, success());
         end(s, step, t, b->is_broken && t->kind != TUNNEL_COMMAND);
-    } else if (b->channel == CHANNEL_ERROR && t->kind == TUNNEL_COMMAND) {
+    } else if (b->channel == CHANNEL_ERROR && t->kind == TUNNEL_COMMAND && !t->is_direct) {
         send_status(step, t, status_translated(channel_str(b)));
     } else {
         channel_send(step, t->connection->stream, t->id, b->channel, channel_str(b));
@@ -302,7 +310,7 @@ static struct tunnel *tunnel_of(const struct connection *k, const struct apiserv
 void connect_bytes(struct step *step, struct connection *k, const struct channel_bytes *b)
 {
     struct tunnel *t = tunnel_of(k, k->server, b->id);
-    if (t && t->stream && t->kind == TUNNEL_COMMAND)
+    if (t && t->stream && (t->kind == TUNNEL_COMMAND || t->kind == TUNNEL_FORWARD))
         channel_send(step, t->stream, 0, b->channel, channel_str(b));
 }
 

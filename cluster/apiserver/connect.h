@@ -11,7 +11,7 @@
 
 /* ---- between connect.c and connect_target.c ---- */
 
-enum tunnel_kind { TUNNEL_LOG, TUNNEL_COMMAND, TUNNEL_NODE, TUNNEL_POD };
+enum tunnel_kind { TUNNEL_LOG, TUNNEL_COMMAND, TUNNEL_FORWARD, TUNNEL_NODE, TUNNEL_POD };
 
 struct tunnel {
     enum tunnel_kind kind;
@@ -22,6 +22,7 @@ struct tunnel {
     struct text url;
     struct value name; /* of the pod, text */
     bool is_connected, is_answered, has_status;
+    bool is_direct; /* a command whose client the kubelet answers itself: nothing is translated */
 };
 struct tunnel *tunnel_new(struct call *c, enum tunnel_kind kind);
 void tunnel_respond(struct step *step, struct tunnel *t, int code, struct value own_body,

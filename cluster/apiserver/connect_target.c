@@ -262,25 +262,19 @@ static void dial_kubelet(struct call *c, struct step *step, struct tunnel *t,
     own_request->credential = kubelet_client();
     t->stream = step_connect(step, sim_address(step->sim, text_str(&t->host)));
     step_send(step, t->stream, &own_request->message);
-    if (t->kind == TUNNEL_COMMAND)
+    t->is_direct = t->kind == TUNNEL_COMMAND && c->request->connect->is_spdy;
+    if (t->kind == TUNNEL_COMMAND && !t->is_direct)
         tunnel_respond(step, t, 101, VALUE_ABSENT, S(""));
     call_abandon(c, step);
 }
 
-/* DEVIATION: a client that does not come as a WebSocket is not served: the older SPDY is not
- * spoken. */
+/* False: refused. */
 static bool is_upgrade(struct call *c, struct step *step)
 {
     const struct connect_options *o = c->request->connect;
-    if (o->is_upgrade)
-        return true;
-    if (o->is_spdy)
-        call_refuse(c, step,
-                    status_bad_request(S("unable to upgrade: SPDY/3.1 is not spoken here; "
-                                         "kubectl 1.31 and later use WebSockets")));
-    else
+    if (!o->is_upgrade && !o->is_spdy)
         call_refuse(c, step, status_bad_request(S("Upgrade request required")));
-    return false;
+    return o->is_upgrade || o->is_spdy;
 }
 
 static void pod_to_kubelet(struct call *c, struct step *step, struct value pod)
@@ -307,7 +301,9 @@ static void pod_to_kubelet(struct call *c, struct step *step, struct value pod)
     struct value node = node_find(c, step, node_name);
     if (!value_is_present(node) || (sub != SUBRESOURCE_LOG && !is_upgrade(c, step)))
         return;
-    struct tunnel *t = tunnel_new(c, sub == SUBRESOURCE_LOG ? TUNNEL_LOG : TUNNEL_COMMAND);
+    struct tunnel *t = tunnel_new(c, sub == SUBRESOURCE_LOG           ? TUNNEL_LOG
+                                     : sub == SUBRESOURCE_PORTFORWARD ? TUNNEL_FORWARD
+                                                                      : TUNNEL_COMMAND);
     (void)node_host(node, &t->host);
     text_printf(&t->url, "https://%s/%s/%.*s/%.*s%s%.*s", text_c(&t->host), path_of(sub),
                 STR_ARG(c->key->namespace), STR_ARG(c->key->name),

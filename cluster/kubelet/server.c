@@ -310,6 +310,10 @@ static void begin_forward(struct kubelet *k, struct node_session *s, struct pod_
         answer(k, s, 404, S("pod does not exist"));
         return;
     }
+    if (!value_is_present(s->request->options->ports)) { /* the ports come one by one later */
+        open_up(k, s, 101);
+        return;
+    }
     if (!str_to_int64(value_str(s->request->options->ports), &port) || port < 1 || port > 65535) {
         answer(k, s, 400, S("unable to parse port"));
         return;
@@ -463,6 +467,18 @@ static void send_status(struct kubelet *k, struct node_session *s, const struct 
     channel_send(k->step, s->client, 0, CHANNEL_ERROR, text_str(&json));
 }
 
+/* As the runtime's streaming server writes it. */
+static void send_forward_error(struct kubelet *k, struct node_session *s,
+                               const struct cri_response *r)
+{
+    AUTO(text) struct text message = {0};
+    text_printf(&message, "error forwarding port %.*s to pod ",
+                STR_ARG(value_str(s->request->options->ports)));
+    cri_id_text(k->boot, r->sandbox, &message);
+    text_printf(&message, ", uid : %s", r->error);
+    channel_send(k->step, s->client, 0, CHANNEL_ERROR, text_str(&message));
+}
+
 static void from_runtime(struct kubelet *k, struct node_session *s, const struct input *in)
 {
     if (in->kind == INPUT_CONNECTED) {
@@ -487,7 +503,7 @@ static void from_runtime(struct kubelet *k, struct node_session *s, const struct
         if (s->request->verb == NODE_EXEC || s->request->verb == NODE_ATTACH)
             send_status(k, s, r);
         else if (s->request->verb == NODE_PORTFORWARD && r->code != CRI_OK)
-            channel_send(k->step, s->client, 0, CHANNEL_ERROR, str_from(r->error));
+            send_forward_error(k, s, r);
         session_end(k, s, false);
     }
 }

@@ -227,6 +227,8 @@ static void send_to_gateway(struct exchange *x)
     x->reading.request = NULL;
     x->follows = q->connect && q->connect->follow;
     x->subresource = q->subresource;
+    if (x->wants_websocket || x->wants_spdy)
+        x->sent_request = (struct request *)(void *)message_ref(&q->message);
     if (x->credential)
         q->credential = credential_ref(x->credential);
     x->connection->is_used = true;
@@ -293,8 +295,10 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
 {
     struct http_server *s = owner;
     struct exchange *x = map_get(&s->exchanges, &(struct exchange){.id = id});
-    if (!x)
+    if (!x) {
+        (void)upgrades_forwarded(s, id, r, NULL);
         return;
+    }
     if (x->state == UPGRADED) {
         map_remove(&s->exchanges, x);
         upgrade_lost(x);
@@ -383,6 +387,8 @@ static void on_bytes(void *owner, uint64_t id, const struct channel_bytes *b)
 {
     struct http_server *s = owner;
     struct exchange *x = map_get(&s->exchanges, &(struct exchange){.id = id});
+    if (!x)
+        (void)upgrades_forwarded(s, id, NULL, b);
     if (x && x->state == UPGRADED)
         upgrade_bytes(x, b);
     if (!x || x->state != STREAMING)

@@ -87,6 +87,7 @@ struct exchange {
     struct upgrade *upgrade;
     bool wants_websocket, wants_spdy;
     enum subresource subresource;
+    struct request *sent_request; /* a reference; of an upgrade */
     int fd;
 };
 
@@ -147,6 +148,11 @@ void upgrade_free(struct exchange *x);
 void upgrades_end(struct http_server *s); /* cuts all */
 /* Those whose time is over, and what waits to be written. */
 void upgrades_tend(struct http_server *s);
+/* Something was said to a conversation of this connection: virtual time shall go on. */
+void upgrade_said(struct exchange *x);
+/* Of a forwarded connection, which has no exchange of its own; false: nobody's. */
+bool upgrades_forwarded(struct http_server *s, uint64_t id, const struct response *r,
+                        const struct channel_bytes *b);
 /* Conversations to which somebody has just said something and that have not answered. */
 size_t upgrades_waiting(const struct http_server *s);
 

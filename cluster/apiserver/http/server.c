@@ -318,6 +318,8 @@ static void exchange_free(struct exchange *x)
     exchange_forget(x);
     x->server->waiting -= x->state == WAITING || x->counts_as_waiting;
     upgrade_free(x);
+    if (x->sent_request)
+        message_unref(&x->sent_request->message);
     x->server->streaming -= x->is_streaming;
     exchange_unwatch(x);
     reading_release(&x->reading);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connections that become something else: a WebSocket for exec, attach, port-forward or a watch.
+ * Connections that become something else: a WebSocket for exec, attach, port-forward or a watch, or
+ * SPDY, bare or in the messages of a WebSocket.
  *
  * The library gives up the socket (of a TLS connection: one end of a pair, whose other end it
  * encrypts) and looks on; the socket stands in our epoll set. What a client sends becomes commands
@@ -16,13 +17,16 @@
 #include "cluster/apiserver/http/exchange.h"
 
 #include <microhttpd.h>
+#include <errno.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "cluster/api/connect.h"
 #include "cluster/api/json.h"
 #include "cluster/apiserver/http/channels.h"
+#include "cluster/apiserver/http/spdy_session.h"
 #include "cluster/apiserver/http/websocket.h"
 #include "sim/base/mem.h"
 
@@ -30,7 +34,9 @@
 #define GOODBYE_S 10                   /* of the real one: for the client to close */
 
 struct upgrade {
-    struct websocket *socket;
+    struct websocket *socket;  /* NULL: bare SPDY */
+    struct spdy_session *spdy; /* NULL: channels, or events */
+    struct text extra;         /* of bare SPDY: what came behind the head */
     enum channel_protocol protocol;
     struct str protocol_name;
     bool is_forward;
@@ -74,7 +80,9 @@ void upgrade_read(struct exchange *x, struct http_request *h)
     x->wants_websocket = names_token(to, "websocket");
     x->wants_spdy = names_token(to, "SPDY/3.1");
     h->is_websocket = x->wants_websocket;
-    h->is_spdy = x->wants_spdy;
+    h->is_spdy = x->wants_spdy ||
+                 (x->wants_websocket &&
+                  !names_token(exchange_header(x, "Sec-WebSocket-Protocol"), "v5.channel.k8s.io"));
 }
 
 static void open_channels(struct exchange *x)
@@ -107,40 +115,89 @@ static void open_channels(struct exchange *x)
     }
 }
 
+void upgrade_said(struct exchange *x)
+{
+    struct sim *sim = x->server->options.sim;
+    if (sim && x->upgrade)
+        x->upgrade->waits_until = instant_add(sim_now(sim), ANSWER_WITHIN);
+}
+
+static void upgrade_new(struct exchange *x, enum channel_protocol protocol, struct str name)
+{
+    struct upgrade *u = mem_new(struct upgrade);
+    u->protocol = protocol;
+    u->protocol_name = name;
+    u->is_forward = x->subresource == SUBRESOURCE_PORTFORWARD;
+    u->fd = -1;
+    x->upgrade = u;
+    vec_push(&x->server->upgrades, x);
+    if (x->subresource != SUBRESOURCE_NONE && protocol != CHANNELS_TUNNEL)
+        upgrade_said(x);
+}
+
+static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    struct text *all = cls;
+    (void)kind;
+    if (value && strcasecmp(name, "X-Stream-Protocol-Version") == 0)
+        text_printf(all, ",%s,", value);
+    return MHD_YES;
+}
+
+/* Clients offer all they know, a header each. */
+static bool begin_spdy(struct exchange *x)
+{
+    AUTO(text) struct text offered = {0};
+    bool is_forward = x->subresource == SUBRESOURCE_PORTFORWARD;
+    struct str name = is_forward ? S("portforward.k8s.io") : S("v4.channel.k8s.io");
+    AUTO(text) struct text word = {0};
+    text_printf(&word, ",%.*s,", STR_ARG(name));
+    (void)MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, on_header, &offered);
+    if (x->subresource == SUBRESOURCE_NONE || !str_contains(text_str(&offered), text_str(&word)))
+        return false;
+    upgrade_new(x, is_forward ? CHANNELS_TUNNEL : CHANNELS_V4, name);
+    x->upgrade->spdy = spdy_session_new(x, is_forward);
+    return true;
+}
+
 bool upgrade_begin(struct exchange *x)
 {
     struct str name = S(""), offered = exchange_header(x, "Sec-WebSocket-Protocol");
     bool is_forward = x->subresource == SUBRESOURCE_PORTFORWARD;
     enum channel_protocol protocol = CHANNELS_EVENTS;
     AUTO(text) struct text accept = {0};
-    if (!x->wants_websocket || !websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &accept))
+    if (!x->wants_websocket)
+        return begin_spdy(x);
+    if (!websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &accept))
         return false;
     if (x->subresource != SUBRESOURCE_NONE)
         protocol =
             channels_negotiate(offered, is_forward ? CHANNELS_FORWARD : CHANNELS_COMMAND, &name);
-    if (protocol == CHANNELS_NONE || protocol == CHANNELS_TUNNEL)
+    if (protocol == CHANNELS_NONE)
         return false;
-    struct upgrade *u = mem_new(struct upgrade);
-    u->protocol = protocol;
-    u->protocol_name = name;
-    u->is_forward = is_forward;
-    u->fd = -1;
-    u->socket = websocket_new(&events, x);
-    u->waits_until = x->subresource == SUBRESOURCE_NONE
-                         ? (struct instant){0}
-                         : instant_add(sim_now(x->server->options.sim), ANSWER_WITHIN);
-    x->upgrade = u;
-    vec_push(&x->server->upgrades, x);
+    upgrade_new(x, protocol, name);
+    x->upgrade->socket = websocket_new(&events, x);
+    if (protocol == CHANNELS_TUNNEL)
+        x->upgrade->spdy = spdy_session_new(x, true);
     open_channels(x);
     return true;
 }
 
 /* ---- the socket ---- */
 
+static bool wants_write(const struct upgrade *u)
+{
+    if (u->socket)
+        return websocket_wants_write(u->socket) ||
+               (u->spdy && spdy_session_output(u->spdy)->size > 0);
+    return spdy_session_output(u->spdy)->size > 0 || spdy_session_is_over(u->spdy);
+}
+
 static void interest_set(struct exchange *x)
 {
     struct upgrade *u = x->upgrade;
-    uint32_t wanted = EPOLLIN | (websocket_wants_write(u->socket) ? (uint32_t)EPOLLOUT : 0);
+    uint32_t wanted = EPOLLIN | (wants_write(u) ? (uint32_t)EPOLLOUT : 0);
     struct epoll_event event = {.events = wanted, .data.ptr = x};
     if (u->fd < 0 || wanted == u->epoll_events)
         return;
@@ -174,7 +231,10 @@ static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *context, con
     (void)context;
     x->upgrade->handle = handle;
     x->upgrade->fd = socket;
-    websocket_attach(x->upgrade->socket, socket, (struct str){extra, extra_size});
+    if (x->upgrade->socket)
+        websocket_attach(x->upgrade->socket, socket, (struct str){extra, extra_size});
+    else
+        text_add(&x->upgrade->extra, (struct str){extra, extra_size});
     x->server->has_resumed = true;
     upgrade_step(x);
 }
@@ -184,16 +244,66 @@ bool upgrade_reply(struct exchange *x)
     AUTO(text) struct text accept = {0};
     AUTO(text) struct text name = {0};
     struct MHD_Response *r = MHD_create_response_for_upgrade(on_upgrade, x);
-    if (!r || !websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &accept))
+    bool is_websocket = x->upgrade->socket != NULL;
+    if (!r)
         return false;
     text_add(&name, x->upgrade->protocol_name);
-    (void)MHD_add_response_header(r, "Upgrade", "websocket");
-    (void)MHD_add_response_header(r, "Sec-WebSocket-Accept", text_c(&accept));
+    (void)MHD_add_response_header(r, "Upgrade", is_websocket ? "websocket" : "SPDY/3.1");
+    if (is_websocket) {
+        (void)websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &accept);
+        (void)MHD_add_response_header(r, "Sec-WebSocket-Accept", text_c(&accept));
+    }
     if (name.size > 0)
-        (void)MHD_add_response_header(r, "Sec-WebSocket-Protocol", text_c(&name));
+        (void)MHD_add_response_header(
+            r, is_websocket ? "Sec-WebSocket-Protocol" : "X-Stream-Protocol-Version",
+            text_c(&name));
     enum MHD_Result result = MHD_queue_response(x->mhd, MHD_HTTP_SWITCHING_PROTOCOLS, r);
     MHD_destroy_response(r);
     return result == MHD_YES;
+}
+
+/* Bare SPDY: reads and writes what can be; false: it is over. */
+static bool spdy_step(struct upgrade *u)
+{
+    char buffer[16384];
+    ssize_t n;
+    if (u->extra.size > 0 && !spdy_session_receive(u->spdy, text_str(&u->extra)))
+        return false;
+    text_clear(&u->extra);
+    while ((n = recv(u->fd, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0) {
+        if (!spdy_session_receive(u->spdy, (struct str){buffer, (size_t)n}))
+            return false;
+    }
+    if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        return false;
+    struct text *out = spdy_session_output(u->spdy);
+    size_t sent = 0;
+    while (sent < out->size) {
+        n = send(u->fd, out->bytes + sent, out->size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n <= 0)
+            break;
+        sent += (size_t)n;
+    }
+    if (sent == 0 && out->size > 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        return false;
+    struct text rest = {0};
+    text_add(&rest, str_slice(text_str(out), sent, out->size));
+    text_release(out);
+    *out = rest;
+    bool is_done = out->size == 0 && spdy_session_is_over(u->spdy);
+    return !is_done && out->size <= WEBSOCKET_BACKLOG_MAX;
+}
+
+/* SPDY in a WebSocket: what it has to say becomes messages. */
+static void tunnel_flush(struct upgrade *u)
+{
+    struct text *out = spdy_session_output(u->spdy);
+    for (size_t at = 0; at < out->size; at += CHANNEL_PIECE)
+        websocket_send(u->socket,
+                       str_slice(text_str(out), at,
+                                 at + CHANNEL_PIECE < out->size ? at + CHANNEL_PIECE : out->size),
+                       false);
+    text_clear(out);
 }
 
 void upgrade_step(struct exchange *x)
@@ -201,11 +311,15 @@ void upgrade_step(struct exchange *x)
     struct upgrade *u = x->upgrade;
     if (u->is_over || u->fd < 0)
         return;
-    if (!websocket_step(u->socket)) {
+    if (u->socket && u->spdy)
+        tunnel_flush(u);
+    if (u->socket ? !websocket_step(u->socket) : !spdy_step(u)) {
         give_back(x);
         return;
     }
-    if (websocket_is_closing(u->socket) && u->closing_since == 0) {
+    if (u->socket && u->spdy) /* what has come may have been answered */
+        tunnel_flush(u);
+    if (u->socket && websocket_is_closing(u->socket) && u->closing_since == 0) {
         u->closing_since = seconds();
         exchange_forget(x); /* who says good-bye hears nothing more */
     }
@@ -227,6 +341,8 @@ void upgrade_free(struct exchange *x)
     if (u->fd >= 0 && u->epoll_events)
         (void)epoll_ctl(s->poll, EPOLL_CTL_DEL, u->fd, NULL);
     websocket_free(u->socket);
+    spdy_session_free(u->spdy);
+    text_release(&u->extra);
     mem_free(u);
     x->upgrade = NULL;
 }
@@ -242,7 +358,7 @@ void upgrades_tend(struct http_server *s)
             give_back(x);
             continue;
         }
-        if (websocket_wants_write(u->socket))
+        if (wants_write(u))
             upgrade_step(x);
         if (!u->is_over && u->closing_since && seconds() - u->closing_since > GOODBYE_S)
             give_back(x);
@@ -278,6 +394,11 @@ static void on_message(void *owner, struct str bytes, bool is_text)
     (void)is_text;
     if (!s->options.sim || u->protocol == CHANNELS_EVENTS)
         return; /* nobody listens */
+    if (u->spdy) {
+        if (!spdy_session_receive(u->spdy, bytes))
+            websocket_close(u->socket, 1002, S("this is no SPDY"));
+        return;
+    }
     if (!channels_decode(u->protocol, bytes, &channel, &content)) {
         websocket_close(u->socket, 1003, S("no message of the channel protocol"));
         return;
@@ -309,14 +430,23 @@ void upgrade_bytes(struct exchange *x, const struct channel_bytes *b)
     struct str bytes = channel_str(b);
     uint8_t channel = b->channel;
     u->waits_until = (struct instant){0};
+    if (u->spdy)
+        spdy_session_bytes(u->spdy, b);
+    if (u->spdy && !u->is_forward) {
+        if (b->is_last)
+            map_remove(&x->server->exchanges, x);
+        return;
+    }
     if (b->is_last) {
         map_remove(&x->server->exchanges, x);
-        if (b->is_broken)
+        if (b->is_broken || !u->socket)
             upgrade_lost(x);
         else
             websocket_close(u->socket, 1000, S(""));
         return;
     }
+    if (u->spdy)
+        return;
     if (u->is_forward)
         channel = channel == CHANNEL_ERROR ? 1 : 0;
     bool is_plain = u->protocol == CHANNELS_V1 || u->protocol == CHANNELS_V1_BASE64;
@@ -328,6 +458,19 @@ void upgrade_bytes(struct exchange *x, const struct channel_bytes *b)
     }
     channels_encode(u->protocol, channel, bytes, &message);
     websocket_send(u->socket, text_str(&message), channels_are_text(u->protocol));
+}
+
+bool upgrades_forwarded(struct http_server *s, uint64_t id, const struct response *r,
+                        const struct channel_bytes *b)
+{
+    for (size_t i = 0; i < s->upgrades.count; i++) {
+        struct upgrade *u = s->upgrades.items[i]->upgrade;
+        if (!u->spdy || !u->is_forward || !spdy_session_forwarded(u->spdy, id, r, b))
+            continue;
+        u->waits_until = (struct instant){0};
+        return true;
+    }
+    return false;
 }
 
 void upgrade_event(struct exchange *x, const struct watch_event *e)
