@@ -34,7 +34,7 @@ static struct value order_list(struct value own, struct value original, struct v
                                const char *merge_key);
 static struct value remove_items(struct value own, struct value doomed);
 static struct value without_directives(struct value part);
-static struct value merge_plain(struct value own, struct value part);
+static struct value merge_plain(struct value own, struct value part, struct text *error);
 
 struct value strategic_merge(const struct type_schema *type, struct value own_original,
                              struct value patch, struct text *error)
@@ -228,7 +228,7 @@ static struct value merge_field(const struct field_schema *f, struct value own, 
     } else if (value_kind(part) == VALUE_OBJECT && nested != NULL && f->container == SCHEMA_NONE) {
         new = merge_struct(nested, value_keep(old), part, error);
     } else if (value_kind(part) == VALUE_OBJECT) {
-        new = merge_plain(value_keep(old), part);
+        new = merge_plain(value_keep(old), part, error);
     } else {
         new = without_directives(part);
     }
@@ -244,25 +244,30 @@ static struct value merge_field(const struct field_schema *f, struct value own, 
 }
 
 /* Maps, and objects that no schema describes. */
-static struct value merge_plain(struct value own, struct value part)
+static struct value merge_plain(struct value own, struct value part, struct text *error)
 {
     if (VALUE_OBJECT != value_kind(own)) {
         value_drop(own);
-        own = value_object();
-    }
-    if (value_is(value_get_key(part, DIRECTIVE_PATCH), "replace")) {
-        value_drop(own);
         return without_directives(part);
+    }
+    struct value directive = value_get_key(part, DIRECTIVE_PATCH);
+    if (value_is(directive, "replace") || value_is(directive, "delete")) {
+        value_drop(own);
+        return value_is(directive, "replace") ? without_directives(part) : value_object();
+    }
+    if (value_is_present(directive)) {
+        bad_directive(directive, part, error);
+        return own;
     }
     for (size_t i = 0; i < value_count(part); i++) {
         struct str key = value_key_at(part, i);
-        struct value v = value_member_at(part, i);
-        if (str_starts_with(key, S("$patch")) || str_starts_with(key, DIRECTIVE_RETAIN))
+        struct value v = value_member_at(part, i), old = value_get_key(own, key);
+        if (str_equal(key, DIRECTIVE_RETAIN))
             continue;
         if (value_kind(v) == VALUE_NULL)
             own = value_set_key(own, key, VALUE_ABSENT);
         else if (value_kind(v) == VALUE_OBJECT)
-            own = value_set_key(own, key, merge_plain(value_keep(value_get_key(own, key)), v));
+            own = value_set_key(own, key, merge_plain(value_keep(old), v, error));
         else
             own = value_set_key(own, key, value_keep(v));
     }

@@ -285,6 +285,19 @@ static bool may(struct call *c, struct step *step)
     return false;
 }
 
+bool call_may_create(struct call *c, struct step *step)
+{
+    if (c->is_internal)
+        return true;
+    struct attributes a = attributes_of(c->request);
+    a.verb = S("create");
+    AUTO(text) struct text reason = {0};
+    if (authorize_reason(c->server, c->user, &a, &reason))
+        return true;
+    call_refuse(c, step, authorize_forbidden(c->user, &a, text_str(&reason)));
+    return false;
+}
+
 /* False: refused. */
 static bool act_as(struct call *c, struct step *step)
 {

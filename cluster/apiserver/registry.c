@@ -629,6 +629,8 @@ static struct value version_conflict(struct call *c, struct value new, struct va
 /* "If the object does not exist, apply creates it." */
 static void apply_creates(struct call *c, struct step *step)
 {
+    if (!call_may_create(c, step))
+        return;
     struct value status = VALUE_ABSENT;
     struct value object = field_manager_apply(c, step, VALUE_ABSENT, &status);
     if (!value_is_present(object)) {
@@ -686,7 +688,8 @@ static void update_missing(struct call *c, struct step *step)
         call_refuse(c, step, status_not_found(c->request->resource, c->key->name));
         return;
     }
-    registry_create(c, step);
+    if (call_may_create(c, step))
+        registry_create(c, step);
 }
 
 static void update_admitted(struct call *c, struct step *step);

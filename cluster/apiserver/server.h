@@ -185,6 +185,9 @@ void call_etcd(struct call *c, struct step *step, struct etcd_request *own_reque
 /* Answers for a failed operation; true when it did. */
 bool call_etcd_failed(struct call *c, struct step *step, const struct etcd_response *r);
 int64_t lease_id(struct step *step); /* the client chooses: nobody's so far, in all likelihood */
+/* Whether who may write the object may also create it, as a PUT or an apply of a missing one does.
+ * False: refused. */
+bool call_may_create(struct call *c, struct step *step);
 void pipeline_start(struct call *c, struct step *step);
 void pipeline_execute(struct call *c, struct step *step); /* it has a seat */
 void calls_expire(struct apiserver *s, struct step *step);
