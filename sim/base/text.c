@@ -33,7 +33,10 @@ void text_add(struct text *t, struct str s)
 
 void text_add_byte(struct text *t, char byte)
 {
-    text_add(t, (struct str){&byte, 1});
+    if (UNLIKELY(t->size + 2 > t->capacity))
+        text_reserve(t, 1);
+    t->bytes[t->size++] = byte;
+    t->bytes[t->size] = 0;
 }
 
 void text_printf(struct text *t, const char *format, ...)

@@ -8,7 +8,7 @@
 set -eu
 build=${1:-build}
 [ $# -gt 0 ] && shift
-rows=${*:-queue write thousand openb day memory maximum huge}
+rows=${*:-queue write thousand openb day memory start idle requests maximum huge}
 here=$(dirname "$0")
 traces=${TRACES:-../shared/traces}
 program=$build/wavetank
@@ -138,6 +138,7 @@ bench_huge() {
         "$(calculate %.2f "$(number peakRSSBytes huge) / 1073741824")" most
 }
 
+. "$here/serve.sh"
 printf '%-70s %8s %9s %-11s %7s\n' "" budget measured unit ratio
 status=0
 for r in $rows; do
