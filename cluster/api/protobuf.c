@@ -178,6 +178,8 @@ static bool field_read(struct reader *r, struct bytes *b, struct wire *ret_field
 
 static struct str bytes_str(struct bytes b)
 {
+    if (!b.at)
+        return S("");
     return (struct str){(const char *)b.at, (size_t)(b.end - b.at)};
 }
 
@@ -612,6 +614,23 @@ static bool message_read(struct reader *r, const struct type_schema *t,
 
 /* ---- the envelope ---- */
 
+bool protobuf_envelope(struct str bytes, struct str *ret_api_version, struct str *ret_kind)
+{
+    struct reader r = {0};
+    struct wire meta, version, kind;
+    bool has_meta, has_version, has_kind;
+    if (bytes.size <= 4 || memcmp(bytes.bytes, "k8s", 4) != 0)
+        return false;
+    struct bytes b = {(const uint8_t *)bytes.bytes + 4, (const uint8_t *)bytes.bytes + bytes.size};
+    if (!member_read(&r, b, 1, &meta, &has_meta) || !has_meta ||
+        !member_read(&r, meta.bytes, 1, &version, &has_version) ||
+        !member_read(&r, meta.bytes, 2, &kind, &has_kind))
+        return false;
+    *ret_api_version = bytes_str(version.bytes);
+    *ret_kind = bytes_str(kind.bytes);
+    return true;
+}
+
 bool protobuf_parse(struct str bytes, protobuf_type_fn type_of, void *owner,
                     struct value *ret_value, struct errmsg *message)
 {
@@ -633,7 +652,9 @@ bool protobuf_parse(struct str bytes, protobuf_type_fn type_of, void *owner,
     struct str api_version = bytes_str(version.bytes), kind_text = bytes_str(kind.bytes);
     const struct type_schema *t = type_of(owner, api_version, kind_text);
     if (!t) {
-        (void)errmsg_set(message, ERR_VALUE, "no kind \"%.*s\" is registered for version \"%.*s\"",
+        (void)errmsg_set(message, ERR_VALUE,
+                         "no kind \"%.*s\" is registered for version \"%.*s\" in scheme "
+                         "\"pkg/api/legacyscheme/scheme.go:30\"",
                          STR_ARG(kind_text), STR_ARG(api_version));
         return false;
     }

@@ -29,6 +29,8 @@ typedef const struct type_schema *(*protobuf_type_fn)(void *owner, struct str ap
 /* False with a message: no envelope, a kind that is not known, broken bytes. */
 bool protobuf_parse(struct str bytes, protobuf_type_fn type_of, void *owner,
                     struct value *ret_value, struct errmsg *message);
+/* What the envelope says, inside the bytes; false: there is none. */
+bool protobuf_envelope(struct str bytes, struct str *ret_api_version, struct str *ret_kind);
 
 /* Keeps what it has found out about types, and its buffer. */
 struct protobuf_writer;

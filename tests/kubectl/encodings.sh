@@ -61,6 +61,9 @@ admin 409 'precondition \(x\)|precondition: x' /api/v1/namespaces/default/config
     -H "Content-Type: $protobuf" --data-binary "@$scratch/options"
 admin 400 'provided data does not appear to be a protobuf message, expected prefix \[107 56 115 0\] \(7b7d\)|unrecognized.*\(\{\}\)' \
     /api/v1/namespaces -X POST -H "Content-Type: $protobuf" --data-binary '{}'
+printf 'k8s\0\012\017\012\002v1\022\011ConfigMap\022\003\012\011x' >"$scratch/cut"
+admin 400 'ConfigMap in version .*v1.* cannot be handled as a ConfigMap: unexpected EOF' /api/v1/namespaces/default/configmaps \
+    -X POST -H "Content-Type: $protobuf" --data-binary "@$scratch/cut"
 # what was read is what is written back
 curl -sk -A test --cert "$scratch/certificate.pem" --key "$scratch/key.pem" -H "Accept: $protobuf" \
     "$url/api/v1/namespaces/default/configmaps/plain" -o "$scratch/plain"

@@ -20,6 +20,7 @@
 #include "cluster/apiserver/http/custom_documents.h"
 #include "cluster/apiserver/http/discovery_forms.h"
 #include "cluster/apiserver/http/health.h"
+#include "cluster/apiserver/http/openapi/custom_kinds.h"
 #include "sim/base/calendar.h"
 
 static void statusz_document(const struct document_facts *facts, struct text *out);
@@ -71,8 +72,12 @@ static bool openapi_document(const struct reading *reading, struct str path,
                              const struct document_facts *facts, struct document *d)
 {
     struct openapi_answer a;
-    if (!openapi_find(facts->openapi, facts->kinds, str_slice(path, 9, path.size),
-                      target_option(&reading->target, "hash"), facts->accept, &a))
+    struct openapi_custom custom;
+    openapi_custom_init(&custom, facts->catalog);
+    bool is_there = openapi_find(facts->openapi, &custom.kinds, str_slice(path, 9, path.size),
+                                 target_option(&reading->target, "hash"), facts->accept, &a);
+    openapi_custom_release(&custom);
+    if (!is_there)
         return false;
     d->code = a.code;
     d->content_type = str_equal(path, S("/openapi/v3")) ? text_type : a.content_type;

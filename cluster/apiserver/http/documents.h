@@ -31,7 +31,6 @@ struct document_facts {
     struct str accept; /* the header */
     struct openapi *openapi;
     struct protobuf_writer *writer;
-    const struct openapi_kinds *kinds;
 };
 struct document {
     int code;

@@ -201,7 +201,6 @@ static void answer_document(struct exchange *x)
         .accept = exchange_header(x, "Accept"),
         .openapi = s->openapi,
         .writer = s->writer,
-        .kinds = &openapi_built_in,
     };
     struct document *d = &x->document;
     if (!document_find(&x->reading, &facts, d)) {

@@ -558,7 +558,28 @@ static bool parse(struct request *q, struct str body, enum body_type type, struc
     return true;
 }
 
-static struct value unrecognized(const struct request *q, struct str body,
+/* A body whose envelope was read is named after it. */
+static void unrecognized_protobuf(const struct request *q, struct str body, struct str kind,
+                                  const struct errmsg *message, struct text *out)
+{
+    struct str said, version = S("");
+    AUTO(text) struct text shown = {0};
+    if (protobuf_envelope(body, &version, &said)) {
+        said = said.size > 0 ? said : kind;
+        version = version.size > 0 ? version : q->resource->group_version;
+        size_t slash = str_find(version, '/');
+        text_printf(
+            out, "%.*s in version \"%.*s\" cannot be handled as a %.*s: %s", STR_ARG(said),
+            STR_ARG(slash < version.size ? str_slice(version, slash + 1, version.size) : version),
+            STR_ARG(kind), message->text);
+        return;
+    }
+    body_show(body, &shown);
+    text_printf(out, "the object provided is unrecognized (must be of type %.*s): %s (%s)",
+                STR_ARG(kind), message->text, text_c(&shown));
+}
+
+static struct value unrecognized(const struct request *q, struct str body, enum body_type type,
                                  const struct errmsg *message)
 {
     AUTO(text) struct text m = {0};
@@ -574,6 +595,10 @@ static struct value unrecognized(const struct request *q, struct str body,
     }
     if (q->verb == VERB_DELETE || q->verb == VERB_DELETE_COLLECTION)
         kind = S("DeleteOptions");
+    if (type == BODY_PROTOBUF) {
+        unrecognized_protobuf(q, body, kind, message, &m);
+        return status_bad_request(text_str(&m));
+    }
     text_printf(&m,
                 "the object provided is unrecognized (must be of type %.*s): couldn't get "
                 "version/kind; json parse error: %s (%.*s)",
@@ -634,7 +659,7 @@ static bool body_read(const struct http_request *h, struct reading *r)
     struct errmsg message = {{0}};
     struct value body = VALUE_ABSENT;
     if (!parse(q, h->body, type, &body, &message)) {
-        r->refusal = unrecognized(q, h->body, &message);
+        r->refusal = unrecognized(q, h->body, type, &message);
         return false;
     }
     if (is_delete) {

@@ -22,6 +22,7 @@ struct document {
     struct text path; /* "v2", "v3/api/v1" */
     struct text json, protobuf, etag;
     bool is_written;
+    bool is_custom; /* about custom kinds, too */
 };
 struct openapi {
     const struct openapi_kinds *kinds; /* of the call */
@@ -72,14 +73,28 @@ static struct document *document_get(struct openapi *o, struct str path)
     return NULL;
 }
 
-static void document_add(struct openapi *o, const char *prefix, struct str path)
+static void document_add(struct openapi *o, const char *prefix, struct str path, bool is_custom)
 {
-    struct document d = {0};
+    struct document d = {.is_custom = is_custom};
     text_printf(&d.path, "%s%.*s", prefix, STR_ARG(path));
     if (document_get(o, text_str(&d.path)))
         document_release(&d);
     else
         vec_push(&o->documents, d);
+}
+
+/* Forgets what may be another with other custom kinds: the index, version 2, their own. */
+static void documents_prune(struct openapi *o)
+{
+    for (size_t i = o->documents.count; i > 0; i--) {
+        struct document *d = &o->documents.items[i - 1];
+        if (!d->is_custom)
+            continue;
+        document_release(d);
+        vec_remove(&o->documents, i - 1);
+    }
+    document_release(&o->index);
+    o->index = (struct document){0};
 }
 
 static int by_path(const void *a, const void *b, void *context)
@@ -94,15 +109,15 @@ static void documents_list(struct openapi *o)
     static const char *const plain[] = {".well-known/openid-configuration", "api", "apis",
                                         "openid/v1/jwks", "version"};
     o->generation = o->kinds->generation;
-    document_add(o, "v2", S(""));
+    document_add(o, "v2", S(""), true);
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++)
-        document_add(o, "v3/", str_from(plain[i]));
+        document_add(o, "v3/", str_from(plain[i]), false);
     for (size_t i = 0; i < o->kinds->count(o->kinds->owner); i++) {
         const struct resource *r = o->kinds->at(o->kinds->owner, i);
         bool has_group = r->group.size > 0;
         if (has_group)
-            document_add(o, "v3/apis/", r->group);
-        document_add(o, has_group ? "v3/apis/" : "v3/api/", r->group_version);
+            document_add(o, "v3/apis/", r->group, !r->type);
+        document_add(o, has_group ? "v3/apis/" : "v3/api/", r->group_version, !r->type);
     }
     sort_stable(o->documents.items, o->documents.count, sizeof(o->documents.items[0]), by_path,
                 NULL);
@@ -249,7 +264,7 @@ bool openapi_find(struct openapi *o, const struct openapi_kinds *kinds, struct s
     *ret_answer = (struct openapi_answer){0};
     o->kinds = kinds;
     if (o->documents.count == 0 || o->generation != kinds->generation) {
-        documents_release(o);
+        documents_prune(o);
         documents_list(o);
     }
     if (str_equal(path, S("v3"))) {

@@ -120,7 +120,9 @@ static void test_broken(void)
     AUTO(text) struct text unknown = {0};
     envelope("Nope", S(""), &unknown);
     CU_ASSERT_FALSE(protobuf_parse(text_str(&unknown), type_of, NULL, &got, &message));
-    CU_ASSERT_STRING_EQUAL(message.text, "no kind \"Nope\" is registered for version \"v1\"");
+    CU_ASSERT_STRING_EQUAL(message.text,
+                           "no kind \"Nope\" is registered for version \"v1\" in scheme "
+                           "\"pkg/api/legacyscheme/scheme.go:30\"");
 }
 
 /* ---- writing ---- */

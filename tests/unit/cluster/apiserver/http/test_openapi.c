@@ -298,6 +298,7 @@ static void test_custom_kind(void)
     CU_ASSERT(openapi_find(o, &openapi_built_in, S("v3/api/v1"), S(""), S(""), &a));
     CU_ASSERT_FALSE(
         openapi_find(o, &openapi_built_in, S("v3/apis/example.com/v1"), S(""), S(""), &a));
+    CU_ASSERT_FALSE(openapi_find(o, &openapi_built_in, S("v3/apis/example.com"), S(""), S(""), &a));
     openapi_free(o);
 }
 
