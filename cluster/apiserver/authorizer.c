@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * RBAC (authorizer.h): "permissions are purely additive (there are no deny rules)". A rule covers a request when
- * one of its verbs, API groups and resources (or resource/subresource, or * / subresource) matches
- * and its names, if any, hold the name. What a user may do is the sum over the ClusterRoleBindings,
- * and over the RoleBindings of the namespace, that have the user, one of the groups or the service
- * account among their subjects; a RoleBinding may refer to a ClusterRole.
+ * RBAC (authorizer.h): "permissions are purely additive (there are no deny rules)". A rule covers a
+ * request when one of its verbs, API groups and resources (or resource/subresource, or * /
+ * subresource) matches and its names, if any, hold the name. What a user may do is the sum over the
+ * ClusterRoleBindings, and over the RoleBindings of the namespace, that have the user, one of the
+ * groups or the service account among their subjects; a RoleBinding may refer to a ClusterRole.
  *
  * Cost. A user's rules are collected when first needed after a change of any RBAC object
  * (watch_caches.rbac_generation). A rule without names that holds everywhere decides for all

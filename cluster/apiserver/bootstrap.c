@@ -10,9 +10,10 @@
  * The entries live in etcd beside the objects, under the row of componentstatuses, which has no
  * stored objects of its own (upstream: /registry/masterleases/<ip>).
  *
- * DEVIATION: no APIService objects are made and FlowSchemas get no condition. In a run the ConfigMaps
- * extension-apiserver-authentication and kube-apiserver-legacy-service-account-token-tracking of
- * kube-system are missing: nothing in the simulation reads them.
+ * DEVIATION: no APIService objects are made and FlowSchemas get no condition. In a run the
+ * ConfigMaps extension-apiserver-authentication and
+ * kube-apiserver-legacy-service-account-token-tracking of kube-system are missing: nothing in the
+ * simulation reads them.
  *
  * Compaction: every 5 min to the revision of 5 min ago, so that watches and continue tokens have
  * that long.

@@ -4,10 +4,10 @@
  * volume is mounted, bound to the pod, and asked for anew when 80 % of their time (or a day) has
  * passed. An old token stays in the volume while a new one cannot be had.
  *
- * Only kubelets of a cluster that is served ask (kubelet_config.asks_for_tokens): there, programs that are
- * real may read what a pod's file says. DEVIATION: in a run no token is asked for and the file
- * is a placeholder: a token's signature (50 us) and text (0.9 KB) for each of 10,000 pods are half
- * of what such a run may take, and no program model calls the API.
+ * Only kubelets of a cluster that is served ask (kubelet_config.asks_for_tokens): there, programs
+ * that are real may read what a pod's file says. DEVIATION: in a run no token is asked for and the
+ * file is a placeholder: a token's signature (50 us) and text (0.9 KB) for each of 10,000 pods are
+ * half of what such a run may take, and no program model calls the API.
  *
  * Upstream: pkg/kubelet/token/token_manager.go (its jitter of 10 s is left out),
  * pkg/volume/projected.

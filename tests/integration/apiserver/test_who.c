@@ -272,7 +272,8 @@ static void delete_now(struct world *w, enum resource_known resource, const char
 }
 
 /* With its pod, its secret or its account a token dies: at the latest after the 10 s for which a
- * server believes what it found out. One for a new account of the same name is not the old one's. */
+ * server believes what it found out. One for a new account of the same name is not the old one's.
+ */
 static void test_bound_tokens(void)
 {
     struct world w;
