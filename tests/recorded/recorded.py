@@ -95,7 +95,7 @@ class Replay:
                 headers["Content-Type"] = record["contentType"]
             headers.update(record.get("extraHeaders") or {})
             if record["as"] == "alicetok":
-                headers["Impersonate-User"] = "alice"
+                headers.update({"Impersonate-User": "alice", "Impersonate-Group": "dev", "Impersonate-Uid": "u-alice"})
             elif record["as"] not in (None, "admintok"):
                 headers["Authorization"] = "Bearer " + record["as"]
         body = record.get("reqBody")
