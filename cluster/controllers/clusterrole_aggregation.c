@@ -83,6 +83,13 @@ static enum sync_result aggregation_sync(struct sync *s)
         value_drop(rules);
         return SYNC_DONE;
     }
-    sync_update(s, RESOURCE_clusterroles, VALUE_SET(value_keep(s->object), rules, rules), 0);
+    struct request *r = request_for_key(VERB_PATCH, s->key);
+    r->patch_type = PATCH_APPLY;
+    r->force = true;
+    r->field_manager = value_string(S("clusterrole-aggregation-controller"));
+    r->body = value_pack("{apiVersion: \"rbac.authorization.k8s.io/v1\", kind: ClusterRole, "
+                         "metadata: {name: %S}, rules: %v}",
+                         s->key->name, rules);
+    sync_send(s, r, 0);
     return sync_wait(s, 1);
 }
