@@ -19,7 +19,8 @@ SHAPES = [
     ("<rand>", r"(?<=-)" + RANDOM + r"{5}\b"),
     ("<address>", r"\b10\.\d+\.\d+\.\d+\b"),
     ("<server>", r"127\.0\.0\.1:\d+|192\.\d+\.\d+\.\d+(?::\d+)?"),
-    ("<version>", r"(?<=\(v)\d+(?=\))"),
+    ("<version>", r"(?<=\(v)\d+(?=\))|(?<=resourceVersion: \")\d+|(?<=, current: )\d+"
+                  r"|(?<=version: 1 \()\d+(?=\))"),
     ("<minute>", r"(?<=-)2\d{7}\b"),
     ("<port>", r"(?<=:)3\d{4}(?=/)"),
     ("<host>", r"\bvm_(?=<uid>|[0-9a-f])|\bkube-(?:scheduler|controller-manager)-\d_(?=<uid>|[0-9a-f])"),
