@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs every test and ends with "N passed, N failed". Each check is one command; its output is shown when it fails.
-# Usage: tests/run.sh [PART...]     parts: lint unit scenarios determinism swarm fuzz library program hostile kubectl (all by default)
+# Usage: tests/run.sh [PART...]     parts: lint unit scenarios determinism swarm fuzz library program hostile kubectl recorded (all by default)
 set -u
 cd "$(dirname "$0")/.."
 export LC_ALL=C
-parts=${*:-lint unit scenarios determinism swarm fuzz library program hostile kubectl}
+parts=${*:-lint unit scenarios determinism swarm fuzz library program hostile kubectl recorded}
 passed=0
 failed=0
 work=$(mktemp -d)
@@ -114,6 +114,13 @@ test_hostile() {
 test_kubectl() {
     command -v kubectl >/dev/null || { echo "skipped: no kubectl on this machine"; return; }
     check "the real kubectl against serve" tests/kubectl.sh build-debug/wavetank "$work"
+}
+# What a real API server answered, request by request: $RECORDINGS, or the folder that stands beside the checkout.
+test_recorded() {
+    recordings=${RECORDINGS:-../shared/kubernetes/golden136}
+    [ -d "$recordings" ] || { echo "skipped: no recordings of a real API server in $recordings"; return; }
+    command -v python3 >/dev/null || { echo "skipped: no python3 on this machine"; return; }
+    check "answers are those of the recorded server" python3 tests/recorded/recorded.py "$program" "$recordings"
 }
 test_program() {
     check "the program's answers to bad input" tests/program.sh "$program" "$work"

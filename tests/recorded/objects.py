@@ -74,8 +74,9 @@ class Objects:
         name = path + "/" + urllib.parse.quote(item["metadata"]["name"], safe="")
         body = copy.deepcopy(item)
         applied = (item["metadata"].get("annotations") or {}).get(LAST_APPLIED)
-        if applied:  # what was sent, without any default
-            body = json.loads(applied)
+        sent = json.loads(applied) if applied else {}
+        if (sent.get("apiVersion"), sent.get("kind")) == (item["apiVersion"], item["kind"]):
+            body = sent  # without any default
             body["metadata"].setdefault("annotations", {})[LAST_APPLIED] = applied
         for key in DRAWN + ("ownerReferences",):  # whose owners are not here
             body["metadata"].pop(key, None)

@@ -41,7 +41,7 @@ WAIT_STEPS_MS = [100, 200, 400, 800, 1600, 3200, 6400]
 WATCH_MS = 6000
 COMPARED_HEADERS = ("warning", "allow", "etag-present", "vary", "cache-control", "retry-after",
                     "x-content-type-options", "accept-ranges", "last-modified-present",
-                    "content-encoding", "expires")
+                    "content-encoding", "expires-present")
 IGNORED_KEYS = set()
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 
@@ -152,6 +152,8 @@ class Replay:
             wanted, got = theirs.get(plain, ""), headers.get(plain, "")
             if name != plain:
                 wanted, got = bool(wanted), bool(got)
+            if name == "accept-ranges" and "audit-id" not in theirs:
+                continue  # the recordings of kubectl are without it
             if name == "content-encoding" or self.names.translate(str(wanted)) == str(got):
                 continue
             comparison.report("header", plain, wanted, got)
@@ -161,7 +163,7 @@ class Replay:
         return comparison.found
 
     def body(self, comparison, record, expected, data):
-        if expected is None or record["method"] == "HEAD":
+        if expected is None or record["method"] == "HEAD" or str(expected).startswith("<protobuf"):
             return
         if isinstance(expected, dict) and "protobuf_base64" in expected:
             self.protobuf(comparison, record, expected, data)

@@ -176,7 +176,9 @@ static const struct type_schema *type_of(const struct answer_shape *s, struct va
     struct str kind = VALUE_STR(v, kind);
     if (str_equal(kind, s->resource->kind))
         return s->resource->type;
-    const struct type_schema *sub = schema_for_subresource(s->resource, s->subresource);
+    /* which subresource of a custom kind it is was not known when the request was read */
+    const struct type_schema *sub =
+        schema_for_subresource(s->resource, s->kind ? SUBRESOURCE_SCALE : s->subresource);
     return sub && str_equal(kind, str_from(sub->name)) ? sub : NULL;
 }
 

@@ -79,14 +79,22 @@ static bool openapi_document(const struct reading *reading, struct str path,
     openapi_custom_release(&custom);
     if (!is_there)
         return false;
+    bool is_index = str_equal(path, S("/openapi/v3"));
+    bool is_v2 = str_equal(path, S("/openapi/v2"));
+    int64_t now_ns = facts->wall.unix_ns;
     d->code = a.code;
-    d->content_type = str_equal(path, S("/openapi/v3")) ? text_type : a.content_type;
-    d->varies = true;
+    d->content_type = is_index ? text_type : a.content_type;
+    d->varies = !is_index;
+    d->is_compressed = is_v2;
+    d->is_sniffable = true;
+    /* the index is new whenever it is asked for, and has no tag */
+    d->modified_s = floor_divide(is_index ? now_ns : now_ns - facts->now.ns, 1000000000);
     d->expires = a.is_immutable;
     if (a.is_immutable)
         d->cache_control = S("public, immutable");
     text_add(&d->body, a.body);
-    text_add(&d->etag, a.etag);
+    if (!is_index)
+        text_add(&d->etag, a.etag);
     d->location = a.location;
     return true;
 }
@@ -116,6 +124,7 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         version_document(&d->body);
     } else if (str_equal(path, S("/statusz"))) {
         d->content_type = text_type;
+        d->is_sniffable = true;
         statusz_document(facts, &d->body);
     } else if (is_api) {
         api_versions(facts, &d->body);

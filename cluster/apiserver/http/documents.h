@@ -41,6 +41,9 @@ struct document {
     struct text location; /* of a redirection */
     bool varies;          /* by Accept */
     bool expires;         /* in a year */
+    bool is_compressed;   /* for those who accept it, and then it varies by that, too */
+    bool is_sniffable;
+    int64_t modified_s; /* in Unix time; 0: not said */
 };
 bool document_find(const struct reading *reading, const struct document_facts *facts,
                    struct document *ret_document);

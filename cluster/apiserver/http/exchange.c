@@ -213,7 +213,8 @@ static void answer_document(struct exchange *x)
     }
     x->code = d->code;
     x->content_type = d->content_type;
-    x->is_sniffable = !str_starts_with(d->content_type, S("text/plain; charset"));
+    x->is_sniffable =
+        d->is_sniffable || !str_starts_with(d->content_type, S("text/plain; charset"));
     x->answer = d->body;
     d->body = (struct text){0};
     x->state = ANSWERED;
@@ -251,6 +252,7 @@ static bool dispatch(struct exchange *x, const char *method)
 {
     struct http_server *s = x->server;
     struct str etag = exchange_header(x, "If-None-Match");
+    struct str since = exchange_header(x, "If-Modified-Since");
     struct http_request h = {
         .method = str_from(method),
         .target = text_str(&x->target),
@@ -267,6 +269,8 @@ static bool dispatch(struct exchange *x, const char *method)
     x->accepts_gzip = accepts_gzip(exchange_header(x, "Accept-Encoding"));
     if (etag.size < sizeof(x->if_none_match))
         memcpy(x->if_none_match, etag.bytes, etag.size);
+    if (since.size < sizeof(x->if_modified_since))
+        memcpy(x->if_modified_since, since.bytes, since.size);
     if (x->is_too_large || !credential_find(x)) {
         http_read_accept(&h, &x->arena, &x->reading);
         x->shape = answer_shape_of(&x->reading, s->writer);

@@ -75,7 +75,7 @@ struct exchange {
     int64_t retry_after_s;
     bool is_sniffable, accepts_gzip;
     struct document document; /* what it says of caching; its body is the answer */
-    char if_none_match[160];
+    char if_none_match[160], if_modified_since[32];
     /* a watch: answer is what has not been sent, from `sent` on */
     size_t sent;
     bool has_ended, is_watched, is_streaming;

@@ -8,6 +8,7 @@
 #include "cluster/apiserver/http/exchange.h"
 
 #include <microhttpd.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 
 #include "cluster/api/json.h"
@@ -65,11 +66,12 @@ static void add(struct MHD_Response *r, const char *name, struct str value)
     (void)MHD_add_response_header(r, name, text_c(&t));
 }
 
+static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
 /* As HTTP writes an instant: "Mon, 23 Nov 2026 16:01:18 GMT". */
 static void add_time(struct MHD_Response *r, const char *name, int64_t seconds, const char *zone)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     AUTO(text) struct text t = {0};
     struct civil_time c = civil_time_of(seconds);
     text_printf(&t, "%.3s, %02d %.3s %04" PRId64 " %02d:%02d:%02d %s", days + 3 * c.weekday, c.day,
@@ -83,7 +85,11 @@ static void add_caching(const struct exchange *x, struct MHD_Response *r)
     const struct document *d = &x->document;
     add(r, "Cache-Control", d->cache_control.size > 0 ? d->cache_control : S("no-cache, private"));
     if (d->varies)
-        add(r, "Vary", S("Accept"));
+        add(r, "Vary", d->is_compressed ? S("Accept-Encoding, Accept") : S("Accept"));
+    if (d->modified_s > 0)
+        add_time(r, "Last-Modified", d->modified_s, "GMT");
+    if (d->modified_s > 0 && !d->is_compressed && x->code != 304)
+        add(r, "Accept-Ranges", S("bytes"));
     if (d->location.size > 0)
         add(r, "Location", text_str(&d->location));
     if (d->expires) {
@@ -97,11 +103,28 @@ static void add_caching(const struct exchange *x, struct MHD_Response *r)
     }
 }
 
+/* "Mon, 23 Nov 2026 16:01:18 GMT", in Unix time; -1 for anything else. */
+static int64_t read_time(const char *text)
+{
+    int day, hour, minute, second, year;
+    char month[4];
+    if (sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d", &day, month, &year, &hour, &minute,
+               &second) != 6)
+        return -1;
+    const char *at = strlen(month) == 3 ? strstr(months, month) : NULL;
+    if (!at || (at - months) % 3 != 0)
+        return -1;
+    return civil_days(year, (int)(at - months) / 3 + 1, day) * 86400 + hour * 3600 + minute * 60 +
+           second;
+}
+
 /* Does the client have this document already? */
 static bool is_known(const struct exchange *x)
 {
     const struct document *d = &x->document;
     struct str rest = str_from(x->if_none_match);
+    if (d->modified_s > 0 && rest.size == 0)
+        return d->modified_s <= read_time(x->if_modified_since);
     while (d->etag.size > 0 && rest.size > 0) {
         struct str tag = str_trim(str_cut(rest, ',', &rest));
         if (str_starts_with(tag, S("W/")))
