@@ -13,6 +13,7 @@
  */
 #include "cluster/apiserver/field_manager.h"
 
+#include "cluster/api/custom/fields.h"
 #include "cluster/api/custom/object.h"
 #include "cluster/api/decode.h"
 #include "cluster/api/defaults.h"
@@ -135,12 +136,6 @@ static const struct resource *row_of(const struct resource *storage, struct str 
     return NULL;
 }
 
-static struct fields_type custom_type(const struct custom_kind *k)
-{
-    (void)k;
-    return fields_type_deduced();
-}
-
 static bool custom_convert(const struct custom_kind *k, struct value own_object,
                            struct str api_version, struct value *ret_object,
                            struct fields_type *ret_type)
@@ -153,7 +148,7 @@ static bool custom_convert(const struct custom_kind *k, struct value own_object,
         value_drop(own_object);
         return false;
     }
-    *ret_type = custom_type(to);
+    *ret_type = custom_fields_type(to);
     *ret_object = custom_show(to, custom_store(k, own_object));
     return true;
 }
@@ -196,7 +191,7 @@ static struct managed_scope scope_of(struct call *c)
     bool keeps_only = s == SUBRESOURCE_EPHEMERALCONTAINERS || s == SUBRESOURCE_RESIZE;
     return (struct managed_scope){.type =
                                       c->kind && s != SUBRESOURCE_SCALE
-                                          ? custom_type(c->kind)
+                                          ? custom_fields_type(c->kind)
                                           : fields_type_of(schema_for_subresource(r->resource, s)),
                                   .api_version = r->resource->group_version,
                                   .kind = r->resource->kind,

@@ -97,6 +97,53 @@ kind: ConfigMap
 metadata: {name: new}
 Y
 
+# ---- a custom kind: the schema says which lists are maps ----
+expect 0 'created' create -f - <<'Y'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: boats.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: boats, singular: boat, kind: Boat}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              crew:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [name]
+                items:
+                  type: object
+                  required: [name]
+                  properties: {name: {type: string}, rank: {type: string}}
+              tags: {type: object, additionalProperties: {type: string}, x-kubernetes-map-type: atomic}
+Y
+expect 0 'condition met' wait --for=condition=Established crd/boats.example.com --timeout=60s
+boat() { printf 'apiVersion: example.com/v1\nkind: Boat\nmetadata: {name: b}\nspec: %s\n' "$1" >"$scratch/boat.yaml"; }
+boat '{crew: [{name: ann, rank: a}], tags: {x: "1"}}'
+expect 0 'serverside-applied' apply --server-side --field-manager=m1 -f "$scratch/boat.yaml"
+boat '{crew: [{name: bob, rank: b}]}'
+expect 0 'serverside-applied' apply --server-side --field-manager=m2 -f "$scratch/boat.yaml"
+expect 0 '^ann bob$' get boat b -o 'jsonpath={.spec.crew[*].name}'
+boat '{crew: [{name: ann, rank: c}], tags: {y: "2"}}'
+expect 1 'with 2 conflicts: conflicts with "m1":' apply --server-side --field-manager=m2 -f "$scratch/boat.yaml"
+boat '{crew: [{name: ann, rank: 1}]}'
+expect 1 'rank: expected string, got &value.valueUnstructured{Value:1}' \
+    apply --server-side --validate=false --field-manager=m2 -f "$scratch/boat.yaml"
+boat '{}'
+expect 0 'serverside-applied' apply --server-side --field-manager=m1 -f "$scratch/boat.yaml"
+expect 0 '^bob  *$' get boat b -o 'jsonpath={.spec.crew[*].name} {.spec.tags}'
+
 # ---- patches ----
 expect 0 'patched' patch cm ssa --type=json -p '[{"op":"add","path":"/data/c","value":"3"}]'
 expect 0 'kubectl-patch' get cm ssa -o 'jsonpath={.metadata.managedFields[*].manager}'

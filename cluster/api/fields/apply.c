@@ -397,6 +397,7 @@ static bool start_entries(const struct managed_scope *s, const struct managed_ap
     }
     if (value_count(own) > 0) {
         entries_take(own, ret_entries);
+        entries_reconcile(s, a->live, ret_entries);
         return true;
     }
     struct value empty = value_pack("{apiVersion: %S, kind: %S}", s->api_version, s->kind);

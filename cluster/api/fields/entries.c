@@ -358,6 +358,21 @@ struct value managed_filter(const struct managed_scope *s, struct str api_versio
     return rest;
 }
 
+void entries_reconcile(const struct managed_scope *s, struct value live, struct managed_entries *e)
+{
+    for (size_t i = 0; s->type_may_change && i < e->items.count; i++) {
+        struct managed_entry *m = &e->items.items[i];
+        struct fields_type type = s->type;
+        struct value shown = VALUE_ABSENT;
+        struct str version = value_str(m->api_version);
+        if (!str_equal(version, s->api_version) &&
+            (!s->convert || !s->convert(s->owner, value_keep(live), version, &shown, &type)))
+            continue;
+        value_drop(shown);
+        entry_set(m, fields_reconcile(type, m->set));
+    }
+}
+
 static void version_compare(struct managed_comparison *c, struct managed_version *v)
 {
     const struct managed_scope *s = c->scope;

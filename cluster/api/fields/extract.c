@@ -194,3 +194,41 @@ struct value fields_with_named(struct fields_type t, struct value set)
 {
     return with_named(&t, true, set);
 }
+
+/* ---- types that have changed ---- */
+
+static struct value reconcile(const struct fields_type *t, struct value child)
+{
+    struct fields_shape shape;
+    if (!fields_has_parts(child))
+        return value_keep(child);
+    t->schema->shape(t, &shape);
+    bool is_deduced = shape.scalar != FIELDS_NO_SCALAR && shape.map != FIELDS_NO_MAP;
+    if (is_deduced)
+        return value_keep(child);
+    if (shape.list == FIELDS_LIST_ATOMIC || shape.map == FIELDS_MAP_ATOMIC)
+        return value_object();
+    struct value result = value_keep(child);
+    for (size_t i = 0; i < value_count(child); i++) {
+        struct str element = value_key_at(child, i);
+        struct value part = value_member_at(child, i);
+        struct fields_type below;
+        bool is_declared;
+        if (shape.list != FIELDS_NO_LIST)
+            t->schema->item(t, &below);
+        else if (element.bytes[0] != 'f' ||
+                 !t->schema->member(t, str_slice(element, 2, element.size), &below, &is_declared))
+            continue;
+        struct value now = reconcile(&below, part);
+        if (value_is_same(now, part))
+            value_drop(now);
+        else
+            result = value_set_key(result, element, now);
+    }
+    return result;
+}
+
+struct value fields_reconcile(struct fields_type t, struct value set)
+{
+    return value_is_present(set) ? reconcile(&t, set) : VALUE_ABSENT;
+}

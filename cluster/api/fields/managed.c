@@ -212,6 +212,7 @@ struct value managed_update(const struct managed_scope *s, struct value live, st
     struct value own = VALUE_GET(live, metadata, managedFields);
     struct managed_entries entries;
     choose_entries(s, live, own_new, &entries);
+    entries_reconcile(s, live, &entries);
     bool is_create = !value_is_present(VALUE_GET(live, metadata, uid));
     struct value list;
     if (entries.items.count == 0 && !is_create) {

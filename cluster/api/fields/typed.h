@@ -32,6 +32,10 @@ struct value fields_remove(struct fields_type t, struct value object, struct val
 /* The set with each field that has a name in the schema and of which the set has parts. */
 struct value fields_with_named(struct fields_type t, struct value set);
 
+/* The set as the type has it now: below what has become atomic there is nothing to own, so who
+ * owned a part owns the whole. */
+struct value fields_reconcile(struct fields_type t, struct value set);
+
 /* Is the object of its type? If not, why: ".spec.ports: element 0: ...". */
 bool fields_validate(struct fields_type t, struct value object, bool allows_duplicates,
                      struct text *ret_why);
