@@ -93,7 +93,7 @@ expect 1 'container not found \("c"\)' exec broken -- ls
 expect 1 'pod nowhere does not have a host assigned' exec nowhere -- ls
 expect 1 'pods "gone" not found' exec gone -- ls
 expect 1 'Upgrade request required' get --raw '/api/v1/namespaces/default/pods/web/exec?command=ls'
-output=$(head -c 200000 /dev/zero | tr '\0' a | kube exec -i web -- wc -c)
+output=$(head -c 200000 /dev/zero | tr '\0' a | kube exec -i web -c web -- wc -c)
 [ "$output" = 200000 ] || { echo "stdin of exec: $output"; failed=1; }
 output=$(printf 'cd /tmp\npwd\nexit 5\n' | kube exec -i web -- sh 2>/dev/null)
 [ "$?/$output" = 5//tmp ] || { echo "a script on stdin: $output"; failed=1; }
@@ -138,9 +138,66 @@ expect 0 '"kind":"PodList"' get --raw /api/v1/nodes/node-0/proxy/pods
 expect 1 'dial tcp 10.244.[0-9.]*:81: connect: connection refused' get --raw /api/v1/namespaces/default/pods/web:81/proxy/
 expect 1 'nodes "node-9" not found' get --raw /api/v1/nodes/node-9/proxy/healthz
 
+# ---- port-forward, in a WebSocket and on a bare connection; then all of it over SPDY ----
+forward() {
+    timeout 20 kubectl --context wavetank port-forward pod/web :80 :81 >"$scratch/forward" 2>&1 &
+    forwarder=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ "$(grep -c '127.0.0.1' "$scratch/forward")" = 2 ] && break
+        sleep 0.3
+    done
+    for port in $(grep -o '127.0.0.1:[0-9]*' "$scratch/forward"); do
+        curl -s -m 5 "http://$port/"
+    done
+    kill "$forwarder" 2>/dev/null
+    wait "$forwarder" 2>/dev/null
+}
+for websockets in true false; do
+    export KUBECTL_PORT_FORWARD_WEBSOCKETS=$websockets KUBECTL_REMOTE_COMMAND_WEBSOCKETS=$websockets
+    forward >"$scratch/forwarded"
+    grep -q 'Welcome to nginx' "$scratch/forwarded" || { echo "port-forward:"; cat "$scratch/forward"; failed=1; }
+    grep -q 'an error occurred forwarding .* -> 81: .*dial tcp4 127.0.0.1:81: connect: connection refused' "$scratch/forward" ||
+        { echo "port-forward to a port where nobody listens:"; cat "$scratch/forward"; failed=1; }
+done
+expect 0 '^web$' exec web -- hostname
+expect 3 'command terminated with exit code 3' exec web -- sh -c 'exit 3'
+expect 1 'unable to upgrade connection: container not found \("c"\)' exec broken -- ls
+output=$(head -c 200000 /dev/zero | tr '\0' a | kube exec -i web -c web -- wc -c)
+[ "$output" = 200000 ] || { echo "stdin of exec over SPDY: $output"; failed=1; }
+rm -rf "$scratch/back"
+expect 0 '' cp web:/tmp/there "$scratch/back"
+diff -r "$scratch/there" "$scratch/back" || { echo "cp over SPDY: not the same"; failed=1; }
+terminal 'hostname\r|\x04' '/ # hostname +ticker +/ # ' exec -it ticker -- sh
+unset KUBECTL_PORT_FORWARD_WEBSOCKETS KUBECTL_REMOTE_COMMAND_WEBSOCKETS
+
+# ---- what fails shows as it would ----
+control() { "$program" ctl --port "$(grep -o 'https://127.0.0.1:[0-9]*' "$KUBECONFIG" | sed 's/.*://')" "$@" >/dev/null; }
+node=$(kube get pod ticker -o 'jsonpath={.spec.nodeName}')
+(timeout 20 kubectl --context wavetank logs -f ticker >"$scratch/following" 2>&1; echo "exit $?" >>"$scratch/following") &
+following=$!
+sleep 1
+control inject processChaos action=kill components="kubelet@$node"
+wait "$following"
+grep -q 'unexpected EOF' "$scratch/following" && grep -q 'exit 1' "$scratch/following" ||
+    { echo "logs -f of a kubelet that dies:"; cat "$scratch/following"; failed=1; }
+expect 1 'Get "https://10\.0\.1\.[0-9]+:10250/containerLogs/default/ticker/ticker": dial tcp 10\.0\.1\.[0-9]+:10250: connect: connection refused' logs ticker
+expect 1 'error sending request: Post "https://10.*:10250/exec/default/ticker/ticker\?command=ls.*": dial tcp .*: connect: connection refused' exec ticker -- ls
+control run-until +15s
+control resume
+expect 0 '^tick 0$' logs ticker
+(kube exec ticker -- sleep 600 >"$scratch/killed" 2>&1; echo "exit $?" >>"$scratch/killed") &
+killed=$!
+sleep 1
+expect 0 'deleted' delete pod ticker --grace-period=0 --force
+wait "$killed"
+grep -q 'command terminated with exit code 137' "$scratch/killed" || { echo "exec in a pod that goes:"; cat "$scratch/killed"; failed=1; }
+node=$(kube get pod web -o 'jsonpath={.spec.nodeName}')
+control inject nodeChaos action=power-off nodes="$node"
+expect 1 'dial tcp .*:10250: i/o timeout' logs web
+
 # ---- who may: a WebSocket needs "create" as well ----
 expect 0 'created' create role reader --verb=get --resource=pods,pods/exec,pods/log
 expect 0 'created' create rolebinding reader --role=reader --user=alice
-expect 0 'tick' logs ticker --tail=1 --as=alice
-expect 1 'User "alice" cannot create resource "pods/exec" in API group "" in the namespace "default"' exec ticker --as=alice -- ls
-stop
+expect 0 'from a' logs two -c a --as=alice
+expect 1 'User "alice" cannot create resource "pods/exec" in API group "" in the namespace "default"' exec two -c a --as=alice -- ls
+stop || { echo "serve did not end cleanly"; cat "$scratch/serve"; failed=1; }
