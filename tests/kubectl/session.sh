@@ -240,7 +240,8 @@ started=0
 printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: _bad_}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: good2}\n' \
     >"$scratch/manifests.yaml"
 plain=$((20000 + $$ % 20000))
-serve --nodes 1 --speed paused -f "$scratch/manifests.yaml" --insecure-http "127.0.0.1:$plain"
+rm -f "$journal"
+serve --nodes 1 --speed paused -f "$scratch/manifests.yaml" --insecure-http "127.0.0.1:$plain" --journal "$journal"
 grep -q "manifests.yaml:5: configmaps/_bad_: Error from server (Invalid)" "$scratch/serve" ||
     { echo "a manifest that is refused is not said:"; cat "$scratch/serve"; failed=1; }
 expect 0 'good2' get cm
@@ -250,6 +251,8 @@ token=$(kubectl --context wavetank create token default)
 http 403 'system:serviceaccount:default:default' -H "Authorization: Bearer $token" "http://127.0.0.1:$plain/api/v1/nodes"
 http 401 'Unauthorized' -H 'Authorization: Bearer nonsense' "http://127.0.0.1:$plain/api/v1/nodes"
 stop
+rm -f "$scratch/manifests.yaml" # the journal holds it
+says 0 "$(trace_at_end): the same as recorded" "$program" replay "$journal"
 says 2 'only this machine' "$program" serve --insecure-http 0.0.0.0:8080
 
 # ---- a scenario beside kubectl ----

@@ -245,7 +245,9 @@ static int load_session(struct serving *v, struct recording_reader *ret_reader,
     if (!e)
         e = session_plan_read(head.content, &v->plan, message);
     if (e) {
-        errmsg_prefix(message, "%s/journal", text_c(&v->folder.path));
+        struct errmsg why = *message;
+        (void)errmsg_set(message, e, "%s/journal: %.900s; --reset begins anew",
+                         text_c(&v->folder.path), why.text);
         return fail(EXIT_BAD_INPUT, message);
     }
     return check_same_cluster(v);

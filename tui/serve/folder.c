@@ -123,6 +123,8 @@ enum err folder_load_journal(struct folder *f, struct errmsg *message)
     AUTO(text) struct text path = {0};
     journal_path(f, "", &path);
     enum err e = file_load(text_c(&path), &f->loaded, &f->loaded_size, message);
+    if (!e && f->loaded_size == 0)
+        (void)unlink(text_c(&path)); /* of a program that was killed before it wrote anything */
     return e == ERR_MISSING ? ERR_OK : e;
 }
 

@@ -340,5 +340,6 @@ bool verb_answer(struct serving *v, struct value request, struct text *answer)
 void verb_goal_answer(struct serving *v, struct text *answer)
 {
     struct reply reply = {.result = clock_value(v)};
+    session_mark(v->session); /* virtual time has leapt: a restart shall not take it back */
     reply_write(&reply, answer);
 }
