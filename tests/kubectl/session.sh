@@ -242,9 +242,9 @@ printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n---\napiVersion
 plain=$((20000 + $$ % 20000))
 rm -f "$journal"
 serve --nodes 1 --speed paused -f "$scratch/manifests.yaml" --insecure-http "127.0.0.1:$plain" --journal "$journal"
+expect 0 'good2' get cm
 grep -q "manifests.yaml:5: configmaps/_bad_: Error from server (Invalid)" "$scratch/serve" ||
     { echo "a manifest that is refused is not said:"; cat "$scratch/serve"; failed=1; }
-expect 0 'good2' get cm
 http 200 '"gitVersion"' "http://127.0.0.1:$plain/version"
 http 403 'system:anonymous' "http://127.0.0.1:$plain/api/v1/nodes"
 token=$(kubectl --context wavetank create token default)
