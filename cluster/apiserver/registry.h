@@ -39,6 +39,25 @@ void registry_put(struct call *c, struct step *step, call_etcd_fn done, call_fn 
 /* The body in storage form: decoded, defaulted, converted. False: refused. */
 bool registry_decode(struct call *c, struct step *step, struct value *ret_object);
 
+/* ---- shared by create and update ---- */
+
+static inline bool request_is_apply(const struct request *r)
+{
+    return r->verb == VERB_PATCH && r->patch_type == PATCH_APPLY;
+}
+struct value registry_to_storage(const struct call *c, struct value own_object);
+/* The row that says how the kind's registry treats its objects. */
+const struct resource *registry_strategy_row(const struct call *c);
+/* Do the names in the object agree with the URL's? False: refused. */
+bool registry_identity_check(struct call *c, struct step *step, struct value object);
+/* An object that names no namespace has the request's. */
+struct value registry_namespace_fill(const struct call *c, struct value object);
+/* From the object as the request's version has it, defaulted. */
+void registry_create_object(struct call *c, struct step *step, struct value own_object);
+/* Reservations are given back only when it is sure that nothing was written. */
+void registry_store_failed(struct call *c, struct step *step, const struct etcd_response *r);
+void registry_update_try(struct call *c, struct step *step); /* over c->existing */
+
 /* metadata of a new object: uid, creationTimestamp, name. */
 struct value registry_fill_system(struct call *c, struct step *step, struct value own_object);
 struct value uid_make(struct step *step); /* a UUIDv4 */

@@ -6,6 +6,7 @@
 #define TESTS_UNIT_CLUSTER_API_FIELDS_FIXTURE_H
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cluster/api/fields/set.h"
 #include "cluster/api/json.h"
