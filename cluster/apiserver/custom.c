@@ -17,6 +17,7 @@
  */
 #include "cluster/apiserver/custom.h"
 
+#include "cluster/api/custom/object.h"
 #include "cluster/api/custom/prune.h"
 #include "cluster/api/object.h"
 #include "cluster/apiserver/custom_state.h"
@@ -89,8 +90,8 @@ void custom_mark_dirty(struct custom_entry *e)
 /* Names that one definition frees may be another's. */
 static void mark_group(struct apiserver *s, struct str group)
 {
-    struct map_cursor c =
-        map_at_or_after(&s->custom.entries, &(struct custom_entry){.group = group, .plural = S("")});
+    struct map_cursor c = map_at_or_after(&s->custom.entries,
+                                          &(struct custom_entry){.group = group, .plural = S("")});
     for (; c.item && str_equal(((struct custom_entry *)c.item)->group, group); map_next(&c))
         custom_mark_dirty(c.item);
 }
@@ -149,8 +150,7 @@ void custom_listed(struct apiserver *s, struct step *step)
         if (e->definition && !watch_cache_get(s, e->key))
             entry_set(c.item, step, VALUE_ABSENT);
     }
-    for (struct cache_cursor k =
-             watch_cache_of_known(s, RESOURCE_customresourcedefinitions, S(""));
+    for (struct cache_cursor k = watch_cache_of_known(s, RESOURCE_customresourcedefinitions, S(""));
          k.kv; watch_cache_next(&k))
         entry_set(entry_of(s, k.kv->key), step, k.kv->value);
 }
@@ -346,8 +346,8 @@ bool custom_admit(struct call *c, struct step *step)
     if (wait.ns == 0)
         return true;
     c->has_waited = true;
-    c->wait_timer = step_timer_set(step, instant_add(step->now, wait),
-                                   TIMER_TAG(TIMER_CUSTOM_CREATE, c->slot));
+    c->wait_timer =
+        step_timer_set(step, instant_add(step->now, wait), TIMER_TAG(TIMER_CUSTOM_CREATE, c->slot));
     return false;
 }
 
@@ -379,4 +379,14 @@ struct value custom_show(const struct custom_kind *k, struct value own_object)
 struct value custom_store(const struct custom_kind *k, struct value own_object)
 {
     return version_set(own_object, custom_definition_version(k->definition, S(""))->resource);
+}
+
+/* A custom object is validated as the version that was asked for shows it. */
+void custom_check_object(const struct call *c, struct value old, struct field_errors *errors)
+{
+    AUTO(value) struct value new = custom_show(c->kind, value_keep(c->object));
+    AUTO(value)
+    struct value before =
+        value_is_present(old) ? custom_show(c->kind, value_keep(old)) : VALUE_ABSENT;
+    custom_validate(c->kind, new, before, errors);
 }

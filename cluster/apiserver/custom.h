@@ -22,11 +22,12 @@
 struct apiserver;
 struct cache_event;
 struct call;
+struct field_errors;
 struct watch_cache;
 
 struct custom_entry; /* one definition; custom.c */
 struct custom_kinds {
-    struct map entries; /* by group and plural */
+    struct map entries;                   /* by group and plural */
     const struct custom_catalog *catalog; /* of the moment; NULL: to be made anew */
     VEC(struct custom_entry *) dirty;     /* to be looked at when all changes have been heard */
 };
@@ -56,8 +57,11 @@ bool custom_resolve(struct call *c);
 bool custom_admit(struct call *c, struct step *step);
 void custom_timer_create(struct apiserver *s, struct step *step, uint32_t slot);
 
-/* An object as the asked version shows it: apiVersion, unknown fields pruned, defaults. Consumes. */
+/* An object as the asked version shows it: apiVersion, unknown fields pruned, defaults. Consumes.
+ */
 struct value custom_show(const struct custom_kind *k, struct value own_object);
+/* c->object, of a custom kind, against its schema; `old` absent: a creation. */
+void custom_check_object(const struct call *c, struct value old, struct field_errors *errors);
 /* An object as it is stored: in the version that is. Consumes. */
 struct value custom_store(const struct custom_kind *k, struct value own_object);
 

@@ -144,7 +144,8 @@ static void name_accept(struct naming *n, atom key, const char *reason, bool is_
 
 static void short_names_accept(struct naming *n)
 {
-    struct value wanted = VALUE_GET(n->wanted, shortNames), had = VALUE_GET(n->accepted, shortNames);
+    struct value wanted = VALUE_GET(n->wanted, shortNames),
+                 had = VALUE_GET(n->accepted, shortNames);
     AUTO(text) struct text all = {0};
     size_t taken = 0;
     for (size_t i = 0; i < value_count(wanted); i++) {
@@ -239,8 +240,7 @@ static bool instances_delete(struct custom_entry *e, struct step *step)
     struct apiserver *s = e->server;
     VEC(const struct object_key *) keys = {0};
     bool is_any = false;
-    for (struct cache_cursor k =
-             watch_cache_first(watch_cache_of(s, e->definition->stored), S(""));
+    for (struct cache_cursor k = watch_cache_first(watch_cache_of(s, e->definition->stored), S(""));
          k.kv; watch_cache_next(&k)) {
         is_any = true;
         if (!object_is_deleting(k.kv->value))

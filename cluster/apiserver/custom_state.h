@@ -10,11 +10,11 @@
 
 struct custom_entry {
     struct apiserver *server;
-    const struct object_key *key; /* of the definition */
-    struct str group, plural;     /* inside the key's name */
+    const struct object_key *key;               /* of the definition */
+    struct str group, plural;                   /* inside the key's name */
     const struct custom_definition *definition; /* NULL: there is none */
-    int64_t written;    /* the revision of our own last write, which the cache has yet to show */
-    size_t deletions;   /* of its objects, in flight */
+    int64_t written;  /* the revision of our own last write, which the cache has yet to show */
+    size_t deletions; /* of its objects, in flight */
     bool is_dirty, is_busy; /* a write of the status is in flight */
     bool wants_retry;
 };

@@ -350,21 +350,11 @@ static void create_admitted(struct call *c, struct step *step)
         create_allocated(c, step);
 }
 
-/* A custom object is validated as the version that was asked for shows it. */
-void registry_check_custom(const struct call *c, struct value old, struct field_errors *errors)
-{
-    AUTO(value) struct value new = custom_show(c->kind, value_keep(c->object));
-    AUTO(value)
-    struct value before =
-        value_is_present(old) ? custom_show(c->kind, value_keep(old)) : VALUE_ABSENT;
-    custom_validate(c->kind, new, before, errors);
-}
-
 static void create_allocated(struct call *c, struct step *step)
 {
     struct field_errors errors = {0};
     if (c->kind)
-        registry_check_custom(c, VALUE_ABSENT, &errors);
+        custom_check_object(c, VALUE_ABSENT, &errors);
     else
         validate_create(c->resource, c->object, &errors);
     if (errors.count > 0) {

@@ -22,8 +22,6 @@ void registry_delete_collection(struct call *c, struct step *step);
 
 /* An object as the version that was asked for shows it. Consumes. */
 struct value registry_show(const struct call *c, struct value own_object);
-/* c->object, of a custom kind, against its schema; `old` absent: a creation. */
-void registry_check_custom(const struct call *c, struct value old, struct field_errors *errors);
 /* Ends the call with an object in the version that was asked for. */
 void registry_answer_object(struct call *c, struct step *step, int code, struct value own_object);
 

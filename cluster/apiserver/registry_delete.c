@@ -144,8 +144,9 @@ static enum deletion_step definition_plan(struct value object, const struct dele
     struct value next =
         VALUE_SET(value_keep(object), time_value(d->now), metadata, deletionTimestamp);
     if (!object_has_finalizer(object, S(CUSTOM_FINALIZER)))
-        next = VALUE_SET(next, value_append(value_keep(finalizers), value_string(S(CUSTOM_FINALIZER))),
-                         metadata, finalizers);
+        next =
+            VALUE_SET(next, value_append(value_keep(finalizers), value_string(S(CUSTOM_FINALIZER))),
+                      metadata, finalizers);
     struct value conditions = value_append(
         value_keep(VALUE_GET(object, status, conditions)),
         value_pack("{type: Terminating, status: \"True\", lastTransitionTime: %v, reason: "

@@ -129,7 +129,7 @@ void scale_update(struct call *c, struct step *step)
     c->object = managed_ignore_times(strategy_prepare_update(row, next, old), old);
     if (c->kind) {
         struct field_errors errors = {0};
-        registry_check_custom(c, old, &errors);
+        custom_check_object(c, old, &errors);
         if (errors.count > 0)
             refusal = status_invalid(c->request->resource, c->key->name, &errors);
         field_errors_release(&errors);

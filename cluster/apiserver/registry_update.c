@@ -247,7 +247,7 @@ static struct value update_validate(struct call *c, struct value old)
 {
     struct field_errors errors = {0};
     if (c->kind)
-        registry_check_custom(c, old, &errors);
+        custom_check_object(c, old, &errors);
     enum subresource sub = c->request->subresource;
     if (c->resource == resource_get(RESOURCE_certificatesigningrequests) && sub)
         validate_certificate_request_update(

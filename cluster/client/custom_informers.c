@@ -30,8 +30,8 @@ static void on_definition(void *owner, struct step *step, const struct object_ke
                           struct value before, struct value after);
 
 struct custom_informers *custom_informers_new(struct client *client,
-                                              struct informer_factory *factory,
-                                              informer_fn changed, void *owner)
+                                              struct informer_factory *factory, informer_fn changed,
+                                              void *owner)
 {
     struct custom_informers *k = mem_new(struct custom_informers);
     k->client = client;

@@ -19,8 +19,8 @@
 struct custom_informers;
 /* `changed` hears of each change of each custom object. */
 struct custom_informers *custom_informers_new(struct client *client,
-                                              struct informer_factory *factory,
-                                              informer_fn changed, void *owner);
+                                              struct informer_factory *factory, informer_fn changed,
+                                              void *owner);
 void custom_informers_free(struct custom_informers *k);
 
 /* The row of a kind that some definition serves; NULL: none. */

@@ -223,8 +223,8 @@ struct tally *tally_new(struct view *view, struct matcher *own_matcher)
     *t = (struct tally){.view = view, .matcher = *own_matcher};
     *own_matcher = (struct matcher){0};
     struct str namespace = value_str(t->matcher.namespace);
-    for (struct view_cursor c = view_first(view, matcher_resource(&t->matcher, view), namespace); c.key;
-         view_next(&c))
+    for (struct view_cursor c = view_first(view, matcher_resource(&t->matcher, view), namespace);
+         c.key; view_next(&c))
         tally_mark(t, c.key, matcher_holds(&t->matcher, c.key, c.object));
     view_listen(view, tally_changed, t);
     return t;

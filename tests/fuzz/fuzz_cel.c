@@ -17,7 +17,8 @@ static const char *const seeds[] = {
     "has(self.labels.app) || self.labels['tier'] in ['a', \"b\"] && !(1.5e3 < 0x1f)",
     "self.parts.map(p, p.size > 1, p.name).exists_one(n, n.matches('^[a-z]+$'))",
     "cel.bind(x, self.?name.orValue('z'), '%s %d'.format([x, 1])).split(',').join('-') == ''",
-    "quantity('1Gi').isGreaterThan(quantity('1M')) || duration('1h') + duration('2m') > duration('3s')",
+    "quantity('1Gi').isGreaterThan(quantity('1M')) || duration('1h') + duration('2m') > "
+    "duration('3s')",
     "{\"type\":\"object\",\"required\":[\"spec\"],\"properties\":{\"spec\":{\"type\":\"object\","
     "\"x-kubernetes-preserve-unknown-fields\":true,\"properties\":{\"a\":{\"type\":\"array\","
     "\"items\":{\"type\":\"string\",\"pattern\":\"^a+$\",\"default\":\"a\"}},\"b\":{\"anyOf\":"

@@ -13,9 +13,11 @@ expect 0 'example.com/v1' api-versions
 expect 0 'widgets.example.com +20' get crd
 expect 0 'Message: +no conflicts found' describe crd widgets.example.com
 widget one 3
-expect 0 'widget.example.com/one created' apply --validate=false -f "$scratch/one.yaml"
-expect 0 'widget.example.com/one unchanged' apply --validate=false -f "$scratch/one.yaml"
+expect 0 'widget.example.com/one created' apply -f "$scratch/one.yaml"
+expect 0 'widget.example.com/one unchanged' apply -f "$scratch/one.yaml"
 expect 0 'NAME +SIZE' get wg
+expect 0 'size	<integer> -required-' explain widgets.spec
+expect 0 'color	<string>' explain widgets.spec --output=plaintext-openapiv2
 expect 0 'one +3' get widgets.v1.example.com
 expect 0 '^red$' get wg one -o 'jsonpath={.spec.color}'
 expect 0 'one +3' get wg -A --field-selector spec.color=red
@@ -34,11 +36,19 @@ expect 0 'patched' patch widget one --type merge -p '{"status":{"size":9}}'
 expect 0 '^$' get wg one -o 'jsonpath={.status.size}'
 expect 0 'patched' patch widget one --subresource status --type merge -p '{"status":{"size":2}}'
 expect 0 '^2 4$' get wg one -o 'jsonpath={.status.size} {.metadata.generation}'
+expect 0 'serverside-applied' apply --server-side --field-manager other -f "$scratch/one.yaml" --force-conflicts
+expect 0 'f:size' get wg one -o yaml --show-managed-fields
+expect 1 '.spec.colour: field not declared in schema' apply --server-side -f - <<'Y'
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: one}
+spec: {colour: red}
+Y
 expect 0 'labeled' label wg one tier=front
 expect 0 'one' get wg -l tier=front -o name
 expect 0 'annotated' annotate wg one note=x
 widget two 11
-expect 1 'is invalid: spec.size: Invalid value: 11' create --validate=false -f "$scratch/two.yaml"
+expect 1 'is invalid: spec.size: Invalid value: 11' create -f "$scratch/two.yaml"
 widget two 2 ', colour: red'
 expect 1 'strict decoding error: unknown field "spec.colour"' create --validate=strict -f "$scratch/two.yaml"
 expect 0 'Warning: unknown field "spec.colour"' create --validate=warn -f "$scratch/two.yaml"
@@ -67,7 +77,7 @@ expect 1 "the server doesn't have a resource type \"wg\"|could not find the requ
 # The slides' third-party kinds.
 expect 0 'certificates +cert,certs +cert-manager.io/v1 +true +Certificate' api-resources
 expect 0 'traffictargets +tt +access.smi-spec.io/v1alpha2 +true +TrafficTarget' api-resources
-expect 0 'static-cert created' create --validate=false -f - <<'Y'
+expect 0 'static-cert created' create -f - <<'Y'
 apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata: {name: static-cert}

@@ -29,9 +29,9 @@
 struct cel_program;
 
 struct cel_environment {
-    struct value schema;      /* of self and oldSelf */
-    bool is_resource;         /* self has apiVersion, kind and metadata whatever its schema says */
-    bool has_optional_old;    /* oldSelf is optional(self's type) */
+    struct value schema;   /* of self and oldSelf */
+    bool is_resource;      /* self has apiVersion, kind and metadata whatever its schema says */
+    bool has_optional_old; /* oldSelf is optional(self's type) */
 };
 /* NULL, and `why` is set as cel-go says it. */
 struct cel_program *cel_compile(struct str source, const struct cel_environment *e,

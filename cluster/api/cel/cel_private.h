@@ -52,10 +52,10 @@ enum cel_node_kind {
     NODE_OPT_INDEX,  /* a[?b] */
     NODE_CALL,       /* name(args) or a.name(args) */
     NODE_LIST,
-    NODE_MAP,         /* args: key, value, key, value */
-    NODE_NOT,         /* !a */
-    NODE_NEGATE,      /* -a */
-    NODE_BINARY,      /* a name b */
+    NODE_MAP,    /* args: key, value, key, value */
+    NODE_NOT,    /* !a */
+    NODE_NEGATE, /* -a */
+    NODE_BINARY, /* a name b */
     NODE_AND,
     NODE_OR,
     NODE_CONDITIONAL, /* a ? b : c */
@@ -120,8 +120,8 @@ struct cel_variable {
 struct cel_run {
     const struct cel_program *program;
     const struct cel_bindings *bindings;
-    struct arena arena;         /* texts of errors */
-    VEC(struct value) garbage;  /* owned until the end */
+    struct arena arena;        /* texts of errors */
+    VEC(struct value) garbage; /* owned until the end */
     uint64_t steps;
 };
 struct cel_value cel_eval(struct cel_run *r, const struct cel_node *n,

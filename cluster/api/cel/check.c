@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Types: what a schema's values are in CEL, and whether an expression fits them. What is not known
- * (int-or-string, lists of different things) is dyn, which fits everything and is looked at when the
- * expression runs.
+ * (int-or-string, lists of different things) is dyn, which fits everything and is looked at when
+ * the expression runs.
  *
  * Upstream: apiserver/pkg/cel/common (SchemaDeclType), cel-go's checker.
  */
@@ -33,10 +33,10 @@ struct cel_type cel_type_of_schema(struct arena *arena, struct value schema, boo
         const char *type, *format;
         enum cel_kind kind;
     } scalars[] = {
-        {"string", "byte", CEL_BYTES},          {"string", "date-time", CEL_TIMESTAMP},
-        {"string", "date", CEL_TIMESTAMP},      {"string", "duration", CEL_DURATION},
-        {"string", NULL, CEL_STRING},           {"integer", NULL, CEL_INT},
-        {"number", NULL, CEL_DOUBLE},           {"boolean", NULL, CEL_BOOL},
+        {"string", "byte", CEL_BYTES},     {"string", "date-time", CEL_TIMESTAMP},
+        {"string", "date", CEL_TIMESTAMP}, {"string", "duration", CEL_DURATION},
+        {"string", NULL, CEL_STRING},      {"integer", NULL, CEL_INT},
+        {"number", NULL, CEL_DOUBLE},      {"boolean", NULL, CEL_BOOL},
     };
     struct value type = VALUE_GET(schema, type), format = VALUE_GET(schema, format);
     struct value items = schema_items(schema), additional = schema_additional(schema);
@@ -53,8 +53,7 @@ struct cel_type cel_type_of_schema(struct arena *arena, struct value schema, boo
         return (struct cel_type){
             .kind = CEL_OBJECT,
             .schema = schema,
-            .is_resource =
-                is_resource || schema_flag(schema, ATOM_x_kubernetes_embedded_resource)};
+            .is_resource = is_resource || schema_flag(schema, ATOM_x_kubernetes_embedded_resource)};
     struct cel_type *inner = arena_new(arena, struct cel_type);
     *inner = cel_type_of_schema(arena, element, false);
     return (struct cel_type){.kind = value_is(type, "array") ? CEL_LIST : CEL_MAP,
@@ -89,12 +88,11 @@ void cel_unescape(struct str name, struct text *out)
 {
     static const struct {
         const char *escape, *text;
-    } escapes[] = {{"__underscores__", "__"}, {"__dot__", "."}, {"__dash__", "-"},
-                   {"__slash__", "/"}};
-    static const char *const reserved[] = {"true",     "false", "null",      "in",       "as",
-                                           "break",    "const", "continue",  "else",     "for",
-                                           "function", "if",    "import",    "let",      "loop",
-                                           "package",  "namespace", "return"};
+    } escapes[] = {
+        {"__underscores__", "__"}, {"__dot__", "."}, {"__dash__", "-"}, {"__slash__", "/"}};
+    static const char *const reserved[] = {
+        "true", "false",    "null", "in",     "as",  "break", "const",   "continue",  "else",
+        "for",  "function", "if",   "import", "let", "loop",  "package", "namespace", "return"};
     for (size_t i = 0; i < ARRAY_COUNT(reserved); i++) {
         AUTO(text) struct text whole = {0};
         text_printf(&whole, "__%s__", reserved[i]);
@@ -120,16 +118,21 @@ void cel_unescape(struct str name, struct text *out)
 
 void cel_type_text(const struct cel_type *t, struct text *out)
 {
-    static const char *const names[CEL_KIND_COUNT] = {
-        [CEL_DYN] = "dyn",       [CEL_NULL] = "null",
-        [CEL_BOOL] = "bool",     [CEL_INT] = "int",
-        [CEL_DOUBLE] = "double", [CEL_STRING] = "string",
-        [CEL_BYTES] = "bytes",   [CEL_LIST] = "list",
-        [CEL_MAP] = "map",       [CEL_OBJECT] = "object",
-        [CEL_TIMESTAMP] = "google.protobuf.Timestamp",
-        [CEL_DURATION] = "google.protobuf.Duration",
-        [CEL_OPTIONAL] = "optional_type", [CEL_QUANTITY] = "kubernetes.Quantity",
-        [CEL_ERROR] = "error"};
+    static const char *const names[CEL_KIND_COUNT] = {[CEL_DYN] = "dyn",
+                                                      [CEL_NULL] = "null",
+                                                      [CEL_BOOL] = "bool",
+                                                      [CEL_INT] = "int",
+                                                      [CEL_DOUBLE] = "double",
+                                                      [CEL_STRING] = "string",
+                                                      [CEL_BYTES] = "bytes",
+                                                      [CEL_LIST] = "list",
+                                                      [CEL_MAP] = "map",
+                                                      [CEL_OBJECT] = "object",
+                                                      [CEL_TIMESTAMP] = "google.protobuf.Timestamp",
+                                                      [CEL_DURATION] = "google.protobuf.Duration",
+                                                      [CEL_OPTIONAL] = "optional_type",
+                                                      [CEL_QUANTITY] = "kubernetes.Quantity",
+                                                      [CEL_ERROR] = "error"};
     static const struct cel_type dyn = {.kind = CEL_DYN};
     text_add(out, str_from(names[t->kind]));
     if (t->kind != CEL_LIST && t->kind != CEL_MAP && t->kind != CEL_OPTIONAL)

@@ -3,8 +3,8 @@
  * Running a checked expression. A mistake of the run (a key that is not there, an overflow) is a
  * value that goes up until && or || or ?: makes it not matter.
  *
- * Values are JSON's own but for timestamps, durations, optionals and quantities; what is made on the
- * way is kept until the end of the run. The number of steps is bounded, as the real cost is.
+ * Values are JSON's own but for timestamps, durations, optionals and quantities; what is made on
+ * the way is kept until the end of the run. The number of steps is bounded, as the real cost is.
  */
 #include "sim/base/base.h"
 
@@ -239,8 +239,8 @@ static struct cel_value eval_select(struct cel_run *r, const struct cel_node *n,
     return gives_optional && found.kind != CEL_ERROR ? cel_some(r, found) : found;
 }
 
-static struct cel_value eval_index(struct cel_run *r, const struct cel_node *n,
-                                   struct cel_value of, struct cel_value index)
+static struct cel_value eval_index(struct cel_run *r, const struct cel_node *n, struct cel_value of,
+                                   struct cel_value index)
 {
     bool gives_optional = n->kind == NODE_OPT_INDEX || of.kind == CEL_OPTIONAL;
     struct value v = VALUE_ABSENT;
@@ -453,8 +453,7 @@ static void macro_item(struct cel_run *r, const struct cel_node *n, struct macro
         m->error = (struct cel_value){0};
     if (!holds || (!is_map && !macro_is(m, "filter")))
         return;
-    struct cel_value v =
-        is_map ? cel_eval(r, n->c ? n->c : n->b, variables) : variables->value;
+    struct cel_value v = is_map ? cel_eval(r, n->c ? n->c : n->b, variables) : variables->value;
     if (v.kind == CEL_ERROR) {
         m->error = v;
         m->is_decided = true;

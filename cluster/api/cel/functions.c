@@ -269,8 +269,10 @@ FUNCTION(format)
             show(r, cel_from(r, value_at(a[1].v, used++), NULL), &t);
             i++;
         } else {
-            return cel_error(r, "could not parse formatting clause: unrecognized formatting clause "
-                                "\"%c\"", next ? next : ' ');
+            return cel_error(r,
+                             "could not parse formatting clause: unrecognized formatting clause "
+                             "\"%c\"",
+                             next ? next : ' ');
         }
     }
     return cel_string(r, text_str(&t));

@@ -234,8 +234,7 @@ static void next(struct parser *p)
         if (str_starts_with(str_slice(p->source, p->token_at, p->source.size), str_from(pairs[i])))
             p->at = p->token_at + 2;
     p->text = str_slice(p->source, p->token_at, p->at);
-    if (!strchr("=!<>&|+-*/%()[]{}.,:?", c) ||
-        (p->text.size == 1 && strchr("=&|", c)))
+    if (!strchr("=!<>&|+-*/%()[]{}.,:?", c) || (p->text.size == 1 && strchr("=&|", c)))
         fail(p, p->token_at, "Syntax error: token recognition error at: '%c'", c);
 }
 
@@ -415,8 +414,9 @@ static struct cel_node *primary(struct parser *p)
         list_read(p, is_map ? "}" : "]", is_map, n);
         return n;
     }
-    fail(p, at, "Syntax error: mismatched input '%.*s' expecting {'[', '{', '(', '.', '-', '!', "
-                "'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}",
+    fail(p, at,
+         "Syntax error: mismatched input '%.*s' expecting {'[', '{', '(', '.', '-', '!', "
+         "'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}",
          STR_ARG(p->text));
     return node(p, NODE_LIST, at);
 }
@@ -456,8 +456,7 @@ static struct cel_node *member(struct parser *p)
         if (take(p, ".")) {
             n = selected(p, n, at);
         } else if (take(p, "[")) {
-            struct cel_node *index =
-                node(p, take(p, "?") ? NODE_OPT_INDEX : NODE_INDEX, at);
+            struct cel_node *index = node(p, take(p, "?") ? NODE_OPT_INDEX : NODE_INDEX, at);
             index->a = n;
             index->b = expression(p);
             expect(p, "]");
@@ -492,9 +491,11 @@ static struct cel_node *unary(struct parser *p)
 }
 
 /* Operators by how strongly they bind, weakest first. */
-static const char *const levels[][8] = {
-    {"||", NULL}, {"&&", NULL}, {"==", "!=", "<=", ">=", "<", ">", "in", NULL},
-    {"+", "-", NULL}, {"*", "/", "%", NULL}};
+static const char *const levels[][8] = {{"||", NULL},
+                                        {"&&", NULL},
+                                        {"==", "!=", "<=", ">=", "<", ">", "in", NULL},
+                                        {"+", "-", NULL},
+                                        {"*", "/", "%", NULL}};
 
 static const char *operator_of(const struct parser *p, size_t level)
 {
@@ -515,7 +516,10 @@ static struct cel_node *binary(struct parser *p, size_t level)
     size_t length = 0;
     for (const char *op = operator_of(p, level); op; op = operator_of(p, level)) {
         limit(p, length++);
-        struct cel_node *n = node(p, level == 0 ? NODE_OR : level == 1 ? NODE_AND : NODE_BINARY,
+        struct cel_node *n = node(p,
+                                  level == 0   ? NODE_OR
+                                  : level == 1 ? NODE_AND
+                                               : NODE_BINARY,
                                   p->token_at);
         next(p);
         n->name = str_from(op);

@@ -9,8 +9,8 @@
  *
  * Ratcheting: a rule without oldSelf is not held against a value that has not changed.
  *
- * DEVIATION: the cost of a rule is not estimated when the definition is written; a rule that takes a
- * million steps fails as one beyond the real budget does.
+ * DEVIATION: the cost of a rule is not estimated when the definition is written; a rule that takes
+ * a million steps fails as one beyond the real budget does.
  *
  * Upstream: apiextensions-apiserver/pkg/apiserver/schema/cel/{compilation,validation}.go.
  */
@@ -107,8 +107,8 @@ static void compile_message(struct value rule, const struct cel_environment *e, 
         return;
     struct cel_program *p = cel_compile(expression, e, &why);
     if (!p)
-        refuse(errors, here, "messageExpression", rule, "messageExpression compilation failed: ",
-               &why);
+        refuse(errors, here, "messageExpression", rule,
+               "messageExpression compilation failed: ", &why);
     else if (!cel_is_string(p))
         refuse(errors, here, "messageExpression", rule,
                "messageExpression must evaluate to a string", &why);

@@ -70,7 +70,15 @@ static size_t bracket_end(struct str s)
     return s.size;
 }
 
-enum compare { COMPARE_EXISTS, COMPARE_EQ, COMPARE_NE, COMPARE_LE, COMPARE_GE, COMPARE_LT, COMPARE_GT };
+enum compare {
+    COMPARE_EXISTS,
+    COMPARE_EQ,
+    COMPARE_NE,
+    COMPARE_LE,
+    COMPARE_GE,
+    COMPARE_LT,
+    COMPARE_GT
+};
 
 /* The operator of a filter, outside of quotes; its sides. */
 static enum compare filter_split(struct str s, struct str *left, struct str *right)
@@ -294,8 +302,7 @@ static void column_write(const struct custom_column *c, struct str description, 
 
 void custom_columns_write(const struct custom_kind *k, struct text *out)
 {
-    const struct custom_column name = {
-        .name = S("Name"), .type = S("string"), .format = S("name")};
+    const struct custom_column name = {.name = S("Name"), .type = S("string"), .format = S("name")};
     column_write(&name, S("Name"), out);
     for (size_t i = 0; i < k->column_count; i++) {
         const struct custom_column *c = &k->columns[i];
@@ -303,7 +310,8 @@ void custom_columns_write(const struct custom_kind *k, struct text *out)
         if (c->description.size > 0)
             text_add(&description, c->description);
         else
-            text_printf(&description, "Custom resource definition column (in JSONPath format): %.*s",
+            text_printf(&description,
+                        "Custom resource definition column (in JSONPath format): %.*s",
                         STR_ARG(c->path));
         text_add_byte(out, ',');
         column_write(c, text_str(&description), out);

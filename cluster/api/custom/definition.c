@@ -33,9 +33,8 @@ struct custom_definition *custom_definition_new(struct value object)
     size_t columns = 0;
     d->references = 1;
     d->object = value_keep(object);
-    d->stored =
-        resource_custom_stored(VALUE_STR(spec, group), VALUE_STR(spec, names, plural),
-                               VALUE_IS(spec, "Namespaced", scope));
+    d->stored = resource_custom_stored(VALUE_STR(spec, group), VALUE_STR(spec, names, plural),
+                                       VALUE_IS(spec, "Namespaced", scope));
     d->are_names_accepted = condition_holds(object, "NamesAccepted");
     d->is_established = condition_holds(object, "Established");
     d->is_terminating = condition_holds(object, "Terminating");
@@ -96,12 +95,11 @@ static void columns_fill(struct custom_definition *d, struct custom_kind *k,
     if (k->column_count > 0)
         return;
     k->column_count = 1;
-    columns[0] = (struct custom_column){
-        .name = S("Age"),
-        .type = S("date"),
-        .format = S(""),
-        .description = S("Age"),
-        .path = S(".metadata.creationTimestamp")};
+    columns[0] = (struct custom_column){.name = S("Age"),
+                                        .type = S("date"),
+                                        .format = S(""),
+                                        .description = S("Age"),
+                                        .path = S(".metadata.creationTimestamp")};
 }
 
 static void warning_fill(struct custom_kind *k)
@@ -135,19 +133,19 @@ static void kind_fill(struct custom_definition *d, struct custom_kind *k, struct
     k->is_stored = VALUE_BOOL_AT(version, storage);
     k->has_status = value_is_present(VALUE_GET(version, subresources, status));
     k->has_scale = value_is_present(VALUE_GET(version, subresources, scale));
-    k->resource = resource_custom(&(struct resource_names){
-        .group = VALUE_STR(spec, group),
-        .version = VALUE_STR(version, name),
-        .plural = VALUE_STR(spec, names, plural),
-        .singular = VALUE_STR(names, singular),
-        .kind = VALUE_STR(spec, names, kind),
-        .list_kind = VALUE_STR(spec, names, listKind),
-        .short_names = text_str(&short_names),
-        .categories = text_str(&categories),
-        .field_selectors = text_str(&selectors),
-        .is_namespaced = d->stored->is_namespaced,
-        .subresources = (k->has_status ? 1u << SUBRESOURCE_STATUS : 0) |
-                        (k->has_scale ? 1u << SUBRESOURCE_SCALE : 0)});
+    k->resource = resource_custom(
+        &(struct resource_names){.group = VALUE_STR(spec, group),
+                                 .version = VALUE_STR(version, name),
+                                 .plural = VALUE_STR(spec, names, plural),
+                                 .singular = VALUE_STR(names, singular),
+                                 .kind = VALUE_STR(spec, names, kind),
+                                 .list_kind = VALUE_STR(spec, names, listKind),
+                                 .short_names = text_str(&short_names),
+                                 .categories = text_str(&categories),
+                                 .field_selectors = text_str(&selectors),
+                                 .is_namespaced = d->stored->is_namespaced,
+                                 .subresources = (k->has_status ? 1u << SUBRESOURCE_STATUS : 0) |
+                                                 (k->has_scale ? 1u << SUBRESOURCE_SCALE : 0)});
     columns_fill(d, k, columns);
     warning_fill(k);
 }

@@ -2,8 +2,8 @@
  *
  * Formats of strings (format.h).
  *
- * DEVIATION: isbn, creditcard, ssn, the colours and bsonobjectid are taken as they are: no published
- * definition that was looked at uses them.
+ * DEVIATION: isbn, creditcard, ssn, the colours and bsonobjectid are taken as they are: no
+ * published definition that was looked at uses them.
  */
 #include "sim/base/base.h"
 
@@ -54,8 +54,8 @@ static bool is_duration(struct str s)
 {
     struct duration unused;
     return duration_parse(s, &unused) ||
-           pattern_matches(S("^[0-9]+ ?(ns|us|ms|s|m|h|d|w|hours?|minutes?|seconds?|days?|weeks?)$"),
-                           s);
+           pattern_matches(
+               S("^[0-9]+ ?(ns|us|ms|s|m|h|d|w|hours?|minutes?|seconds?|days?|weeks?)$"), s);
 }
 
 static bool is_byte(struct str s)
@@ -65,8 +65,8 @@ static bool is_byte(struct str s)
 
 static bool is_uuid(struct str s)
 {
-    return pattern_matches(S("^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$"),
-                           s);
+    return pattern_matches(
+        S("^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$"), s);
 }
 
 static bool is_hostname(struct str s)
@@ -93,7 +93,8 @@ static bool is_mac(struct str s)
 /* Go's url.ParseRequestURI: absolute, or a path. */
 static bool is_uri(struct str s)
 {
-    return pattern_matches(S("^([a-zA-Z][a-zA-Z0-9+.-]*:[^\\s\\x00-\\x1f]+|/[^\\s\\x00-\\x1f]*)$"), s);
+    return pattern_matches(S("^([a-zA-Z][a-zA-Z0-9+.-]*:[^\\s\\x00-\\x1f]+|/[^\\s\\x00-\\x1f]*)$"),
+                           s);
 }
 
 static bool is_short_name(struct str s)
@@ -112,11 +113,20 @@ bool format_holds(struct str format, struct str s)
         const char *format;
         bool (*holds)(struct str s);
     } known[] = {
-        {"ipv4", is_ipv4},         {"ipv6", is_ipv6},          {"cidr", is_cidr},
-        {"date-time", is_date_time}, {"datetime", is_date_time}, {"date", is_date},
-        {"duration", is_duration}, {"byte", is_byte},          {"uuid", is_uuid},
-        {"hostname", is_hostname}, {"email", is_email},        {"mac", is_mac},
-        {"uri", is_uri},           {"k8s-short-name", is_short_name},
+        {"ipv4", is_ipv4},
+        {"ipv6", is_ipv6},
+        {"cidr", is_cidr},
+        {"date-time", is_date_time},
+        {"datetime", is_date_time},
+        {"date", is_date},
+        {"duration", is_duration},
+        {"byte", is_byte},
+        {"uuid", is_uuid},
+        {"hostname", is_hostname},
+        {"email", is_email},
+        {"mac", is_mac},
+        {"uri", is_uri},
+        {"k8s-short-name", is_short_name},
         {"k8s-long-name", is_long_name},
     };
     for (size_t i = 0; i < ARRAY_COUNT(known); i++)

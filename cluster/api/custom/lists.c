@@ -75,8 +75,7 @@ void check_list_keys(struct value schema, struct value v, const struct field_pat
                      struct field_errors *errors)
 {
     bool is_map = VALUE_IS(schema, "map", x_kubernetes_list_type);
-    if (value_kind(v) == VALUE_ARRAY &&
-        (is_map || VALUE_IS(schema, "set", x_kubernetes_list_type)))
+    if (value_kind(v) == VALUE_ARRAY && (is_map || VALUE_IS(schema, "set", x_kubernetes_list_type)))
         check_same(schema, v, is_map, path, errors);
     for_parts(schema, v, path, errors, check_list_keys);
 }
@@ -105,8 +104,7 @@ static void check_type_field(struct value v, const char *name, const struct fiel
 void check_embedded(struct value schema, struct value v, const struct field_path *path,
                     struct field_errors *errors)
 {
-    if (schema_flag(schema, ATOM_x_kubernetes_embedded_resource) &&
-        value_kind(v) == VALUE_OBJECT) {
+    if (schema_flag(schema, ATOM_x_kubernetes_embedded_resource) && value_kind(v) == VALUE_OBJECT) {
         check_type_field(v, "apiVersion", path, errors);
         check_type_field(v, "kind", path, errors);
     }

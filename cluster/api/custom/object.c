@@ -126,7 +126,8 @@ struct value custom_decode(const struct custom_kind *k, struct value own_documen
 
 /* ---- validation ---- */
 
-static void check_type(const struct custom_kind *k, struct value object, struct field_errors *errors)
+static void check_type(const struct custom_kind *k, struct value object,
+                       struct field_errors *errors)
 {
     if (!VALUE_IS(object, k->resource->kind.bytes, kind))
         field_error_add(errors, FIELD_INVALID, S("kind"), VALUE_GET(object, kind), "must be %.*s",
@@ -192,8 +193,7 @@ struct value custom_scale_set(const struct custom_kind *k, struct value own_obje
                               int64_t replicas)
 {
     atom atoms[SCALE_DEPTH_MAX];
-    size_t count =
-        path_atoms(VALUE_GET(k->version, subresources, scale, specReplicasPath), atoms);
+    size_t count = path_atoms(VALUE_GET(k->version, subresources, scale, specReplicasPath), atoms);
     return count > 0 ? value_set_path(own_object, value_integer(replicas), atoms, count)
                      : own_object;
 }

@@ -66,8 +66,9 @@ static struct value with_type_fields(const struct custom_kind *k, struct value o
         is_v3 ? value_pack("{allOf: [{\"$ref\": %v}], description: \"Standard object metadata.\"}",
                            reference)
               : value_pack("{\"$ref\": %v, description: \"Standard object metadata.\"}", reference);
-    own = VALUE_SET(own, value_pack("{type: string, description: \"Version of the schema of this "
-                                    "object.\"}"),
+    own = VALUE_SET(own,
+                    value_pack("{type: string, description: \"Version of the schema of this "
+                               "object.\"}"),
                     properties, apiVersion);
     own = VALUE_SET(own, value_pack("{type: string, description: \"Kind of this object.\"}"),
                     properties, kind);
@@ -87,10 +88,10 @@ void custom_kind_openapi(const struct custom_kind *k, const char *references, st
     if (!is_open)
         schema = with_type_fields(k, schema, references);
     else
-        schema = value_set_key(schema, S("x-kubernetes-group-version-kind"),
-                               value_pack("[{group: %S, kind: %S, version: %S}]",
-                                          k->resource->group, k->resource->kind,
-                                          k->resource->version));
+        schema =
+            value_set_key(schema, S("x-kubernetes-group-version-kind"),
+                          value_pack("[{group: %S, kind: %S, version: %S}]", k->resource->group,
+                                     k->resource->kind, k->resource->version));
     json_write(schema, out);
     value_drop(schema);
 }

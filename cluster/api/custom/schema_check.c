@@ -302,11 +302,11 @@ static void check_schema(struct value s, struct place place, path_t path, errors
         check_schema(additional, within, &here, errors);
     }
     check_properties(s, place, path, errors);
-    if (value_is_present(VALUE_GET(s, not))) {
+    if (value_is_present(VALUE_GET(s, not ))) {
         struct field_path here = path_child(path, "not");
         struct place within = inside;
         within.is_nested = true;
-        check_schema(VALUE_GET(s, not), within, &here, errors);
+        check_schema(VALUE_GET(s, not ), within, &here, errors);
     }
     check_list(VALUE_GET(s, allOf), "allOf", inside, path, errors);
     check_list(VALUE_GET(s, oneOf), "oneOf", inside, path, errors);

@@ -21,20 +21,20 @@
     "{type: object, \"x-kubernetes-preserve-unknown-fields\": true, properties: {" members "}}"
 
 #define CONDITIONS                                                                                 \
-    "{type: array, \"x-kubernetes-list-type\": map, \"x-kubernetes-list-map-keys\": [type], "       \
-    "items: {type: object, required: [type, status], properties: {type: " TEXT                      \
-    ", status: {type: string, enum: [\"True\", \"False\", Unknown]}, reason: " TEXT                 \
-    ", message: " TEXT ", lastTransitionTime: " TIME ", lastUpdateTime: " TIME                      \
+    "{type: array, \"x-kubernetes-list-type\": map, \"x-kubernetes-list-map-keys\": [type], "      \
+    "items: {type: object, required: [type, status], properties: {type: " TEXT                     \
+    ", status: {type: string, enum: [\"True\", \"False\", Unknown]}, reason: " TEXT                \
+    ", message: " TEXT ", lastTransitionTime: " TIME ", lastUpdateTime: " TIME                     \
     ", observedGeneration: " NUMBER "}}}"
 #define ISSUER_REF REQUIRED("name", "name: " TEXT ", kind: " TEXT ", group: " TEXT)
 #define SECRET_KEY REQUIRED("name", "name: " TEXT ", key: " TEXT)
 #define ACME                                                                                       \
-    "{type: object, required: [server, privateKeySecretRef], \"x-kubernetes-preserve-unknown-"      \
-    "fields\": true, properties: {server: " TEXT ", email: " TEXT                                   \
+    "{type: object, required: [server, privateKeySecretRef], \"x-kubernetes-preserve-unknown-"     \
+    "fields\": true, properties: {server: " TEXT ", email: " TEXT                                  \
     ", privateKeySecretRef: " SECRET_KEY ", skipTLSVerify: " FLAG ", solvers: " LIST(OPEN) "}}"
 #define ISSUER                                                                                     \
-    OBJECT("acme: " ACME ", ca: " REQUIRED("secretName", "secretName: " TEXT) ", selfSigned: " OPEN \
-           ", vault: " OPEN ", venafi: " OPEN)
+    OBJECT("acme: " ACME ", ca: " REQUIRED("secretName", "secretName: " TEXT)                      \
+           ", selfSigned: " OPEN ", vault: " OPEN ", venafi: " OPEN)
 #define ISSUER_STATUS OBJECT("acme: " OPEN ", conditions: " CONDITIONS)
 #define IDENTITY REQUIRED("kind, name", "kind: " TEXT ", name: " TEXT ", namespace: " TEXT)
 #define DESTINATION OBJECT("server: " TEXT ", namespace: " TEXT ", name: " TEXT)
@@ -75,8 +75,9 @@ static const struct definition_row rows[] = {
      "[\"cert-manager\", \"cert-manager-acme\"]", true, true,
      "[" COLUMN("State", ".status.state") ", " WIDE("Issuer", ".spec.issuerRef.name") ", " WIDE(
          "Reason", ".status.reason") ", " AGE "]",
-     REQUIRED("issuerRef, request", "commonName: " TEXT ", dnsNames: " LIST(TEXT) ", duration: " TEXT
-                                    ", ipAddresses: " LIST(TEXT) ", issuerRef: " ISSUER_REF
+     REQUIRED("issuerRef, request", "commonName: " TEXT ", dnsNames: " LIST(TEXT)
+                                    ", duration: " TEXT ", ipAddresses: " LIST(TEXT)
+                                    ", issuerRef: " ISSUER_REF
                                     ", request: {type: string, format: byte}"),
      OBJECT("state: {type: string, enum: [valid, ready, pending, processing, invalid, expired, "
             "errored]}, reason: " TEXT ", url: " TEXT ", finalizeURL: " TEXT

@@ -76,9 +76,9 @@ static void check_validations(struct value v, bool skips_any_of, bool skips_all_
         check_list_of_nested(VALUE_GET(v, anyOf), false, "anyOf", level, path, errors);
     check_list_of_nested(VALUE_GET(v, allOf), skips_all_of, "allOf", level, path, errors);
     check_list_of_nested(VALUE_GET(v, oneOf), false, "oneOf", level, path, errors);
-    if (value_is_present(VALUE_GET(v, not))) {
+    if (value_is_present(VALUE_GET(v, not ))) {
         struct field_path here = path_child(path, "not");
-        check_nested(VALUE_GET(v, not), false, level, &here, errors);
+        check_nested(VALUE_GET(v, not ), false, level, &here, errors);
     }
     if (value_is_present(pattern) && !pattern_is_valid(value_str(pattern), &why)) {
         struct field_path here = path_child(path, "pattern");
@@ -238,7 +238,8 @@ static void check_parts(struct value s, enum level level, path_t path, errors_t 
         return;
     struct field_path here = path_child(path, "additionalProperties");
     if (level == LEVEL_ROOT)
-        field_error_at(errors, FIELD_FORBIDDEN, &here, VALUE_ABSENT, "must not be used at the root");
+        field_error_at(errors, FIELD_FORBIDDEN, &here, VALUE_ABSENT,
+                       "must not be used at the root");
     if (value_kind(additional) == VALUE_OBJECT)
         check_invariants(additional, LEVEL_FIELD, &here, errors);
     if (schema_flag(s, ATOM_x_kubernetes_embedded_resource))
@@ -288,7 +289,8 @@ static void check_nested_complete(struct value v, struct value s, path_t s_path,
     }
     check_complete(v, s, s_path, v_path, errors);
     if (value_is_present(items)) {
-        struct field_path s_here = path_child(s_path, "items"), v_here = path_child(v_path, "items");
+        struct field_path s_here = path_child(s_path, "items"),
+                          v_here = path_child(v_path, "items");
         check_nested_complete(items, schema_items(s), &s_here, &v_here, errors);
     }
     struct field_path s_list = path_child(s_path, "properties"),
@@ -305,9 +307,9 @@ static void check_complete(struct value v, struct value s, path_t s_path, path_t
                            errors_t *errors)
 {
     static const char *const names[] = {"allOf", "anyOf", "oneOf"};
-    if (value_is_present(VALUE_GET(v, not))) {
+    if (value_is_present(VALUE_GET(v, not ))) {
         struct field_path here = path_child(v_path, "not");
-        check_nested_complete(VALUE_GET(v, not), s, s_path, &here, errors);
+        check_nested_complete(VALUE_GET(v, not ), s, s_path, &here, errors);
     }
     for (size_t n = 0; n < ARRAY_COUNT(names); n++) {
         struct value list = value_get_key(v, str_from(names[n]));

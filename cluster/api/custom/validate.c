@@ -5,7 +5,8 @@
  * less than or equal to 10". Those of anyOf and its kin belong to no field, which Go prints as
  * "<nil>".
  *
- * Order at one value: type, anyOf, oneOf, allOf, not, strings, numbers, lists, enumeration, objects.
+ * Order at one value: type, anyOf, oneOf, allOf, not, strings, numbers, lists, enumeration,
+ * objects.
  *
  * Upstream: kube-openapi/pkg/validation/validate, apiextensions-apiserver/pkg/apiserver/validation.
  */
@@ -42,8 +43,7 @@ static void PRINTF_LIKE(5, 6)
 }
 
 /* Of no field. */
-static void fail_whole(struct field_errors *errors, const struct field_path *path,
-                       const char *what)
+static void fail_whole(struct field_errors *errors, const struct field_path *path, const char *what)
 {
     AUTO(text) struct text name = {0};
     AUTO(value) struct value empty = value_string(S(""));
@@ -331,7 +331,7 @@ static void check_junctors(struct value schema, struct value v, const struct fie
                            struct field_errors *errors)
 {
     struct value any = VALUE_GET(schema, anyOf), one = VALUE_GET(schema, oneOf);
-    struct value all = VALUE_GET(schema, allOf), not = VALUE_GET(schema, not);
+    struct value all = VALUE_GET(schema, allOf), not = VALUE_GET(schema, not );
     struct field_errors least = {0};
     if (value_count(any) > 0 && count_holding(any, v, path, &least) == 0) {
         fail_whole(errors, path, "must validate at least one schema (anyOf)");
@@ -358,7 +358,7 @@ static void check_junctors(struct value schema, struct value v, const struct fie
         errors_move(&least, errors);
     }
     field_errors_release(&least);
-    if (value_is_present(not)) {
+    if (value_is_present(not )) {
         check(not, v, VALUE_ABSENT, path, &least);
         if (least.count == 0)
             fail_whole(errors, path, "must not validate the schema (not)");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether a CustomResourceDefinition may be stored: names, versions, schemas, subresources, columns,
- * selectable fields, conversion, what may not change.
+ * Whether a CustomResourceDefinition may be stored: names, versions, schemas, subresources,
+ * columns, selectable fields, conversion, what may not change.
  *
  * Errors of schemas, subresources and columns that are the same in all versions are told of
  * spec.validation, spec.subresources and spec.additionalPrinterColumns: the API server's internal
@@ -97,12 +97,12 @@ static void check_approval(struct value o, errors_t *errors)
                         "\"api-approved.kubernetes.io\", see "
                         "https://github.com/kubernetes/enhancements/pull/1111");
     else if (!str_starts_with(s, S("https://")) && !str_starts_with(s, S("http://")))
-        field_error_add(errors, FIELD_INVALID,
-                        S("metadata.annotations[api-approved.kubernetes.io]"), approval,
-                        "protected groups must have approval annotation "
-                        "\"api-approved.kubernetes.io\" with either a URL or a reason starting with "
-                        "\"unapproved\", see "
-                        "https://github.com/kubernetes/enhancements/pull/1111");
+        field_error_add(
+            errors, FIELD_INVALID, S("metadata.annotations[api-approved.kubernetes.io]"), approval,
+            "protected groups must have approval annotation "
+            "\"api-approved.kubernetes.io\" with either a URL or a reason starting with "
+            "\"unapproved\", see "
+            "https://github.com/kubernetes/enhancements/pull/1111");
 }
 
 /* ---- parts of a version; each also stands at the top when all versions have the same ---- */
@@ -110,16 +110,26 @@ static void check_approval(struct value o, errors_t *errors)
 /* Only "object", and only fields that keep their meaning when the status is looked at alone. */
 static void check_root_with_status(struct value schema, path_t path, errors_t *errors)
 {
-    static const atom allowed[] = {ATOM_description,      ATOM_type,
-                                   ATOM_format,           ATOM_title,
-                                   ATOM_maximum,          ATOM_exclusiveMaximum,
-                                   ATOM_minimum,          ATOM_exclusiveMinimum,
-                                   ATOM_maxLength,        ATOM_minLength,
-                                   ATOM_pattern,          ATOM_maxItems,
-                                   ATOM_minItems,         ATOM_uniqueItems,
-                                   ATOM_multipleOf,       ATOM_required,
-                                   ATOM_items,            ATOM_properties,
-                                   ATOM_externalDocs,     ATOM_example,
+    static const atom allowed[] = {ATOM_description,
+                                   ATOM_type,
+                                   ATOM_format,
+                                   ATOM_title,
+                                   ATOM_maximum,
+                                   ATOM_exclusiveMaximum,
+                                   ATOM_minimum,
+                                   ATOM_exclusiveMinimum,
+                                   ATOM_maxLength,
+                                   ATOM_minLength,
+                                   ATOM_pattern,
+                                   ATOM_maxItems,
+                                   ATOM_minItems,
+                                   ATOM_uniqueItems,
+                                   ATOM_multipleOf,
+                                   ATOM_required,
+                                   ATOM_items,
+                                   ATOM_properties,
+                                   ATOM_externalDocs,
+                                   ATOM_example,
                                    ATOM_x_kubernetes_preserve_unknown_fields,
                                    ATOM_x_kubernetes_validations};
     for (size_t i = 0; i < value_count(schema); i++) {
@@ -170,8 +180,8 @@ static void check_scale_path(struct value scale, const char *name, const char *u
     AUTO(text) struct text child = {0};
     text_printf(&child, "scale.%s", name);
     bool is_label = strcmp(name, "labelSelectorPath") == 0;
-    bool is_under = str_starts_with(s, str_from(under)) ||
-                    (is_label && str_starts_with(s, S(".spec.")));
+    bool is_under =
+        str_starts_with(s, str_from(under)) || (is_label && str_starts_with(s, S(".spec.")));
     if (s.size == 0) {
         if (!is_label)
             child_error(errors, FIELD_REQUIRED, path, text_c(&child), VALUE_ABSENT, NO_DETAIL);
@@ -179,7 +189,8 @@ static void check_scale_path(struct value scale, const char *name, const char *u
         child_error(errors, FIELD_INVALID, path, text_c(&child), v,
                     "must be a simple json path starting with .");
     } else if (!is_under) {
-        child_error(errors, FIELD_INVALID, path, text_c(&child), v, "should be a json path under %s",
+        child_error(errors, FIELD_INVALID, path, text_c(&child), v,
+                    "should be a json path under %s",
                     is_label                       ? "either .spec or .status"
                     : strcmp(under, ".spec.") == 0 ? ".spec"
                                                    : ".status");

@@ -29,8 +29,9 @@ static void explain(const struct run *r, const struct matcher *m, struct value a
     text_add(message, S("no match within the time-out for "));
     matcher_text(m, message);
     struct value nearest = VALUE_ABSENT;
-    for (struct view_cursor c = view_first(r->view, matcher_resource(m, r->view), value_str(m->namespace)); c.key;
-         view_next(&c)) {
+    for (struct view_cursor c =
+             view_first(r->view, matcher_resource(m, r->view), value_str(m->namespace));
+         c.key; view_next(&c)) {
         bool is_named = !value_is_present(m->name) || str_equal(value_str(m->name), c.key->name);
         if (is_named && !value_is_present(nearest))
             nearest = c.object;
@@ -56,8 +57,8 @@ static void explain(const struct run *r, const struct matcher *m, struct value a
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
     struct matcher m;
-    matcher_of_resource(r, value_get_key(arguments, S("resource")), value_get_key(arguments, S("jq")),
-                        &m);
+    matcher_of_resource(r, value_get_key(arguments, S("resource")),
+                        value_get_key(arguments, S("jq")), &m);
     struct tally *t = tally_new(r->view, &m);
     bool matched = run_until(r, has_matched, t, run_deadline(r, arguments));
     if (!matched)

@@ -27,7 +27,8 @@ static void explain(const struct run *r, const struct bounds *b, struct text *me
     matcher_text(m, message);
     text_printf(message, " within the time-out, found %zu", tally_count(b->tally));
     size_t shown = 0;
-    for (struct view_cursor c = view_first(r->view, matcher_resource(m, r->view), value_str(m->namespace));
+    for (struct view_cursor c =
+             view_first(r->view, matcher_resource(m, r->view), value_str(m->namespace));
          c.key && shown < 5; view_next(&c)) {
         struct matcher looser = *m;
         looser.filter = NULL;

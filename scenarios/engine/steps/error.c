@@ -29,8 +29,8 @@ static bool matches_not(void *owner)
 static enum outcome run_step(struct run *r, struct value arguments, struct text *message)
 {
     struct matcher m;
-    matcher_of_resource(r, value_get_key(arguments, S("resource")), value_get_key(arguments, S("jq")),
-                        &m);
+    matcher_of_resource(r, value_get_key(arguments, S("resource")),
+                        value_get_key(arguments, S("jq")), &m);
     struct tally *t = tally_new(r->view, &m);
     struct instant deadline = run_deadline(r, arguments);
     bool went = run_until(r, matches_not, t, deadline);

@@ -110,8 +110,9 @@ static const struct {
     {"self.min.nope()", "undeclared reference to 'nope' (in container '')"},
     {"self.name.startsWith(1)",
      "found no matching overload for 'startsWith' applied to 'string.(int)'"},
-    {"self.min.all(x, true)", "expression of type 'int' cannot be range of a comprehension (must be "
-                              "list, map, or dynamic)"},
+    {"self.min.all(x, true)",
+     "expression of type 'int' cannot be range of a comprehension (must be "
+     "list, map, or dynamic)"},
     {"self.min.x", "type 'int' does not support field selection"},
     {"self.min +", "ERROR: <input>:1:11: Syntax error: mismatched input '<EOF>'"},
     {"(true", "Syntax error: missing ')' at '<EOF>'"},
@@ -234,7 +235,8 @@ static const char ruled[] =
     "\"class\":{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":\"self == oldSelf\","
     "\"message\":\"class is immutable\"}]},"
     "\"once\":{\"type\":\"string\",\"x-kubernetes-validations\":[{\"rule\":"
-    "\"oldSelf.hasValue() || self != 'late'\",\"optionalOldSelf\":true,\"message\":\"too late\"}]}},"
+    "\"oldSelf.hasValue() || self != 'late'\",\"optionalOldSelf\":true,\"message\":\"too "
+    "late\"}]}},"
     "\"x-kubernetes-validations\":[{\"rule\":\"self.min <= self.max\",\"messageExpression\":"
     "\"'min %d is above max %d'.format([self.min, self.max])\",\"fieldPath\":\".min\","
     "\"reason\":\"FieldValueInvalid\"},{\"rule\":\"self.max < 100\"}]}}}";
