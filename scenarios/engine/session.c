@@ -250,7 +250,7 @@ static enum run_turn session_turn(void *owner, struct run *run, struct instant n
             turn = session_resume(s); /* which changes what is next */
         else
             turn = live(s, next);
-        if (turn == TURN_STOP)
+        if (turn == TURN_STOP && !s->is_stopped) /* of turns within turns the innermost */
             session_record_end(s);
         flush(s);
     }
@@ -296,7 +296,6 @@ static bool do_operation(struct session *s, struct value operation, struct text 
     return o != OUTCOME_FAILED;
 }
 
-/* Each document is an operation or holds a list of them under `try`. */
 static bool do_documents(struct session *s, const struct documents *d, struct text *said)
 {
     for (size_t i = 0; i < d->count; i++) {

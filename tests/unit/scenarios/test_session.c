@@ -318,6 +318,39 @@ static void test_going_on(void)
     world_release(&whole);
 }
 
+/* It ends while operations wait, one within another; what goes on waits on. */
+static void act_sleep(struct world *w, struct session *s)
+{
+    operate(w, s, "sleep: 1h");
+}
+static void test_end_within(void)
+{
+    static const struct act acts[] = {{61000, act_sleep}, {62000, act_sleep}, {63000, act_list}};
+    struct session_plan plan = {0};
+    struct world first = {
+        .script = acts, .script_count = ARRAY_COUNT(acts), .end = {duration_s(70).ns}};
+    struct world second, third, onward = {.end = {duration_s(9000).ns}};
+    plan_make(&plan);
+    play(&first, &plan, NULL);
+    session_plan_release(&plan);
+
+    replay(text_str(&first.journal), NULL, &second);
+    CU_ASSERT_EQUAL(second.failure.size, 0);
+    CU_ASSERT_EQUAL(second.trace, first.trace);
+    CU_ASSERT_EQUAL(second.events, first.events);
+
+    text_add(&onward.journal, text_str(&first.journal));
+    replay(text_str(&first.journal), &onward, &third);
+    CU_ASSERT_EQUAL(third.failure.size, 0);
+    world_release(&second);
+    replay(text_str(&third.journal), NULL, &second);
+    CU_ASSERT_EQUAL(second.failure.size, 0);
+    CU_ASSERT_EQUAL(second.trace, third.trace);
+    world_release(&first);
+    world_release(&second);
+    world_release(&third);
+}
+
 static void test_plan(void)
 {
     struct session_plan plan = {0}, again;
@@ -352,6 +385,7 @@ int main(void)
         {"a torn journal", test_torn},
         {"a journal that tells something else", test_parted},
         {"a session goes on", test_going_on},
+        {"an end while operations wait", test_end_within},
         {"the plan", test_plan},
         CU_TEST_INFO_NULL,
     };
