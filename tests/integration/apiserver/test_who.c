@@ -619,6 +619,80 @@ static void test_order(void)
     world_end(&w);
 }
 
+static void expect_escalation(struct world *w, const char *rules, const char *lacks)
+{
+    AUTO(text) struct text t = {0};
+    AUTO(text) struct text why = {0};
+    text_printf(
+        &t,
+        "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: e}, "
+        "rules: %s}",
+        rules);
+    text_printf(&why,
+                "clusterroles.rbac.authorization.k8s.io \"e\" is forbidden: user \"maker\" "
+                "(groups=[\"system:authenticated\"]) is attempting to grant RBAC permissions not "
+                "currently held:%s",
+                lacks);
+    expect_refusal(ask(w, make(RESOURCE_clusterroles, NULL, text_c(&t))), 403, "Forbidden",
+                   text_c(&why));
+}
+
+/* Nobody grants what they have not: by a role, by a label on one, by a binding, by gathering. */
+static void test_escalation(void)
+{
+    struct world w;
+    world_start(&w, &(struct world_options){0});
+    const struct credential *maker = credential_certificate(S("maker"), NULL, 0);
+    grant(&w, "maker",
+          "[{apiGroups: [rbac.authorization.k8s.io], resources: [\"*\"], verbs: [create, update, "
+          "patch, get]}, {apiGroups: [\"\"], resources: [pods], verbs: [get, list]}]");
+    w.who = maker;
+    expect_escalation(&w,
+                      "[{apiGroups: [\"\"], resources: [pods, secrets], verbs: [get, watch]}, "
+                      "{apiGroups: [apps], resources: [deployments], resourceNames: [a], verbs: "
+                      "[get]}, {apiGroups: [\"\"], resources: [pods], verbs: [delete]}, "
+                      "{nonResourceURLs: [/metrics], verbs: [get]}]",
+                      "\n{APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"watch\" \"delete\"]}"
+                      "\n{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\" \"watch\"]}"
+                      "\n{APIGroups:[\"apps\"], Resources:[\"deployments\"], "
+                      "ResourceNames:[\"a\"], Verbs:[\"get\"]}"
+                      "\n{NonResourceURLs:[\"/metrics\"], Verbs:[\"get\"]}");
+    expect_escalation(&w, "[{apiGroups: [\"*\"], resources: [\"*\"], verbs: [\"*\"]}]",
+                      "\n{APIGroups:[\"*\"], Resources:[\"*\"], Verbs:[\"*\"]}");
+    create(&w, RESOURCE_clusterroles, NULL,
+           "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: own}, "
+           "rules: [{apiGroups: [\"\"], resources: [pods], verbs: [list]}]}");
+    expect_refusal(ask(&w, make(RESOURCE_clusterroles, NULL,
+                                "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, "
+                                "metadata: {name: g}, aggregationRule: {clusterRoleSelectors: "
+                                "[{matchLabels: {a: b}}]}, rules: []}")),
+                   403, "Forbidden",
+                   "clusterroles.rbac.authorization.k8s.io \"g\" is forbidden: must have "
+                   "cluster-admin privileges to use the aggregationRule");
+    /* A label may make a role part of others: it needs the role's permissions too. */
+    CU_ASSERT_EQUAL(ask(&w, patch_of(RESOURCE_clusterroles, "", "system:node-proxier",
+                                     "{\"metadata\":{\"labels\":{\"rbac.authorization.k8s.io/"
+                                     "aggregate-to-view\":\"true\"}}}"))
+                        ->code,
+                    403);
+    expect_refusal(
+        ask(&w, make(RESOURCE_clusterrolebindings, NULL,
+                     "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, "
+                     "metadata: {name: b}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: "
+                     "ClusterRole, name: gone}, subjects: []}")),
+        404, "NotFound", "clusterrole.rbac.authorization.k8s.io \"gone\" not found");
+    CU_ASSERT_EQUAL(
+        ask(&w, make(RESOURCE_clusterrolebindings, NULL,
+                     "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, "
+                     "metadata: {name: b}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: "
+                     "ClusterRole, name: cluster-admin}, subjects: [{kind: User, name: maker}]}"))
+            ->code,
+        403);
+    w.who = NULL;
+    credential_unref(maker);
+    world_end(&w);
+}
+
 /* A binding to a role that is not there is named in the refusal. */
 static void test_reasons(void)
 {
@@ -704,6 +778,7 @@ int main(void)
                                   {"node restriction", test_node_restriction},
                                   {"impersonation", test_impersonation},
                                   {"order", test_order},
+                                  {"escalation", test_escalation},
                                   {"reasons", test_reasons},
                                   {"reconciliation", test_reconciliation},
                                   CU_TEST_INFO_NULL};
