@@ -179,6 +179,7 @@ static void response_release(struct message *m)
     struct response *r = CONTAINER_OF(m, struct response, message);
     value_drop(r->body);
     value_drop(r->warnings);
+    value_drop(r->content_type);
     custom_kind_unref(r->kind);
     custom_catalog_unref(r->catalog);
     mem_free(r);
