@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs every test and ends with "N passed, N failed". Each check is one command; its output is shown when it fails.
-# Usage: tests/run.sh [PART...]     parts: lint unit scenarios determinism swarm fuzz library program hostile kubectl recorded (all by default)
+# Usage: tests/run.sh [PART...]     parts: lint unit scenarios determinism swarm fuzz library program hostile kubectl client recorded (all by default)
 set -u
 cd "$(dirname "$0")/.."
 export LC_ALL=C
-parts=${*:-lint unit scenarios determinism swarm fuzz library program hostile kubectl recorded}
+parts=${*:-lint unit scenarios determinism swarm fuzz library program hostile kubectl client recorded}
 passed=0
 failed=0
 work=$(mktemp -d)
@@ -121,6 +121,11 @@ test_recorded() {
     [ -d "$recordings" ] || { echo "skipped: no recordings of a real API server in $recordings"; return; }
     command -v python3 >/dev/null || { echo "skipped: no python3 on this machine"; return; }
     check "answers are those of the recorded server" python3 tests/recorded/recorded.py "$program" "$recordings"
+}
+test_client() {
+    tests/client-node.sh build-debug/wavetank "$work" >"$work/client" 2>&1
+    status=$?
+    grep '^skipped' "$work/client" || check "the JavaScript client against serve" sh -c 'cat "$0"; exit "$1"' "$work/client" "$status"
 }
 test_program() {
     check "the program's answers to bad input" tests/program.sh "$program" "$work"
