@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What types and fields are, for `kubectl explain`: one short sentence each, from a table of their
- * own. The sentences are ours. A test holds that the kinds which most people meet have one for
- * every field.
+ * own. The sentences are ours. A test holds that every field of every kind has one.
  */
 #include "sim/base/base.h"
 
