@@ -163,6 +163,14 @@ served
 expect 0 'kept +[23]/3' get deploy kept
 expect 0 'successfully rolled out' rollout status deploy/kept --timeout=60s
 ctl 0 'nodes +2 of 2' status
+("$program" ctl do 'sleep: 1h' >"$scratch/slept" 2>&1; echo "exit $?" >>"$scratch/slept") & # ends with the server
+sleeper=$!
+sleep 1
+stop
+wait "$sleeper"
+grep -q 'exit [13]' "$scratch/slept" || { echo "an operation outlived its server:"; cat "$scratch/slept"; failed=1; }
+served
+expect 0 'kept +3/3' get deploy kept
 stop
 says 0 'the same as recorded' "$program" replay "$data/journal"
 says 2 'begun otherwise' "$program" serve --data-dir "$data" --nodes 3

@@ -26,7 +26,7 @@ struct world {
     uint64_t trace, inputs, events;
     struct text failure;
     size_t depth_seen, answers;
-    bool has_failed_do;
+    bool has_failed_do, has_stopped;
 };
 struct act {
     int64_t at_ms;
@@ -75,10 +75,11 @@ static enum run_turn live(void *owner, struct session *s, struct instant next)
         return TURN_GO;
     if (instant_before(sim_now(sim), until))
         sim_run_until(sim, until);
-    if (w->next == w->script_count)
+    w->has_stopped |= w->next == w->script_count;
+    if (w->has_stopped)
         return TURN_STOP;
     w->script[w->next++].act(w, s); /* may come back here, for the next one */
-    return TURN_GO;
+    return w->has_stopped ? TURN_STOP : TURN_GO;
 }
 
 /* ---- what the script can do ---- */
