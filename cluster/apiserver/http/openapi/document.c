@@ -141,7 +141,7 @@ void openapi_free(struct openapi *o)
 #define BEARER_TOKEN                                                                               \
     "{\"BearerToken\":{\"type\":\"apiKey\",\"description\":\"Bearer Token authentication\","       \
     "\"name\":\"authorization\",\"in\":\"header\"}}"
-#define INFO "\"info\":{\"title\":\"Kubernetes\",\"version\":\"v1.36.2\"}"
+#define INFO "\"info\":{\"title\":\"Kubernetes\",\"version\":\"1.36\"}"
 
 static void write_v2(struct page *p)
 {
