@@ -16,8 +16,8 @@
  *          n: what follows n; 410 when that is forgotten
  *          sendInitialEvents: the objects as ADDED, then a bookmark that says so, then what follows
  *
- * DEVIATION: the items of a list say their kind and apiVersion, as stored objects do; a real server
- * leaves both out of the items of a typed list. To copy each item on each list would buy nothing
+ * The items of a list say their kind and apiVersion, as stored objects do; on its way out of HTTP a
+ * typed list loses both, as a real server's does. To copy each item on each list would buy nothing
  * for the clients of the simulation.
  *
  * What has to wait for the cache does so for 3 s at most. A list of a revision that etcd has

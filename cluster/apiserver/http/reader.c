@@ -541,6 +541,13 @@ static bool parse_configuration(struct request *q, struct str body, struct value
 static bool parse(struct request *q, struct str body, enum body_type type, struct value *ret_value,
                   struct errmsg *message)
 {
+    bool is_options = q->verb == VERB_DELETE || q->verb == VERB_DELETE_COLLECTION;
+    if (type == BODY_PROTOBUF && value_is_present(q->target) && !is_options) {
+        (void)errmsg_set(message, ERR_VALUE,
+                         "object *unstructured.Unstructured does not implement the protobuf "
+                         "marshalling interface and cannot be encoded to a protobuf message");
+        return false; /* of a custom kind nobody knows the numbers of the fields */
+    }
     if (type == BODY_PROTOBUF)
         return protobuf_parse(body, protobuf_type, q, ret_value, message);
     if (type == BODY_YAML && q->patch_type == PATCH_APPLY)
@@ -566,6 +573,7 @@ static void unrecognized_protobuf(const struct request *q, struct str body, stru
     AUTO(text) struct text shown = {0};
     if (protobuf_envelope(body, &version, &said)) {
         said = said.size > 0 ? said : kind;
+        kind = kind.size > 0 ? kind : said; /* a custom kind: what it is called is not known here */
         version = version.size > 0 ? version : q->resource->group_version;
         size_t slash = str_find(version, '/');
         text_printf(
