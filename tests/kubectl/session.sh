@@ -88,6 +88,7 @@ ctl 2 'bad.yaml:2:3: .*did you mean "apply"' do -f "$scratch/steps/bad.yaml"
 ctl 1 'Error from server \(Invalid\)' do 'create: {resource: {apiVersion: v1, kind: ConfigMap, metadata: {name: _}}}'
 ctl 2 'expected a number from 1' speed fast
 ctl 0 'context  alice' user alice --group devs
+ctl 2 "administrator's context" user wavetank
 says 0 'Groups +\[devs system:authenticated\]' kubectl --context alice auth whoami
 says 1 'pods is forbidden: User "alice"' kubectl --context alice get pods
 expect 0 'created' create rolebinding devs --clusterrole=view --group=devs

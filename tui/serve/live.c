@@ -5,8 +5,8 @@
  *
  * A request that waits is answered at once, whatever the pace: virtual time runs as far as the
  * answer needs, at most AHEAD from the last thing that came in (an API server that hangs never
- * answers), and then a moment longer, so that watchers see what was answered. The clock is then a
- * little ahead of its pace. A paused clock thus moves by the few milliseconds that requests take.
+ * answers), and after a write a moment longer, so that watchers see it. The clock is then a little
+ * ahead of its pace. A paused clock thus moves by the few milliseconds that requests take.
  *
  * Answers leave as soon as they are made; while much is due, the network is looked at every
  * SLICE_US.
@@ -158,7 +158,8 @@ static bool may_run(struct serving *v, struct instant next)
     size_t waits = waiting(v);
     if (waits < v->waiting_seen) { /* somebody has been answered */
         v->must_poll = true;
-        v->settle = instant_add(sim_now(v->sim), SETTLE);
+        if (v->has_written)
+            v->settle = instant_add(sim_now(v->sim), SETTLE);
     }
     v->waiting_seen = waits;
     if (++v->since_look >= EVENTS_PER_LOOK)
@@ -202,9 +203,11 @@ static void poll_outside(struct serving *v, struct instant next)
     v->slice_end_us = edge_wall_us() + SLICE_US;
     if (session_has_acted(v->session)) {
         v->ahead = instant_add(sim_now(sim), AHEAD);
-        v->settle = instant_add(sim_now(sim), SETTLE);
-        if (session_has_written(v->session))
+        v->has_written = session_has_written(v->session);
+        if (v->has_written) {
+            v->settle = instant_add(sim_now(sim), SETTLE);
             pace_written(&v->pace, sim_now(sim));
+        }
     }
     v->waiting_seen = waiting(v);
     look(v);

@@ -56,7 +56,7 @@ struct serving {
     struct instant ahead, settle; /* for who waits for an answer; for what follows an answer */
     size_t waiting_seen;
     unsigned since_look;
-    bool must_poll;
+    bool must_poll, has_written; /* written: by what came in last */
     int64_t slice_end_us, marked_us;
     uint64_t marked_events;
 };

@@ -266,6 +266,10 @@ static void verb_user(struct serving *v, struct value request, struct reply *rep
         fail(reply, EXIT_BAD_INPUT, "expected a name, and at most 32 groups");
         return;
     }
+    if (str_equal(value_str(name), str_from(v->arguments.context))) {
+        fail(reply, EXIT_BAD_INPUT, "this is the name of the administrator's context");
+        return;
+    }
     for (size_t i = 0; i < value_count(groups); i++)
         names[i] = value_str_in(value_at(groups, i), small[i]);
     const struct authority *authority = cluster_keys(v->run->cluster)->authority;
