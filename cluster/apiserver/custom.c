@@ -234,9 +234,10 @@ static void key_set(struct call *c, struct str name)
     struct request *r = c->request;
     struct str namespace = value_str(r->namespace);
     struct str own = VALUE_STR(r->body, metadata, namespace);
+    struct str own_name = VALUE_STR(r->body, metadata, name); /* outlives the block below */
     bool is_create = r->verb == VERB_CREATE && name.size == 0;
     if (is_create)
-        name = VALUE_STR(r->body, metadata, name);
+        name = own_name;
     if (name.size == 0 || (is_create && own.size > 0 && c->kind->resource->is_namespaced &&
                            !str_equal(own, namespace)))
         return; /* the registry refuses the latter */
