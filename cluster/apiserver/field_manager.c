@@ -8,8 +8,8 @@
  *
  * DEVIATION: unless the configuration says otherwise (it does in `serve`), an object has no
  * managedFields until it is applied for the first time, as if the server's tracking on create were
- * off. They cost a tenth of a write and of an object's memory, and no simulated component reads
- * them.
+ * off. They would cost a run a third of its time
+ * and a seventh of its memory, and no simulated component reads them.
  */
 #include "cluster/apiserver/field_manager.h"
 
@@ -340,7 +340,30 @@ struct value field_manager_scaled(struct call *c, struct value own_parent, struc
     return VALUE_SET(own_parent, next, metadata, managedFields);
 }
 
-/* ---- what is only answered ---- */
+/* ---- what the server writes itself, and what is only answered ---- */
+
+struct value field_manager_own(struct apiserver *s, struct step *step, const struct resource *r,
+                               enum subresource subresource, struct value live,
+                               struct value own_new)
+{
+    bool is_tracked = value_is_present(live)
+                          ? value_count(VALUE_GET(live, metadata, managedFields)) > 0
+                          : s->flags.tracks_fields;
+    if (!is_tracked)
+        return own_new;
+    const struct managed_scope scope = {.type = fields_type_of(r->type),
+                                        .api_version = r->group_version,
+                                        .kind = r->kind,
+                                        .subresource = str_from(subresource_text(subresource)),
+                                        .reset = reset_of(r, subresource)};
+    AUTO(value) struct value now = time_value(step->wall);
+    AUTO(value) struct value empty = VALUE_ABSENT;
+    if (!value_is_present(live))
+        live = empty = value_pack("{apiVersion: %S, kind: %S}", r->group_version, r->kind);
+    own_new = managed_update(&scope, live, own_new, S("kube-apiserver"), now);
+    value_drop(scope.reset);
+    return own_new;
+}
 
 struct value field_manager_answer(struct call *c, struct step *step, struct value own_object)
 {

@@ -26,6 +26,12 @@ struct value field_manager_scale(struct call *c, struct value parent, struct val
 /* The parent with the managers that its replicas have after its scale was written. Consumes it. */
 struct value field_manager_scaled(struct call *c, struct value own_parent, struct value scale);
 
+/* What the server itself writes while it serves another request: an address, a quota's use. Live
+ * absent: a create. Consumes the new one. */
+struct value field_manager_own(struct apiserver *s, struct step *step, const struct resource *r,
+                               enum subresource subresource, struct value live,
+                               struct value own_new);
+
 /* What a request that is only answered, never stored, says of its managers. Consumes. */
 struct value field_manager_answer(struct call *c, struct step *step, struct value own_object);
 

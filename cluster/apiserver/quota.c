@@ -17,6 +17,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/api/quantity.h"
+#include "cluster/apiserver/field_manager.h"
 #include "cluster/apiserver/registry.h"
 
 #define CHARGE_TRIES 3
@@ -198,6 +199,8 @@ static void charge_next(struct call *c, struct step *step)
         r->key = object_key_ref(quota->key);
         r->expected_revision = quota->mod_revision;
         r->value = VALUE_SET(value_keep(quota->value), used, status, used);
+        r->value = field_manager_own(c->server, step, resource_get(RESOURCE_resourcequotas),
+                                     SUBRESOURCE_STATUS, quota->value, r->value);
         call_etcd(c, step, r, charge_done);
         return;
     }

@@ -20,6 +20,7 @@
 #include "cluster/apiserver/registry.h"
 
 #include "cluster/api/object.h"
+#include "cluster/apiserver/field_manager.h"
 
 #define CANDIDATES_MAX 64
 
@@ -210,11 +211,14 @@ static struct value address_object(struct call *c, struct step *step, struct str
                                         value_string(S("IPv4")));
     labels = value_set_key(labels, S("ipaddress.kubernetes.io/managed-by"),
                            value_string(S("ipallocator.k8s.io")));
-    return value_pack("{apiVersion: \"networking.k8s.io/v1\", kind: IPAddress, metadata: {name: "
-                      "%S, uid: %v, creationTimestamp: %v, labels: %v}, "
-                      "spec: {parentRef: {resource: services, name: %v, namespace: %v}}}",
-                      ip, uid_make(step), time_value(step->wall), labels,
-                      value_keep(object_name(c->object)), value_keep(object_namespace(c->object)));
+    struct value address =
+        value_pack("{apiVersion: \"networking.k8s.io/v1\", kind: IPAddress, metadata: {name: "
+                   "%S, uid: %v, creationTimestamp: %v, labels: %v}, "
+                   "spec: {parentRef: {resource: services, name: %v, namespace: %v}}}",
+                   ip, uid_make(step), time_value(step->wall), labels,
+                   value_keep(object_name(c->object)), value_keep(object_namespace(c->object)));
+    return field_manager_own(c->server, step, resource_get(RESOURCE_ipaddresses), SUBRESOURCE_NONE,
+                             VALUE_ABSENT, address);
 }
 
 static void address_step(struct call *c, struct step *step)

@@ -22,6 +22,7 @@
 #include "cluster/api/json.h"
 #include "cluster/api/object.h"
 #include "cluster/api/status.h"
+#include "sim/base/arena.h"
 #include "sim/base/sort.h"
 
 #define LAST_APPLIED S("kubectl.kubernetes.io/last-applied-configuration")

@@ -17,6 +17,7 @@
 
 #include "cluster/api/fields/typed.h"
 
+#include "cluster/api/value_heap.h"
 #include "sim/base/arena.h"
 
 static struct fields_change compare(const struct fields_type *t, struct value old,
@@ -56,58 +57,53 @@ static void add_key(struct changes *c, struct str key, struct fields_change belo
     fields_build_key(&c->removed, key, below.removed);
 }
 
-static void add_leaf(struct changes *c, struct value old, struct value new)
+static struct fields_change leaf(struct value old, struct value new)
 {
     if (!value_is_present(old))
-        c->added.is_itself = true;
-    else if (!value_is_present(new))
-        c->removed.is_itself = true;
-    else if (!value_equal(old, new))
-        c->modified.is_itself = true;
+        return (struct fields_change){.added = value_object()};
+    if (!value_is_present(new))
+        return (struct fields_change){.removed = value_object()};
+    if (!value_equal(old, new))
+        return (struct fields_change){.modified = value_object()};
+    return (struct fields_change){0};
 }
 
 /* ---- maps and structs ---- */
 
-static void compare_member(const struct fields_type *t, struct str key, atom known,
-                           struct value old, struct value new, struct changes *c)
-{
-    bool is_declared;
-    if (value_is_same(old, new))
-        return;
-    struct fields_type member = fields_member_type(t, key, &is_declared);
-    struct fields_change below = compare(&member, old, new);
-    if (known != ATOM_NONE)
-        add_field(c, known, below);
-    else
-        add_key(c, key, below);
-}
-
-/* The member as Go has it: zero where it is always written, absent where it is left out. Owned. */
-static struct value as_written(const struct fields_type *t, struct value object, atom key,
+/* The member as Go has it: its zero where it is always written, absent where it is left out. */
+static struct value as_written(const struct fields_known *f, struct value object,
                                struct value member)
 {
-    if (key == ATOM_NONE || !t->schema->always || value_kind(object) != VALUE_OBJECT)
-        return value_keep(member);
-    if (value_is_present(member))
-        return t->schema->omits(t, key, member) ? VALUE_ABSENT : value_keep(member);
-    atom always;
-    struct value zero;
-    for (size_t i = 0; t->schema->always(t, i, &always, &zero); i++) {
-        if (always == key)
-            return zero;
-        value_drop(zero);
-    }
-    return VALUE_ABSENT;
+    if (!value_is_present(member))
+        return f->presence == FIELDS_ALWAYS && value_kind(object) == VALUE_OBJECT ? f->zero
+                                                                                  : VALUE_ABSENT;
+    bool is_left_out = f->presence == FIELDS_UNLESS_ZERO  ? schema_is_zero(member)
+                       : f->presence == FIELDS_UNLESS_NIL ? value_kind(member) == VALUE_NULL
+                                                          : false;
+    return is_left_out ? VALUE_ABSENT : member;
 }
 
-/* The atom of a key that is a name in a schema; ATOM_NONE for data. */
-static atom known_key(const struct fields_type *t, struct str key)
+static void compare_field(const struct fields_known *f, atom key, struct value old,
+                          struct value new, struct changes *c)
 {
-    bool is_declared = false;
-    struct fields_type member;
-    if (!t->schema->always || !t->schema->member(t, key, &member, &is_declared) || !is_declared)
-        return ATOM_NONE;
-    return atom_of(key);
+    if (!value_is_same(old, new))
+        add_field(c, key, compare(&f->type, old, new));
+}
+
+/* A key of a map, or of whatever has no fields. */
+static void compare_key(const struct fields_type *t, struct str key, struct value old,
+                        struct value new, struct changes *c)
+{
+    bool is_declared;
+    struct fields_type member = fields_member_type(t, key, &is_declared);
+    add_key(c, key, compare(&member, old, new));
+}
+
+/* The atom of the object's i-th key. */
+static atom key_atom(struct value object, size_t i)
+{
+    return word_tag(object) == TAG_STRUCT ? value_key_atom_at(object, i)
+                                          : atom_of(value_key_at(object, i));
 }
 
 /* Fields that are always written and that neither side's value names: new or gone with their
@@ -121,10 +117,11 @@ static void compare_zeros(const struct fields_type *t, struct value old, struct 
     atom key;
     struct value zero;
     for (size_t i = 0; t->schema->always(t, i, &key, &zero); i++) {
-        if (!value_is_present(value_get(old, key)) && !value_is_present(value_get(new, key)))
-            compare_member(t, atom_text(key), key, has_old ? zero : VALUE_ABSENT,
-                           has_new ? zero : VALUE_ABSENT, c);
-        value_drop(zero);
+        struct fields_known f;
+        if (!value_is_present(value_get(old, key)) && !value_is_present(value_get(new, key)) &&
+            t->schema->known(t, key, &f))
+            compare_field(&f, key, has_old ? f.zero : VALUE_ABSENT, has_new ? f.zero : VALUE_ABSENT,
+                          c);
     }
 }
 
@@ -142,16 +139,18 @@ static void compare_map(const struct fields_type *t, struct value old, struct va
                              : str_compare(value_key_at(old, i), value_key_at(new, k));
         struct value before = order <= 0 ? value_member_at(old, i) : VALUE_ABSENT;
         struct value after = order >= 0 ? value_member_at(new, k) : VALUE_ABSENT;
-        struct str key = order <= 0 ? value_key_at(old, i) : value_key_at(new, k);
+        struct value holder = order <= 0 ? old : new;
+        size_t at = order <= 0 ? i : k;
         i += order <= 0;
         k += order >= 0;
         if (value_is_same(before, after))
             continue;
-        atom known = known_key(t, key);
-        AUTO(value) struct value a = as_written(t, old, known, before);
-        AUTO(value) struct value b = as_written(t, new, known, after);
-        if (value_is_present(a) || value_is_present(b))
-            compare_member(t, key, known, a, b, c);
+        struct fields_known f;
+        atom key = t->schema->known ? key_atom(holder, at) : ATOM_NONE;
+        if (key != ATOM_NONE && t->schema->known(t, key, &f))
+            compare_field(&f, key, as_written(&f, old, before), as_written(&f, new, after), c);
+        else
+            compare_key(t, value_key_at(holder, at), before, after, c);
     }
     compare_zeros(t, old, new, c);
 }
@@ -300,33 +299,47 @@ static bool is_bare(const struct fields_type *t, struct value v)
     return false;
 }
 
-/* True: it was a leaf. */
-static bool compare_as(enum fields_as as, const struct fields_type *t,
-                       const struct fields_shape *shape, struct value old, struct value new,
-                       struct changes *c)
+static bool is_leaf(enum fields_as as, const struct fields_type *t,
+                    const struct fields_shape *shape, struct value old, struct value new)
 {
     switch (as) {
-    case FIELDS_AS_SCALAR:
-        add_leaf(c, old, new);
-        return true;
     case FIELDS_AS_LIST:
-        if (shape->list == FIELDS_LIST_ATOMIC || (is_empty_list(old) && is_empty_list(new))) {
-            add_leaf(c, old, new);
-            return true;
-        }
-        compare_items(t, shape, old, new, c);
-        return false;
+        return shape->list == FIELDS_LIST_ATOMIC || (is_empty_list(old) && is_empty_list(new));
     case FIELDS_AS_MAP:
-        if (shape->map == FIELDS_MAP_ATOMIC || (is_bare(t, old) && is_bare(t, new))) {
-            add_leaf(c, old, new);
-            return true;
-        }
-        compare_map(t, old, new, c);
-        return false;
+        return shape->map == FIELDS_MAP_ATOMIC || (is_bare(t, old) && is_bare(t, new));
+    case FIELDS_AS_SCALAR:
     case FIELDS_AS_NOTHING:
         break;
     }
     return true;
+}
+
+static struct fields_change compare_as(enum fields_as as, const struct fields_type *t,
+                                       const struct fields_shape *shape, struct value old,
+                                       struct value new)
+{
+    if (is_leaf(as, t, shape, old, new))
+        return leaf(old, new);
+    struct changes c = {.added.is_itself = !value_is_present(old),
+                        .removed.is_itself = !value_is_present(new)};
+    if (as == FIELDS_AS_LIST)
+        compare_items(t, shape, old, new, &c);
+    else
+        compare_map(t, old, new, &c);
+    return (struct fields_change){.added = fields_built(&c.added),
+                                  .modified = fields_built(&c.modified),
+                                  .removed = fields_built(&c.removed)};
+}
+
+/* What was one sort of thing and is another: both count. Consumes. */
+static struct fields_change both_of(struct fields_change a, struct fields_change b)
+{
+    struct fields_change c = {.added = fields_union(a.added, b.added),
+                              .modified = fields_union(a.modified, b.modified),
+                              .removed = fields_union(a.removed, b.removed)};
+    fields_change_release(&a);
+    fields_change_release(&b);
+    return c;
 }
 
 static struct fields_change compare(const struct fields_type *t, struct value old, struct value new)
@@ -335,21 +348,13 @@ static struct fields_change compare(const struct fields_type *t, struct value ol
         return (struct fields_change){0};
     struct fields_shape shape;
     t->schema->shape(t, &shape);
+    if (!value_is_present(new))
+        return compare_as(fields_taken_as(&shape, old), t, &shape, old, new);
     enum fields_as a = fields_taken_as(&shape, old), b = fields_taken_as(&shape, new);
-    struct changes c = {0};
-    bool is_leaf;
-    if (!value_is_present(new)) {
-        is_leaf = compare_as(a, t, &shape, old, new, &c);
-    } else {
-        if (value_is_present(old) && a != b)
-            (void)compare_as(a, t, &shape, old, new, &c);
-        is_leaf = compare_as(b, t, &shape, old, new, &c);
-    }
-    c.added.is_itself |= !is_leaf && !value_is_present(old);
-    c.removed.is_itself |= !is_leaf && !value_is_present(new);
-    return (struct fields_change){.added = fields_built(&c.added),
-                                  .modified = fields_built(&c.modified),
-                                  .removed = fields_built(&c.removed)};
+    struct fields_change c = compare_as(b, t, &shape, old, new);
+    if (value_is_present(old) && a != b)
+        c = both_of(compare_as(a, t, &shape, old, new), c);
+    return c;
 }
 
 /* Nobody owns the object as a whole. */

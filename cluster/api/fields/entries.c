@@ -300,26 +300,17 @@ struct value entries_write(struct managed_entries *e, struct value before)
 
 struct value managed_strip(struct value own_set)
 {
-    static const atom top[] = {ATOM_apiVersion, ATOM_kind};
-    static const atom below[] = {ATOM_name,     ATOM_namespace,      ATOM_creationTimestamp,
-                                 ATOM_uid,      ATOM_generation,     ATOM_managedFields,
-                                 ATOM_selfLink, ATOM_resourceVersion};
-    struct value metadata = value_get(own_set, atom_field(ATOM_metadata)), rest;
-    bool has_any = fields_is_itself(metadata);
-    for (size_t i = 0; i < ARRAY_COUNT(top); i++)
-        has_any |= value_is_present(value_get(own_set, atom_field(top[i])));
-    for (size_t i = 0; i < ARRAY_COUNT(below); i++)
-        has_any |= value_is_present(value_get(metadata, atom_field(below[i])));
-    if (!has_any)
+    struct value metadata = value_get(own_set, atom_field(ATOM_metadata));
+    if (!value_is_present(metadata) &&
+        !value_is_present(value_get(own_set, atom_field(ATOM_apiVersion))) &&
+        !value_is_present(value_get(own_set, atom_field(ATOM_kind))))
         return own_set;
-    struct value doomed = VALUE_ABSENT, names = value_object();
-    for (size_t i = 0; i < ARRAY_COUNT(top); i++)
-        doomed = fields_add_field(doomed, top[i], value_object());
-    for (size_t i = 0; i < ARRAY_COUNT(below); i++)
-        names = fields_add_field(names, below[i], value_object());
-    names = fields_add_field(names, atom_of(S("clusterName")), value_object());
-    doomed = fields_add_field(doomed, ATOM_metadata, names);
-    rest = fields_difference(own_set, doomed);
+    struct value doomed = value_pack(
+        "{\"f:apiVersion\": {}, \"f:kind\": {}, \"f:metadata\": {\".\": {}, \"f:name\": {}, "
+        "\"f:namespace\": {}, \"f:creationTimestamp\": {}, \"f:selfLink\": {}, \"f:uid\": {}, "
+        "\"f:clusterName\": {}, \"f:generation\": {}, \"f:managedFields\": {}, "
+        "\"f:resourceVersion\": {}}}");
+    struct value rest = fields_difference(own_set, doomed);
     value_drop(doomed);
     value_drop(own_set);
     return rest;

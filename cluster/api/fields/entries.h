@@ -43,8 +43,7 @@ void entry_identifier(const struct managed_entry *entry, struct text *out);
 /* Without the parts of metadata and type that nobody manages. Consumes. */
 struct value managed_strip(struct value own_set);
 /* Where types may have changed since: the sets as they are now. */
-void entries_reconcile(const struct managed_scope *s, struct value live,
-                       struct managed_entries *e);
+void entries_reconcile(const struct managed_scope *s, struct value live, struct managed_entries *e);
 /* A comparison without what the scope's endpoint does not change. */
 struct value managed_filter(const struct managed_scope *s, struct str api_version,
                             struct value own_set);

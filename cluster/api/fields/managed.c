@@ -23,6 +23,7 @@
 #include "cluster/api/fields/entries.h"
 
 #include "cluster/api/object.h"
+#include "sim/base/arena.h"
 #include "sim/base/sort.h"
 
 /* ---- whose entries count ---- */
@@ -149,8 +150,9 @@ static void cap_updaters(struct managed_entries *e)
 
 /* ---- update ---- */
 
-/* Others lose what changed and what is gone; entries of versions that are no more go. */
-static void others_lose(struct managed_entries *e, struct managed_comparison *c)
+/* Others lose what changed, and everybody what is gone; entries of versions that are no more go. */
+static void all_lose(struct managed_entries *e, const struct managed_entry *writer,
+                     struct managed_comparison *c)
 {
     for (size_t i = 0; i < e->items.count; i++) {
         struct managed_entry *m = &e->items.items[i];
@@ -159,14 +161,15 @@ static void others_lose(struct managed_entries *e, struct managed_comparison *c)
             entry_set(m, VALUE_ABSENT);
             continue;
         }
-        struct value rest = fields_difference(m->set, v->changed);
+        struct value rest =
+            m == writer ? value_keep(m->set) : fields_difference(m->set, v->changed);
         entry_set(m, fields_difference(rest, v->change.removed));
         value_drop(rest);
     }
 }
 
-static void writer_gains(struct managed_entries *e, struct managed_comparison *c,
-                         struct str manager, struct value now)
+static void lose_and_gain(struct managed_entries *e, struct managed_comparison *c,
+                          struct str manager, struct value now)
 {
     const struct managed_scope *s = c->scope;
     const struct managed_entry like = {
@@ -175,35 +178,16 @@ static void writer_gains(struct managed_entries *e, struct managed_comparison *c
         .subresource = s->subresource.size > 0 ? value_string(s->subresource) : VALUE_ABSENT};
     const struct managed_version *v = managed_compare(c, like.api_version);
     struct value own = managed_strip(value_keep(v->changed));
-    if (value_is_present(own)) {
-        struct managed_entry *m = entries_get(e, &like);
-        entry_set(m, fields_union(m->set, own));
-        entry_time(m, now);
+    struct managed_entry *writer = value_is_present(own) ? entries_get(e, &like) : NULL;
+    all_lose(e, writer, c);
+    if (writer) {
+        entry_set(writer, fields_union(writer->set, own));
+        entry_time(writer, now);
     }
     value_drop(own);
     value_drop(like.manager);
     value_drop(like.api_version);
     value_drop(like.subresource);
-}
-
-/* Sets of the writer that stay as they are must not look as if they had lost and gained. */
-static void lose_and_gain(struct managed_entries *e, struct managed_comparison *c,
-                          struct str manager, struct value now)
-{
-    VEC(struct value) before = {0};
-    for (size_t i = 0; i < e->items.count; i++)
-        vec_push(&before, value_keep(e->items.items[i].set));
-    others_lose(e, c);
-    writer_gains(e, c, manager, now);
-    for (size_t i = 0; i < before.count; i++) {
-        struct managed_entry *m = &e->items.items[i];
-        if (!value_is_same(m->set, before.items[i]) && value_equal(m->set, before.items[i])) {
-            value_drop(m->set);
-            m->set = value_keep(before.items[i]);
-        }
-        value_drop(before.items[i]);
-    }
-    vec_release(&before);
 }
 
 struct value managed_update(const struct managed_scope *s, struct value live, struct value own_new,

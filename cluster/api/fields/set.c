@@ -81,22 +81,32 @@ void fields_build_field(struct fields_builder *b, atom name, struct value own_ch
         vec_push(&b->parts, (struct value_member){.key = atom_field(name), .part = own_child});
 }
 
-static void build(struct fields_builder *b, struct str kept_element, struct value own_child)
+void fields_build(struct fields_builder *b, struct str element, struct value own_child)
 {
-    atom a = atom_of_key(kept_element);
-    vec_push(&b->parts, (struct value_member){.key = a, .text = kept_element, .part = own_child});
+    if (!value_is_present(own_child))
+        return;
+    atom key = atom_of_key(element);
+    if (key == ATOM_NONE) {
+        vec_push(&b->texts, mem_copy_string(element));
+        element.bytes = vec_last(&b->texts);
+    }
+    vec_push(&b->parts, (struct value_member){.key = key, .text = element, .part = own_child});
 }
 
 void fields_build_key(struct fields_builder *b, struct str name, struct value own_child)
 {
-    if (value_is_present(own_child))
-        build(b, arena_printf(&b->texts, "f:%.*s", STR_ARG(name)), own_child);
-}
-
-void fields_build(struct fields_builder *b, struct str element, struct value own_child)
-{
-    if (value_is_present(own_child))
-        build(b, arena_str(&b->texts, element), own_child);
+    char small[128];
+    if (!value_is_present(own_child))
+        return;
+    if (name.size + 2 <= sizeof(small)) {
+        memcpy(small, "f:", 2);
+        memcpy(small + 2, name.bytes, name.size);
+        fields_build(b, (struct str){small, name.size + 2}, own_child);
+        return;
+    }
+    AUTO(text) struct text element = {0};
+    text_printf(&element, "f:%.*s", STR_ARG(name));
+    fields_build(b, text_str(&element), own_child);
 }
 
 struct value fields_built(struct fields_builder *b)
@@ -112,8 +122,10 @@ struct value fields_built(struct fields_builder *b)
     } else if (b->is_itself) {
         child = value_object();
     }
+    for (size_t i = 0; i < b->texts.count; i++)
+        mem_free(b->texts.items[i]);
     vec_release(&b->parts);
-    arena_release(&b->texts);
+    vec_release(&b->texts);
     b->is_itself = false;
     return child;
 }

@@ -18,7 +18,6 @@
 #define CLUSTER_API_FIELDS_SET_H
 
 #include "cluster/api/value.h"
-#include "sim/base/arena.h"
 #include "sim/base/vec.h"
 
 struct value_member;
@@ -46,7 +45,7 @@ struct value fields_add_itself(struct value own_child); /* the child is in the s
 /* A child is built at once of its parts, in any order; zeroed is empty and valid. */
 struct fields_builder {
     VEC(struct value_member) parts; /* value_heap.h */
-    struct arena texts;
+    VEC(char *) texts; /* of elements that are no atoms */
     bool is_itself;
 };
 void fields_build_field(struct fields_builder *b, atom name, struct value own_child);

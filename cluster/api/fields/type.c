@@ -237,21 +237,27 @@ static bool table_always(const struct fields_type *t, size_t i, atom *ret_key,
     return false;
 }
 
-static bool table_omits(const struct fields_type *t, atom key, struct value v)
+static enum fields_presence presence_of(const struct field_schema *f)
+{
+    if (f->flags & SCHEMA_ALWAYS)
+        return FIELDS_ALWAYS;
+    bool is_plain =
+        f->container != SCHEMA_NONE || (!(f->flags & SCHEMA_POINTER) && f->kind != SCHEMA_QUANTITY);
+    return is_plain ? FIELDS_UNLESS_ZERO : FIELDS_UNLESS_NIL;
+}
+
+static bool table_known(const struct fields_type *t, atom key, struct fields_known *ret_field)
 {
     const struct type_schema *s = struct_of(t);
     const struct field_schema *f = s ? schema_field(s, key) : NULL;
-    if (!f || (f->flags & SCHEMA_ALWAYS))
+    if (!f)
         return false;
-    if (value_kind(v) == VALUE_NULL)
-        return true;
-    if (f->container != SCHEMA_NONE)
-        return value_count(v) == 0;
-    return !(f->flags & SCHEMA_POINTER) && f->kind != SCHEMA_QUANTITY && schema_is_zero(v);
+    *ret_field = (struct fields_known){table_part(f, TABLE_FIELD), presence_of(f), zero_of(f)};
+    return true;
 }
 
 static const struct fields_schema table_schema = {table_shape,       table_member, table_item,
-                                                  table_key_default, table_always, table_omits};
+                                                  table_key_default, table_always, table_known};
 
 struct fields_type fields_type_of(const struct type_schema *type)
 {

@@ -44,6 +44,14 @@ struct fields_shape {
     struct str keys;     /* FIELDS_LIST_MAP: "containerPort,protocol" */
 };
 
+/* When Go writes a field: always, unless it is nil, unless it is zero. */
+enum fields_presence { FIELDS_ALWAYS, FIELDS_UNLESS_NIL, FIELDS_UNLESS_ZERO };
+struct fields_known {
+    struct fields_type type;
+    enum fields_presence presence;
+    struct value zero; /* owned; it needs no memory */
+};
+
 struct fields_schema {
     void (*shape)(const struct fields_type *t, struct fields_shape *ret_shape);
     /* The type of a member of a map or struct; *ret_is_declared when it has a name of its own in
@@ -57,8 +65,9 @@ struct fields_schema {
     /* Structs of Go write some fields even when they are zero, so an object always has them: the
      * i-th of these and its zero (owned). False: no further one. NULL: the schema has none. */
     bool (*always)(const struct fields_type *t, size_t i, atom *ret_key, struct value *ret_zero);
-    /* May a member with this value be left out, as Go's omitempty leaves it out? NULL: never. */
-    bool (*omits)(const struct fields_type *t, atom key, struct value v);
+    /* A field of a struct of Go by its key; false: this is no struct, or has no such field. NULL: the
+     * schema has no structs. */
+    bool (*known)(const struct fields_type *t, atom key, struct fields_known *ret_field);
 };
 
 /* A built-in kind or type; NULL: no schema. */
