@@ -252,11 +252,13 @@ static struct user *user_of_certificate(const struct credential *c)
 
 struct user *authenticate(struct apiserver *s, struct step *step, const struct credential *c)
 {
-    if (!c || c->kind == CREDENTIAL_ANONYMOUS)
+    /* A certificate without a common name says nothing. */
+    bool is_nameless = c && c->kind == CREDENTIAL_CERTIFICATE && c->user.size == 0;
+    if (!c || c->kind == CREDENTIAL_ANONYMOUS || (is_nameless && c->token.size == 0))
         return user_make(&(struct user_facts){.name = S("system:anonymous")});
-    if (c->kind == CREDENTIAL_CERTIFICATE) {
-        struct user *u = c->user.size > 0 ? user_of_certificate(c) : NULL;
-        if (u && user_is_valid(u, step->wall))
+    if (c->kind == CREDENTIAL_CERTIFICATE && !is_nameless) {
+        struct user *u = user_of_certificate(c);
+        if (user_is_valid(u, step->wall))
             return u;
         user_unref(u);
     }
