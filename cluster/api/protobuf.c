@@ -580,8 +580,10 @@ static const struct field_schema *field_find(const struct type_schema *t,
 {
     const struct embedding *e = protobuf_embedding(t);
     for (uint32_t i = protobuf_has_type_meta(t) ? 2 : 0; i < t->count; i++) {
+        if (t->fields[i].number != number)
+            continue;
         bool is_inner = e && protobuf_is_embedded(t, e, i);
-        if (t->fields[i].number == number && is_inner == (within != NULL))
+        if (is_inner == (within != NULL))
             return &t->fields[i];
     }
     return NULL;

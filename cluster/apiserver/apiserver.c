@@ -64,7 +64,7 @@ static void *server_start(struct step *step, const void *config)
 {
     struct apiserver *s = mem_new(struct apiserver);
     s->config = config;
-    s->metrics.started = step->now;
+    s->metrics.started = step->wall;
     s->flags = *s->config;
     flags_fill(&s->flags);
     s->connections.equal = has_stream;

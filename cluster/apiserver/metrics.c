@@ -454,7 +454,7 @@ static void events_write(const struct metrics *m, struct text *out)
     lines_end(&sent, out);
 }
 
-void metrics_write(const struct apiserver *s, struct instant now, struct text *out)
+void metrics_write(const struct apiserver *s, struct text *out)
 {
     inflight_write(s, out);
     longrunning_write(s, out);
@@ -469,9 +469,8 @@ void metrics_write(const struct apiserver *s, struct instant now, struct text *o
                     "git_commit=\"86b5e46426ba828f49195af21c56f7c6674b48f7\",git_tree_state="
                     "\"clean\",git_version=\"v1.36.2\",go_version=\"go1.26.10\",major=\"1\",minor="
                     "\"36\",platform=\"linux/amd64\"} 1\n"));
-    family("process_uptime_seconds", "gauge", "How long the server has run, in virtual seconds.",
-           out);
-    text_add(out, S("process_uptime_seconds "));
-    seconds(instant_since(now, s->metrics.started).ns, out);
+    family("process_start_time_seconds", "gauge", "When the server was started, since 1970.", out);
+    text_add(out, S("process_start_time_seconds "));
+    seconds(s->metrics.started.unix_ns, out);
     text_add_byte(out, '\n');
 }

@@ -5,7 +5,7 @@
  * about the simulation: durations are virtual ones.
  *
  *     metrics_request(&s->metrics, call, code, step->now);
- *     metrics_write(s, step->now, &text);
+ *     metrics_write(s, &text);
  *
  * Source: kubernetes.io/docs/reference/instrumentation/metrics/
  */
@@ -46,7 +46,7 @@ struct event_row {
     uint64_t sent, received;
 };
 struct metrics {
-    struct instant started;
+    struct wall_time started;
     /* Each in the place of its resource's index. */
     VEC(struct request_row) requests[METRICS_PLACES];
     VEC(struct etcd_row) etcd[METRICS_PLACES];
@@ -62,6 +62,6 @@ void metrics_etcd(struct metrics *m, const struct etcd_request *q, bool has_fail
 /* An event has been sent to a watch; one has come from etcd. */
 void metrics_event_sent(struct metrics *m, const struct resource *r);
 void metrics_event_received(struct metrics *m, const struct resource *r);
-void metrics_write(const struct apiserver *s, struct instant now, struct text *out);
+void metrics_write(const struct apiserver *s, struct text *out);
 
 #endif

@@ -26,7 +26,7 @@
 static bool act_as(struct call *c, struct step *step);
 static bool may(struct call *c, struct step *step);
 static bool may_read_path(struct call *c, struct step *step);
-static struct value path_body(const struct call *c, const struct step *step);
+static struct value path_body(const struct call *c);
 static void call_free(struct call *c, struct step *step);
 
 /* ---- the way ---- */
@@ -111,7 +111,7 @@ void pipeline_execute(struct call *c, struct step *step)
         if (value_is_present(r->refusal))
             call_refuse(c, step, value_keep(r->refusal));
         else
-            call_finish(c, step, 200, path_body(c, step));
+            call_finish(c, step, 200, path_body(c));
         return;
     }
     if (!may(c, step))
@@ -201,12 +201,12 @@ static struct attributes unknown_attributes(const struct request *r, struct attr
 
 /* False: refused. */
 /* What only this server knows of what a path names; absent: whoever is in front knows the rest. */
-static struct value path_body(const struct call *c, const struct step *step)
+static struct value path_body(const struct call *c)
 {
     AUTO(text) struct text t = {0};
     if (!value_is(c->request->path, "/metrics"))
         return VALUE_ABSENT;
-    metrics_write(c->server, step->now, &t);
+    metrics_write(c->server, &t);
     return value_string(text_str(&t));
 }
 
