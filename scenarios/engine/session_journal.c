@@ -222,8 +222,12 @@ static void replay_next(struct session *s)
     struct replay *p = &s->replay;
     p->is_active = recording_next(&p->reader, &p->record);
     s->records += p->is_active;
-    if (p->is_active)
+    if (p->is_active) {
+        p->rest = (struct unpack){p->record.content, false};
+        p->position = unpack_number(&p->rest);
+        p->at = (struct instant){unpack_signed(&p->rest)};
         return;
+    }
     if (p->reader.state == RECORDING_DAMAGED)
         part(s, "damaged at byte %zu: record %" PRIu64 " is not what was written", p->reader.good,
              p->reader.records + 1);
@@ -310,9 +314,9 @@ static bool clock_follow(struct session *s, struct instant at, struct instant ne
 enum run_turn session_replay_turn(struct session *s, struct instant next)
 {
     while (session_is_replaying(s)) {
-        struct unpack u = {s->replay.record.content, false};
-        uint64_t position = unpack_number(&u);
-        struct instant at = {unpack_signed(&u)};
+        struct unpack u = s->replay.rest;
+        uint64_t position = s->replay.position;
+        struct instant at = s->replay.at;
         bool is_here = !u.is_bad && position == s->run->position;
         if (s->options.replaying &&
             s->options.replaying(s->options.owner, s, is_here ? at : next) == TURN_STOP)

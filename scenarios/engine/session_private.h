@@ -6,10 +6,14 @@
 #define SCENARIOS_ENGINE_SESSION_PRIVATE_H
 
 #include "scenarios/engine/session.h"
+#include "sim/base/pack.h"
 
 struct replay {
     struct recording_reader reader;
-    struct record record; /* the next one */
+    struct record record; /* the next one, taken apart: */
+    uint64_t position;
+    struct instant at;
+    struct unpack rest; /* what follows these */
     bool is_active;
     bool has_ended; /* the last record was an end mark */
 };

@@ -69,6 +69,19 @@ bench_idle() {
     serve_down
 }
 
+# A day of a small cluster from its journal: what `serve --data-dir` takes to start again.
+bench_replay() {
+    serve_needs kubectl || return 0
+    rm -f "$work/day"
+    serve_up --journal "$work/day"
+    port=$(grep -o 'https://127[0-9.:]*' "$work/kubeconfig" | tail -n 1)
+    kubectl --context wavetank create deployment web --image=nginx --replicas=50 >/dev/null
+    "$program" ctl run-until +24h --port "${port##*:}" >/dev/null
+    serve_down
+    "$program" replay "$work/day" --output json >"$work/day.json"
+    row replay "serve: a day of 5 nodes, 50 pods replayed from its journal" "s of CPU" 3 "$(number cpuSeconds day)" most
+}
+
 # In hundredths of a second.
 cpu_of() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 # requests NAME PID URL [SCRIPT]: how many per second, and how many per second of CPU of the server, which tells something on a

@@ -253,14 +253,17 @@ static int report(struct replay *r, struct errmsg *message)
     if (r->trace && edge_write_file(r->trace, text_str(&r->timeline), message))
         return fail(EXIT_ENVIRONMENT, message);
     AUTO(text) struct text seconds = {0};
+    AUTO(text) struct text cpu = {0};
     report_seconds(sim_now(sim).ns, &seconds);
+    report_seconds(edge_cpu_us() * 1000, &cpu);
     if (r->is_json)
-        printf("{\"result\": \"%s\", \"virtualSeconds\": %s, \"events\": %" PRIu64
-               ", \"records\": %" PRIu64 ", \"traceHash\": \"%016" PRIx64 "\"}\n",
+        printf("{\"result\": \"%s\", \"virtualSeconds\": %s, \"cpuSeconds\": %s, "
+               "\"events\": %" PRIu64 ", \"records\": %" PRIu64 ", \"traceHash\": \"%016" PRIx64
+               "\"}\n",
                failure.size ? "parted"
                : r->is_over ? "stopped"
                             : "same",
-               text_c(&seconds), sim_event_count(sim), session_records(r->session),
+               text_c(&seconds), text_c(&cpu), sim_event_count(sim), session_records(r->session),
                sim_trace_hash(sim));
     else if (!r->is_quiet)
         printf("replayed %" PRIu64 " records, %s s of virtual time, %" PRIu64
