@@ -204,9 +204,12 @@ static struct attributes unknown_attributes(const struct request *r, struct attr
 static struct value path_body(const struct call *c)
 {
     AUTO(text) struct text t = {0};
-    if (!value_is(c->request->path, "/metrics"))
+    if (value_is(c->request->path, "/metrics"))
+        metrics_write(c->server, &t);
+    else if (value_is(c->request->path, "/flagz"))
+        flagz_write(c->server, &t);
+    else
         return VALUE_ABSENT;
-    metrics_write(c->server, &t);
     return value_string(text_str(&t));
 }
 

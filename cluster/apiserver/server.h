@@ -193,6 +193,9 @@ void pipeline_execute(struct call *c, struct step *step); /* it has a seat */
 void calls_expire(struct apiserver *s, struct step *step);
 void call_release(struct call *c); /* memory only */
 
+/* What /flagz says. */
+void flagz_write(const struct apiserver *s, struct text *out);
+
 /* From the caches. */
 void apiserver_caches_listed(struct apiserver *s, struct step *step);
 void apiserver_cache_changed(struct apiserver *s, struct step *step, struct watch_cache *c,

@@ -109,3 +109,4 @@ admin 200 'apiserver_longrunning_requests\{.*resource="pods",.*verb="WATCH".*\} 
 admin 200 'etcd_request_duration_seconds_bucket\{group="",operation="create",resource="configmaps",le="\+Inf"\} [1-9]' /metrics
 admin 200 'apiserver_storage_objects\{resource="nodes"\} 2' /metrics
 admin 200 '^Go version: ' /statusz
+admin 200 '^service-node-port-range 30000-32767' /flagz

@@ -134,6 +134,9 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         discovery_encode(reading, facts->writer, &d->body, &d->content_type);
     } else if (str_equal(path, S("/"))) {
         paths_document(facts->catalog, &d->body);
+    } else if (str_equal(path, S("/flagz"))) {
+        d->content_type = text_type;
+        text_add(&d->body, value_str(facts->served));
     } else if (str_equal(path, S("/metrics"))) {
         d->content_type = S("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
         text_add(&d->body, value_str(facts->served));
