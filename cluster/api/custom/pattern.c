@@ -12,6 +12,7 @@
 
 #define MATCH_STEPS_MAX 1000000
 #define MATCH_DEPTH_MAX 100000
+#define REPEAT_MAX 1000
 
 /* What follows stands in Perl's syntax and not in RE2's; 0: nothing such. */
 static size_t perl_only(struct str p, size_t i, const char **ret_why)
@@ -58,6 +59,26 @@ static size_t perl_only(struct str p, size_t i, const char **ret_why)
     return 0;
 }
 
+/* "{2,3}" at `open`. */
+static struct str repeat_count(struct str p, size_t open)
+{
+    struct str rest = str_slice(p, open, p.size);
+    size_t close = str_find(rest, '}');
+    return str_slice(rest, 0, close < rest.size ? close + 1 : close);
+}
+
+/* Go counts to 1000. */
+static bool is_too_often(struct str p, size_t open)
+{
+    struct str count = repeat_count(p, open), most;
+    if (count.size < 3 || !str_ends_with(count, S("}")))
+        return false;
+    struct str least = str_cut(str_slice(count, 1, count.size - 1), ',', &most);
+    int64_t n;
+    return (str_to_int64(least, &n) && n > REPEAT_MAX) ||
+           (str_to_int64(most, &n) && n > REPEAT_MAX);
+}
+
 static bool is_re2(struct str p, struct text *ret_why)
 {
     bool is_in_class = false;
@@ -67,6 +88,11 @@ static bool is_re2(struct str p, struct text *ret_why)
         if (size > 0) {
             text_printf(ret_why, "error parsing regexp: %s: `%.*s`", why,
                         STR_ARG(str_slice(p, i, i + size)));
+            return false;
+        }
+        if (p.bytes[i] == '{' && !is_in_class && is_too_often(p, i)) {
+            text_printf(ret_why, "error parsing regexp: invalid repeat count: `%.*s`",
+                        STR_ARG(repeat_count(p, i)));
             return false;
         }
         if (p.bytes[i] == '\\')
@@ -93,14 +119,24 @@ static void why_text(struct str p, int code, size_t offset, struct text *out)
     } else if (code == PCRE2_ERROR_UNMATCHED_CLOSING_PARENTHESIS) {
         why = "unexpected )";
     } else if (code == PCRE2_ERROR_QUANTIFIER_INVALID) {
-        from = str_slice(p, offset > 0 ? offset - 1 : 0, offset);
+        from = str_slice(p, offset, offset + 1);
         why = "missing argument to repetition operator";
     } else if (code == PCRE2_ERROR_END_BACKSLASH) {
         from = S("");
         why = "trailing backslash at end of expression";
     } else if (code == PCRE2_ERROR_CLASS_RANGE_ORDER) {
-        from = str_slice(p, offset >= 3 ? offset - 3 : 0, offset);
+        from = str_slice(p, offset >= 2 ? offset - 2 : 0, offset + 1);
         why = "invalid character class range";
+    } else if (code == PCRE2_ERROR_QUANTIFIER_OUT_OF_ORDER ||
+               code == PCRE2_ERROR_QUANTIFIER_TOO_BIG) {
+        size_t open = offset;
+        while (open > 0 && p.bytes[open] != '{')
+            open--;
+        from = repeat_count(p, open);
+        why = "invalid repeat count";
+    } else if (code == PCRE2_ERROR_ESCAPE_INVALID_IN_CLASS || code == PCRE2_ERROR_UNKNOWN_ESCAPE) {
+        from = str_slice(p, offset > 0 ? offset - 1 : 0, offset + 1);
+        why = "invalid escape sequence";
     }
     text_add(out, S("error parsing regexp: "));
     if (why) {

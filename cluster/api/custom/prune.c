@@ -18,6 +18,7 @@
 #include "cluster/api/custom/prune.h"
 
 #include "cluster/api/custom/definition.h"
+#include "cluster/api/decode.h"
 #include "cluster/api/status.h"
 #include "sim/base/text.h"
 
@@ -33,6 +34,35 @@ static void note(const struct field_path *path, struct value *unknown)
     *unknown = value_append(*unknown, value_string(text_str(&t)));
 }
 
+/* The metadata of an embedded resource has the type of every object's; what is no metadata at all is
+ * left to validation. */
+static struct value prune_metadata(struct value own, const struct field_path *path,
+                                   struct value *unknown)
+{
+    AUTO(text) struct text message = {0};
+    AUTO(text) struct text place = {0};
+    AUTO(value) struct value told = VALUE_ABSENT;
+    const struct decode_options all = {.validation = FIELD_VALIDATION_WARN};
+    const struct str before = S("unknown field \"metadata");
+    AUTO(value)
+    struct value typed = decode_bare(&schema_types[TYPE_meta_v1_PartialObjectMetadata],
+                                     value_set(value_object(), ATOM_metadata, value_keep(own)),
+                                     &all, &message, &told);
+    struct value metadata = VALUE_GET(typed, metadata);
+    if (!value_is_present(typed))
+        return own;
+    field_path_text(path, &place);
+    for (size_t i = 0; unknown && i < value_count(told); i++) {
+        struct str line = value_str(value_at(told, i));
+        if (str_starts_with(line, before) && line.size > before.size)
+            *unknown = value_append(
+                *unknown, value_printf("%s%.*s", text_c(&place),
+                                       STR_ARG(str_slice(line, before.size, line.size - 1))));
+    }
+    value_drop(own);
+    return value_is_present(metadata) ? value_keep(metadata) : value_object();
+}
+
 static bool is_type_field(struct str key)
 {
     return str_equal(key, S("apiVersion")) || str_equal(key, S("kind")) ||
@@ -44,7 +74,8 @@ static struct value prune_object(struct value schema, struct value own, bool is_
 {
     bool keeps = schema_preserves_unknown(schema);
     bool has_additional = value_is_present(VALUE_GET(schema, additionalProperties));
-    is_resource |= schema_flag(schema, ATOM_x_kubernetes_embedded_resource);
+    bool is_embedded = schema_flag(schema, ATOM_x_kubernetes_embedded_resource);
+    is_resource |= is_embedded;
     for (size_t i = 0; i < value_count(own);) {
         atom key = value_key_atom_at(own, i);
         struct str name = atom_text(key);
@@ -52,6 +83,9 @@ static struct value prune_object(struct value schema, struct value own, bool is_
         struct value property = schema_property(schema, name);
         if (is_resource && is_type_field(name)) {
             i++;
+            if (is_embedded && key == ATOM_metadata)
+                own = value_set(own, key,
+                                prune_metadata(value_keep(value_get(own, key)), &here, unknown));
             continue;
         }
         if (!value_is_present(property) && has_additional)
