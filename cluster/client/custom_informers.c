@@ -82,6 +82,18 @@ const struct resource *custom_informers_find_kind(const struct custom_informers 
     return found;
 }
 
+size_t custom_informers_count(const struct custom_informers *k)
+{
+    return k->items.count;
+}
+
+struct informer *custom_informers_at(const struct custom_informers *k, size_t i,
+                                     const struct resource **ret_stored)
+{
+    *ret_stored = k->items.items[i].stored;
+    return k->items.items[i].informer;
+}
+
 static void end(struct custom_informers *k, struct step *step, const struct resource *stored)
 {
     for (size_t i = 0; i < k->items.count; i++) {

@@ -27,6 +27,11 @@ void custom_informers_free(struct custom_informers *k);
 const struct resource *custom_informers_find_kind(const struct custom_informers *k,
                                                   struct str api_version, struct str kind);
 
+/* The copies that there are, in the order of their beginning, with the rows of their keys. */
+size_t custom_informers_count(const struct custom_informers *k);
+struct informer *custom_informers_at(const struct custom_informers *k, size_t i,
+                                     const struct resource **ret_stored);
+
 /* The row by which objects of a definition are asked for: of its preferred version; NULL when it is
  * not established. */
 const struct resource *custom_preferred_row(struct value definition);

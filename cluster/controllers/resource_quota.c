@@ -18,6 +18,8 @@
 #include "cluster/api/object.h"
 #include "cluster/api/quota.h"
 #include "cluster/client/controller.h"
+#include "cluster/client/custom_informers.h"
+#include "sim/base/mem.h"
 
 #define RESYNC_S 300
 
@@ -27,6 +29,8 @@ static void wake_quotas_of_namespace(struct controller *c, struct step *step,
                                      const struct object_key *key, struct value before,
                                      struct value after);
 static void quota_tick(struct controller *c, struct step *step);
+static void *quotas_new(struct controller *c, struct step *step);
+static void quotas_free(void *state);
 static enum sync_result quota_sync(struct sync *s);
 
 const struct controller_info resource_quota_controller = {
@@ -47,7 +51,38 @@ const struct controller_info resource_quota_controller = {
     .workers = 5,
     .period = {RESYNC_S * INT64_C(1000000000)},
     .tick = quota_tick,
+    .new_state = quotas_new,
+    .free_state = quotas_free,
 };
+
+struct resource_quotas {
+    struct controller *controller;
+    struct custom_informers *custom;
+};
+
+static void on_custom(void *owner, struct step *step, const struct object_key *key,
+                      struct value before, struct value after)
+{
+    struct resource_quotas *q = owner;
+    if (!value_is_present(after))
+        wake_quotas_of_namespace(q->controller, step, key, before, after);
+}
+
+static void *quotas_new(struct controller *c, struct step *step)
+{
+    struct resource_quotas *q = mem_new(struct resource_quotas);
+    (void)step;
+    q->controller = c;
+    q->custom = custom_informers_new(c->client, c->informers, on_custom, q);
+    return q;
+}
+
+static void quotas_free(void *state)
+{
+    struct resource_quotas *q = state;
+    custom_informers_free(q->custom);
+    mem_free(q);
+}
 
 /* A status write of our own wakes nobody. */
 static void wake_quota(struct controller *c, struct step *step, const struct object_key *key,
@@ -82,17 +117,31 @@ static void quota_tick(struct controller *c, struct step *step)
         controller_enqueue(c, step, q.key);
 }
 
+static struct value count_in(struct sync *s, struct value quota, struct informer *informer,
+                             const struct resource *r, struct value own_used)
+{
+    struct value used = own_used;
+    for (struct informer_cursor o = informer_first(informer, s->key->namespace); o.key;
+         informer_next(&o))
+        if (quota_scopes_match(quota, r, o.object))
+            used = quota_add_usage(used, r, o.object);
+    return used;
+}
+
 /* What the namespace holds, by the names of `hard`; owned. */
 static struct value count_usage(struct sync *s, struct value quota)
 {
     struct value hard = VALUE_GET(quota, spec, hard), used = value_object();
     for (size_t w = 1; w < s->controller->info->watch_count; w++) {
         enum resource_known known = s->controller->info->watches[w].resource;
-        struct informer *informer = controller_informer(s->controller, known);
-        for (struct informer_cursor o = informer_first(informer, s->key->namespace); o.key;
-             informer_next(&o))
-            if (quota_scopes_match(quota, resource_get(known), o.object))
-                used = quota_add_usage(used, resource_get(known), o.object);
+        used = count_in(s, quota, controller_informer(s->controller, known), resource_get(known),
+                        used);
+    }
+    const struct resource_quotas *q = s->controller->state;
+    for (size_t i = 0; i < custom_informers_count(q->custom); i++) {
+        const struct resource *r;
+        struct informer *informer = custom_informers_at(q->custom, i, &r);
+        used = count_in(s, quota, informer, r, used);
     }
     struct value masked = quota_mask(used, hard);
     value_drop(used);

@@ -74,6 +74,65 @@ Y
 expect 0 'widget.example.com "two" deleted' delete wg two
 expect 0 'customresourcedefinition.apiextensions.k8s.io "widgets.example.com" deleted' delete crd widgets.example.com
 expect 1 "the server doesn't have a resource type \"wg\"|could not find the requested resource" get wg
+# Several versions, rules, names that are taken, conversion by webhook.
+cat >"$scratch/parts.yaml" <<'Y'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: parts.shop.example.com}
+spec:
+  group: shop.example.com
+  scope: Namespaced
+  names: {plural: parts, kind: Part, shortNames: [pt]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: &schema
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            x-kubernetes-validations: [{rule: "self.min <= self.max", message: min is above max}]
+            properties:
+              min: {type: integer, default: 1}
+              max: {type: integer, default: 9}
+  - {name: v1beta1, served: true, storage: false, deprecated: true, schema: *schema}
+  - {name: v2alpha1, served: false, storage: false, schema: *schema}
+Y
+part() { printf 'apiVersion: shop.example.com/%s\nkind: Part\nmetadata: {name: %s, namespace: stock%s}\nspec: {min: 3}\n' "$1" "$2" "${3:-}" >"$scratch/part.yaml"; }
+expect 0 'parts.shop.example.com created' apply -f "$scratch/parts.yaml"
+expect 0 'condition met' wait --for condition=established crd/parts.shop.example.com --timeout=20s
+expect 0 'created' create namespace stock
+part v1beta1 one
+expect 0 'Warning: shop.example.com/v1beta1 Part is deprecated' create -f "$scratch/part.yaml"
+expect 0 '^shop.example.com/v1 9$' get -n stock parts.v1.shop.example.com one -o 'jsonpath={.apiVersion} {.spec.max}'
+expect 0 '^shop.example.com/v1beta1$' get -n stock parts.v1beta1.shop.example.com one -o 'jsonpath={.apiVersion}'
+expect 1 "the server doesn't have a resource type" get -n stock parts.v2alpha1.shop.example.com
+expect 1 'spec: Invalid value: "object": min is above max' patch -n stock pt one --type merge -p '{"spec":{"min":10}}'
+expect 0 'created' create quota -n stock parts --hard count/parts.shop.example.com=2
+expect 0 'condition met' wait -n stock quota/parts --for 'jsonpath={.status.used.count/parts\.shop\.example\.com}=1' --timeout=20s
+uid=$(kubectl --context wavetank get -n stock pt one -o 'jsonpath={.metadata.uid}')
+part v1 two ", ownerReferences: [{apiVersion: shop.example.com/v1, kind: Part, name: one, uid: $uid}]"
+expect 0 'created' create -f "$scratch/part.yaml"
+part v1 three
+expect 1 'exceeded quota: parts, requested: count/parts.shop.example.com=1, used: count/parts.shop.example.com=2' create -f "$scratch/part.yaml"
+expect 0 'deleted' delete -n stock pt one
+expect 0 '' wait -n stock pt/two --for delete --timeout=20s
+expect 0 'created' create -f "$scratch/part.yaml"
+expect 0 'deleted' delete namespace stock
+expect 0 'No resources found' get pt -A
+expect 1 'undeclared reference to .other.|undefined field .other.' apply -f - <<Y
+$(sed 's/self.min <= self.max/self.min <= self.other/' "$scratch/parts.yaml")
+Y
+expect 0 'created' create -f - <<'Y'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: things.shop.example.com}
+spec: {group: shop.example.com, scope: Namespaced, names: {plural: things, kind: Part, singular: thing}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}
+Y
+expect 0 'condition met' wait crd/things.shop.example.com --for condition=NamesAccepted=false --timeout=20s
+expect 0 'is already in use' get crd things.shop.example.com -o 'jsonpath={.status.conditions[0].message}'
 # The slides' third-party kinds.
 expect 0 'certificates +cert,certs +cert-manager.io/v1 +true +Certificate' api-resources
 expect 0 'traffictargets +tt +access.smi-spec.io/v1alpha2 +true +TrafficTarget' api-resources
