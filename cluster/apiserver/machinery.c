@@ -15,6 +15,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/api/schema.h"
+#include "cluster/api/utf8.h"
 
 struct value object_with_version(struct value own_object, int64_t revision)
 {
@@ -118,6 +119,24 @@ struct value status_options_invalid(const char *kind, const struct field_errors 
     return status_invalid(&options, S(""), errors);
 }
 
+/* Every character of a manager's name can be printed. */
+static void printable_check(struct value manager, struct field_errors *errors)
+{
+    char small[VALUE_SMALL_SIZE] = {0};
+    struct str name = value_str_in(manager, small);
+    for (size_t i = 0; i < name.size;) {
+        uint32_t rune;
+        size_t size = utf8_decode(str_slice(name, i, name.size), &rune);
+        bool is_control = rune < 0x20 || (rune >= 0x7f && rune < 0xa0);
+        bool is_blank = rune == 0xa0 || (rune >= 0x2000 && rune <= 0x200f) ||
+                        (rune >= 0x2028 && rune <= 0x202f) || rune == 0x3000 || rune == 0xfeff;
+        if (is_control || is_blank)
+            field_error_add(errors, FIELD_INVALID, S("fieldManager"), manager,
+                            "invalid character U+%04X (at position %zu)", rune, i);
+        i += size;
+    }
+}
+
 struct value write_options_refusal(const struct request *r)
 {
     const char *kind = r->verb == VERB_CREATE   ? "CreateOptions"
@@ -135,6 +154,7 @@ struct value write_options_refusal(const struct request *r)
     if (size > FIELD_MANAGER_MAX)
         field_error_add(&errors, FIELD_TOO_LONG, S("fieldManager"), VALUE_ABSENT,
                         "may not be more than %d bytes", FIELD_MANAGER_MAX);
+    printable_check(r->field_manager, &errors);
     struct value status = errors.count > 0 ? status_options_invalid(kind, &errors) : VALUE_ABSENT;
     field_errors_release(&errors);
     return status;

@@ -238,6 +238,10 @@ void registry_update_try(struct call *c, struct step *step)
         (void)registry_try_again(c, step, conflict, registry_update_try);
         return;
     }
+    /* An update of whatever is there is one of this version. */
+    struct value version = VALUE_GET(old, metadata, resourceVersion);
+    if (!value_equal(VALUE_GET(new, metadata, resourceVersion), version))
+        new = VALUE_SET(new, value_keep(version), metadata, resourceVersion);
     value_drop(c->object);
     c->object = metadata_restore(new, old);
     admission_start(c, step, ADMIT_UPDATE, update_admitted);

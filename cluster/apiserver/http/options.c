@@ -14,7 +14,7 @@
 #include "cluster/apiserver/machinery.h"
 
 static bool list_read(struct reading *r);
-static bool write_read(const struct http_request *h, struct reading *r);
+static bool write_read(struct reading *r);
 static bool delete_read(struct reading *r);
 
 bool options_read(const struct http_request *h, struct reading *r)
@@ -33,7 +33,7 @@ bool options_read(const struct http_request *h, struct reading *r)
     case VERB_CREATE:
     case VERB_UPDATE:
     case VERB_PATCH:
-        return write_read(h, r);
+        return write_read(r);
     case VERB_DELETE:
         return delete_read(r);
     case VERB_DELETE_COLLECTION:
@@ -156,17 +156,14 @@ static bool dry_run_read(struct reading *r)
     return r->request->dry_run;
 }
 
-static bool write_read(const struct http_request *h, struct reading *r)
+static bool write_read(struct reading *r)
 {
     const struct target *t = &r->target;
     struct request *q = r->request;
     struct str manager = target_option(t, "fieldManager");
     struct str validation = target_option(t, "fieldValidation");
-    bool is_apply = q->verb == VERB_PATCH && patch_type_of(h->content_type) == PATCH_APPLY;
-    if (manager.size > 0)
+    if (manager.size > 0) /* else the user agent's name counts */
         q->field_manager = value_string(manager);
-    else if (!is_apply) /* which has to say it */
-        q->field_manager = value_string(manager_of(h->user_agent));
     q->force = option_bool(t, "force");
     if (str_equal(validation, S("Strict")))
         q->field_validation = FIELD_VALIDATION_STRICT;
