@@ -220,11 +220,12 @@ void session_play(struct session *s)
 
 /* ---- turns ---- */
 
-static void flush(struct session *s)
+static bool flush(struct session *s)
 {
-    if (s->unwritten.size && s->options.write)
-        s->options.write(s->options.owner, text_str(&s->unwritten));
+    if (s->unwritten.size && s->options.write && !s->has_lost)
+        s->has_lost = !s->options.write(s->options.owner, text_str(&s->unwritten));
     text_clear(&s->unwritten);
+    return !s->has_lost;
 }
 
 /* The turn of the world outside: it may move the clock, but what is due is the run's to do. */
@@ -252,7 +253,8 @@ static enum run_turn session_turn(void *owner, struct run *run, struct instant n
             turn = live(s, next);
         if (turn == TURN_STOP && !s->is_stopped) /* of turns within turns the innermost */
             session_record_end(s);
-        flush(s);
+        if (!flush(s))
+            turn = TURN_STOP;
     }
     s->is_stopped |= turn == TURN_STOP;
     return turn == TURN_GO && s->has_acted ? TURN_ACTED : turn;
@@ -346,6 +348,9 @@ bool session_do(struct session *s, struct str operations, struct text *said)
 {
     CHECK(!session_is_replaying(s));
     session_record_do(s, operations);
-    flush(s);
-    return session_operate(s, operations, said);
+    if (flush(s))
+        return session_operate(s, operations, said);
+    text_add(said, S("the journal cannot be written"));
+    s->has_acted = true;
+    return false;
 }

@@ -40,8 +40,9 @@ enum session_phase {
 struct session;
 struct session_options {
     void *owner;
-    /* Takes bytes of the journal, before what they say acts. NULL: there is none. */
-    void (*write)(void *owner, struct str bytes);
+    /* Takes bytes of the journal, before what they say acts. False: it cannot, and the session
+     * ends. NULL: there is no journal. */
+    bool (*write)(void *owner, struct str bytes);
     /* The turn of the world outside (run.h); not while something is replayed. */
     enum run_turn (*live)(void *owner, struct session *s, struct instant next);
     /* While something is replayed: may wait, or stop it. NULL: as fast as it can. */

@@ -142,7 +142,8 @@ void session_write_head(struct session *s)
     session_plan_write(s->plan, &s->scratch);
     add(s, RECORD_HEAD);
     if (s->options.write)
-        s->options.write(s->options.owner, text_str(&s->unwritten));
+        (void)s->options.write(s->options.owner,
+                               text_str(&s->unwritten)); /* the next one says so */
     text_clear(&s->unwritten);
 }
 

@@ -30,6 +30,7 @@ struct session {
     enum session_phase phase;
     bool has_acted, has_written; /* something came in during this turn; it wrote */
     bool is_stopped;
+    bool has_lost; /* something could not be written to the journal; nothing behind it may be */
     bool is_resuming; /* a replayed session goes on: its first own turn says so */
     size_t depth;     /* of operations that wait */
     /* the journal */

@@ -100,10 +100,11 @@ static struct http_flow flow_of(void *owner, const struct credential *credential
 
 /* ---- what the session tells ---- */
 
-static void write_journal(void *owner, struct str bytes)
+static bool write_journal(void *owner, struct str bytes)
 {
     struct serving *v = owner;
     folder_append(&v->folder, bytes);
+    return !v->folder.has_failed;
 }
 
 static void on_refused(void *owner, struct session *s, struct str place, struct str why)

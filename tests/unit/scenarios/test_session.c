@@ -17,6 +17,7 @@
 
 struct world {
     struct text journal; /* what has been written */
+    size_t room;         /* for so many bytes of it; 0: no limit */
     process_id gateway;
     size_t next; /* of the script */
     const struct act *script;
@@ -53,10 +54,13 @@ static void on_bytes(void *owner, uint64_t id, const struct channel_bytes *b)
 }
 static const struct gateway_sink sink = {on_response, on_event, on_bytes};
 
-static void write_journal(void *owner, struct str bytes)
+static bool write_journal(void *owner, struct str bytes)
 {
     struct world *w = owner;
+    if (w->room && w->journal.size + bytes.size > w->room)
+        return false;
     text_add(&w->journal, bytes);
+    return true;
 }
 
 /* What is due of the script, then on with the simulation. */
@@ -352,6 +356,31 @@ static void test_end_within(void)
     world_release(&third);
 }
 
+/* The disk is full: what could not be written has not acted. */
+static void test_full(void)
+{
+    struct world whole, second;
+    record(&whole);
+    for (size_t room = whole.journal.size / 2; room < whole.journal.size;
+         room += 1 + whole.journal.size / 10) {
+        struct session_plan plan = {0};
+        struct world w = {.script = script,
+                          .script_count = ARRAY_COUNT(script),
+                          .end = {duration_s(400).ns},
+                          .room = room};
+        plan_make(&plan);
+        play(&w, &plan, NULL);
+        session_plan_release(&plan);
+        CU_ASSERT(w.next < ARRAY_COUNT(script) || w.events < whole.events);
+        replay(text_str(&w.journal), NULL, &second);
+        CU_ASSERT_EQUAL(second.failure.size, 0);
+        CU_ASSERT(second.events <= w.events);
+        world_release(&second);
+        world_release(&w);
+    }
+    world_release(&whole);
+}
+
 static void test_plan(void)
 {
     struct session_plan plan = {0}, again;
@@ -387,6 +416,7 @@ int main(void)
         {"a journal that tells something else", test_parted},
         {"a session goes on", test_going_on},
         {"an end while operations wait", test_end_within},
+        {"a full disk", test_full},
         {"the plan", test_plan},
         CU_TEST_INFO_NULL,
     };
