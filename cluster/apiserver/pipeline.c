@@ -297,7 +297,8 @@ bool call_may_create(struct call *c, struct step *step)
     AUTO(text) struct text reason = {0};
     if (authorize_reason(c->server, c->user, &a, &reason))
         return true;
-    call_refuse(c, step, authorize_forbidden(c->user, &a, text_str(&reason)));
+    /* Upstream says why and nothing else, which is often nothing. */
+    call_refuse(c, step, status_forbidden(c->request->resource, a.name, text_str(&reason)));
     return false;
 }
 
