@@ -14,6 +14,25 @@
 #include "cluster/api/yaml.h"
 #include "cluster/keys/keys.h"
 
+/* Made with OpenSSL: O=dev, O=ops, CN=alice; O=system:masters, CN=eve. */
+#define REQUEST_ALICE                                                                              \
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlJQkZUQ0J1d0lCQURBc01Rd3dDZ1lE"             \
+    "VlFRS0RBTmtaWFl4RERBS0JnTlZCQW9NQTI5d2N6RU9NQXdHQTFVRQpBd3dGWVd4cFkyVXdXVEFUQmdj"             \
+    "cWhrak9QUUlCQmdncWhrak9QUU1CQndOQ0FBU0hoV0RjT3g0a3lPa1AxTWpmCnhZbG93UTNtei92RjFQ"             \
+    "MWFGR3hhemFJeFU0SG93RnVVWXkxaU04aXlKdWRyZDlCS0tYeExXNytDdUNMeUNEdnIKS3pGZm9DMHdL"             \
+    "d1lKS29aSWh2Y05BUWtPTVI0d0hEQWFCZ05WSFJFRUV6QVJnZ2xoTG1WNFlXMXdiR1dIQkFvQQpBQUV3"             \
+    "Q2dZSUtvWkl6ajBFQXdJRFNRQXdSZ0loQUs1ZHpNdEZvUUczdW5QU1U1dmVTQzNLdUlPQVh5Wmtub2M1"             \
+    "CjlPeWdvemVGQWlFQXJVMmNYQ2YwcWYrcnZjZzFQQ2tsaGdhTVN2eE1qT2xkaFVXVkhSSXpZcms9Ci0t"             \
+    "LS0tRU5EIENFUlRJRklDQVRFIFJFUVVFU1QtLS0tLQo="
+#define REQUEST_MASTER                                                                             \
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIaE1JR0pBZ0VBTUNjeEZ6QVZCZ05W"             \
+    "QkFvTURuTjVjM1JsYlRwdFlYTjBaWEp6TVF3d0NnWURWUVFEREFObApkbVV3V1RBVEJnY3Foa2pPUFFJ"             \
+    "QkJnZ3Foa2pPUFFNQkJ3TkNBQVQ1cGgyZ1lSZTZpWjU1bmU4VDRCaGlaVFpQCmxLTlVXR21waHJWc0Yx"             \
+    "Q01ZUFZSOTdtK3k0Nmt0cXEyalFBMmpWSXVsb3pXb3h5SzdnUXRTSHQ3cnVlTW9BQXcKQ2dZSUtvWkl6"             \
+    "ajBFQXdJRFJ3QXdSQUlnUXYrYUJpNE9yZmttK25VaDB1RTJXT3RGVTZON3Bza0UvdTZvdkttQgovd3ND"             \
+    "SUdJVjdkQWN4NFJUcmFiYW1OZlQwOVJuSTdVbjRqcGIyQTA2RE1oMFZ4dzMKLS0tLS1FTkQgQ0VSVElG"             \
+    "SUNBVEUgUkVRVUVTVC0tLS0tCg=="
+
 static struct value yaml(const char *text)
 {
     struct value v = VALUE_ABSENT;
@@ -517,19 +536,7 @@ static void test_node_restriction(void)
     world_end(&w);
 }
 
-/* ---- acting as others ---- */
-
-static const struct response *list_pods_as(struct world *w, const struct credential *who,
-                                           const char *impersonate)
-{
-    struct request *r = request_new(VERB_LIST, resource_get(RESOURCE_pods));
-    r->namespace = value_string(S("default"));
-    r->impersonate = yaml(impersonate);
-    w->who = who;
-    const struct response *a = ask(w, r);
-    w->who = NULL;
-    return a;
-}
+/* ---- certificate requests ---- */
 
 static void grant(struct world *w, const char *name, const char *rules)
 {
@@ -547,6 +554,101 @@ static void grant(struct world *w, const char *name, const char *rules)
                 name, name, name);
     create(w, RESOURCE_clusterrolebindings, NULL, text_c(&t));
     world_run(w, 100);
+}
+
+static struct request *signing_request(const char *name, const char *request, const char *signer)
+{
+    AUTO(text) struct text t = {0};
+    text_printf(&t,
+                "{apiVersion: certificates.k8s.io/v1, kind: CertificateSigningRequest, metadata: "
+                "{name: %s}, spec: {request: %s, signerName: %s, usages: [client auth], username: "
+                "kubernetes-admin, groups: [\"system:masters\"]}, status: {conditions: [{type: "
+                "Approved, status: \"True\"}]}}",
+                name, request, signer);
+    return make(RESOURCE_certificatesigningrequests, NULL, text_c(&t));
+}
+
+static const struct response *change(struct world *w, enum subresource subresource,
+                                     const char *json)
+{
+    struct request *r = patch_of(RESOURCE_certificatesigningrequests, "", "alice", json);
+    r->subresource = subresource;
+    return ask(w, r);
+}
+
+/* Nobody says that somebody else asks, approves or signs without the right to, or becomes an
+ * administrator by a certificate. */
+static void test_signing_requests(void)
+{
+    static const char approved[] = "{\"status\":{\"conditions\":[{\"type\":\"Approved\","
+                                   "\"status\":\"True\",\"reason\":\"x\"}]}}";
+    static const char both[] = "{\"status\":{\"conditions\":[{\"type\":\"Approved\",\"status\":"
+                               "\"True\",\"reason\":\"x\"},{\"type\":\"Denied\",\"status\":"
+                               "\"True\",\"reason\":\"y\"}]}}";
+    struct world w;
+    world_start(&w, &(struct world_options){0});
+    const struct credential *mallory = credential_certificate(S("mallory"), NULL, 0);
+    grant(
+        &w, "mallory",
+        "[{apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests, "
+        "certificatesigningrequests/approval, certificatesigningrequests/status], verbs: [create, "
+        "get, update, patch]}]");
+    w.who = mallory;
+    const struct response *r =
+        ask(&w, signing_request("alice", REQUEST_ALICE, "kubernetes.io/kube-apiserver-client"));
+    expect_ok(r, 201);
+    CU_ASSERT(VALUE_IS(r->body, "mallory", spec, username));
+    CU_ASSERT_EQUAL(value_count(VALUE_GET(r->body, spec, groups)), 1);
+    CU_ASSERT_EQUAL(value_count(VALUE_GET(r->body, status, conditions)), 0);
+    expect_refusal(
+        ask(&w, signing_request("eve", REQUEST_MASTER, "kubernetes.io/kube-apiserver-client")), 403,
+        "Forbidden",
+        "certificatesigningrequests.certificates.k8s.io \"eve\" is forbidden: use of "
+        "kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed");
+    expect_refusal(
+        change(&w, SUBRESOURCE_APPROVAL, approved), 403, "Forbidden",
+        "certificatesigningrequests.certificates.k8s.io \"alice\" is forbidden: user not "
+        "permitted to approve requests with signerName "
+        "\"kubernetes.io/kube-apiserver-client\"");
+    expect_refusal(
+        change(&w, SUBRESOURCE_STATUS,
+               "{\"status\":{\"certificate\":\"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==\"}}"),
+        403, "Forbidden",
+        "certificatesigningrequests.certificates.k8s.io \"alice\" is forbidden: user not "
+        "permitted to sign requests with signerName "
+        "\"kubernetes.io/kube-apiserver-client\"");
+    /* What is not the endpoint's is left as it is. */
+    r = change(&w, SUBRESOURCE_NONE,
+               "{\"spec\":{\"signerName\":\"a.b/c\"},\"status\":{\"certificate\":\"eA==\"}}");
+    expect_ok(r, 200);
+    CU_ASSERT(VALUE_IS(r->body, "kubernetes.io/kube-apiserver-client", spec, signerName));
+    CU_ASSERT_FALSE(value_is_present(VALUE_GET(r->body, status, certificate)));
+    w.who = NULL;
+    CU_ASSERT_EQUAL(change(&w, SUBRESOURCE_STATUS, approved)->code, 422);
+    CU_ASSERT_EQUAL(change(&w, SUBRESOURCE_APPROVAL, both)->code, 422);
+    r = change(&w, SUBRESOURCE_APPROVAL, approved);
+    expect_ok(r, 200);
+    struct value condition = value_at(VALUE_GET(r->body, status, conditions), 0);
+    CU_ASSERT(VALUE_STR(condition, lastUpdateTime).size > 0);
+    CU_ASSERT(VALUE_STR(condition, lastTransitionTime).size > 0);
+    CU_ASSERT_EQUAL(change(&w, SUBRESOURCE_APPROVAL, "{\"status\":{\"conditions\":[]}}")->code,
+                    422);
+    credential_unref(mallory);
+    world_end(&w);
+}
+
+/* ---- acting as others ---- */
+
+static const struct response *list_pods_as(struct world *w, const struct credential *who,
+                                           const char *impersonate)
+{
+    struct request *r = request_new(VERB_LIST, resource_get(RESOURCE_pods));
+    r->namespace = value_string(S("default"));
+    r->impersonate = yaml(impersonate);
+    w->who = who;
+    const struct response *a = ask(w, r);
+    w->who = NULL;
+    return a;
 }
 
 /* Without the right, nobody; with the old right, whom it names; with the new ones, only for what
@@ -776,6 +878,7 @@ int main(void)
                                   {"certificate times", test_certificate_times},
                                   {"node", test_node},
                                   {"node restriction", test_node_restriction},
+                                  {"signing requests", test_signing_requests},
                                   {"impersonation", test_impersonation},
                                   {"order", test_order},
                                   {"escalation", test_escalation},
