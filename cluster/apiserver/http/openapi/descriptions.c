@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What types and fields are, for `kubectl explain`: one short sentence each, from a table of their
- * own. The sentences are ours. A test holds that every field of every kind has one.
+ * own. The sentences are ours. A test holds that every kind and every field has one; a type that
+ * one field alone has, and that says nothing else, has none of its own.
  */
 #include "sim/base/base.h"
 
