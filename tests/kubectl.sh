@@ -40,6 +40,14 @@ stop() {
 }
 trap 'stop >/dev/null 2>&1' EXIT
 
+# Some of what is checked kubectl learned after 1.20, which is Debian's: since MINOR COMMAND...
+client_minor=$(kubectl version --client -o json 2>/dev/null | sed -n 's/.*"minor": "\([0-9]*\).*/\1/p' | head -n 1)
+since() {
+    least=$1
+    shift
+    [ "${client_minor:-99}" -lt "$least" ] || "$@"
+}
+
 # expect STATUS PATTERN ARGUMENT...: kubectl with these arguments.
 expect() {
     status=$1

