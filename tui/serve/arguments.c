@@ -4,6 +4,7 @@
  */
 #include "sim/base/base.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "cluster/api/custom/slides.h"
@@ -68,10 +69,13 @@ static int set_address(const char *name, struct text *address, uint16_t *port, c
     int64_t number;
     if (host.size == 0 || !str_to_int64(rest, &number) || number < 0 || number > 65535)
         return bad(name, "expected ADDRESS:PORT, such as 127.0.0.1:6443");
+    struct in_addr parsed;
     text_clear(address);
     text_add(address, str_equal(host, S("localhost")) ? S("127.0.0.1") : host);
     *port = (uint16_t)number;
-    return -1;
+    return inet_pton(AF_INET, text_c(address), &parsed) == 1
+               ? -1
+               : bad(name, "expected an IPv4 address before the port, such as 127.0.0.1");
 }
 
 static int set_plain(struct serve_arguments *a, const char *name, const char *value)
