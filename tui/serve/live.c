@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cluster/api/object.h"
+#include "sim/base/mem.h"
 #include "tui/edge.h"
 #include "tui/serve/control.h"
 #include "tui/serve/serving.h"
@@ -118,6 +119,8 @@ void live_begin(struct serving *v)
     if (v->control)
         http_server_wake_on(v->server, control_fd(v->control));
     view_listen(v->run->view, on_change, v);
+    mem_free(v->folder.loaded); /* what was replayed from it is over */
+    v->folder.loaded = NULL;
     v->is_live = true;
     v->must_poll = true;
     v->limit = v->ahead = v->settle = sim_now(v->sim);
