@@ -284,6 +284,20 @@ static void join(struct value texts, struct text *out)
 
 /* ---- the patched object ---- */
 
+/* What is behind "Boat in version "v1" cannot be handled as a Boat: "; false: it is another
+ * refusal. */
+static bool bare_reason(struct value status, struct text *out)
+{
+    struct str rest = VALUE_STR(status, message), sentence = S("cannot be handled as a ");
+    while (rest.size > 0 && !str_starts_with(rest, sentence))
+        rest = str_slice(rest, 1, rest.size);
+    size_t colon = str_find(rest, ':');
+    if (colon + 2 > rest.size)
+        return false;
+    text_add(out, str_slice(rest, colon + 2, rest.size));
+    return true;
+}
+
 /* Decoded; or absent, and the status. Consumes. */
 static struct value read_result(const struct request *r, const struct custom_kind *kind,
                                 const struct type_schema *type, struct value own_result,
@@ -303,9 +317,11 @@ static struct value read_result(const struct request *r, const struct custom_kin
         object = decode_bare(type, value_keep(result), &options, &why, &found);
     if (!value_is_present(object)) {
         AUTO(text) struct text reflected = {0};
-        if (kind && !type)
+        if (kind && !type && !bare_reason(*ret_status, &why))
             return VALUE_ABSENT;
-        if (r->patch_type == PATCH_STRATEGIC && !are_members_reflected(type, result, &reflected)) {
+        value_release(ret_status);
+        if (type && r->patch_type == PATCH_STRATEGIC &&
+            !are_members_reflected(type, result, &reflected)) {
             text_clear(&why);
             text_add(&why, text_str(&reflected));
         }
