@@ -189,12 +189,37 @@ static void on_response(void *owner, struct step *step, const struct response *r
     begin_waiting(j->user, step);
 }
 
+/* As kubectl names itself to the API server in each of its commands; NULL: by its user agent. */
+static const char *manager_of(const struct user_action *a)
+{
+    switch (a->verb) {
+    case USER_APPLY:
+        return a->is_server_side ? "kubectl" : "kubectl-client-side-apply";
+    case USER_CREATE:
+        return "kubectl-create";
+    case USER_UPDATE:
+        return "kubectl-replace";
+    case USER_PATCH:
+        return "kubectl-patch";
+    case USER_DELETE:
+    case USER_SCALE:
+    case USER_EVICT:
+    case USER_DRAIN:
+    case USER_VERB_COUNT:
+        break;
+    }
+    return NULL;
+}
+
 void job_send(struct user *u, struct step *step, struct job *j, struct request *own_request,
               job_fn next)
 {
     j->next = next;
+    const char *manager = manager_of(j->action);
     if (value_is_present(j->action->field_manager))
         own_request->field_manager = value_keep(j->action->field_manager);
+    else if (manager && own_request->verb >= VERB_CREATE)
+        own_request->field_manager = value_string(str_from(manager));
     client_send(u->client, step, own_request, on_response, j, 0);
 }
 
