@@ -279,6 +279,7 @@ static void server_release(void *state)
     bootstrap_release(s);
     authorizer_release(s);
     token_cache_release(&s->tokens);
+    modes_worked_release(&s->modes_worked);
     keys_free(s->own_keys);
     etcd_link_release(s);
     mem_free(s);

@@ -101,6 +101,16 @@ void token_sign(struct apiserver *s, struct step *step, const struct token_claim
 /* The audience that stands for the API server itself, and the issuer of its tokens. */
 struct str api_audience(void);
 
+/* By which way of impersonation a user was allowed last; the rows are found by the user's digest. */
+#define MODES_WORKED_SIZE 64
+struct modes_worked {
+    struct {
+        char *user;
+        int mode;
+    } rows[MODES_WORKED_SIZE];
+};
+void modes_worked_release(struct modes_worked *m); /* impersonation.c */
+
 /* Tokens checked a moment ago need not be checked again: 10 s, as a real server's cache. */
 #define TOKEN_CACHE_SIZE 256
 struct token_cache {

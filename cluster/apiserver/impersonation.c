@@ -13,8 +13,8 @@
  * `impersonate:<mode>` on each part of who is asked for, in group authentication.k8s.io. Nodes and
  * accounts take their groups from the server then, and nobody becomes system:masters this way.
  *
- * DEVIATION: a real server remembers which way worked last for a user and looks at that one first,
- * so a later refusal may be worded by another way.
+ * Which way worked last for a user is remembered (struct modes_worked) and looked at first, so a
+ * later refusal is worded by it.
  *
  * Upstream: apiserver/pkg/endpoints/filters/impersonation.
  */
@@ -26,6 +26,7 @@
 #include "cluster/api/object.h"
 #include "cluster/api/status.h"
 #include "cluster/apiserver/server.h"
+#include "sim/base/hash.h"
 
 #define AUTHENTICATION_GROUP "authentication.k8s.io"
 #define MANY_CHECKS 4 /* from so many on, one permission for all is asked about first */
@@ -242,6 +243,12 @@ static struct user *become(const struct attempt *t)
                          false);
 }
 
+void modes_worked_release(struct modes_worked *m)
+{
+    for (size_t i = 0; i < MODES_WORKED_SIZE; i++)
+        mem_free(m->rows[i].user);
+}
+
 static void go_list(struct value list, struct text *out)
 {
     if (value_count(list) == 0) {
@@ -288,12 +295,20 @@ struct user *impersonate(struct apiserver *s, struct user *requestor, struct val
         *ret_status = nobody(wanted);
         return NULL;
     }
-    for (int i = 0; i < MODE_COUNT; i++) {
-        t.mode = (enum mode)i;
-        if (mode_applies(&t) && mode_allows(&t)) {
-            value_drop(t.status);
-            return become(&t);
-        }
+    size_t row = hash_bytes(user_name(requestor)) % MODES_WORKED_SIZE;
+    struct modes_worked *worked = &s->modes_worked;
+    bool is_known =
+        worked->rows[row].user && str_equal(str_from(worked->rows[row].user), user_name(requestor));
+    for (int i = is_known ? -1 : 0; i < MODE_COUNT; i++) {
+        t.mode = (enum mode)(i < 0 ? worked->rows[row].mode : i);
+        if ((i >= 0 && is_known && i == worked->rows[row].mode) || !mode_applies(&t) ||
+            !mode_allows(&t))
+            continue;
+        mem_free(worked->rows[row].user);
+        worked->rows[row].user = mem_copy_string(user_name(requestor));
+        worked->rows[row].mode = (int)t.mode;
+        value_drop(t.status);
+        return become(&t);
     }
     CHECK(value_is_present(t.status));
     *ret_status = t.status;

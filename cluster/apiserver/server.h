@@ -144,6 +144,7 @@ struct apiserver {
     struct custom_kinds custom;
     struct authorizer authorizer;
     struct token_cache tokens;
+    struct modes_worked modes_worked;
     struct keys *own_keys; /* when the configuration has none */
     struct fairness fairness;
 
