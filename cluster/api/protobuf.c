@@ -386,8 +386,10 @@ static bool element_read(struct reader *r, const struct type_schema *owner,
     }
     if (f->kind != SCHEMA_STRUCT || either != UNION_NONE)
         value_drop(own_before);
+    if (either == UNION_EMPTY)
+        *ret_value = value_object();
     if (either != UNION_NONE)
-        return union_read(r, either, w->bytes, ret_value);
+        return either == UNION_EMPTY || union_read(r, either, w->bytes, ret_value);
     if (is_number(f))
         return scalar_read(r, f, w->scalar, ret_value);
     if (f->kind != SCHEMA_STRUCT)
@@ -567,6 +569,9 @@ enum protobuf_union protobuf_union_of(const struct type_schema *owner, const str
 {
     if (owner == &schema_types[TYPE_meta_v1_APIResource] && f->key == ATOM_verbs)
         return UNION_ITEMS;
+    if (owner == &schema_types[TYPE_apiextensions_v1_CustomResourceSubresources] &&
+        f->key == ATOM_status)
+        return UNION_EMPTY;
     if (owner != &schema_types[TYPE_apiextensions_v1_JSONSchemaProps])
         return UNION_NONE;
     return f->key == ATOM_additionalProperties || f->key == ATOM_additionalItems ? UNION_BOOL

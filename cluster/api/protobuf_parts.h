@@ -29,6 +29,7 @@ enum protobuf_union {
     UNION_BOOL,    /* 1 allows, 2 schema */
     UNION_SCHEMAS, /* 1 schema, 2 schemas */
     UNION_STRINGS, /* 1 schema, 2 strings */
+    UNION_EMPTY,   /* an object without fields */
     UNION_ITEMS    /* of a list: one message whose field 1 has the items */
 };
 enum protobuf_union protobuf_union_of(const struct type_schema *owner,

@@ -248,6 +248,8 @@ static void write_schema_field(struct protobuf_writer *w, unsigned number, struc
 static void write_union(struct protobuf_writer *w, enum protobuf_union either, struct value v)
 {
     bool is_schema = value_kind(v) == VALUE_OBJECT;
+    if (either == UNION_EMPTY)
+        return;
     if (either == UNION_BOOL) {
         if (is_schema)
             write_schema_field(w, 2, v);
