@@ -324,7 +324,9 @@ static bool is_refused(struct call *c, struct step *step)
         call_refuse(c, step, status_internal_error(text_str(&m)));
         return true;
     }
-    if (watch_cache_of(c->server, c->resource)->is_filling) {
+    bool needs_cache =
+        r->verb == VERB_LIST || r->verb == VERB_WATCH || r->verb == VERB_DELETE_COLLECTION;
+    if (needs_cache && watch_cache_of(c->server, c->resource)->is_filling) {
         call_refuse(c, step, status_too_many_requests(S("storage is (re)initializing"), 1));
         return true;
     }

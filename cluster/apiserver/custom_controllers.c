@@ -62,7 +62,8 @@ static void on_written(struct call *c, struct step *step, int code, struct value
     struct custom_entry *e = c->answered_owner;
     e->is_busy = false;
     if (code < 300) {
-        e->written = object_version(body);
+        if (object_version(body) > e->written) /* a deletion answers with the old version */
+            e->written = object_version(body);
     } else if (code != 409 && code != 404) {
         e->written = 0;
         retry_later(e, step);
@@ -222,13 +223,20 @@ static bool establishing_sync(struct custom_entry *e, struct step *step)
 
 /* ---- cleanup ---- */
 
+static bool is_empty(const struct custom_entry *e)
+{
+    struct watch_cache *cache = watch_cache_of(e->server, e->definition->stored);
+    return watch_cache_first(cache, S("")).kv == NULL;
+}
+
+/* What the cache has yet to show makes the definition dirty when it does. */
 static void on_deleted(struct call *c, struct step *step, int code, struct value body)
 {
     struct custom_entry *e = c->answered_owner;
     (void)body;
-    if (code >= 300 && code != 404 && code != 409)
+    if (code >= 300 && code != 404)
         retry_later(e, step);
-    if (--e->deletions == 0) {
+    if (--e->deletions == 0 && (!e->definition || is_empty(e))) {
         custom_mark_dirty(e);
         custom_settle(e->server, step);
     }

@@ -113,10 +113,12 @@ static void get_from_etcd(struct call *c, struct step *step, const struct etcd_r
 
 void get_start(struct call *c, struct step *step)
 {
+    bool has_cache = c->server->caches.state == CACHES_WATCHING &&
+                     !(c->kind && watch_cache_of(c->server, c->resource)->is_filling);
     int64_t version;
     if (!version_parse(options_of(c)->resource_version, &version)) {
         call_refuse(c, step, bad_version(options_of(c)->resource_version, false));
-    } else if (version < 0 || c->server->caches.state != CACHES_WATCHING) {
+    } else if (version < 0 || !has_cache) {
         struct etcd_request *r = etcd_request_new(ETCD_RANGE);
         r->key = object_key_ref(c->key);
         call_etcd(c, step, r, get_from_etcd);
