@@ -297,8 +297,11 @@ bool call_may_create(struct call *c, struct step *step)
     AUTO(text) struct text reason = {0};
     if (authorize_reason(c->server, c->user, &a, &reason))
         return true;
-    /* Upstream says why and nothing else, which is often nothing. */
-    call_refuse(c, step, status_forbidden(c->request->resource, a.name, text_str(&reason)));
+    /* Of a stream upstream says why and nothing else, which is often nothing. */
+    bool is_stream = c->request->subresource >= SUBRESOURCE_LOG;
+    call_refuse(c, step,
+                is_stream ? status_forbidden(c->request->resource, a.name, text_str(&reason))
+                          : authorize_forbidden(c->user, &a, text_str(&reason)));
     return false;
 }
 
