@@ -25,7 +25,7 @@ ALL_CFLAGS := $(COMMON) $(WARNINGS) $(OPT) $(EXTRA_CFLAGS)
 LIBRARIES := -lyaml -ljq -lpcre2-8 -larchive -lmicrohttpd -lwslay -lgnutls -lhogweed -lnettle -lgmp -lz -lm
 
 BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjq-dev libpcre2-dev libarchive-dev libmicrohttpd-dev libwslay-dev libgnutls28-dev nettle-dev libgmp-dev zlib1g-dev
-TEST_PACKAGES  := libcunit1-dev clang faketime valgrind git python3
+TEST_PACKAGES  := libcunit1-dev clang faketime valgrind git python3 curl openssl
 
 LAYERS := sim runtime cluster scenarios
 sources = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
@@ -102,6 +102,7 @@ demo: dependencies ## install what is missing, build, and let a node lose its po
 
 test: dependencies ## every test; ends with "N passed, N failed"
 	@tests/dependencies.sh $(TEST_PACKAGES)
+	@command -v kubectl >/dev/null || tests/dependencies.sh kubernetes-client
 	@echo "== building: gcc -O2, sanitizers, clang, gcc -O0, gcc -O3"
 	@$(MAKE) -s -j$$(nproc) all programs
 	@$(MAKE) -s -j$$(nproc) all programs MODE=debug

@@ -17,6 +17,7 @@
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <arpa/inet.h>
 #include <gnutls/x509.h>
 
 #include "sim/base/mem.h"
@@ -284,25 +285,28 @@ static int finish(const struct authority *a, gnutls_x509_crt_t c,
     return e >= 0 ? pem_write(c, out) : e;
 }
 
-static bool ipv4_parse(struct str text, uint8_t out[4])
+/* IPv4, or IPv6 with or without the brackets that a URL has; 0: a name. */
+static unsigned ip_parse(struct str text, uint8_t out[16])
 {
-    for (int i = 0; i < 4; i++) {
-        int64_t n;
-        if (!str_to_int64(str_cut(text, '.', &text), &n) || n < 0 || n > 255)
-            return false;
-        out[i] = (uint8_t)n;
-    }
-    return text.size == 0;
+    char copy[INET6_ADDRSTRLEN];
+    if (str_starts_with(text, S("[")) && str_ends_with(text, S("]")))
+        text = str_slice(text, 1, text.size - 1);
+    if (text.size >= sizeof(copy))
+        return 0;
+    memcpy(copy, text.bytes, text.size);
+    copy[text.size] = 0;
+    return inet_pton(AF_INET, copy, out) == 1 ? 4 : inet_pton(AF_INET6, copy, out) == 1 ? 16 : 0;
 }
 
 static int hosts_set(gnutls_x509_crt_t c, const struct certificate_terms *t)
 {
     int e = 0;
     for (size_t i = 0; i < t->host_count && e >= 0; i++) {
-        uint8_t address[4];
-        if (ipv4_parse(t->hosts[i], address))
-            e = gnutls_x509_crt_set_subject_alt_name(c, GNUTLS_SAN_IPADDRESS, address,
-                                                     sizeof(address), GNUTLS_FSAN_APPEND);
+        uint8_t address[16];
+        unsigned size = ip_parse(t->hosts[i], address);
+        if (size > 0)
+            e = gnutls_x509_crt_set_subject_alt_name(c, GNUTLS_SAN_IPADDRESS, address, size,
+                                                     GNUTLS_FSAN_APPEND);
         else
             e = gnutls_x509_crt_set_subject_alt_name(c, GNUTLS_SAN_DNSNAME, t->hosts[i].bytes,
                                                      (unsigned)t->hosts[i].size,

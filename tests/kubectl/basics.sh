@@ -126,3 +126,10 @@ serve --speed paused
 expect 0 'deployment.apps/web created' create deployment web --image=nginx
 expect 0 'node-4 +Ready' get nodes
 stop
+
+# ---- on IPv6, where this machine has it ----
+if [ -s /proc/net/if_inet6 ]; then
+    serve --nodes 1 --listen '[::1]:0'
+    expect 0 'node-0 +Ready' get nodes
+    stop
+fi

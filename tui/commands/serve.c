@@ -327,7 +327,8 @@ static enum err write_kubeconfig(struct serving *v, struct errmsg *message)
         text_printf(&v->kubeconfig, "%s/kubeconfig", text_c(&v->folder.path));
     else
         text_printf(&v->kubeconfig, "%s/.kube/wavetank", home ? home : ".");
-    bool is_any = str_equal(text_str(&v->arguments.address), S("0.0.0.0"));
+    bool is_any = str_equal(text_str(&v->arguments.address), S("0.0.0.0")) ||
+                  str_equal(text_str(&v->arguments.address), S("[::]"));
     text_printf(&server, "https://%s:%u", is_any ? "127.0.0.1" : text_c(&v->arguments.address),
                 http_server_port(v->server));
     const struct kubeconfig_entry entry = {

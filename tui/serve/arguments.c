@@ -35,7 +35,7 @@ static const char help[] =
     "max,\n"
     "                         paused; wavetank ctl changes it\n"
     "How to get in:\n"
-    "  --listen ADDR:PORT     127.0.0.1:6443; port 0: any free one\n"
+    "  --listen ADDR:PORT     127.0.0.1:6443, [::1]:6443; port 0: any free one\n"
     "  --kubeconfig FILE      puts a context into this file, beside what is there (default:\n"
     "                         ~/.kube/wavetank, or the data folder's); a list FILE:FILE as in\n"
     "                         KUBECONFIG is understood as kubectl does\n"
@@ -65,9 +65,14 @@ static int bad(const char *option, const char *what)
 
 static int set_address(const char *name, struct text *address, uint16_t *port, const char *value)
 {
-    struct str rest, host = str_cut(str_from(value), ':', &rest);
+    /* The last colon; those of an IPv6 address stand in brackets. */
+    const char *colon = strrchr(value, ':');
+    struct str rest = colon ? str_from(colon + 1) : S("");
+    struct str host = colon ? (struct str){value, (size_t)(colon - value)} : S("");
+    bool is_six = str_starts_with(host, S("[")) && str_ends_with(host, S("]"));
     int64_t number;
-    if (host.size == 0 || !str_to_int64(rest, &number) || number < 0 || number > 65535)
+    if ((str_find(host, ':') < host.size && !is_six) || host.size == 0 ||
+        !str_to_int64(rest, &number) || number < 0 || number > 65535)
         return bad(name, "expected ADDRESS:PORT, such as 127.0.0.1:6443");
     struct in_addr parsed;
     text_clear(address);
@@ -82,7 +87,8 @@ static int set_plain(struct serve_arguments *a, const char *name, const char *va
 {
     int status = set_address(name, &a->plain_address, &a->plain_port, value);
     a->has_plain = true;
-    if (status < 0 && !str_starts_with(text_str(&a->plain_address), S("127.")))
+    if (status < 0 && !str_starts_with(text_str(&a->plain_address), S("127.")) &&
+        !str_equal(text_str(&a->plain_address), S("[::1]")))
         return bad(name, "without TLS only this machine may listen: 127.0.0.1:PORT");
     return status;
 }

@@ -5,6 +5,9 @@
  * The library does not look at suspended connections, so those of watches stand in an epoll set of
  * our own, which tells when the client has gone.
  *
+ * DEVIATION: a real server also speaks HTTP/2, which client-go asks for by ALPN; libmicrohttpd does
+ * not, so "http/1.1" is agreed on and each watch has a connection of its own.
+ *
  * Nothing here blocks: a slow reader's watch keeps its lines in memory up to a limit, a slow writer
  * holds one connection and nothing else.
  */
@@ -86,8 +89,8 @@ static void *option_text(const struct text *t)
 
 static bool daemon_start(struct http_server *s, struct errmsg *message)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
-                     MHD_USE_NO_LISTEN_SOCKET;
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET;
     AUTO(text) struct text trust = {0};
     AUTO(text) struct text priorities = {0};
     text_add(&trust, s->options.authority);
