@@ -6,6 +6,7 @@
 
 #include "cluster/api/connect.h"
 
+#include "cluster/api/json.h"
 #include "cluster/api/request.h"
 #include "sim/base/hash.h"
 #include "sim/base/mem.h"
@@ -48,6 +49,37 @@ uint64_t connect_options_digest(const struct connect_options *o)
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
         h = hash_pair(h, value_hash(parts[i]));
     return h;
+}
+
+/* ---- the error channel ---- */
+
+static void member(struct text *out, const char *name, struct value v)
+{
+    if (!value_is_present(v))
+        return;
+    text_printf(out, "%s\"%s\":", out->bytes[out->size - 1] == '{' ? "" : ",", name);
+    json_write(v, out);
+}
+
+void connect_status_write(struct value status, struct text *out)
+{
+    struct value causes = VALUE_GET(status, details, causes);
+    text_add(out, S("{\"metadata\":{}"));
+    member(out, "status", VALUE_GET(status, status));
+    member(out, "message", VALUE_GET(status, message));
+    member(out, "reason", VALUE_GET(status, reason));
+    if (value_count(causes) > 0) {
+        text_add(out, S(",\"details\":{\"causes\":["));
+        for (size_t i = 0; i < value_count(causes); i++) {
+            text_add(out, i > 0 ? S(",{") : S("{"));
+            member(out, "reason", VALUE_GET(value_at(causes, i), reason));
+            member(out, "message", VALUE_GET(value_at(causes, i), message));
+            text_add_byte(out, '}');
+        }
+        text_add(out, S("]}"));
+    }
+    member(out, "code", VALUE_GET(status, code));
+    text_add_byte(out, '}');
 }
 
 /* ---- to a kubelet ---- */

@@ -49,6 +49,9 @@ struct connect_options *connect_options_new(void);
 void connect_options_free(struct connect_options *o);
 uint64_t connect_options_digest(const struct connect_options *o);
 
+/* A Status as it stands on the error channel: without kind, its fields in Go's order. */
+void connect_status_write(struct value status, struct text *out);
+
 /* ---- between an API server and a kubelet ---- */
 
 enum node_verb {

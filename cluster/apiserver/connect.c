@@ -95,7 +95,7 @@ static void refuse(struct apiserver *s, struct step *step, struct tunnel *t,
 static void send_status(struct step *step, struct tunnel *t, struct value own_status)
 {
     AUTO(text) struct text json = {0};
-    json_write(own_status, &json);
+    connect_status_write(own_status, &json);
     value_drop(own_status);
     t->has_status = true;
     channel_send(step, t->connection->stream, t->id, CHANNEL_ERROR, text_str(&json));

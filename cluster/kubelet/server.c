@@ -6,13 +6,14 @@
  * conversations (what was started in a container runs on).
  *
  * Logs. Which container of a name is meant, and what is said when there is none, follows from the
- * pod's status. The runtime gives the lines of the log file, "time stream F text"; since, timestamps
- * and limitBytes are the kubelet's to apply. DEVIATION: the lines come from the runtime's process;
- * the real kubelet reads the file, so it needs the runtime for the container's state only.
+ * pod's status. The runtime gives the lines of the log file, "time stream F text"; since,
+ * timestamps and limitBytes are the kubelet's to apply. DEVIATION: the lines come from the
+ * runtime's process; the real kubelet reads the file, so it needs the runtime for the container's
+ * state only.
  *
- * Who may: the client certificate of the API servers. DEVIATION: the real kubelet asks an API server
- * with TokenReview and SubjectAccessReview about anybody; here the groups that any cluster gives
- * everything are known, and all others are refused.
+ * Who may: the client certificate of the API servers. DEVIATION: the real kubelet asks an API
+ * server with TokenReview and SubjectAccessReview about anybody; here the groups that any cluster
+ * gives everything are known, and all others are refused.
  *
  * Upstream: pkg/kubelet/server/server.go, GetKubeletContainerLogs, validateContainerLogStatus in
  * kubelet_pods.go.
@@ -280,6 +281,10 @@ static void begin_command(struct kubelet *k, struct node_session *s, struct pod_
 {
     const struct connect_options *o = s->request->options;
     struct str name = value_str(s->request->container);
+    if (!o->has_stdin && !o->has_stdout && !o->has_stderr) {
+        answer(k, s, 400, S("you must specify at least 1 of stdin, stdout, stderr"));
+        return;
+    }
     if (!w) {
         answer(k, s, 404, S("pod does not exist"));
         return;
@@ -462,7 +467,7 @@ static void send_status(struct kubelet *k, struct node_session *s, const struct 
     } else {
         status = value_pack("{metadata: {}, status: Success}");
     }
-    json_write(status, &json);
+    connect_status_write(status, &json);
     value_drop(status);
     channel_send(k->step, s->client, 0, CHANNEL_ERROR, text_str(&json));
 }

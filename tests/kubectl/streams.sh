@@ -1,5 +1,5 @@
 # Logs, exec, attach, cp, debug, port-forward, proxies. Sourced by tests/kubectl.sh.
-serve --nodes 3 --speed 1
+serve --nodes 3 --speed 1 --journal "$scratch/streams.journal"
 kube() { timeout 60 kubectl --context wavetank "$@"; }
 # terminal KEYS PATTERN ARGUMENT...: kubectl with these arguments, typed to in a terminal.
 terminal() {
@@ -140,6 +140,7 @@ expect 1 'nodes "node-9" not found' get --raw /api/v1/nodes/node-9/proxy/healthz
 
 # ---- port-forward, in a WebSocket and on a bare connection; then all of it over SPDY ----
 forward() {
+    : >"$scratch/forward"
     timeout 20 kubectl --context wavetank port-forward pod/web :80 :81 >"$scratch/forward" 2>&1 &
     forwarder=$!
     for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -200,4 +201,38 @@ expect 0 'created' create role reader --verb=get --resource=pods,pods/exec,pods/
 expect 0 'created' create rolebinding reader --role=reader --user=alice
 expect 0 'from a' logs two -c a --as=alice
 expect 1 'User "alice" cannot create resource "pods/exec" in API group "" in the namespace "default"' exec two -c a --as=alice -- ls
+
+# ---- other clients: WebSockets before v5, base64, none; a watch ----
+# socket PATTERN PATH PROTOCOLS SENT...
+socket() {
+    pattern=$1
+    shift
+    output=$(timeout 20 tests/websocket.py "$KUBECONFIG" "$@" 2>&1)
+    if ! printf '%s\n' "$output" | tr '\n' ' ' | grep -qE -- "$pattern"; then
+        printf 'WebSocket %s\n  expected /%s/, got:\n%s\n' "$*" "$pattern" "$output"
+        failed=1
+    fi
+}
+expect 0 'created' run four --image=nginx
+expect 0 'condition met' wait --for=condition=Ready pod/four --timeout=60s
+kubectl config view --raw --minify --context wavetank >"$scratch/only"
+run_socket() { (KUBECONFIG="$scratch/only"; socket "$@"; exit $failed) || failed=1; }
+pods=/api/v1/namespaces/default/pods
+run_socket '^101 .*v4.channel.k8s.io bytes .\\x01. bytes .\\x01hi\\n. bytes .\\x03.*"status":"Failure".*"causes":\[\{"reason":"ExitCode","message":"3"\}\]\}\}. close 1000' \
+    "$pods/two/exec?container=a&command=sh&stdin=1&stdout=1&stderr=1" v4.channel.k8s.io '\x00echo hi; exit 3\n'
+run_socket 'v5.channel.k8s.io bytes .\\x01. bytes .\\x01abc. bytes .\\x03\{"metadata":\{\},"status":"Success"\}. close 1000' \
+    "$pods/two/exec?container=a&command=cat&stdin=true&stdout=true" v5.channel.k8s.io '\x00abc' '\xff\x00'
+run_socket 'base64.channel.k8s.io text .1. text .1aGkK. close 1000' "$pods/two/exec?container=a&command=echo&command=hi&stdout=true" base64.channel.k8s.io
+run_socket '^101 Switching Protocols - bytes .\\x01. bytes .\\x01hi' "$pods/two/exec?container=a&command=echo&command=hi&stdout=true" ''
+run_socket '^400 Bad Request' "$pods/two/exec?container=a&command=echo&stdout=true" nonsense.k8s.io
+run_socket '^404 Not Found' "$pods/gone/exec?command=echo&stdout=true" v5.channel.k8s.io
+run_socket 'you must specify at least 1 of stdin, stdout, stderr' "$pods/two/exec?container=a&command=echo" v5.channel.k8s.io
+run_socket 'bytes .\\x00P\\x00. bytes .\\x01P\\x00. bytes .\\x00HTTP/1.1 200 OK' "$pods/four/portforward?ports=80" v4.channel.k8s.io '\x00GET / HTTP/1.1\r\n\r\n'
+run_socket 'close 1003' "$pods/two/exec?container=a&command=cat&stdin=true&stdout=true" base64.channel.k8s.io '!'
+run_socket '^101 Switching Protocols - text .\{"type":"ADDED","object":\{"kind":"Pod".*close 1000' \
+    "$pods?watch=1&fieldSelector=metadata.name%3Dtwo&timeoutSeconds=1" '' '~3'
 stop || { echo "serve did not end cleanly"; cat "$scratch/serve"; failed=1; }
+
+# ---- all of it came from outside: without any client it happens again ----
+output=$("$program" replay "$scratch/streams.journal" 2>&1)
+printf '%s\n' "$output" | grep -q 'the same as recorded' || { echo "replay: $output"; failed=1; }

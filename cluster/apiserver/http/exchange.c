@@ -342,8 +342,7 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
         exchange_resume(x);
         return;
     }
-    if (r->code == 101) {
-        exchange_forget(x);
+    if (r->code == 101) { /* forgotten with the exchange: not within an event */
         answer_text(x, 400, S("unable to upgrade: none of the protocols offered is spoken\n"));
         exchange_resume(x);
         return;

@@ -31,7 +31,9 @@
 #include "sim/base/mem.h"
 
 #define ANSWER_WITHIN duration_ms(500) /* of virtual time */
-#define GOODBYE_S 10                   /* of the real one: for the client to close */
+#define SPDY_COMMAND "v4.channel.k8s.io"
+#define SPDY_FORWARD "portforward.k8s.io"
+#define GOODBYE_S 10 /* of the real one: for the client to close */
 
 struct upgrade {
     struct websocket *socket;  /* NULL: bare SPDY */
@@ -72,17 +74,45 @@ static bool names_token(struct str header, const char *token)
     return false;
 }
 
+static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    struct text *all = cls;
+    (void)kind;
+    if (value && strcasecmp(name, "X-Stream-Protocol-Version") == 0)
+        text_printf(all, ",%s,", value);
+    return MHD_YES;
+}
+
+/* Clients of SPDY offer all they know, a header each. */
+static bool offers_spdy(const struct exchange *x, struct str name)
+{
+    AUTO(text) struct text offered = {0};
+    AUTO(text) struct text word = {0};
+    text_printf(&word, ",%.*s,", STR_ARG(name));
+    (void)MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, on_header, &offered);
+    return str_contains(text_str(&offered), text_str(&word));
+}
+
+/* Who offers nothing that is spoken is taken for one who does not ask for an upgrade, and is told
+ * so: nothing begins in the cluster. A watch needs no protocol. */
 void upgrade_read(struct exchange *x, struct http_request *h)
 {
     if (!names_token(exchange_header(x, "Connection"), "upgrade"))
         return;
-    struct str to = exchange_header(x, "Upgrade");
-    x->wants_websocket = names_token(to, "websocket");
-    x->wants_spdy = names_token(to, "SPDY/3.1");
+    struct str to = exchange_header(x, "Upgrade"), name;
+    struct str path = str_slice(h->target, 0, str_find(h->target, '?'));
+    struct str offered = exchange_header(x, "Sec-WebSocket-Protocol");
+    bool is_forward = str_ends_with(path, S("/portforward"));
+    x->wants_websocket =
+        names_token(to, "websocket") &&
+        channels_negotiate(offered, is_forward ? CHANNELS_FORWARD : CHANNELS_COMMAND, &name) !=
+            CHANNELS_NONE;
+    x->wants_spdy = names_token(to, "SPDY/3.1") &&
+                    offers_spdy(x, is_forward ? S(SPDY_FORWARD) : S(SPDY_COMMAND));
     h->is_websocket = x->wants_websocket;
-    h->is_spdy = x->wants_spdy ||
-                 (x->wants_websocket &&
-                  !names_token(exchange_header(x, "Sec-WebSocket-Protocol"), "v5.channel.k8s.io"));
+    h->is_spdy =
+        x->wants_spdy || (x->wants_websocket && !names_token(offered, "v5.channel.k8s.io"));
 }
 
 static void open_channels(struct exchange *x)
@@ -135,28 +165,13 @@ static void upgrade_new(struct exchange *x, enum channel_protocol protocol, stru
         upgrade_said(x);
 }
 
-static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name,
-                                 const char *value)
-{
-    struct text *all = cls;
-    (void)kind;
-    if (value && strcasecmp(name, "X-Stream-Protocol-Version") == 0)
-        text_printf(all, ",%s,", value);
-    return MHD_YES;
-}
-
-/* Clients offer all they know, a header each. */
 static bool begin_spdy(struct exchange *x)
 {
-    AUTO(text) struct text offered = {0};
     bool is_forward = x->subresource == SUBRESOURCE_PORTFORWARD;
-    struct str name = is_forward ? S("portforward.k8s.io") : S("v4.channel.k8s.io");
-    AUTO(text) struct text word = {0};
-    text_printf(&word, ",%.*s,", STR_ARG(name));
-    (void)MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, on_header, &offered);
-    if (x->subresource == SUBRESOURCE_NONE || !str_contains(text_str(&offered), text_str(&word)))
+    if (x->subresource == SUBRESOURCE_NONE)
         return false;
-    upgrade_new(x, is_forward ? CHANNELS_TUNNEL : CHANNELS_V4, name);
+    upgrade_new(x, is_forward ? CHANNELS_TUNNEL : CHANNELS_V4,
+                is_forward ? S(SPDY_FORWARD) : S(SPDY_COMMAND));
     x->upgrade->spdy = spdy_session_new(x, is_forward);
     return true;
 }
