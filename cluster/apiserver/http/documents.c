@@ -136,6 +136,7 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         paths_document(facts->catalog, &d->body);
     } else if (str_equal(path, S("/flagz"))) {
         d->content_type = text_type;
+        d->is_sniffable = true;
         text_add(&d->body, value_str(facts->served));
     } else if (str_equal(path, S("/metrics"))) {
         d->content_type = S("text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
