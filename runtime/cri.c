@@ -208,14 +208,14 @@ static bool same_mounts(const struct cri_container_config *a, const struct cri_c
 bool cri_container_config_equal(const struct cri_container_config *a,
                                 const struct cri_container_config *b)
 {
-    bool numbers = a->attempt == b->attempt && a->hash == b->hash &&
-                   a->command_count == b->command_count && a->argument_count == b->argument_count &&
-                   a->mount_count == b->mount_count && a->port_count == b->port_count &&
-                   a->is_init == b->is_init && a->has_stdin == b->has_stdin &&
-                   a->stdin_once == b->stdin_once && a->has_terminal == b->has_terminal && a->logs_are_message == b->logs_are_message &&
-                   a->environment == b->environment && a->cpu_limit_milli == b->cpu_limit_milli &&
-                   a->memory_limit_bytes == b->memory_limit_bytes &&
-                   a->oom_score_adj == b->oom_score_adj;
+    bool numbers =
+        a->attempt == b->attempt && a->hash == b->hash && a->command_count == b->command_count &&
+        a->argument_count == b->argument_count && a->mount_count == b->mount_count &&
+        a->port_count == b->port_count && a->is_init == b->is_init &&
+        a->has_stdin == b->has_stdin && a->stdin_once == b->stdin_once &&
+        a->has_terminal == b->has_terminal && a->logs_are_message == b->logs_are_message &&
+        a->environment == b->environment && a->cpu_limit_milli == b->cpu_limit_milli &&
+        a->memory_limit_bytes == b->memory_limit_bytes && a->oom_score_adj == b->oom_score_adj;
     return numbers && strcmp(a->name, b->name) == 0 && strcmp(a->image, b->image) == 0 &&
            same_string(a->working_directory, b->working_directory) &&
            same_string(a->termination_message_path, b->termination_message_path) &&

@@ -10,8 +10,8 @@
  * Attach. Whoever is attached sees what the container's process writes from then on; what is typed
  * goes to its console. With stdinOnce the first to leave ends the input.
  *
- * Invariant: a session is freed in session_end and node_session_free only, and never while its shell
- * runs: what a shell does to other processes (kill) is an event for later.
+ * Invariant: a session is freed in session_end, sessions_close and with the process, and never
+ * while its shell runs: what a shell does to other processes (kill) is an event for later.
  */
 #include "sim/base/base.h"
 

@@ -213,7 +213,8 @@ socket() {
         failed=1
     fi
 }
-expect 0 'created' run four --image=nginx
+alive=$(kube get nodes -o 'jsonpath={.items[*].metadata.name}' | tr ' ' '\n' | grep -v "^$node\$" | head -1)
+expect 0 'created' run four --image=nginx --overrides "{\"spec\":{\"nodeName\":\"$alive\"}}"
 expect 0 'condition met' wait --for=condition=Ready pod/four --timeout=60s
 kubectl config view --raw --minify --context wavetank >"$scratch/only"
 run_socket() { (KUBECONFIG="$scratch/only"; socket "$@"; exit $failed) || failed=1; }

@@ -3,9 +3,9 @@
  * A client of exec opens a stream for each of error, stdin, stdout, stderr and resize; what comes
  * before a stream is there waits for it. The end is a Status on the error stream, as JSON.
  *
- * A client of port-forward opens, for each connection that somebody makes to it, a stream for errors
- * and one for data, both with the port and a number of their own. Then a conversation of its own
- * begins: a request like the first one, with the port.
+ * A client of port-forward opens, for each connection that somebody makes to it, a stream for
+ * errors and one for data, both with the port and a number of their own. Then a conversation of its
+ * own begins: a request like the first one, with the port.
  */
 #include "sim/base/base.h"
 

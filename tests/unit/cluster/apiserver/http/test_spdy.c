@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Goal: the server's side of SPDY/3.1. Method: a client made of bytes. Its headers are compressed
- * without the dictionary, which a reader takes as well; that the dictionary is the right one shows in
- * the checksum of it that the server's own headers begin with.
+ * without the dictionary, which a reader takes as well; that the dictionary is the right one shows
+ * in the checksum of it that the server's own headers begin with.
  */
 #include "sim/base/base.h"
 
