@@ -13,6 +13,7 @@
 
 #include "cluster/api/protobuf.h"
 
+#include "cluster/api/fields/set.h"
 #include "cluster/api/json.h"
 #include "cluster/api/protobuf_parts.h"
 #include "cluster/api/value_heap.h"
@@ -214,12 +215,15 @@ static void write_int_or_string(struct protobuf_writer *w, struct value v)
     wire_put_varint_field(&w->wire, 1, is_string);
 }
 
-static void write_raw(struct protobuf_writer *w, struct value v)
+static void write_raw(struct protobuf_writer *w, struct value v, bool is_field_set)
 {
     if (!value_is_present(v))
         return;
     text_clear(&w->scratch);
-    json_write(v, &w->scratch);
+    if (is_field_set) /* in its own order */
+        fields_write_json(v, &w->scratch);
+    else
+        json_write(v, &w->scratch);
     wire_put_bytes_field(&w->wire, 1, text_str(&w->scratch));
 }
 
@@ -299,7 +303,7 @@ static void write_content(struct protobuf_writer *w, const struct field_schema *
         break;
     case SCHEMA_RAW:
     case SCHEMA_ANY:
-        write_raw(w, v);
+        write_raw(w, v, f->key == ATOM_fieldsV1);
         break;
     case SCHEMA_LIST_OF_STRING:
         write_strings(w, 1, v);
