@@ -8,8 +8,7 @@
  *
  * DEVIATION: unless the configuration says otherwise (it does in `serve`), an object has no
  * managedFields until it is applied for the first time, as if the server's tracking on create were
- * off. They would cost a run a third of its time
- * and a seventh of its memory, and no simulated component reads them.
+ * off. They would cost a run a third of its time, and no simulated component reads them.
  */
 #include "cluster/apiserver/field_manager.h"
 

@@ -268,7 +268,8 @@ static struct value entry_object(const struct managed_entry *e)
     o = value_set(o, ATOM_time, value_keep(e->time));
     o = value_set(o, ATOM_fieldsType, value_string(S("FieldsV1")));
     o = value_set(o, ATOM_fieldsV1, value_keep(e->set));
-    return value_set(o, ATOM_subresource, value_keep(e->subresource));
+    /* Objects of one template have the same entries but for their times. */
+    return value_canonical(value_set(o, ATOM_subresource, value_keep(e->subresource)));
 }
 
 struct value entries_write(struct managed_entries *e, struct value before)
