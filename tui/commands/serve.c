@@ -165,12 +165,24 @@ static enum run_turn on_replaying(void *owner, struct session *s, struct instant
 
 /* ---- the plan ---- */
 
+static void read_input(struct file_store *store)
+{
+    AUTO(text) struct text input = {0};
+    char block[4096];
+    size_t size;
+    while ((size = fread(block, 1, sizeof(block), stdin)) > 0 && input.size < DOCUMENT_BYTES_MAX)
+        text_add(&input, (struct str){block, size});
+    file_store_add(store, S("-"), text_str(&input));
+}
+
 static void plan_make(struct serving *v)
 {
     const struct serve_arguments *a = &v->arguments;
     struct session_plan *plan = &v->plan;
     text_add(&plan->build, str_from(build_id()));
     for (size_t i = 0; i < a->files.count; i++) {
+        if (strcmp(a->files.items[i], "-") == 0)
+            read_input(&plan->files);
         if (edge_is_scenario(a->files.items[i]))
             text_add(&plan->scenario, str_from(a->files.items[i]));
         else
