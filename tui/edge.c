@@ -87,8 +87,7 @@ bool edge_port_holder(uint16_t port, struct text *out)
         FILE *f = fopen(path, "r");
         is_found = f && fgets(name, sizeof(name), f);
         if (is_found)
-            text_printf(out, "%.*s (process %s)", STR_ARG(str_trim(str_from(name))),
-                        entry->d_name);
+            text_printf(out, "%.*s (process %s)", STR_ARG(str_trim(str_from(name))), entry->d_name);
         if (f)
             fclose(f);
     }
@@ -184,6 +183,39 @@ static void list_folder(const char *path, int depth, struct file_list *files)
     }
     if (folder)
         closedir(folder);
+}
+
+enum err edge_list_manifests(const char *path, void (*found)(void *owner, const char *file),
+                             void *owner, struct errmsg *message)
+{
+    struct stat s;
+    struct file_list files = {0};
+    const struct dirent *entry;
+    DIR *folder = stat(path, &s) == 0 && S_ISDIR(s.st_mode) ? opendir(path) : NULL;
+    if (!folder) {
+        found(owner, path); /* reading it says what is wrong with it */
+        return ERR_OK;
+    }
+    while ((entry = readdir(folder))) {
+        AUTO(text) struct text file = {0};
+        struct str name = str_from(entry->d_name);
+        text_printf(&file, "%s%s%s", path, str_ends_with(str_from(path), S("/")) ? "" : "/",
+                    entry->d_name);
+        if (str_ends_with(name, S(".yaml")) || str_ends_with(name, S(".yml")) ||
+            str_ends_with(name, S(".json")))
+            vec_push(&files, mem_copy_string(text_str(&file)));
+    }
+    closedir(folder);
+    if (files.count)
+        sort_stable(files.items, files.count, sizeof(files.items[0]), by_bytes, NULL);
+    size_t count = files.count;
+    for (size_t i = 0; i < count; i++) {
+        found(owner, files.items[i]);
+        mem_free(files.items[i]);
+    }
+    vec_release(&files);
+    return count ? ERR_OK
+                 : errmsg_set(message, ERR_MISSING, "%s: no manifests in this folder", path);
 }
 
 enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const char *file),

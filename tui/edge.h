@@ -19,6 +19,10 @@ bool edge_wants_colour(void); /* a terminal, and NO_COLOR is not set */
 enum err edge_write_file(const char *file, struct str text, struct errmsg *message) MUST_CHECK;
 /* Does the file say that it is a Scenario? */
 bool edge_is_scenario(const char *file);
+/* The manifests that an argument names, as kubectl takes them: itself, or the *.yaml, *.yml and
+ * *.json of a folder, sorted. Calls `found` for each. */
+enum err edge_list_manifests(const char *path, void (*found)(void *owner, const char *file),
+                             void *owner, struct errmsg *message) MUST_CHECK;
 /* The scenario files that an argument names: itself, or the *.yaml and *.yml of a folder, sorted,
  * without those of other kinds. Calls `found` for each. */
 enum err edge_list_scenarios(const char *path, void (*found)(void *owner, const char *file),

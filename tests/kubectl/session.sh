@@ -249,9 +249,14 @@ started=0
 printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: _bad_}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: good2}\n' \
     >"$scratch/manifests.yaml"
 plain=$((20000 + $$ % 20000))
+mkdir -p "$scratch/folder"
+printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-folder}\n' >"$scratch/folder/a.yaml"
+printf '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "from-json"}}\n' >"$scratch/folder/b.json"
 rm -f "$journal"
-serve --nodes 1 --speed paused -f "$scratch/manifests.yaml" --insecure-http "127.0.0.1:$plain" --journal "$journal"
+serve --nodes 1 --speed paused -f "$scratch/manifests.yaml" -f "$scratch/folder" --insecure-http "127.0.0.1:$plain" --journal "$journal"
 expect 0 'good2' get cm
+expect 0 'from-folder' get cm
+expect 0 'from-json' get cm
 grep -q "manifests.yaml:5: configmaps/_bad_: Error from server (Invalid)" "$scratch/serve" ||
     { echo "a manifest that is refused is not said:"; cat "$scratch/serve"; failed=1; }
 http 200 '"gitVersion"' "http://127.0.0.1:$plain/version"

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "cluster/api/custom/slides.h"
+#include "sim/base/mem.h"
 #include "tui/commands/commands.h"
 #include "tui/edge.h"
 #include "tui/serve/serving.h"
@@ -21,8 +22,8 @@ static const char help[] =
     "What is in it:\n"
     "  -f FILE                a scenario: its cluster, and its steps while you work; or "
     "manifests,\n"
-    "                         applied at the start as kubectl apply would (- is standard input);\n"
-    "                         may be given again\n"
+    "                         applied at the start as kubectl apply would (or a folder of them,\n"
+    "                         or - for standard input); may be given again\n"
     "  --nodes N              no scenario: so many nodes (5)\n"
     "  --api-servers N        so many API servers behind the address (1)\n"
     "  --etcd N               so many members of the store (1)\n"
@@ -134,11 +135,19 @@ static int set_seed(struct serve_arguments *a, const char *name, const char *val
     return status;
 }
 
+static void add_file(void *owner, const char *file)
+{
+    struct serve_arguments *a = owner;
+    vec_push(&a->files, mem_copy_string(str_from(file)));
+}
+
 static int set_files(struct serve_arguments *a, const char *name, const char *value)
 {
-    if (strcmp(name, "-f") == 0 || strcmp(name, "--filename") == 0)
-        vec_push(&a->files, value);
-    else if (strcmp(name, "--kubeconfig") == 0)
+    struct errmsg message;
+    if (strcmp(name, "-f") == 0 || strcmp(name, "--filename") == 0) {
+        if (edge_list_manifests(value, add_file, a, &message))
+            return bad(name, message.text);
+    } else if (strcmp(name, "--kubeconfig") == 0)
         a->kubeconfig = value;
     else if (strcmp(name, "--context") == 0)
         a->context = value;
@@ -239,6 +248,8 @@ int serve_arguments_read(struct serve_arguments *a, int argc, char **argv)
 
 void serve_arguments_release(struct serve_arguments *a)
 {
+    for (size_t i = 0; i < a->files.count; i++)
+        mem_free(a->files.items[i]);
     vec_release(&a->files);
     text_release(&a->address);
     text_release(&a->plain_address);

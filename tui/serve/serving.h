@@ -16,7 +16,7 @@
 #define SERVE_PORT_DEFAULT 6443
 
 struct serve_arguments {
-    VEC(const char *) files; /* -f, borrowed from the command line */
+    VEC(char *) files; /* -f; folders have become what is in them; owned */
     const char *kubeconfig, *context, *journal, *data_folder;
     const char *definitions; /* the set that --crds names; NULL: none */
     struct text address, plain_address;
