@@ -373,6 +373,12 @@ static enum err request_import(struct str pem, gnutls_x509_crq_t *ret_request,
     return errmsg_set(message, ERR_SYNTAX, "x509: ECDSA verification failure");
 }
 
+static void names_release(struct request_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        text_release(&names->items[i]);
+}
+
 static enum err names_add(struct request_names *names, const void *bytes, size_t size,
                           struct errmsg *message)
 {
@@ -402,37 +408,68 @@ static enum err alternative_names(gnutls_x509_crq_t q, struct signing_request *r
     }
 }
 
+bool der_text(const uint8_t *der, size_t size, struct text *out)
+{
+    /* UTF8String, NumericString, PrintableString, TeletexString, IA5String */
+    static const uint8_t tags[] = {12, 18, 19, 20, 22};
+    size_t head = 2, length = size > 1 ? der[1] : 0;
+    if (size < 2 || !memchr(tags, der[0], sizeof(tags)))
+        return false;
+    if (length == 0x81 && size > 2) {
+        length = der[2];
+        head = 3;
+    } else if (length == 0x82 && size > 3) {
+        length = (size_t)der[2] << 8 | der[3];
+        head = 4;
+    } else if (length >= 0x80) {
+        return false;
+    }
+    if (length != size - head || memchr(der + head, 0, length))
+        return false;
+    text_add(out, (struct str){(const char *)der + head, length});
+    return true;
+}
+
+/* Each attribute of the subject with this OID. */
+static enum err subject_names(gnutls_x509_crq_t q, const char *oid, struct request_names *names,
+                              struct errmsg *message)
+{
+    for (unsigned i = 0;; i++) {
+        uint8_t der[2048];
+        size_t size = sizeof(der);
+        AUTO(text) struct text name = {0};
+        int e = gnutls_x509_crq_get_dn_by_oid(q, oid, i, 1, der, &size);
+        if (e == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+            return ERR_OK;
+        if (e < 0 || !der_text(der, size, &name))
+            return errmsg_set(message, ERR_SYNTAX, "x509: invalid subject");
+        if (names_add(names, text_c(&name), name.size, message))
+            return ERR_SYNTAX;
+    }
+}
+
 enum err signing_request_parse(struct str pem, struct signing_request *ret_request,
                                struct errmsg *message)
 {
     gnutls_x509_crq_t q;
-    char name[1024];
-    size_t size = sizeof(name);
+    struct request_names common = {0};
     *ret_request = (struct signing_request){0};
     enum err error = request_import(pem, &q, message);
     if (error)
         return error;
-    if (gnutls_x509_crq_get_dn_by_oid(q, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size) >= 0)
-        text_add(&ret_request->common_name, (struct str){name, size});
-    for (unsigned i = 0; !error; i++) {
-        size = sizeof(name);
-        if (gnutls_x509_crq_get_dn_by_oid(q, GNUTLS_OID_X520_ORGANIZATION_NAME, i, 0, name, &size) <
-            0)
-            break;
-        error = names_add(&ret_request->organizations, name, size, message);
-    }
+    error = subject_names(q, GNUTLS_OID_X520_COMMON_NAME, &common, message);
+    if (common.count > 0)
+        text_add(&ret_request->common_name, text_str(&common.items[common.count - 1]));
+    names_release(&common);
+    if (!error)
+        error = subject_names(q, GNUTLS_OID_X520_ORGANIZATION_NAME, &ret_request->organizations,
+                              message);
     if (!error)
         error = alternative_names(q, ret_request, message);
     gnutls_x509_crq_deinit(q);
     if (error)
         signing_request_release(ret_request);
     return error;
-}
-
-static void names_release(struct request_names *names)
-{
-    for (size_t i = 0; i < names->count; i++)
-        text_release(&names->items[i]);
 }
 
 void signing_request_release(struct signing_request *q)

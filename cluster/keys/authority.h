@@ -56,7 +56,11 @@ bool authority_has_signed(const struct authority *a, struct str certificate_pem)
 /* When a certificate (PEM) runs out, in Unix seconds; false: it is none. */
 bool certificate_end(struct str certificate_pem, int64_t *ret_end_s);
 
-/* What a PKCS#10 request says. Lists are owned. */
+/* The text of a string in DER, as names of subjects have them, appended; false: no text, or one with
+ * a NUL, where some would take it to end. */
+bool der_text(const uint8_t *der, size_t size, struct text *out);
+
+/* What a PKCS#10 request says; of several common names the last. Lists are owned. */
 struct request_names {
     size_t count;
     struct text items[REQUEST_NAMES_MAX];

@@ -166,14 +166,27 @@ void identity_release(struct identity *i)
 
 /* ---- who is it ---- */
 
-static bool name_get(gnutls_x509_crt_t c, const char *oid, unsigned index, struct text *out)
+/* The index-th attribute of the subject; *ret_bad: there is one, and it is no text. */
+static bool name_get(gnutls_x509_crt_t c, const char *oid, unsigned index, struct text *out,
+                     bool *ret_bad)
 {
-    char name[1024];
-    size_t size = sizeof(name);
-    if (gnutls_x509_crt_get_dn_by_oid(c, oid, index, 0, name, &size) < 0)
-        return false;
-    text_add(out, (struct str){name, size});
-    return true;
+    uint8_t der[2048];
+    size_t size = sizeof(der);
+    int e = gnutls_x509_crt_get_dn_by_oid(c, oid, index, 1, der, &size);
+    bool is_text = e >= 0 && der_text(der, size, out);
+    *ret_bad |= !is_text && e != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+    return is_text;
+}
+
+/* The last one counts. */
+static void last_name_get(gnutls_x509_crt_t c, const char *oid, struct text *out, bool *ret_bad)
+{
+    AUTO(text) struct text one = {0};
+    for (unsigned i = 0; name_get(c, oid, i, &one, ret_bad); i++) {
+        text_clear(out);
+        text_add(out, text_str(&one));
+        text_clear(&one);
+    }
 }
 
 static void credential_id(gnutls_x509_crt_t c, struct text *out)
@@ -187,19 +200,21 @@ static void credential_id(gnutls_x509_crt_t c, struct text *out)
         text_printf(out, "%02x", digest[i]);
 }
 
+/* NULL: its subject cannot be read. */
 static const struct credential *credential_of(gnutls_x509_crt_t c)
 {
+    bool is_bad = false;
     AUTO(text) struct text user = {0};
     AUTO(text) struct text uid = {0};
     AUTO(text) struct text id = {0};
     struct text groups[GROUPS_MAX] = {{0}};
     struct str names[GROUPS_MAX];
     size_t count = 0;
-    (void)name_get(c, GNUTLS_OID_X520_COMMON_NAME, 0, &user);
-    (void)name_get(c, UID_OID, 0, &uid);
+    last_name_get(c, GNUTLS_OID_X520_COMMON_NAME, &user, &is_bad);
+    last_name_get(c, UID_OID, &uid, &is_bad);
     credential_id(c, &id);
-    while (count < GROUPS_MAX &&
-           name_get(c, GNUTLS_OID_X520_ORGANIZATION_NAME, (unsigned)count, &groups[count])) {
+    while (count < GROUPS_MAX && name_get(c, GNUTLS_OID_X520_ORGANIZATION_NAME, (unsigned)count,
+                                          &groups[count], &is_bad)) {
         names[count] = text_str(&groups[count]);
         count++;
     }
@@ -247,7 +262,7 @@ bool session_credential(void *session, const struct credential **ret_credential)
     if (is_read)
         *ret_credential = credential_of(c);
     gnutls_x509_crt_deinit(c);
-    return is_read;
+    return *ret_credential != NULL;
 }
 
 /* ---- digests ---- */
