@@ -98,13 +98,14 @@ static enum metric_verb verb_of(const struct request *q)
     return METRIC_GET;
 }
 
+/* A create is about one object, though its path names none. */
 static enum scope scope_of(const struct request *q)
 {
     if (value_is_present(q->path))
         return SCOPE_NONE;
-    return q->key                           ? SCOPE_RESOURCE
-           : value_is_present(q->namespace) ? SCOPE_NAMESPACE
-                                            : SCOPE_CLUSTER;
+    if (q->key || q->verb == VERB_CREATE)
+        return SCOPE_RESOURCE;
+    return value_is_present(q->namespace) ? SCOPE_NAMESPACE : SCOPE_CLUSTER;
 }
 
 void metrics_request(struct metrics *m, const struct call *c, int code, struct instant now)

@@ -25,6 +25,7 @@
 
 static bool act_as(struct call *c, struct step *step);
 static bool may(struct call *c, struct step *step);
+/* False: refused. */
 static bool may_read_path(struct call *c, struct step *step);
 static struct value path_body(const struct call *c);
 static void call_free(struct call *c, struct step *step);
@@ -199,7 +200,6 @@ static struct attributes unknown_attributes(const struct request *r, struct attr
     return a;
 }
 
-/* False: refused. */
 /* What only this server knows of what a path names; absent: whoever is in front knows the rest. */
 static struct value path_body(const struct call *c)
 {
@@ -213,6 +213,7 @@ static struct value path_body(const struct call *c)
     return value_string(text_str(&t));
 }
 
+/* False: refused. */
 static bool may_read_path(struct call *c, struct step *step)
 {
     struct attribute_texts texts = {0};
