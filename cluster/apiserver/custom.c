@@ -245,6 +245,21 @@ static void key_set(struct call *c, struct str name)
     c->key = object_key_ref(r->key);
 }
 
+/* Who could not read the body did not know what it should have been. */
+static void refusal_name(struct request *r)
+{
+    const struct str begin = S("the object provided is unrecognized (must be of type ");
+    struct str message = VALUE_STR(r->refusal, message);
+    if (!str_starts_with(message, begin) || message.size == begin.size ||
+        message.bytes[begin.size] != ')')
+        return;
+    struct str kind = r->subresource == SUBRESOURCE_SCALE ? S("Scale") : r->resource->kind;
+    struct value named =
+        value_printf("%.*s%.*s%.*s", STR_ARG(begin), STR_ARG(kind),
+                     STR_ARG(str_slice(message, begin.size, message.size)));
+    r->refusal = VALUE_SET(r->refusal, named, message);
+}
+
 bool custom_resolve(struct call *c)
 {
     struct request *r = c->request;
@@ -271,17 +286,18 @@ bool custom_resolve(struct call *c)
     r->resource = k->resource;
     if (has_target) {
         subresource_set(c, a.subresource);
+        refusal_name(r);
         if (r->verb != VERB_WATCH && r->verb != VERB_LIST && !r->key)
             key_set(c, a.name);
     }
     return true;
 }
 
-static struct value not_allowed_while_terminating(void)
+static struct value not_allowed_while_terminating(const struct resource *r)
 {
     return status_make(405, S("MethodNotAllowed"),
                        S("create not allowed while custom resource definition is terminating"),
-                       value_object());
+                       value_pack("{group: %S, kind: %S}", r->group, r->plural));
 }
 
 /* How long a creation waits. */
@@ -331,7 +347,7 @@ static bool is_refused(struct call *c, struct step *step)
         return true;
     }
     if (r->verb == VERB_CREATE && k->definition->is_terminating) {
-        call_refuse(c, step, not_allowed_while_terminating());
+        call_refuse(c, step, not_allowed_while_terminating(r->resource));
         return true;
     }
     return false;

@@ -32,25 +32,30 @@ static void refuse(const struct custom_kind *k, struct str why, struct value *re
     *ret_status = status_bad_request(text_str(&t));
 }
 
-/* metadata by its type; unknown fields of it are appended to `unknown` as warnings are. False:
- * refused. */
+static void note(struct value *unknown, struct value own_paths)
+{
+    for (size_t i = 0; i < value_count(own_paths); i++) {
+        struct str path = value_str(value_at(own_paths, i));
+        *unknown = value_append(*unknown, value_printf("unknown field \"%.*s\"", STR_ARG(path)));
+    }
+    value_drop(own_paths);
+}
+
+/* False: refused. */
 static bool metadata_decode(const struct custom_kind *k, struct value *object,
                             struct value *unknown, struct value *ret_status)
 {
-    struct value metadata = VALUE_GET(*object, metadata);
+    struct value metadata = VALUE_GET(*object, metadata), paths = VALUE_ABSENT;
     if (!value_is_present(metadata))
         return true;
     AUTO(text) struct text message = {0};
-    const struct decode_options all = {.validation = FIELD_VALIDATION_WARN};
-    struct value envelope = value_set(value_object(), ATOM_metadata, value_keep(metadata));
-    struct value typed = decode_bare(&schema_types[TYPE_meta_v1_PartialObjectMetadata], envelope,
-                                     &all, &message, unknown);
+    struct value typed = metadata_prune(metadata, S("metadata"), &paths, &message);
+    note(unknown, paths);
     if (!value_is_present(typed)) {
         refuse(k, text_str(&message), ret_status);
         return false;
     }
-    *object = value_set(*object, ATOM_metadata, value_keep(VALUE_GET(typed, metadata)));
-    value_drop(typed);
+    *object = value_set(*object, ATOM_metadata, typed);
     return true;
 }
 
@@ -69,7 +74,7 @@ struct value custom_decode_patched(const struct custom_kind *k, struct value own
                                    struct value *warnings)
 {
     AUTO(value) struct value unknown = VALUE_ABSENT;
-    AUTO(value) struct value paths = VALUE_ABSENT;
+    struct value paths = VALUE_ABSENT;
     struct value duplicates = options->duplicates;
     for (size_t i = 0; i < value_count(duplicates); i++) {
         struct str path = value_str(value_at(duplicates, i));
@@ -79,11 +84,11 @@ struct value custom_decode_patched(const struct custom_kind *k, struct value own
         value_drop(own_object);
         return VALUE_ABSENT;
     }
-    own_object = schema_prune(k->schema, own_object, &paths);
-    for (size_t i = 0; i < value_count(paths); i++) {
-        struct str path = value_str(value_at(paths, i));
-        unknown = value_append(unknown, value_printf("unknown field \"%.*s\"", STR_ARG(path)));
-    }
+    /* Another kind is refused by validation. */
+    bool is_own = str_equal(VALUE_STR(own_object, kind), k->resource->kind);
+    if (is_own)
+        own_object = schema_prune(k->schema, own_object, &paths);
+    note(&unknown, paths);
     if (value_count(unknown) > 0 && options->validation == FIELD_VALIDATION_STRICT) {
         AUTO(text) struct text why = {0};
         strict_text(unknown, &why);
@@ -94,7 +99,7 @@ struct value custom_decode_patched(const struct custom_kind *k, struct value own
     if (options->validation == FIELD_VALIDATION_WARN && warnings)
         for (size_t i = 0; i < value_count(unknown); i++)
             *warnings = value_append(*warnings, value_keep(value_at(unknown, i)));
-    return schema_default(k->schema, own_object);
+    return is_own ? schema_default(k->schema, own_object) : own_object;
 }
 
 struct value custom_decode(const struct custom_kind *k, struct value own_document,
@@ -103,21 +108,19 @@ struct value custom_decode(const struct custom_kind *k, struct value own_documen
 {
     AUTO(text) struct text why = {0};
     struct str version = VALUE_STR(own_document, apiVersion);
-    if (value_kind(own_document) != VALUE_OBJECT) {
-        text_add(&why, S("the object provided is unrecognized: it is no mapping"));
-    } else if (VALUE_STR(own_document, kind).size == 0 || version.size == 0) {
-        text_printf(&why, "Object '%s' is missing in '",
-                    VALUE_STR(own_document, kind).size == 0 ? "Kind" : "apiVersion");
+    if (value_kind(own_document) != VALUE_OBJECT || VALUE_STR(own_document, kind).size == 0) {
+        text_add(&why, S("Object 'Kind' is missing in '"));
         json_write(own_document, &why);
         text_add_byte(&why, '\'');
+        refuse(k, text_str(&why), ret_status);
     } else if (!str_equal(version, k->resource->group_version)) {
         text_printf(
             &why,
             "the API version in the data (%.*s) does not match the expected API version (%.*s)",
             STR_ARG(version), STR_ARG(k->resource->group_version));
+        *ret_status = status_bad_request(text_str(&why));
     }
     if (why.size > 0) {
-        *ret_status = status_bad_request(text_str(&why));
         value_drop(own_document);
         return VALUE_ABSENT;
     }

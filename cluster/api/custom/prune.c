@@ -22,45 +22,54 @@
 #include "cluster/api/status.h"
 #include "sim/base/text.h"
 
-static struct value prune(struct value schema, struct value own, bool is_resource,
-                          const struct field_path *path, struct value *unknown);
+/* Paths of what was dropped: by the schema, and from the metadata of embedded resources. */
+struct unknown_fields {
+    struct value pruned, metadata;
+};
 
-static void note(const struct field_path *path, struct value *unknown)
+static struct value prune(struct value schema, struct value own, bool is_resource,
+                          const struct field_path *path, struct unknown_fields *unknown);
+
+static void note(const struct field_path *path, struct unknown_fields *unknown)
 {
     if (!unknown)
         return;
     AUTO(text) struct text t = {0};
     field_path_text(path, &t);
-    *unknown = value_append(*unknown, value_string(text_str(&t)));
+    unknown->pruned = value_append(unknown->pruned, value_string(text_str(&t)));
 }
 
-/* The metadata of an embedded resource has the type of every object's; what is no metadata at all is
- * left to validation. */
+struct value metadata_prune(struct value metadata, struct str path, struct value *unknown,
+                            struct text *ret_message)
+{
+    AUTO(value) struct value told = VALUE_ABSENT;
+    const struct decode_options all = {.validation = FIELD_VALIDATION_WARN};
+    const struct str before = S("unknown field \"");
+    struct value typed = decode_bare(&schema_types[TYPE_meta_v1_ObjectMeta], value_keep(metadata),
+                                     &all, ret_message, &told);
+    for (size_t i = 0; unknown && i < value_count(told); i++) {
+        struct str line = value_str(value_at(told, i));
+        if (str_starts_with(line, before))
+            *unknown = value_append(
+                *unknown, value_printf("%.*s.%.*s", STR_ARG(path),
+                                       STR_ARG(str_slice(line, before.size, line.size - 1))));
+    }
+    return typed;
+}
+
+/* The metadata of an embedded resource; what is none is left to validation. */
 static struct value prune_metadata(struct value own, const struct field_path *path,
-                                   struct value *unknown)
+                                   struct unknown_fields *unknown)
 {
     AUTO(text) struct text message = {0};
     AUTO(text) struct text place = {0};
-    AUTO(value) struct value told = VALUE_ABSENT;
-    const struct decode_options all = {.validation = FIELD_VALIDATION_WARN};
-    const struct str before = S("unknown field \"metadata");
-    AUTO(value)
-    struct value typed = decode_bare(&schema_types[TYPE_meta_v1_PartialObjectMetadata],
-                                     value_set(value_object(), ATOM_metadata, value_keep(own)),
-                                     &all, &message, &told);
-    struct value metadata = VALUE_GET(typed, metadata);
+    field_path_text(path, &place);
+    struct value typed =
+        metadata_prune(own, text_str(&place), unknown ? &unknown->metadata : NULL, &message);
     if (!value_is_present(typed))
         return own;
-    field_path_text(path, &place);
-    for (size_t i = 0; unknown && i < value_count(told); i++) {
-        struct str line = value_str(value_at(told, i));
-        if (str_starts_with(line, before) && line.size > before.size)
-            *unknown = value_append(
-                *unknown, value_printf("%s%.*s", text_c(&place),
-                                       STR_ARG(str_slice(line, before.size, line.size - 1))));
-    }
     value_drop(own);
-    return value_is_present(metadata) ? value_keep(metadata) : value_object();
+    return typed;
 }
 
 static bool is_type_field(struct str key)
@@ -70,7 +79,7 @@ static bool is_type_field(struct str key)
 }
 
 static struct value prune_object(struct value schema, struct value own, bool is_resource,
-                                 const struct field_path *path, struct value *unknown)
+                                 const struct field_path *path, struct unknown_fields *unknown)
 {
     bool keeps = schema_preserves_unknown(schema);
     bool has_additional = value_is_present(VALUE_GET(schema, additionalProperties));
@@ -110,7 +119,7 @@ static struct value prune_object(struct value schema, struct value own, bool is_
 
 /* `schema` absent: nothing of an object is known. */
 static struct value prune(struct value schema, struct value own, bool is_resource,
-                          const struct field_path *path, struct value *unknown)
+                          const struct field_path *path, struct unknown_fields *unknown)
 {
     if (value_kind(own) == VALUE_OBJECT)
         return prune_object(schema, own, is_resource, path, unknown);
@@ -131,9 +140,37 @@ static struct value prune(struct value schema, struct value own, bool is_resourc
     return own;
 }
 
+/* Appends a list of texts in their order. Consumes it. */
+static void append_sorted(struct value own_list, struct value *list)
+{
+    struct value last = VALUE_ABSENT;
+    for (size_t n = 0; n < value_count(own_list); n++) {
+        struct value next = VALUE_ABSENT;
+        for (size_t i = 0; i < value_count(own_list); i++) {
+            struct value item = value_at(own_list, i);
+            bool is_later =
+                !value_is_present(last) || str_compare(value_str(item), value_str(last)) > 0;
+            if (is_later &&
+                (!value_is_present(next) || str_compare(value_str(item), value_str(next)) < 0))
+                next = item;
+        }
+        if (!value_is_present(next))
+            break;
+        last = next;
+        *list = value_append(*list, value_keep(next));
+    }
+    value_drop(own_list);
+}
+
 struct value schema_prune(struct value schema, struct value own_object, struct value *unknown)
 {
-    return prune(schema, own_object, true, NULL, unknown);
+    struct unknown_fields fields = {VALUE_ABSENT, VALUE_ABSENT};
+    struct value pruned = prune(schema, own_object, true, NULL, unknown ? &fields : NULL);
+    if (unknown) {
+        append_sorted(fields.pruned, unknown);
+        append_sorted(fields.metadata, unknown);
+    }
+    return pruned;
 }
 
 struct value schema_prune_part(struct value schema, struct value own_value)

@@ -19,6 +19,10 @@
  * made, when absent); NULL: nobody asks. */
 struct value schema_prune(struct value schema, struct value own_object, struct value *unknown);
 struct value schema_default(struct value schema, struct value own_value);
+/* Metadata by the type of every object's: what that does not have goes, its path appended to
+ * `unknown` (NULL: nobody asks). Absent: it is no metadata, as `ret_message` says. */
+struct value metadata_prune(struct value metadata, struct str path, struct value *unknown,
+                            struct text *ret_message);
 /* The same of a part, such as a default: no field is exempt. */
 struct value schema_prune_part(struct value schema, struct value own_value);
 

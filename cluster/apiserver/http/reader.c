@@ -382,11 +382,15 @@ static bool partial_fits(struct reading *r)
         return true;
     if (package.size == 0 || str_equal(package, S("events")))
         package = S("core");
+    struct str type = is_list ? q->resource->list_kind : q->resource->kind;
+    if (value_is_present(q->target)) {
+        package = S("unstructured");
+        type = is_list ? S("UnstructuredList") : S("Unstructured");
+    }
     AUTO(text) struct text m = {0};
     text_printf(&m, "you requested %s, but the requested object is %s (*%.*s.%.*s)",
                 wants_list ? "PartialObjectMetadataList" : "PartialObjectMetadata",
-                wants_list ? "not a list" : "a list", STR_ARG(package),
-                STR_ARG(is_list ? q->resource->list_kind : q->resource->kind));
+                wants_list ? "not a list" : "a list", STR_ARG(package), STR_ARG(type));
     r->refusal = value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Failure, "
                             "message: %S, reason: NotAcceptable, code: 406}",
                             text_str(&m));
@@ -624,8 +628,12 @@ static bool type_read(const struct http_request *h, struct reading *r, enum body
         *ret_type = q->patch_type == PATCH_APPLY ? BODY_YAML : BODY_JSON;
         if (q->patch_type != PATCH_NONE)
             return true;
-        r->refusal = status_make(415, S("UnsupportedMediaType"), S("415: Unsupported Media Type"),
-                                 value_object());
+        r->refusal =
+            value_is_present(q->target)
+                ? unknown_format(S("application/json-patch+json, application/merge-patch+json, "
+                                   "application/apply-patch+yaml"))
+                : status_make(415, S("UnsupportedMediaType"), S("415: Unsupported Media Type"),
+                              value_object());
         return false;
     }
     *ret_type = body_type_of(h->content_type);

@@ -346,8 +346,9 @@ static void test_unknown_fields(void)
     CU_ASSERT_FALSE(value_is_present(o));
     text_add(&got, VALUE_STR(status, message));
     expect("strict", &got,
-           "strict decoding error: unknown field \"spec.b\", unknown field \"spec."
-           "part.metadata.q\", unknown field \"spec.ports[0].z\"");
+           "Widget in version \"v1\" cannot be handled as a Widget: strict decoding error: unknown "
+           "field \"spec.b\", unknown field \"spec.ports[0].z\", unknown field "
+           "\"spec.part.metadata.q\"");
     value_drop(status);
     custom_definition_unref(d);
 }
