@@ -396,12 +396,16 @@ const struct managed_version *managed_compare(struct managed_comparison *c,
     for (size_t i = 0; i < c->versions.count; i++) {
         struct managed_version *v = &c->versions.items[i];
         if (value_equal(v->api_version, api_version))
-            return v->is_there ? v : NULL;
+            return v;
     }
     vec_push(&c->versions, (struct managed_version){.api_version = value_keep(api_version)});
     struct managed_version *v = &vec_last(&c->versions);
     version_compare(c, v);
-    return v->is_there ? v : NULL;
+    if (v->is_there)
+        return v;
+    value_drop(v->api_version);
+    c->versions.count--;
+    return NULL;
 }
 
 void managed_comparison_release(struct managed_comparison *c)

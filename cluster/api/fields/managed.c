@@ -104,18 +104,31 @@ static size_t updaters_of(struct managed_entries *e, struct arena *arena, struct
     return count;
 }
 
-/* Into the bucket of its version, which the first of that version becomes. */
-static void into_bucket(struct managed_entries *e, size_t first, size_t at)
+/* One version's oldest updates. */
+struct bucket {
+    size_t first; /* the oldest, which becomes the bucket when there is a second */
+    size_t at;    /* of the bucket's entry; SIZE_MAX: none yet */
+};
+
+static void bucket_make(struct managed_entries *e, struct bucket *b)
 {
     const struct managed_entry like = {.manager = value_string(S("ancient-changes")),
-                                       .api_version = e->items.items[at].api_version};
-    struct managed_entry *bucket = entries_get(e, &like);
+                                       .api_version = e->items.items[b->first].api_version};
+    const struct managed_entry *made = entries_get(e, &like);
     value_drop(like.manager);
-    struct managed_entry *source = &e->items.items[first], *merged = &e->items.items[at];
-    if (source != bucket && value_is_present(source->set)) {
-        entry_set(bucket, fields_union(bucket->set, source->set));
-        entry_set(source, VALUE_ABSENT);
-    }
+    b->at = (size_t)(made - e->items.items);
+    if (b->at == b->first)
+        return;
+    struct managed_entry *bucket = &e->items.items[b->at], *first = &e->items.items[b->first];
+    entry_set(bucket, fields_union(bucket->set, first->set));
+    entry_set(first, VALUE_ABSENT);
+}
+
+static void bucket_take(struct managed_entries *e, struct bucket *b, size_t at)
+{
+    if (b->at == SIZE_MAX)
+        bucket_make(e, b);
+    struct managed_entry *bucket = &e->items.items[b->at], *merged = &e->items.items[at];
     entry_set(bucket, fields_union(merged->set, bucket->set));
     entry_time(bucket, merged->time);
     if (merged != bucket)
@@ -131,20 +144,21 @@ static void cap_updaters(struct managed_entries *e)
     size_t count = updaters_of(e, &arena, u), length = count;
     if (count > MANAGED_UPDATERS_MAX)
         sort_stable(u, count, sizeof(u[0]), by_age, NULL);
-    VEC(size_t) firsts = {0}; /* one a version */
+    VEC(struct bucket) buckets = {0};
     for (size_t i = 0; i < count && length > MANAGED_UPDATERS_MAX; i++) {
+        struct value version = e->items.items[u[i].at].api_version;
         size_t k = 0;
-        while (k < firsts.count && !value_equal(e->items.items[firsts.items[k]].api_version,
-                                                e->items.items[u[i].at].api_version))
+        while (k < buckets.count &&
+               !value_equal(e->items.items[buckets.items[k].first].api_version, version))
             k++;
-        if (k == firsts.count) {
-            vec_push(&firsts, u[i].at);
+        if (k == buckets.count) {
+            vec_push(&buckets, (struct bucket){u[i].at, SIZE_MAX});
             continue;
         }
-        into_bucket(e, firsts.items[k], u[i].at);
+        bucket_take(e, &buckets.items[k], u[i].at);
         length--;
     }
-    vec_release(&firsts);
+    vec_release(&buckets);
     arena_release(&arena);
 }
 
