@@ -15,6 +15,7 @@
 #include "runtime/traffic.h"
 
 #define KUBELET_PORT 10250
+#define TCP_GIVES_UP_S 924 /* what was sent is not acknowledged: Linux' 15 retransmissions */
 
 static void pod_loaded(struct call *c, struct step *step);
 static void service_loaded(struct call *c, struct step *step);
@@ -262,6 +263,8 @@ static void dial_kubelet(struct call *c, struct step *step, struct tunnel *t,
     own_request->credential = kubelet_client();
     t->stream = step_connect(step, sim_address(step->sim, text_str(&t->host)));
     step_send(step, t->stream, &own_request->message);
+    if (t->kind == TUNNEL_COMMAND || t->kind == TUNNEL_FORWARD)
+        step_stream_silence(step, t->stream, duration_s(TCP_GIVES_UP_S));
     t->is_direct = t->kind == TUNNEL_COMMAND && c->request->connect->is_spdy;
     if (t->kind == TUNNEL_COMMAND && !t->is_direct)
         tunnel_respond(step, t, 101, VALUE_ABSENT, S(""));

@@ -237,3 +237,13 @@ stop || { echo "serve did not end cleanly"; cat "$scratch/serve"; failed=1; }
 # ---- all of it came from outside: without any client it happens again ----
 output=$("$program" replay "$scratch/streams.journal" 2>&1)
 printf '%s\n' "$output" | grep -q 'the same as recorded' || { echo "replay: $output"; failed=1; }
+
+# ---- while the clock stands, commands are answered all the same ----
+serve --nodes 1 --speed paused
+expect 0 'created' run web --image=nginx
+control run-until +5s
+expect 0 '^web$' exec web -- hostname
+expect 4 'exit code 4' exec web -- sh -c 'sleep 0.1; exit 4'
+expect 0 'Welcome to nginx' exec web -- curl -s http://localhost/
+terminal 'hostname\r|\x04' '# hostname +web +# ' exec -it web -- sh
+stop

@@ -30,7 +30,8 @@
 #include "cluster/apiserver/http/websocket.h"
 #include "sim/base/mem.h"
 
-#define ANSWER_WITHIN duration_ms(500) /* of virtual time */
+#define ANSWER_WITHIN duration_ms(500) /* of virtual time: for something to come back */
+#define REST_WITHIN duration_ms(20)    /* and then for the rest of it */
 #define SPDY_COMMAND "v4.channel.k8s.io"
 #define SPDY_FORWARD "portforward.k8s.io"
 #define GOODBYE_S 10 /* of the real one: for the client to close */
@@ -150,6 +151,17 @@ void upgrade_said(struct exchange *x)
     struct sim *sim = x->server->options.sim;
     if (sim && x->upgrade)
         x->upgrade->waits_until = instant_add(sim_now(sim), ANSWER_WITHIN);
+}
+
+/* Something has come back. */
+static void heard(struct exchange *x, bool is_last)
+{
+    struct upgrade *u = x->upgrade;
+    struct instant rest = instant_add(sim_now(x->server->options.sim), REST_WITHIN);
+    if (is_last)
+        u->waits_until = (struct instant){0};
+    else if (instant_before(rest, u->waits_until))
+        u->waits_until = rest;
 }
 
 static void upgrade_new(struct exchange *x, enum channel_protocol protocol, struct str name)
@@ -444,7 +456,7 @@ void upgrade_bytes(struct exchange *x, const struct channel_bytes *b)
     AUTO(text) struct text error = {0};
     struct str bytes = channel_str(b);
     uint8_t channel = b->channel;
-    u->waits_until = (struct instant){0};
+    heard(x, b->is_last);
     if (u->spdy)
         spdy_session_bytes(u->spdy, b);
     if (u->spdy && !u->is_forward) {
@@ -482,7 +494,7 @@ bool upgrades_forwarded(struct http_server *s, uint64_t id, const struct respons
         struct upgrade *u = s->upgrades.items[i]->upgrade;
         if (!u->spdy || !u->is_forward || !spdy_session_forwarded(u->spdy, id, r, b))
             continue;
-        u->waits_until = (struct instant){0};
+        heard(s->upgrades.items[i], false);
         return true;
     }
     return false;
