@@ -325,7 +325,8 @@ static void add_mounts(struct building *b)
                 continue;
             AUTO(text) struct text path = {0};
             AUTO(text) struct text sub_path = {0};
-            if (volume_is_service_account(b->worker->kubelet, volume)) /* made by the runtime, the same for all */
+            /* Made by the runtime, the same for all. */
+            if (volume_is_service_account(b->worker->kubelet, volume))
                 text_add(&path,
                          S("/var/lib/kubelet/pods/kubernetes.io~projected/kube-api-access-"));
             else

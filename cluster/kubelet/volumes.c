@@ -386,7 +386,8 @@ static void write_volume(struct pod_worker *w, struct value volume, struct cri_p
 
 bool volume_is_service_account(const struct kubelet *k, struct value volume)
 {
-    return !k->config->asks_for_tokens && str_starts_with(VALUE_STR(volume, name), S("kube-api-access-")) &&
+    return !k->config->asks_for_tokens &&
+           str_starts_with(VALUE_STR(volume, name), S("kube-api-access-")) &&
            value_is_present(VALUE_GET(volume, projected));
 }
 

@@ -829,7 +829,7 @@ static void test_reasons(void)
 }
 
 /* What somebody took from a default role or binding is back when a server starts again; what was
- * added stays; and who has opted out is left alone. */
+ * added stays; and who has opted out is left alone [doc:rbac#auto-reconciliation]. */
 static void test_reconciliation(void)
 {
     struct world w;
