@@ -92,7 +92,7 @@ unit: $(UNIT_PROGRAMS) ## build and run the unit tests (MODE=debug: with sanitiz
 
 # ---- what users run ----
 
-.PHONY: dependencies demo test lint trace-doc deviations bench reference golden install clean
+.PHONY: dependencies demo test fuzz lint trace-doc deviations bench reference golden install clean
 dependencies:
 	@tests/dependencies.sh $(BUILD_PACKAGES)
 
@@ -110,6 +110,16 @@ test: dependencies ## every test; ends with "N passed, N failed"
 	@$(MAKE) -s -j$$(nproc) all BUILD=build-O0 OPT=-O0
 	@$(MAKE) -s -j$$(nproc) all BUILD=build-O3 OPT=-O3
 	@tests/run.sh
+
+# For developers: clang's libFuzzer on one of tests/fuzz; what it finds stays in build-fuzz/corpus.
+FUZZ    ?= fuzz_pipeline
+SECONDS ?= 60
+fuzz: ## make fuzz FUZZ=fuzz_json SECONDS=60: libFuzzer on one of tests/fuzz
+	@$(MAKE) -s -j$$(nproc) all BUILD=build-fuzz CC=clang OPT="-O1 -fsanitize=fuzzer-no-link,address,undefined"
+	@mkdir -p build-fuzz/corpus/$(FUZZ)
+	clang $(COMMON) -O1 -DLIBFUZZER -fsanitize=fuzzer,address,undefined -o build-fuzz/$(FUZZ) tests/fuzz/$(FUZZ).c \
+	  $(foreach layer,scenarios cluster runtime sim,build-fuzz/lib$(layer).a) $(LIBRARIES)
+	build-fuzz/$(FUZZ) -max_total_time=$(SECONDS) -max_len=4096 build-fuzz/corpus/$(FUZZ) tests/fuzz/seeds
 
 lint: all ## style, layers, banned calls, sizes
 	@tests/lint/lint.sh $(BUILD)

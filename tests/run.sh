@@ -103,7 +103,15 @@ test_swarm() {
 test_fuzz() {
     fuzzers=$(find build-debug/tests/fuzz -type f -perm -u+x 2>/dev/null | sort)
     found "fuzzers" "$fuzzers"
-    for f in $fuzzers; do check "$f" timeout 120 "$f"; done
+    # The HTTP and request layer for about a minute, the others for some seconds.
+    for f in $fuzzers; do
+        case $f in
+        */fuzz_pipeline) rounds=200000 ;;
+        */fuzz_http_request) rounds=100000 ;;
+        *) rounds=20000 ;;
+        esac
+        check "$f" timeout 600 "$f" "$rounds"
+    done
 }
 
 test_library() { check "the installed library and its example" tests/library.sh "$work"; }

@@ -280,8 +280,13 @@ void check_immutable(errors_t *errors, path_t parent, const char *child, struct 
     child_error(errors, FIELD_INVALID, parent, child, new, "field is immutable");
 }
 
+/* DEVIATION: a real server finds doubles in lists of any length with sets; here items are compared
+ * with each other, so those beyond LIST_COMPARED_MAX are not looked at: an object of megabytes must
+ * not hold everybody. */
 bool is_repeated_before(struct value list, size_t index, atom key)
 {
+    if (index >= LIST_COMPARED_MAX)
+        return false;
     struct value item = value_at(list, index);
     struct value mine = key == ATOM_NONE ? item : value_get(item, key);
     for (size_t i = 0; i < index; i++) {

@@ -71,7 +71,7 @@ static void check_service_ports(struct value spec, path_t path, errors_t *errors
         if (VALUE_IS(spec, "ClusterIP", type) && VALUE_INT(p, 0, nodePort) != 0)
             child_error(errors, FIELD_FORBIDDEN, &item, "nodePort", VALUE_ABSENT,
                         "may not be used when `type` is 'ClusterIP'");
-        for (size_t k = 0; k < i; k++) {
+        for (size_t k = 0; k < i && i < LIST_COMPARED_MAX; k++) {
             struct value other = value_at(ports, k);
             if (is_same_port(p, other, ATOM_port)) {
                 AUTO(value) struct value key =

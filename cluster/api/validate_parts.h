@@ -41,6 +41,7 @@ bool is_one_of(struct value value, const char *choices);
 bool text_is_set(struct value v); /* a string that is not empty */
 /* True when an equal text stands before item `index` of `list` under `key` (the item itself when
  * ATOM_NONE). */
+#define LIST_COMPARED_MAX 4096
 bool is_repeated_before(struct value list, size_t index, atom key);
 /* True when the selector (LabelSelector, or a plain map) matches the labels. */
 bool selector_matches_labels(struct value selector, struct value labels);

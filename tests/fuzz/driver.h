@@ -66,6 +66,11 @@ static void fuzz_mutate(struct random_stream *random, struct text *input, struct
     }
 }
 
+#ifdef FUZZ_MUTATE
+/* Changes that know the form of an input; false: no place for one. */
+static bool FUZZ_MUTATE(struct random_stream *random, struct text *input);
+#endif
+
 static void fuzz_feed(struct str s)
 {
     /* A block of its exact size, so that the sanitizer sees a read beyond the end. */
@@ -100,7 +105,13 @@ static int fuzz_main(int count, char **arguments, const char *const *seeds, size
     for (long round = 0; round < rounds; round++) {
         AUTO(text) struct text input = {0};
         text_add(&input, text_str(&inputs.items[random_below(&random, inputs.count)]));
-        fuzz_mutate(&random, &input, text_str(&inputs.items[random_below(&random, inputs.count)]));
+#ifdef FUZZ_MUTATE
+        for (uint64_t changes = 1 + random_below(&random, 3); changes > 0; changes--)
+            (void)FUZZ_MUTATE(&random, &input);
+        if (random_below(&random, 2) == 0)
+#endif
+            fuzz_mutate(&random, &input,
+                        text_str(&inputs.items[random_below(&random, inputs.count)]));
         fuzz_feed(text_str(&input));
     }
     printf("%ld rounds, %zu seeds: held\n", rounds, inputs.count);
