@@ -318,9 +318,6 @@ static void on_written(struct user *u, struct step *step, struct job *j, const s
                                                       "evicted",
                                                       "drained"};
     (void)u;
-    if (r->code == 415 && j->action->is_server_side)
-        text_printf(&j->result.error, "Server-side apply not available on the server: (%.*s)",
-                    STR_ARG(value_str(VALUE_GET(r->body, message))));
     job_end(step, j, r->code, r->body, done[j->action->verb]);
 }
 
