@@ -408,14 +408,39 @@ static int parse(struct ctl *c, int argc, char **argv)
     return -1;
 }
 
+/* An operation that waits for virtual time to pass does so for ever when it stands. */
+static void warn_when_paused(const struct ctl *c, struct value request)
+{
+    static const char *const waiting[] = {"sleep", "wait", "assert", "count", "error", "drain"};
+    AUTO(value) struct value answer = VALUE_ABSENT;
+    AUTO(value) struct value status = value_pack("{verb: status}");
+    struct errmsg message;
+    struct value operations = value_get_key(request, S("operations"));
+    bool waits = false;
+    for (size_t i = 0; i < ARRAY_COUNT(waiting); i++) {
+        AUTO(text) struct text key = {0};
+        text_printf(&key, "{\"%s\":", waiting[i]);
+        waits |= str_contains(value_str(operations), text_str(&key));
+    }
+    if (!waits || connection_ask(&c->which, status, &answer, &message) != EXIT_HELD)
+        return;
+    struct value clock = value_get_key(value_get_key(answer, S("result")), S("clock"));
+    if (value_is(value_get_key(clock, S("speed")), "paused"))
+        fputs("virtual time is paused: this waits until it goes on (wavetank ctl resume)\n",
+              stderr);
+}
+
 static int run(struct ctl *c, const struct ctl_verb *v)
 {
     AUTO(value) struct value answer = VALUE_ABSENT;
     struct value request = value_pack("{verb: %s}", v->name);
     struct errmsg message = {{0}};
     int status = EXIT_BAD_INPUT;
-    if (!v->request || !v->request(c, &request, &message))
+    if (!v->request || !v->request(c, &request, &message)) {
+        if (strcmp(v->name, "do") == 0)
+            warn_when_paused(c, request);
         status = connection_ask(&c->which, request, &answer, &message);
+    }
     value_drop(request);
     if (status != EXIT_HELD) {
         fprintf(stderr, "wavetank ctl %s: %s\n", v->name, message.text);

@@ -150,7 +150,12 @@ static void verb_run_until(struct serving *v, struct value request, struct reply
         return;
     }
     if (instant_before(at, sim_now(v->sim))) {
-        fail(reply, EXIT_BAD_INPUT, "this instant is past; virtual time does not go back");
+        struct value given = value_get_key(request, S("instant"));
+        fail(reply, EXIT_BAD_INPUT, "this instant is past: it is ");
+        text_add_duration(&reply->error, (struct duration){sim_now(v->sim).ns});
+        text_add(&reply->error, S(" since the start"));
+        if (duration_parse(value_str(given), &d))
+            text_printf(&reply->error, " (from here on is +%.*s)", STR_ARG(value_str(given)));
         return;
     }
     pace_goal_set(&v->pace, at, UINT64_MAX);
