@@ -81,7 +81,6 @@ as 1 'Unauthorized' --token "$of_pod" -- auth whoami
 expect 0 'deleted' delete serviceaccount robot
 sleep 2
 as 1 'Unauthorized' --token "$robot" -- get pods
-# [doc:configure-service-account]
 expect 0 '"alg":"ES256"' get --raw /openid/v1/jwks
 expect 0 '"issuer":"https://kubernetes.default.svc"' get --raw /.well-known/openid-configuration
 

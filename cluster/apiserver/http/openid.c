@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Service account issuer discovery: with these two documents anybody can check a token of a service
- * account without asking the API server [doc:configure-service-account].
+ * account without asking the API server.
+ *
+ * Source: kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/
  *
  * Upstream: pkg/serviceaccount/openidmetadata.go, pkg/routes/openidmetadata.go.
  */

@@ -394,6 +394,7 @@ static void test_node_taints(void)
         .only = "~ Node node-1",
         .after = "Ready=True/KubeletReady",
         .lines = "~ Node node-1 spec.taints=\n"
+                 "~ Node node-1 metadata.annotations.node.alpha.kubernetes.io/ttl=0\n"
                  "~ Node node-1 status.conditions=[MemoryPressure=Unknown/NodeStatusUnknown "
                  "DiskPressure=Unknown/NodeStatusUnknown PIDPressure=Unknown/NodeStatusUnknown "
                  "Ready=Unknown/NodeStatusUnknown]\n"
