@@ -11,6 +11,7 @@
  *   files.c        volumes and what a container sees of them
  *   programs.c     program models; shell*.c: scripts
  *   sessions.c     exec, attach, logs and port-forward: conversations on streams of their own
+ *   image_tools.c  programs that an image has beside its server
  *   console.c      what somebody types to a process
  *   faults.c       what can go wrong by order
  *
@@ -259,6 +260,11 @@ enum shell_prompt container_prompt(const struct container *c, struct str shell);
 bool program_is_shell(struct str name); /* without its path */
 /* "1 nginx: master process": its command line. */
 void program_command_line(const struct container *c, struct text *out);
+
+/* image_tools.c */
+bool image_tool_is_there(const struct container *c, struct str name);
+bool image_tool_run(struct runtime_node *n, struct container *c, char **words, size_t count,
+                    struct text *out, struct text *error, int *ret_status);
 
 /* files.c: paths are absolute within the container. */
 struct volume *runtime_volume(struct runtime_node *n, struct str host_path, bool make);

@@ -141,6 +141,12 @@ static const char *host_kill(void *owner, int64_t pid, int signal)
     struct container_view *v = owner;
     return container_kill(v->node, v->container, pid, signal);
 }
+static bool host_tool(void *owner, char **words, size_t count, struct text *out, struct text *error,
+                      int *ret_status)
+{
+    struct container_view *v = owner;
+    return image_tool_run(v->node, v->container, words, count, out, error, ret_status);
+}
 static int64_t host_memory_total(void *owner, int64_t *ret_used)
 {
     struct container_view *v = owner;
@@ -226,6 +232,7 @@ void container_shell_host(struct container_view *view, struct shell_host *out)
                                .modified = host_modified,
                                .processes = host_processes,
                                .kill = host_kill,
+                               .tool = host_tool,
                                .memory_total = host_memory_total,
                                .mounts = host_mounts,
                                .ip = view->ip,

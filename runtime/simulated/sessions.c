@@ -214,7 +214,7 @@ static bool has_program(const struct container *c, struct str name)
         return false;
     if (image_is_busybox(str_from(c->config->image)) && str_equal(base, S("bash")))
         return false;
-    return program_is_shell(base) || shell_knows_tool(base);
+    return program_is_shell(base) || shell_knows_tool(base) || image_tool_is_there(c, base);
 }
 
 static void exec_start(struct runtime_node *n, struct session *s)

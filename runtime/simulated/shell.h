@@ -52,6 +52,9 @@ struct shell_host {
     const char *(*kill)(void *owner, int64_t pid, int signal); /* NULL or what went wrong */
     int64_t (*memory_total)(void *owner, int64_t *ret_used);   /* of the node, in bytes */
     void (*mounts)(void *owner, struct text *out);             /* a line each, as mount shows */
+    /* A program of the image's own; false: there is none of this name. May be NULL. */
+    bool (*tool)(void *owner, char **words, size_t count, struct text *out, struct text *error,
+                 int *ret_status);
     const char *hostname;
     const char *namespace;
     const char *ip;        /* of the pod; "" on the host's network */

@@ -92,13 +92,27 @@ static bool call_function(struct shell *s, char **words, size_t count)
     return false;
 }
 
+/* A program of the image's own. */
+static bool run_tool(struct shell *s, char **words, size_t count, int *ret_status)
+{
+    AUTO(text) struct text out = {0};
+    AUTO(text) struct text error = {0};
+    if (!s->host.tool || !s->host.tool(s->host.owner, words, count, &out, &error, ret_status))
+        return false;
+    if (error.size > 0)
+        shell_write_error(s, "%s", text_c(&error));
+    if (out.size > 0)
+        shell_write(s, text_str(&out));
+    return true;
+}
+
 /* True when the machine must stop (a pause, a request, for ever). */
 static bool run_words(struct shell *s, struct instant now, char **words, size_t count)
 {
     int status = 0;
     if (s->code && call_function(s, words, count))
         return false;
-    if (!shell_run_command(s, now, words, count, &status)) {
+    if (!shell_run_command(s, now, words, count, &status) && !run_tool(s, words, count, &status)) {
         shell_write_error(s, "sh: %s: not found\n", words[0]);
         status = 127;
     }
