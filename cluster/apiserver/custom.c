@@ -19,6 +19,7 @@
 
 #include "cluster/api/custom/object.h"
 #include "cluster/api/custom/prune.h"
+#include "cluster/api/custom/warnings.h"
 #include "cluster/api/object.h"
 #include "cluster/apiserver/custom_state.h"
 
@@ -408,4 +409,12 @@ void custom_check_object(const struct call *c, struct value old, struct field_er
     struct value before =
         value_is_present(old) ? custom_show(c->kind, value_keep(old)) : VALUE_ABSENT;
     custom_validate(c->kind, new, before, errors);
+}
+
+void custom_warn(struct call *c, struct value old)
+{
+    if (c->kind)
+        c->warnings = finalizer_warnings(c->object, old, c->warnings);
+    else if (c->resource == resource_get(RESOURCE_customresourcedefinitions))
+        c->warnings = definition_warnings(c->object, old, c->warnings);
 }

@@ -62,6 +62,8 @@ void custom_timer_create(struct apiserver *s, struct step *step, uint32_t slot);
 struct value custom_show(const struct custom_kind *k, struct value own_object);
 /* c->object, of a custom kind, against its schema; `old` absent: a creation. */
 void custom_check_object(const struct call *c, struct value old, struct field_errors *errors);
+/* What the writer of a definition or of a custom object, c->object, is warned of. */
+void custom_warn(struct call *c, struct value old);
 /* An object as it is stored: in the version that is. Consumes. */
 struct value custom_store(const struct custom_kind *k, struct value own_object);
 

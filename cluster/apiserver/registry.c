@@ -366,8 +366,10 @@ static void create_allocated(struct call *c, struct step *step)
     }
     field_errors_release(&errors);
     CHECK(c->key != NULL); /* a nameless object is not valid */
-    if (c->connection && !c->request->is_typed)
+    if (c->connection && !c->request->is_typed) {
         c->warnings = validate_warnings(c->resource, c->object, c->warnings);
+        custom_warn(c, VALUE_ABSENT);
+    }
     struct value status = admission_validate(c, step, ADMIT_CREATE);
     if (value_is_present(status)) {
         call_refuse(c, step, status);

@@ -377,8 +377,10 @@ static void update_validated(struct call *c, struct step *step)
         (void)registry_try_again(c, step, status, registry_update_try);
         return;
     }
-    if (c->connection && !c->request->is_typed && c->request->subresource == SUBRESOURCE_NONE)
+    if (c->connection && !c->request->is_typed && c->request->subresource == SUBRESOURCE_NONE) {
         c->warnings = validate_warnings(c->resource, c->object, c->warnings);
+        custom_warn(c, old);
+    }
     bool namespace_ends = c->request->subresource == SUBRESOURCE_FINALIZE &&
                           object_is_deleting(c->object) &&
                           value_count(VALUE_GET(c->object, spec, finalizers)) == 0;

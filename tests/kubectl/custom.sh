@@ -131,6 +131,21 @@ kind: CustomResourceDefinition
 metadata: {name: things.shop.example.com}
 spec: {group: shop.example.com, scope: Namespaced, names: {plural: things, kind: Part, singular: thing}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}
 Y
+expect 0 'Warning: unrecognized format "colour"' create -f - <<'Y'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: paints.shop.example.com}
+spec: {group: shop.example.com, scope: Namespaced, names: {plural: paints, kind: Paint}, versions: [{name: v1, served: true, storage: true, subresources: {scale: {specReplicasPath: .spec.pots, statusReplicasPath: .status.pots}}, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {pots: {type: integer}, hue: {type: string, format: colour}, when: {type: string, format: date-time}}}}}}}]}
+Y
+expect 0 'condition met' wait --for condition=established crd/paints.shop.example.com --timeout=20s
+expect 0 'Warning: metadata.finalizers: "x.y": prefer a domain-qualified finalizer name including a path' create -f - <<'Y'
+apiVersion: shop.example.com/v1
+kind: Paint
+metadata: {name: one, namespace: default, finalizers: [x.y]}
+spec: {pots: 1, hue: any}
+Y
+expect 1 '.spec.pots: Invalid value: -1: should be a non-negative integer' patch paint one --type merge -p '{"spec":{"pots":-1}}'
+expect 0 'patched' patch paint one --type merge -p '{"metadata":{"finalizers":null}}'
 expect 0 'condition met' wait crd/things.shop.example.com --for condition=NamesAccepted=false --timeout=20s
 expect 0 'is already in use' get crd things.shop.example.com -o 'jsonpath={.status.conditions[0].message}'
 # The slides' third-party kinds.

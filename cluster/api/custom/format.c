@@ -107,30 +107,76 @@ static bool is_long_name(struct str s)
     return name_dns_subdomain(s) == NULL;
 }
 
+static bool is_uuid3(struct str s)
+{
+    return pattern_matches(
+        S("^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?3[0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}$"), s);
+}
+
+static bool is_uuid4(struct str s)
+{
+    return pattern_matches(
+        S("^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}$"), s);
+}
+
+static bool is_uuid5(struct str s)
+{
+    return pattern_matches(
+        S("^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?5[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}$"), s);
+}
+
+static const struct known_format {
+    const char *format;
+    bool (*holds)(struct str s); /* NULL: anything does */
+} known[] = {
+    {"ipv4", is_ipv4},
+    {"ipv6", is_ipv6},
+    {"cidr", is_cidr},
+    {"datetime", is_date_time},
+    {"date", is_date},
+    {"duration", is_duration},
+    {"byte", is_byte},
+    {"uuid", is_uuid},
+    {"uuid3", is_uuid3},
+    {"uuid4", is_uuid4},
+    {"uuid5", is_uuid5},
+    {"hostname", is_hostname},
+    {"email", is_email},
+    {"mac", is_mac},
+    {"uri", is_uri},
+    {"k8sshortname", is_short_name},
+    {"k8slongname", is_long_name},
+    {"password", NULL},
+    {"bsonobjectid", NULL},
+    {"isbn", NULL},
+    {"isbn10", NULL},
+    {"isbn13", NULL},
+    {"creditcard", NULL},
+    {"ssn", NULL},
+    {"hexcolor", NULL},
+    {"rgbcolor", NULL},
+};
+
+/* Hyphens do not count: "date-time" is "datetime". */
+static const struct known_format *find(struct str format)
+{
+    AUTO(text) struct text plain = {0};
+    for (size_t i = 0; i < format.size; i++)
+        if (format.bytes[i] != '-')
+            text_add_byte(&plain, format.bytes[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++)
+        if (str_equal(text_str(&plain), str_from(known[i].format)))
+            return &known[i];
+    return NULL;
+}
+
+bool format_is_known(struct str format)
+{
+    return find(format) != NULL;
+}
+
 bool format_holds(struct str format, struct str s)
 {
-    static const struct {
-        const char *format;
-        bool (*holds)(struct str s);
-    } known[] = {
-        {"ipv4", is_ipv4},
-        {"ipv6", is_ipv6},
-        {"cidr", is_cidr},
-        {"date-time", is_date_time},
-        {"datetime", is_date_time},
-        {"date", is_date},
-        {"duration", is_duration},
-        {"byte", is_byte},
-        {"uuid", is_uuid},
-        {"hostname", is_hostname},
-        {"email", is_email},
-        {"mac", is_mac},
-        {"uri", is_uri},
-        {"k8s-short-name", is_short_name},
-        {"k8s-long-name", is_long_name},
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(known); i++)
-        if (str_equal(format, str_from(known[i].format)))
-            return known[i].holds(s);
-    return true;
+    const struct known_format *f = find(format);
+    return !f || !f->holds || f->holds(s);
 }

@@ -10,5 +10,6 @@
 #include "sim/base/base.h"
 
 bool format_holds(struct str format, struct str s);
+bool format_is_known(struct str format);
 
 #endif

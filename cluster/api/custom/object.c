@@ -127,31 +127,7 @@ struct value custom_decode(const struct custom_kind *k, struct value own_documen
     return custom_decode_patched(k, own_document, options, ret_status, warnings);
 }
 
-/* ---- validation ---- */
-
-static void check_type(const struct custom_kind *k, struct value object,
-                       struct field_errors *errors)
-{
-    if (!VALUE_IS(object, k->resource->kind.bytes, kind))
-        field_error_add(errors, FIELD_INVALID, S("kind"), VALUE_GET(object, kind), "must be %.*s",
-                        STR_ARG(k->resource->kind));
-    if (!VALUE_IS(object, k->resource->group_version.bytes, apiVersion))
-        field_error_add(errors, FIELD_INVALID, S("apiVersion"), VALUE_GET(object, apiVersion),
-                        "must be %.*s", STR_ARG(k->resource->group_version));
-}
-
-void custom_validate(const struct custom_kind *k, struct value object, struct value old,
-                     struct field_errors *errors)
-{
-    check_type(k, object, errors);
-    if (value_is_present(old))
-        validate_meta_update(k->resource, object, old, errors);
-    else
-        validate_meta(k->resource, object, errors);
-    schema_validate(k->schema, object, old, errors);
-}
-
-/* ---- scale ---- */
+/* ---- paths of scale ---- */
 
 /* ".spec.size" as atoms; 0: no such path. */
 static size_t path_atoms(struct value text, atom out[SCALE_DEPTH_MAX])
@@ -172,6 +148,68 @@ static struct value at_path(struct value object, struct value path)
     size_t count = path_atoms(path, atoms);
     return count > 0 ? value_path(object, atoms, count) : VALUE_ABSENT;
 }
+
+/* ---- validation ---- */
+
+static void check_type(const struct custom_kind *k, struct value object,
+                       struct field_errors *errors)
+{
+    if (!VALUE_IS(object, k->resource->kind.bytes, kind))
+        field_error_add(errors, FIELD_INVALID, S("kind"), VALUE_GET(object, kind), "must be %.*s",
+                        STR_ARG(k->resource->kind));
+    if (!VALUE_IS(object, k->resource->group_version.bytes, apiVersion))
+        field_error_add(errors, FIELD_INVALID, S("apiVersion"), VALUE_GET(object, apiVersion),
+                        "must be %.*s", STR_ARG(k->resource->group_version));
+}
+
+/* What a scale subresource shows has to be what it is shown as. */
+static void check_replicas(struct value path, struct value object, struct field_errors *errors)
+{
+    struct value v = at_path(object, path);
+    AUTO(value) struct value zero = value_integer(0);
+    if (!value_is_present(v))
+        return;
+    if (value_kind(v) != VALUE_INTEGER) {
+        AUTO(text) struct text shown = {0};
+        if (value_kind(v) == VALUE_STRING)
+            text_add(&shown, value_str(v));
+        else
+            json_write(v, &shown);
+        const char *type = value_kind(v) == VALUE_STRING   ? "string"
+                           : value_kind(v) == VALUE_BOOL   ? "bool"
+                           : value_kind(v) == VALUE_DOUBLE ? "float64"
+                           : value_kind(v) == VALUE_OBJECT ? "map[string]interface {}"
+                           : value_kind(v) == VALUE_ARRAY  ? "[]interface {}"
+                                                           : "<nil>";
+        field_error_add(errors, FIELD_INVALID, value_str(path), zero,
+                        "%.*s accessor error: %s is of the type %s, expected int64",
+                        STR_ARG(value_str(path)), text_c(&shown), type);
+    } else if (value_as_integer(v, 0) < 0) {
+        field_error_add(errors, FIELD_INVALID, value_str(path), v,
+                        "should be a non-negative integer");
+    } else if (value_as_integer(v, 0) > INT32_MAX) {
+        field_error_add(errors, FIELD_INVALID, value_str(path), v,
+                        "should be less than or equal to %d", INT32_MAX);
+    }
+}
+
+void custom_validate(const struct custom_kind *k, struct value object, struct value old,
+                     struct field_errors *errors)
+{
+    struct value scale = VALUE_GET(k->version, subresources, scale);
+    check_type(k, object, errors);
+    if (errors->count > 0)
+        return;
+    if (value_is_present(old))
+        validate_meta_update(k->resource, object, old, errors);
+    else
+        validate_meta(k->resource, object, errors);
+    check_replicas(VALUE_GET(scale, specReplicasPath), object, errors);
+    check_replicas(VALUE_GET(scale, statusReplicasPath), object, errors);
+    schema_validate(k->schema, object, old, errors);
+}
+
+/* ---- scale ---- */
 
 struct value custom_scale(const struct custom_kind *k, struct value object)
 {
