@@ -405,9 +405,23 @@ static void write_table(const struct answer_shape *s, struct value body, struct 
     text_add(out, S("]}"));
 }
 
-static void write_body(const struct answer_shape *s, struct value body, struct wall_time now,
+/* A Scale has a table of its own; not that of a custom object. */
+static struct answer_shape shape_of_body(const struct answer_shape *s, struct value body)
+{
+    static const struct resource scales = {.group = {"autoscaling", 11},
+                                           .version = {"v1", 2},
+                                           .kind = {"Scale", 5},
+                                           .type = &schema_types[TYPE_autoscaling_v1_Scale]};
+    struct answer_shape shape = *s;
+    if (s->subresource == SUBRESOURCE_SCALE && !s->kind && VALUE_IS(body, "Scale", kind))
+        shape.resource = &scales;
+    return shape;
+}
+
+static void write_body(const struct answer_shape *shape, struct value body, struct wall_time now,
                        bool with_columns, struct text *out)
 {
+    const struct answer_shape body_shape = shape_of_body(shape, body), *s = &body_shape;
     bool is_of_many = is_list(s, body);
     bool is_own = is_of_many || (s->resource && !value_is_status(body) &&
                                  str_equal(VALUE_STR(body, kind), s->resource->kind));
