@@ -189,7 +189,7 @@ static void add_error(struct field_errors *errors, enum field_error_type type, s
     *e = (struct field_error){.type = type};
     text_add(&e->path, path);
     text_add(&e->body, str_from(error_types[type].text));
-    if (error_types[type].shows_value)
+    if (error_types[type].shows_value && shown.size > 0)
         text_printf(&e->body, ": %.*s", STR_ARG(shown));
     if (detail.size > 0)
         text_printf(&e->body, ": %.*s", STR_ARG(detail));

@@ -31,6 +31,9 @@ enum certificate_update { CERTIFICATE_STATUS, CERTIFICATE_APPROVAL };
 void validate_certificate_request_update(struct value new, struct value old,
                                          enum certificate_update update,
                                          struct field_errors *errors);
+/* clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy of a service together: before addresses are
+ * taken for it. */
+void validate_service_addresses(struct value service, struct field_errors *errors);
 /* The resize and ephemeralcontainers subresources of a pod. */
 void validate_pod_resize(struct value new, struct value old, struct field_errors *errors);
 void validate_pod_ephemeral_containers(struct value new, struct value old,

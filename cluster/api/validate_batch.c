@@ -11,41 +11,43 @@
 #include "cluster/api/validate_parts.h"
 
 #define INDEXED_PARALLELISM_MAX 100000
+#define COMPLETIONS_SOFT_MAX 100000
+#define MANY_COMPLETIONS_MAX 10000 /* parallelism and failed indexes of those with more */
+#define CRON_JOB_NAME_MAX 52       /* its jobs' names are 11 bytes longer */
 
 static void check_job_spec(struct value spec, path_t path, errors_t *errors);
 
 /* ---- Job ---- */
 
-static void check_failure_policy(struct value spec, path_t path, errors_t *errors)
+static void check_at_most(errors_t *errors, path_t path, const char *name, struct value v,
+                          int64_t most, const char *when)
 {
-    struct value rules = VALUE_GET(spec, podFailurePolicy, rules);
-    struct field_path policy = path_child(path, "podFailurePolicy"),
-                      list = path_child(&policy, "rules");
-    if (value_count(rules) > 20)
-        field_error_at(errors, FIELD_TOO_MANY, &list, value_integer((int64_t)value_count(rules)),
-                       "must have at most 20 items");
-    for (size_t i = 0; i < value_count(rules); i++) {
-        struct field_path item = path_index(&list, i);
-        struct value rule = value_at(rules, i), action = VALUE_GET(rule, action);
-        bool codes = value_is_present(VALUE_GET(rule, onExitCodes));
-        bool conditions = value_count(VALUE_GET(rule, onPodConditions)) > 0;
-        if (!text_is_set(action))
-            child_error(errors, FIELD_REQUIRED, &item, "action", VALUE_ABSENT,
-                        "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]");
-        else if (value_is(action, "FailIndex") &&
-                 !value_is_present(VALUE_GET(spec, backoffLimitPerIndex)))
-            child_error(errors, FIELD_INVALID, &item, "action", action,
-                        "requires the backoffLimitPerIndex to be set");
-        else
-            check_optional_choice(errors, &item, "action", action,
-                                  "Count|FailIndex|FailJob|Ignore");
-        if (codes && conditions)
-            field_error_at(errors, FIELD_INVALID, &item, VALUE_ABSENT,
-                           "specifying both OnExitCodes and OnPodConditions is not supported");
-        else if (!codes && !conditions)
-            field_error_at(errors, FIELD_INVALID, &item, VALUE_ABSENT,
-                           "specifying one of OnExitCodes and OnPodConditions is required");
-    }
+    if (value_as_integer(v, 0) > most)
+        child_error(errors, FIELD_INVALID, path, name, v, "must be less than or equal to %d%s",
+                    (int)most, when);
+}
+
+/* An indexed job's failed indexes are listed in its status, which may not grow without end. */
+static void check_failed_indexes(struct value spec, path_t path, errors_t *errors)
+{
+    struct value most = VALUE_GET(spec, maxFailedIndexes);
+    struct value completions = VALUE_GET(spec, completions);
+    if (value_is_present(completions) &&
+        value_as_integer(most, 0) > value_as_integer(completions, 0))
+        child_error(errors, FIELD_INVALID, path, "maxFailedIndexes", most,
+                    "must be less than or equal to completions");
+    check_at_most(errors, path, "maxFailedIndexes", most, INDEXED_PARALLELISM_MAX, "");
+    if (value_as_integer(completions, 0) <= COMPLETIONS_SOFT_MAX ||
+        !value_is_present(VALUE_GET(spec, backoffLimitPerIndex)))
+        return;
+    static const char when[] =
+        " when completions are above 100000 and used with backoff limit per index";
+    if (!value_is_present(most))
+        child_error(errors, FIELD_REQUIRED, path, "maxFailedIndexes", VALUE_ABSENT,
+                    "must be specified when completions is above %d", COMPLETIONS_SOFT_MAX);
+    check_at_most(errors, path, "parallelism", VALUE_GET(spec, parallelism), MANY_COMPLETIONS_MAX,
+                  when);
+    check_at_most(errors, path, "maxFailedIndexes", most, MANY_COMPLETIONS_MAX, when);
 }
 
 static void check_completion_mode(struct value spec, path_t path, errors_t *errors)
@@ -56,21 +58,18 @@ static void check_completion_mode(struct value spec, path_t path, errors_t *erro
     if (is_indexed && !value_is_present(VALUE_GET(spec, completions)))
         child_error(errors, FIELD_REQUIRED, path, "completions", VALUE_ABSENT,
                     "when completion mode is Indexed");
-    if (is_indexed && VALUE_INT(spec, 0, parallelism) > INDEXED_PARALLELISM_MAX)
-        child_error(errors, FIELD_INVALID, path, "parallelism", VALUE_GET(spec, parallelism),
-                    "must be less than or equal to %d when completion mode is Indexed",
-                    INDEXED_PARALLELISM_MAX);
-    if (is_indexed)
+    if (is_indexed) {
+        check_at_most(errors, path, "parallelism", VALUE_GET(spec, parallelism),
+                      INDEXED_PARALLELISM_MAX, " when completion mode is Indexed");
+        check_failed_indexes(spec, path, errors);
         return;
+    }
     if (value_is_present(VALUE_GET(spec, backoffLimitPerIndex)))
         child_error(errors, FIELD_INVALID, path, "backoffLimitPerIndex",
                     VALUE_GET(spec, backoffLimitPerIndex), "requires indexed completion mode");
     if (value_is_present(VALUE_GET(spec, maxFailedIndexes)))
         child_error(errors, FIELD_INVALID, path, "maxFailedIndexes",
                     VALUE_GET(spec, maxFailedIndexes), "requires indexed completion mode");
-    if (value_is_present(VALUE_GET(spec, successPolicy)))
-        child_error(errors, FIELD_INVALID, path, "successPolicy", VALUE_GET(spec, successPolicy),
-                    "requires indexed completion mode");
 }
 
 static void check_job_spec(struct value spec, path_t path, errors_t *errors)
@@ -85,8 +84,13 @@ static void check_job_spec(struct value spec, path_t path, errors_t *errors)
     check_nonnegative(errors, path, "ttlSecondsAfterFinished",
                       VALUE_GET(spec, ttlSecondsAfterFinished));
     check_nonnegative(errors, path, "backoffLimitPerIndex", VALUE_GET(spec, backoffLimitPerIndex));
+    check_nonnegative(errors, path, "maxFailedIndexes", VALUE_GET(spec, maxFailedIndexes));
+    if (value_is_present(VALUE_GET(spec, maxFailedIndexes)) &&
+        !value_is_present(VALUE_GET(spec, backoffLimitPerIndex)))
+        child_error(errors, FIELD_REQUIRED, path, "backoffLimitPerIndex", VALUE_ABSENT,
+                    "when maxFailedIndexes is specified");
     check_completion_mode(spec, path, errors);
-    check_failure_policy(spec, path, errors);
+    validate_job_policies(spec, path, errors);
     check_optional_choice(
         errors, path, "podReplacementPolicy", VALUE_GET(spec, podReplacementPolicy),
         value_is_present(VALUE_GET(spec, podFailurePolicy)) ? "Failed"
@@ -122,6 +126,20 @@ static void check_generated_selector(struct value o, errors_t *errors)
                         "`selector` not auto-generated");
 }
 
+/* Pods of an indexed job are hosts by name and index. */
+static void check_host_names(struct value o, errors_t *errors)
+{
+    int64_t completions = VALUE_INT(o, 0, spec, completions);
+    struct value name = VALUE_GET(o, metadata, name);
+    if (!VALUE_IS(o, "Indexed", spec, completionMode) || completions <= 0)
+        return;
+    AUTO(text) struct text host = {0};
+    text_printf(&host, "%.*s-%" PRId64, STR_ARG(value_str(name)), completions - 1);
+    if (name_dns_label(text_str(&host)) != NULL)
+        field_error_add(errors, FIELD_INVALID, S("metadata.name"), name,
+                        "will not able to create pod with invalid DNS label: %s", text_c(&host));
+}
+
 void validate_job(struct value o, errors_t *errors)
 {
     struct value spec = value_get(o, ATOM_spec), selector = VALUE_GET(spec, selector);
@@ -133,6 +151,7 @@ void validate_job(struct value o, errors_t *errors)
     check_job_spec(spec, &path, errors);
     if (!value_is_present(selector)) {
         field_error_at(errors, FIELD_REQUIRED, &selector_path, VALUE_ABSENT, NO_DETAIL);
+        check_host_names(o, errors);
         return;
     }
     check_label_selector(errors, &selector_path, selector);
@@ -140,6 +159,7 @@ void validate_job(struct value o, errors_t *errors)
     if (!selector_matches_labels(selector, labels))
         child_error(errors, FIELD_INVALID, &meta, "labels", labels,
                     "`selector` does not match template `labels`");
+    check_host_names(o, errors);
 }
 
 void validate_job_update(struct value new_job, struct value old_job, errors_t *errors)
@@ -225,6 +245,10 @@ void validate_cron_job(struct value o, errors_t *errors)
         child_error(errors, FIELD_INVALID, &job_spec, "selector",
                     VALUE_GET(spec, jobTemplate, spec, selector),
                     "`selector` will be auto-generated");
+    if (!text_is_set(VALUE_GET(o, metadata, uid)) &&
+        VALUE_STR(o, metadata, name).size > CRON_JOB_NAME_MAX)
+        field_error_add(errors, FIELD_INVALID, S("metadata.name"), VALUE_GET(o, metadata, name),
+                        "must be no more than %d characters", CRON_JOB_NAME_MAX);
     check_nonnegative(errors, &path, "successfulJobsHistoryLimit",
                       VALUE_GET(spec, successfulJobsHistoryLimit));
     check_nonnegative(errors, &path, "failedJobsHistoryLimit",

@@ -319,9 +319,13 @@ void validate_quota(struct value o, errors_t *errors)
         AUTO(value) struct value text = value_string(name);
         if (name_qualified(name) != NULL)
             field_error_at(errors, FIELD_INVALID, &item, text, "%s", name_qualified(name));
-        else if (!is_quota_resource(name))
+        else if (!is_quota_resource(name)) {
+            if (!resource_name_is_standard(name))
+                field_error_at(errors, FIELD_INVALID, &item, text,
+                               "must be a standard resource type or fully qualified");
             field_error_at(errors, FIELD_INVALID, &item, text,
                            "must be a standard resource for quota");
+        }
         if (quantity_compare(value_member_at(hard, i), VALUE_ABSENT) < 0)
             field_error_at(errors, FIELD_INVALID, &item, value_member_at(hard, i),
                            "must be greater than or equal to 0");

@@ -302,7 +302,7 @@ static bool is_standard_container_resource(struct str name)
            str_equal(name, S("ephemeral-storage")) || str_starts_with(name, S("hugepages-"));
 }
 
-static bool is_standard_resource(struct str name)
+bool resource_name_is_standard(struct str name)
 {
     AUTO(value) struct value v = value_string(name);
     return is_standard_container_resource(name) || str_starts_with(name, S("requests.")) ||
@@ -327,7 +327,7 @@ static void check_resource_name(struct str name, path_t path, errors_t *errors)
     if (why != NULL) {
         field_error_at(errors, FIELD_INVALID, path, text, "%s", why);
     } else if (str_find(name, '/') == name.size) {
-        if (!is_standard_resource(name))
+        if (!resource_name_is_standard(name))
             field_error_at(errors, FIELD_INVALID, path, text,
                            "must be a standard resource type or fully qualified");
         field_error_at(errors, FIELD_INVALID, path, text,

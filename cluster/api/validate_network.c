@@ -5,17 +5,41 @@
  */
 #include "sim/base/base.h"
 
+#include "cluster/api/validate.h"
+
 #include "cluster/api/validate_parts.h"
 
 #define SLICE_ENDPOINTS_MAX 1000
 #define SLICE_ADDRESSES_MAX 100
 #define SLICE_PORTS_MAX 20000
+#define KUBELET_PORT 10250
 
 static void check_ip(errors_t *errors, path_t path, struct value v)
 {
     bool is_v6 = false;
     if (!text_is_ip(value_str(v), &is_v6))
         field_error_at(errors, FIELD_INVALID, path, v, IP_TEXT);
+}
+
+/* An address that somebody can be reached at. */
+static void check_endpoint_ip(errors_t *errors, path_t path, struct value v)
+{
+    struct str s = value_str(v);
+    bool is_v6 = false;
+    check_ip(errors, path, v);
+    if (!text_is_ip(s, &is_v6))
+        return;
+    if (str_equal(s, S("0.0.0.0")) || str_equal(s, S("::")))
+        field_error_at(errors, FIELD_INVALID, path, v, "may not be unspecified (%.*s)", STR_ARG(s));
+    if (str_starts_with(s, S("127.")) || str_equal(s, S("::1")))
+        field_error_at(errors, FIELD_INVALID, path, v,
+                       "may not be in the loopback range (127.0.0.0/8, ::1/128)");
+    if (str_starts_with(s, S("169.254.")) || (is_v6 && str_starts_with(s, S("fe80:"))))
+        field_error_at(errors, FIELD_INVALID, path, v,
+                       "may not be in the link-local range (169.254.0.0/16, fe80::/10)");
+    if (str_starts_with(s, S("224.0.0.")) || (is_v6 && str_starts_with(s, S("ff02:"))))
+        field_error_at(errors, FIELD_INVALID, path, v,
+                       "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
 }
 
 bool text_is_cidr(struct str s)
@@ -58,31 +82,138 @@ static void check_service_ports(struct value spec, path_t path, errors_t *errors
 {
     struct value ports = VALUE_GET(spec, ports);
     struct field_path list = path_child(path, "ports");
-    bool is_headless = VALUE_IS(spec, "None", clusterIP);
-    if (value_count(ports) == 0 && !is_headless && !VALUE_IS(spec, "ExternalName", type))
-        field_error_at(errors, FIELD_REQUIRED, &list, VALUE_ABSENT, NO_DETAIL);
     for (size_t i = 0; i < value_count(ports); i++) {
         struct field_path item = path_index(&list, i);
         check_service_port(ports, i, &item, errors);
     }
+}
+
+/* Those that the service's type forbids, and those that are there twice. */
+static void check_node_ports(struct value spec, path_t path, errors_t *errors)
+{
+    struct value ports = VALUE_GET(spec, ports);
+    struct field_path list = path_child(path, "ports");
+    for (size_t i = 0; VALUE_IS(spec, "ClusterIP", type) && i < value_count(ports); i++) {
+        struct field_path item = path_index(&list, i);
+        if (VALUE_INT(value_at(ports, i), 0, nodePort) != 0)
+            child_error(errors, FIELD_FORBIDDEN, &item, "nodePort", VALUE_ABSENT,
+                        "may not be used when `type` is 'ClusterIP'");
+    }
     for (size_t i = 0; i < value_count(ports); i++) {
         struct field_path item = path_index(&list, i);
         struct value p = value_at(ports, i);
-        if (VALUE_IS(spec, "ClusterIP", type) && VALUE_INT(p, 0, nodePort) != 0)
-            child_error(errors, FIELD_FORBIDDEN, &item, "nodePort", VALUE_ABSENT,
-                        "may not be used when `type` is 'ClusterIP'");
-        for (size_t k = 0; k < i && i < LIST_COMPARED_MAX; k++) {
-            struct value other = value_at(ports, k);
-            if (is_same_port(p, other, ATOM_port)) {
-                AUTO(value) struct value key =
-                    value_pack("{protocol: %v, port: %v}", value_keep(VALUE_GET(p, protocol)),
-                               value_keep(VALUE_GET(p, port)));
-                field_error_at(errors, FIELD_DUPLICATE, &item, key, NO_DETAIL);
-            }
-            if (VALUE_INT(p, 0, nodePort) != 0 && is_same_port(p, other, ATOM_nodePort))
-                child_error(errors, FIELD_DUPLICATE, &item, "nodePort", VALUE_GET(p, nodePort),
-                            NO_DETAIL);
+        bool is_taken = false;
+        for (size_t k = 0; i < LIST_COMPARED_MAX && k < i; k++)
+            is_taken |= is_same_port(p, value_at(ports, k), ATOM_nodePort);
+        if (is_taken && VALUE_INT(p, 0, nodePort) != 0)
+            child_error(errors, FIELD_DUPLICATE, &item, "nodePort", VALUE_GET(p, nodePort),
+                        NO_DETAIL);
+    }
+    for (size_t i = 0; i < value_count(ports); i++) {
+        struct field_path item = path_index(&list, i);
+        struct value p = value_at(ports, i);
+        bool is_repeated = false;
+        for (size_t k = 0; i < LIST_COMPARED_MAX && k < i; k++)
+            is_repeated |= is_same_port(p, value_at(ports, k), ATOM_port);
+        if (!is_repeated)
+            continue;
+        AUTO(value)
+        struct value key = value_pack("{protocol: %v, port: %v}", value_keep(VALUE_GET(p, protocol)),
+                                      value_keep(VALUE_GET(p, port)));
+        field_error_at(errors, FIELD_DUPLICATE, &item, key, NO_DETAIL);
+    }
+}
+
+static void check_session_affinity(struct value spec, path_t path, errors_t *errors)
+{
+    struct value config = VALUE_GET(spec, sessionAffinityConfig);
+    struct value seconds = VALUE_GET(config, clientIP, timeoutSeconds);
+    struct field_path affinity = path_child(path, "sessionAffinityConfig"),
+                      client = path_child(&affinity, "clientIP");
+    check_choice(errors, path, "sessionAffinity", VALUE_GET(spec, sessionAffinity),
+                 "ClientIP|None");
+    if (VALUE_IS(spec, "None", sessionAffinity) && value_is_present(config))
+        field_error_at(errors, FIELD_FORBIDDEN, &affinity, VALUE_ABSENT,
+                       "must not be set when session affinity is None");
+    if (!VALUE_IS(spec, "ClientIP", sessionAffinity))
+        return;
+    if (!value_is_present(config))
+        field_error_at(errors, FIELD_REQUIRED, &affinity, VALUE_ABSENT,
+                       "when session affinity type is ClientIP");
+    else if (value_as_integer(seconds, 0) <= 0 || value_as_integer(seconds, 0) > 86400)
+        child_error(errors, FIELD_INVALID, &client, "timeoutSeconds",
+                    value_is_present(seconds) ? seconds : value_integer(0),
+                    "must be greater than 0 and less than 86400");
+}
+
+static void check_cluster_ips(struct value spec, path_t path, errors_t *errors)
+{
+    struct value families = VALUE_GET(spec, ipFamilies), ip = VALUE_GET(spec, clusterIP);
+    AUTO(value) struct value ips = value_keep(VALUE_GET(spec, clusterIPs));
+    if (value_count(ips) == 0 && text_is_set(ip)) {
+        value_drop(ips);
+        ips = value_append(value_array(), value_keep(ip));
+    }
+    struct field_path ips_path = path_child(path, "clusterIPs"),
+                      families_path = path_child(path, "ipFamilies");
+    if (VALUE_IS(spec, "ExternalName", type))
+        return;
+    if (value_count(ips) > 0 && !text_is_set(ip))
+        field_error_at(errors, FIELD_INVALID, &ips_path, ips,
+                       "must be empty when `clusterIP` is not specified");
+    else if (value_count(ips) > 0 && !value_equal(value_at(ips, 0), ip))
+        field_error_at(errors, FIELD_INVALID, &ips_path, ips,
+                       "first value must match `clusterIP`");
+    for (size_t i = 0; i < value_count(families); i++) {
+        struct field_path item = path_index(&families_path, i);
+        if (!is_one_of(value_at(families, i), "IPv4|IPv6"))
+            field_error_at(errors, FIELD_NOT_SUPPORTED, &item, value_at(families, i),
+                           "supported values: \"IPv4\", \"IPv6\"");
+        if (is_repeated_before(families, i, ATOM_NONE))
+            field_error_at(errors, FIELD_DUPLICATE, &item, value_at(families, i), NO_DETAIL);
+    }
+    check_optional_choice(errors, path, "ipFamilyPolicy", VALUE_GET(spec, ipFamilyPolicy),
+                          "PreferDualStack|RequireDualStack|SingleStack");
+    if (value_count(ips) > 2)
+        field_error_at(errors, FIELD_INVALID, &ips_path, ips, "may only hold up to 2 values");
+    for (size_t i = 0; i < value_count(ips); i++) {
+        struct field_path item = path_index(&ips_path, i);
+        struct value a = value_at(ips, i), family = value_at(families, i);
+        bool is_v6 = false;
+        if (value_is(a, "None")) {
+            if (value_count(ips) > 1)
+                field_error_at(errors, FIELD_INVALID, &ips_path, ips,
+                               "'None' must be the first and only value");
+            continue;
         }
+        check_ip(errors, &item, a);
+        if (text_is_ip(value_str(a), &is_v6) && text_is_set(family) &&
+            is_v6 != value_is(family, "IPv6"))
+            field_error_at(errors, FIELD_INVALID, &item, a,
+                           "expected an %.*s value as indicated by `ipFamilies[%zu]`",
+                           STR_ARG(value_str(family)), i);
+    }
+}
+
+void validate_service_addresses(struct value service, struct field_errors *errors)
+{
+    struct field_path path = path_child(NULL, "spec");
+    check_cluster_ips(VALUE_GET(service, spec), &path, errors);
+}
+
+static void check_source_ranges(struct value spec, path_t path, errors_t *errors)
+{
+    struct value ranges = VALUE_GET(spec, loadBalancerSourceRanges);
+    struct field_path list = path_child(path, "loadBalancerSourceRanges");
+    if (value_count(ranges) > 0 && !VALUE_IS(spec, "LoadBalancer", type)) {
+        field_error_at(errors, FIELD_FORBIDDEN, &list, VALUE_ABSENT,
+                       "may only be used when `type` is 'LoadBalancer'");
+        return;
+    }
+    for (size_t i = 0; i < value_count(ranges); i++) {
+        struct field_path item = path_index(&list, i);
+        if (!text_is_cidr(str_trim(value_str(value_at(ranges, i)))))
+            field_error_at(errors, FIELD_INVALID, &item, value_at(ranges, i), CIDR_TEXT);
     }
 }
 
@@ -91,7 +222,18 @@ static void check_service_type(struct value spec, path_t path, errors_t *errors)
     struct value type = VALUE_GET(spec, type);
     bool is_headless = VALUE_IS(spec, "None", clusterIP);
     struct field_path ips = path_child(path, "clusterIPs"), first = path_index(&ips, 0);
+    struct value ports = VALUE_GET(spec, ports);
+    struct field_path list = path_child(path, "ports");
     AUTO(value) struct value none = value_string(S("None"));
+    if (value_count(ports) == 0 && !is_headless && !value_is(type, "ExternalName"))
+        field_error_at(errors, FIELD_REQUIRED, &list, VALUE_ABSENT, NO_DETAIL);
+    for (size_t i = 0; value_is(type, "LoadBalancer") && i < value_count(ports); i++) {
+        struct field_path item = path_index(&list, i);
+        if (VALUE_INT(value_at(ports, i), 0, port) == KUBELET_PORT)
+            field_error_at(errors, FIELD_INVALID, &item, VALUE_GET(value_at(ports, i), port),
+                           "may not expose port %d externally since it is used by kubelet",
+                           KUBELET_PORT);
+    }
     if (value_is(type, "LoadBalancer") && is_headless)
         field_error_at(errors, FIELD_INVALID, &first, none,
                        "may not be set to 'None' for LoadBalancer services");
@@ -138,33 +280,24 @@ static void check_traffic(struct value spec, path_t path, errors_t *errors)
 
 void validate_service(struct value o, errors_t *errors)
 {
-    struct value spec = value_get(o, ATOM_spec);
+    struct value spec = value_get(o, ATOM_spec), ips = VALUE_GET(spec, externalIPs);
     struct field_path path = path_child(NULL, "spec"), selector = path_child(&path, "selector"),
-                      external = path_child(&path, "externalIPs"),
-                      affinity = path_child(&path, "sessionAffinityConfig"),
-                      client = path_child(&affinity, "clientIP");
+                      external = path_child(&path, "externalIPs");
     check_service_type(spec, &path, errors);
+    check_service_ports(spec, &path, errors);
     check_labels(errors, &selector, VALUE_GET(spec, selector));
-    check_choice(errors, &path, "sessionAffinity", VALUE_GET(spec, sessionAffinity),
-                 "ClientIP|None");
-    struct value seconds = VALUE_GET(spec, sessionAffinityConfig, clientIP, timeoutSeconds);
-    if (VALUE_IS(spec, "ClientIP", sessionAffinity) &&
-        (value_as_integer(seconds, 0) <= 0 || value_as_integer(seconds, 0) > 86400))
-        child_error(errors, FIELD_INVALID, &client, "timeoutSeconds", seconds,
-                    "must be greater than 0 and less than 86400");
-    struct value ips = VALUE_GET(spec, externalIPs);
+    check_session_affinity(spec, &path, errors);
+    check_cluster_ips(spec, &path, errors);
     for (size_t i = 0; i < value_count(ips); i++) {
         struct field_path item = path_index(&external, i);
-        check_ip(errors, &item, value_at(ips, i));
+        check_endpoint_ip(errors, &item, value_at(ips, i));
     }
     check_choice(errors, &path, "type", VALUE_GET(spec, type),
                  "ClusterIP|ExternalName|LoadBalancer|NodePort");
-    check_service_ports(spec, &path, errors);
+    check_node_ports(spec, &path, errors);
+    check_source_ranges(spec, &path, errors);
     check_traffic(spec, &path, errors);
     if (!VALUE_IS(spec, "LoadBalancer", type)) {
-        if (value_count(VALUE_GET(spec, loadBalancerSourceRanges)) > 0)
-            child_error(errors, FIELD_FORBIDDEN, &path, "loadBalancerSourceRanges", VALUE_ABSENT,
-                        "may only be used when `type` is 'LoadBalancer'");
         if (value_is_present(VALUE_GET(spec, loadBalancerClass)))
             child_error(errors, FIELD_FORBIDDEN, &path, "loadBalancerClass", VALUE_ABSENT,
                         "may only be used when `type` is 'LoadBalancer'");
@@ -229,7 +362,7 @@ void validate_endpoints(struct value o, errors_t *errors)
             for (size_t k = 0; k < value_count(list); k++) {
                 struct field_path address = path_index(&list_path, k),
                                   ip = path_child(&address, "ip");
-                check_ip(errors, &ip, VALUE_GET(value_at(list, k), ip));
+                check_endpoint_ip(errors, &ip, VALUE_GET(value_at(list, k), ip));
             }
         }
         for (size_t k = 0; k < value_count(ports); k++) {
@@ -237,7 +370,7 @@ void validate_endpoints(struct value o, errors_t *errors)
             struct value p = value_at(ports, k);
             if (value_count(ports) > 1)
                 check_required(errors, &port, "name", VALUE_GET(p, name));
-            check_port_number(errors, &port, "port", VALUE_GET(p, port));
+            check_port_number(errors, &port, "port", value_integer(VALUE_INT(p, 0, port)));
             check_choice(errors, &port, "protocol", VALUE_GET(p, protocol), "SCTP|TCP|UDP");
         }
     }
@@ -265,6 +398,8 @@ static void check_slice_endpoint(struct value e, struct value type, path_t path,
         else if (is_v6 != value_is(type, "IPv6"))
             field_error_at(errors, FIELD_INVALID, &item, a, "must be an %s address",
                            is_v6 ? "IPv4" : "IPv6");
+        if (is_ip && !value_is(type, "FQDN"))
+            check_endpoint_ip(errors, &item, a);
     }
 }
 
@@ -312,18 +447,18 @@ static void check_backend(struct value b, path_t path, errors_t *errors)
     struct field_path here = path_child(path, "service"), port = path_child(&here, "port");
     if (!value_is_present(service)) {
         if (!value_is_present(VALUE_GET(b, resource)))
-            field_error_at(errors, FIELD_INVALID, path, VALUE_ABSENT,
-                           "resource or service backend is required");
+            field_error_shown(errors, FIELD_INVALID, path, S("\"\""),
+                              "resource or service backend is required");
         return;
     }
     if (value_is_present(VALUE_GET(b, resource)))
-        field_error_at(errors, FIELD_INVALID, path, VALUE_ABSENT,
-                       "cannot set both resource and service backends");
+        field_error_shown(errors, FIELD_INVALID, path, S("\"\""),
+                          "cannot set both resource and service backends");
     if (check_required(errors, &here, "name", VALUE_GET(service, name)))
         check_child_rule(errors, &here, "name", VALUE_GET(service, name), name_dns_label);
     if (text_is_set(name) && value_as_integer(number, 0) != 0)
-        field_error_at(errors, FIELD_INVALID, path, VALUE_ABSENT,
-                       "cannot set both port name & port number");
+        field_error_shown(errors, FIELD_INVALID, path, S("\"\""),
+                          "cannot set both port name & port number");
     else if (text_is_set(name))
         check_child_rule(errors, &port, "name", name, name_port);
     else if (value_as_integer(number, 0) != 0)

@@ -66,6 +66,7 @@ void validate_pod_update(struct value new, struct value old, errors_t *errors);
 void validate_pod_spec(struct value spec, path_t path, errors_t *errors);
 void validate_containers(struct value spec, struct value volumes, path_t path, errors_t *errors);
 void validate_volumes(struct value spec, path_t path, errors_t *errors);
+bool resource_name_is_standard(struct str name); /* of any kind: "cpu", "pods", "limits.cpu" */
 void validate_resources(struct value resources, path_t path, errors_t *errors);
 void validate_scheduling(struct value spec, path_t path,
                          errors_t *errors); /* affinity, tolerations, spreading */
@@ -84,6 +85,7 @@ void validate_stateful_set_update(struct value new, struct value old, errors_t *
 void validate_controller_revision(struct value o, errors_t *errors);
 void validate_controller_revision_update(struct value new, struct value old, errors_t *errors);
 void validate_job(struct value o, errors_t *errors);
+void validate_job_policies(struct value spec, path_t path, errors_t *errors);
 void validate_job_update(struct value new, struct value old, errors_t *errors);
 void validate_cron_job(struct value o, errors_t *errors);
 void validate_autoscaler(struct value o, errors_t *errors);

@@ -20,6 +20,7 @@
 #include "cluster/apiserver/registry.h"
 
 #include "cluster/api/object.h"
+#include "cluster/api/validate.h"
 #include "cluster/apiserver/field_manager.h"
 
 #define CANDIDATES_MAX 64
@@ -39,6 +40,8 @@ struct range {
 };
 
 static void next_step(struct call *c, struct step *step);
+static void refuse(struct call *c, struct step *step, const char *field, struct value own_shown,
+                   const char *why, struct str extra);
 static void reserve(struct call *c, struct step *step, const struct object_key *own_key,
                     struct value own_value);
 
@@ -161,6 +164,56 @@ static struct value patch_allocated(struct value own_new, struct value old)
     return own_new;
 }
 
+/* Which families of addresses it has: this cluster has IPv4. False: it asks for others. A headless
+ * service without a selector may have any, its endpoints are somebody else's. */
+static bool families_are_possible(struct call *c, struct step *step, bool is_headless)
+{
+    struct value families = VALUE_GET(c->object, spec, ipFamilies);
+    struct value ips = VALUE_GET(c->object, spec, clusterIPs);
+    struct value policy = VALUE_GET(c->object, spec, ipFamilyPolicy);
+    bool is_free = is_headless && value_count(VALUE_GET(c->object, spec, selector)) == 0;
+    struct field_errors errors = {0};
+    validate_service_addresses(c->object, &errors);
+    if (errors.count > 0) {
+        struct value status =
+            status_invalid(c->request->resource, c->key ? c->key->name : S(""), &errors);
+        field_errors_release(&errors);
+        call_refuse(c, step, status);
+        return false;
+    }
+    if (!is_free && !value_is_present(policy) &&
+        (value_count(ips) > 1 || value_count(families) > 1)) {
+        refuse(c, step, "spec.ipFamilyPolicy", VALUE_ABSENT,
+               "must be 'RequireDualStack' or 'PreferDualStack' when multiple ",
+               value_count(ips) > 1 ? S("cluster IPs are specified")
+                                    : S("IP families are specified"));
+        return false;
+    }
+    if (!is_free && VALUE_IS(c->object, "RequireDualStack", spec, ipFamilyPolicy)) {
+        refuse(c, step, "spec.ipFamilyPolicy", value_keep(policy),
+               "this cluster is not configured for dual-stack services", S(""));
+        return false;
+    }
+    for (size_t i = 0; !is_free && i < value_count(families); i++) {
+        if (str_equal(value_str(value_at(families, i)), S("IPv4")))
+            continue;
+        refuse(c, step, i > 0 ? "spec.ipFamilies[1]" : "spec.ipFamilies[0]",
+               value_keep(value_at(families, i)), "not configured on this cluster", S(""));
+        return false;
+    }
+    if (!value_is_present(policy))
+        c->object =
+            VALUE_SET(c->object, value_string(is_free ? S("RequireDualStack") : S("SingleStack")),
+                      spec, ipFamilyPolicy);
+    if (value_count(families) == 0)
+        c->object = VALUE_SET(c->object,
+                              is_free && !VALUE_IS(c->object, "SingleStack", spec, ipFamilyPolicy)
+                                  ? value_pack("[IPv4, IPv6]")
+                                  : value_pack("[IPv4]"),
+                              spec, ipFamilies);
+    return true;
+}
+
 void service_allocate(struct call *c, struct step *step, call_fn then)
 {
     struct value old = c->existing ? c->existing->value : VALUE_ABSENT;
@@ -177,10 +230,8 @@ void service_allocate(struct call *c, struct step *step, call_fn then)
             c->object = VALUE_REMOVE(c->object, spec, clusterIPs);
         }
     } else {
-        if (!value_is_present(VALUE_GET(c->object, spec, ipFamilies)))
-            c->object = VALUE_SET(c->object, value_pack("[IPv4]"), spec, ipFamilies);
-        if (!value_is_present(VALUE_GET(c->object, spec, ipFamilyPolicy)))
-            c->object = VALUE_SET(c->object, value_string(S("SingleStack")), spec, ipFamilyPolicy);
+        if (!families_are_possible(c, step, str_equal(ip, S("None"))))
+            return;
         if (str_equal(ip, S("None")))
             c->object = VALUE_SET(c->object, value_pack("[None]"), spec, clusterIPs);
         else if (!str_equal(ip, before) || ip.size == 0)
