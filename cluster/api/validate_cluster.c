@@ -358,6 +358,29 @@ static void check_order(struct value limit, atom low_key, const char *low_name, 
     }
 }
 
+/* How far limits may go beyond requests: no less than not at all, no more than they can. */
+static void check_ratios(struct value limit, path_t path, errors_t *errors)
+{
+    struct value ratios = VALUE_GET(limit, maxLimitRequestRatio);
+    struct field_path list = path_child(path, "maxLimitRequestRatio");
+    for (size_t i = 0; i < value_count(ratios); i++) {
+        struct str name = value_key_at(ratios, i);
+        struct field_path item = path_key(&list, name);
+        struct value ratio = value_member_at(ratios, i);
+        struct value low = value_get_key(VALUE_GET(limit, min), name);
+        struct value high = value_get_key(VALUE_GET(limit, max), name);
+        int64_t r = quantity_milli(ratio), a = quantity_milli(low), b = quantity_milli(high);
+        if (r < 1000)
+            field_error_at(errors, FIELD_INVALID, &item, ratio, "ratio %.*s is less than 1",
+                           STR_ARG(value_str(ratio)));
+        if (value_is_present(low) && value_is_present(high) && a > 0 &&
+            (double)r / 1000 > (double)b / (double)a)
+            field_error_at(errors, FIELD_INVALID, &item, ratio,
+                           "ratio %.*s is greater than max/min = %f", STR_ARG(value_str(ratio)),
+                           (double)b / (double)a);
+    }
+}
+
 void validate_limit_range(struct value o, errors_t *errors)
 {
     struct value limits = VALUE_GET(o, spec, limits);
@@ -366,6 +389,10 @@ void validate_limit_range(struct value o, errors_t *errors)
         struct field_path item = path_index(&list, i);
         struct value l = value_at(limits, i), type = VALUE_GET(l, type);
         check_child_rule(errors, &item, "type", type, name_qualified);
+        if (str_find(value_str(type), '/') == value_str(type).size &&
+            !is_one_of(type, "Pod|Container|PersistentVolumeClaim"))
+            child_error(errors, FIELD_INVALID, &item, "type", type,
+                        "must be a standard limit type or fully qualified");
         if (is_repeated_before(limits, i, ATOM_type))
             child_error(errors, FIELD_DUPLICATE, &item, "type", type, NO_DETAIL);
         if (value_is(type, "Pod")) {
@@ -391,6 +418,7 @@ void validate_limit_range(struct value o, errors_t *errors)
                     "defaultRequest", true, &item, errors);
         check_order(l, ATOM_min, "min", ATOM_default, "default", "default", false, &item, errors);
         check_order(l, ATOM_default, "default", ATOM_max, "max", "default", true, &item, errors);
+        check_ratios(l, &item, errors);
     }
 }
 

@@ -11,16 +11,23 @@
 #include "cluster/api/podspec.h"
 #include "cluster/api/quantity.h"
 
-static void check_container(struct value c, struct value volumes, path_t path, errors_t *errors);
+static void check_container(struct value c, struct value volumes, bool has_host_users, path_t path,
+                            errors_t *errors);
 static void check_ports(struct value c, path_t path, errors_t *errors);
 static void check_environment(struct value c, path_t path, errors_t *errors);
 static void check_mounts(struct value c, struct value volumes, path_t path, errors_t *errors);
+static void check_devices(struct value c, struct value volumes, path_t path, errors_t *errors);
 static void check_probe(struct value c, atom key, const char *name, path_t path, errors_t *errors);
 static void check_lifecycle(struct value c, path_t path, errors_t *errors);
-static void check_security(struct value c, path_t path, errors_t *errors);
 static void check_host_ports(struct value containers, path_t path, errors_t *errors);
 static void check_init_containers(struct value spec, struct value volumes, path_t path,
                                   errors_t *errors);
+
+static bool has_host_users(struct value spec)
+{
+    struct value users = VALUE_GET(spec, hostUsers);
+    return value_kind(users) != VALUE_BOOL || value_as_bool(users);
+}
 
 void validate_containers(struct value spec, struct value volumes, path_t path, errors_t *errors)
 {
@@ -31,7 +38,7 @@ void validate_containers(struct value spec, struct value volumes, path_t path, e
     for (size_t i = 0; i < value_count(list); i++) {
         struct field_path item = path_index(&list_path, i);
         struct value c = value_at(list, i);
-        check_container(c, volumes, &item, errors);
+        check_container(c, volumes, has_host_users(spec), &item, errors);
         if (text_is_set(value_get(c, ATOM_name)) && is_repeated_before(list, i, ATOM_name))
             child_error(errors, FIELD_DUPLICATE, &item, "name", value_get(c, ATOM_name), NO_DETAIL);
         check_lifecycle(c, &item, errors);
@@ -67,7 +74,7 @@ static void check_init_containers(struct value spec, struct value volumes, path_
     for (size_t i = 0; i < value_count(list); i++) {
         struct field_path item = path_index(&list_path, i);
         struct value c = value_at(list, i), name = value_get(c, ATOM_name);
-        check_container(c, volumes, &item, errors);
+        check_container(c, volumes, has_host_users(spec), &item, errors);
         bool is_sidecar = container_is_sidecar(c);
         if (is_sidecar) {
             check_lifecycle(c, &item, errors);
@@ -87,7 +94,8 @@ static void check_init_containers(struct value spec, struct value volumes, path_
     check_host_ports(list, &list_path, errors);
 }
 
-static void check_container(struct value c, struct value volumes, path_t path, errors_t *errors)
+static void check_container(struct value c, struct value volumes, bool has_host_users, path_t path,
+                            errors_t *errors)
 {
     if (check_required(errors, path, "name", value_get(c, ATOM_name)))
         check_child_rule(errors, path, "name", value_get(c, ATOM_name), name_dns_label);
@@ -97,13 +105,14 @@ static void check_container(struct value c, struct value volumes, path_t path, e
     check_ports(c, path, errors);
     check_environment(c, path, errors);
     check_mounts(c, volumes, path, errors);
+    check_devices(c, volumes, path, errors);
     check_choice(errors, path, "imagePullPolicy", value_get(c, ATOM_imagePullPolicy),
                  "Always|IfNotPresent|Never");
     check_optional_choice(errors, path, "restartPolicy", value_get(c, ATOM_restartPolicy),
                           "Always|Never|OnFailure");
     struct field_path resources = path_child(path, "resources");
     validate_resources(value_get(c, ATOM_resources), &resources, errors);
-    check_security(c, path, errors);
+    validate_container_security(c, has_host_users, path, errors);
 }
 
 /* ---- ports ---- */
@@ -207,7 +216,7 @@ static void check_value_from(struct value env, path_t path, errors_t *errors)
         check_field_ref(value_get(from, ATOM_fieldRef), &field, errors);
     struct value ref = value_get(from, ATOM_resourceFieldRef);
     if (value_is_present(ref))
-        check_required(errors, &resource, "resource", value_get(ref, ATOM_resource));
+        validate_resource_ref(ref, false, &resource, errors);
     ref = value_get(from, ATOM_configMapKeyRef);
     if (value_is_present(ref) && check_required(errors, &config, "key", value_get(ref, ATOM_key)))
         check_child_rule(errors, &config, "key", value_get(ref, ATOM_key), name_config_key);
@@ -265,6 +274,23 @@ static void check_environment(struct value c, path_t path, errors_t *errors)
 
 /* ---- mounts ---- */
 
+static void check_recursive_read_only(struct value mount, path_t list, errors_t *errors)
+{
+    struct value mode = VALUE_GET(mount, recursiveReadOnly);
+    struct value propagation = value_get(mount, ATOM_mountPropagation);
+    if (!is_one_of(mode, "Enabled|IfPossible")) {
+        check_optional_choice(errors, list, "recursiveReadOnly", mode,
+                              "Disabled|Enabled|IfPossible");
+        return;
+    }
+    if (!VALUE_BOOL_AT(mount, readOnly))
+        child_error(errors, FIELD_FORBIDDEN, list, "recursiveReadOnly", VALUE_ABSENT,
+                    "may only be specified when readOnly is true");
+    if (text_is_set(propagation) && !value_is(propagation, "None"))
+        child_error(errors, FIELD_FORBIDDEN, list, "recursiveReadOnly", VALUE_ABSENT,
+                    "may only be specified when mountPropagation is None or not specified");
+}
+
 static void check_mounts(struct value c, struct value volumes, path_t path, errors_t *errors)
 {
     struct value mounts = value_get(c, ATOM_volumeMounts);
@@ -288,9 +314,81 @@ static void check_mounts(struct value c, struct value volumes, path_t path, erro
         else if (str_contains(sub, S("..")))
             child_error(errors, FIELD_INVALID, &item, "subPath", value_get(m, ATOM_subPath),
                         "must not contain '..'");
-        check_optional_choice(errors, &item, "mountPropagation",
-                              value_get(m, ATOM_mountPropagation),
+        /* upstream leaves the index out for these two */
+        struct value propagation = value_get(m, ATOM_mountPropagation);
+        check_optional_choice(errors, &list, "mountPropagation", propagation,
                               "Bidirectional|HostToContainer|None");
+        if (value_is(propagation, "Bidirectional") &&
+            !VALUE_BOOL_AT(c, securityContext, privileged))
+            child_error(errors, FIELD_FORBIDDEN, &list, "mountPropagation", VALUE_ABSENT,
+                        "Bidirectional mount propagation is available only to privileged "
+                        "containers");
+        check_recursive_read_only(m, &list, errors);
+    }
+}
+
+/* ---- devices ---- */
+
+static bool has_item(struct value list, atom key, struct value text)
+{
+    for (size_t i = 0; text_is_set(text) && i < value_count(list); i++) {
+        if (value_equal(value_get(value_at(list, i), key), text))
+            return true;
+    }
+    return false;
+}
+
+static bool is_block_source(struct value volumes, struct value name)
+{
+    for (size_t i = 0; i < value_count(volumes); i++) {
+        struct value v = value_at(volumes, i);
+        if (value_equal(VALUE_GET(v, name), name))
+            return value_is_present(VALUE_GET(v, persistentVolumeClaim)) ||
+                   value_is_present(VALUE_GET(v, ephemeral));
+    }
+    return false;
+}
+
+static void check_devices(struct value c, struct value volumes, path_t path, errors_t *errors)
+{
+    struct value devices = VALUE_GET(c, volumeDevices), mounts = value_get(c, ATOM_volumeMounts);
+    struct field_path list = path_child(path, "volumeDevices");
+    for (size_t i = 0; i < value_count(devices); i++) {
+        struct field_path item = path_index(&list, i);
+        struct value d = value_at(devices, i), name = VALUE_GET(d, name);
+        struct value file = VALUE_GET(d, devicePath);
+        check_required(errors, &item, "name", name);
+        if (text_is_set(name) && is_repeated_before(devices, i, ATOM_name))
+            child_error(errors, FIELD_INVALID, &item, "name", name, "must be unique");
+        if (!is_name_of_container(volumes, name))
+            child_error(errors, FIELD_NOT_FOUND, &item, "name", name, NO_DETAIL);
+        else if (!is_block_source(volumes, name))
+            child_error(errors, FIELD_INVALID, &item, "name", name,
+                        "can only use volume source type of PersistentVolumeClaim or Ephemeral "
+                        "for block mode");
+        if (check_required(errors, &item, "devicePath", file) &&
+            is_repeated_before(devices, i, ATOM_devicePath))
+            child_error(errors, FIELD_INVALID, &item, "devicePath", file, "must be unique");
+        if (str_contains(value_str(file), S("..")))
+            child_error(errors, FIELD_INVALID, &item, "devicePath", file,
+                        "can not contain backsteps ('..')");
+        if (has_item(mounts, ATOM_name, name))
+            child_error(errors, FIELD_INVALID, &item, "name", name,
+                        "must not already exist in volumeMounts");
+        if (has_item(mounts, ATOM_mountPath, file))
+            child_error(errors, FIELD_INVALID, &item, "devicePath", file,
+                        "must not already exist as a path in volumeMounts");
+    }
+    for (size_t i = 0; i < value_count(mounts) && value_count(devices) > 0; i++) {
+        struct field_path mount_list = path_child(path, "volumeMounts"),
+                          item = path_index(&mount_list, i);
+        struct value m = value_at(mounts, i);
+        if (has_item(devices, ATOM_name, VALUE_GET(m, name)))
+            child_error(errors, FIELD_INVALID, &item, "name", VALUE_GET(m, name),
+                        "must not already exist in volumeDevices");
+        if (has_item(devices, ATOM_devicePath, VALUE_GET(m, mountPath)))
+            child_error(errors, FIELD_INVALID, &item, "mountPath", VALUE_GET(m, mountPath),
+                        "must not already exist as a path in volumeDevices");
     }
 }
 
@@ -461,30 +559,4 @@ void check_id(errors_t *errors, path_t path, const char *name, struct value id)
     if (n < 0 || n > INT32_MAX)
         child_error(errors, FIELD_INVALID, path, name, id,
                     "must be between 0 and 2147483647, inclusive");
-}
-
-static void check_security(struct value c, path_t path, errors_t *errors)
-{
-    struct value s = value_get(c, ATOM_securityContext);
-    struct field_path here = path_child(path, "securityContext");
-    if (!value_is_present(s))
-        return;
-    check_id(errors, &here, "runAsUser", value_get(s, ATOM_runAsUser));
-    check_id(errors, &here, "runAsGroup", value_get(s, ATOM_runAsGroup));
-    struct value escalation = value_get(s, ATOM_allowPrivilegeEscalation);
-    if (value_kind(escalation) == VALUE_BOOL && !value_as_bool(escalation)) {
-        if (VALUE_BOOL_AT(s, privileged))
-            field_error_at(
-                errors, FIELD_INVALID, &here, s,
-                "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
-        struct value add = VALUE_GET(s, capabilities, add);
-        for (size_t i = 0; i < value_count(add); i++) {
-            if (value_is(value_at(add, i), "CAP_SYS_ADMIN"))
-                field_error_at(errors, FIELD_INVALID, &here, s,
-                               "cannot set `allowPrivilegeEscalation` to false and "
-                               "`capabilities.Add` CAP_SYS_ADMIN");
-        }
-    }
-    check_optional_choice(errors, &here, "procMount", value_get(s, ATOM_procMount),
-                          "Default|Unmasked");
 }

@@ -65,6 +65,11 @@ void validate_pod(struct value o, errors_t *errors);
 void validate_pod_update(struct value new, struct value old, errors_t *errors);
 void validate_pod_spec(struct value spec, path_t path, errors_t *errors);
 void validate_containers(struct value spec, struct value volumes, path_t path, errors_t *errors);
+void validate_pod_security(struct value spec, path_t path, errors_t *errors);
+void validate_container_security(struct value c, bool has_host_users, path_t path,
+                                 errors_t *errors);
+/* A resourceFieldRef: of the environment, or of a file of a volume. */
+void validate_resource_ref(struct value ref, bool is_of_volume, path_t path, errors_t *errors);
 void validate_volumes(struct value spec, path_t path, errors_t *errors);
 bool resource_name_is_standard(struct str name); /* of any kind: "cpu", "pods", "limits.cpu" */
 void validate_resources(struct value resources, path_t path, errors_t *errors);

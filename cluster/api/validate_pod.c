@@ -17,7 +17,6 @@
 #include "cluster/api/validate_parts.h"
 
 static void check_dns(struct value spec, path_t path, errors_t *errors);
-static void check_pod_security(struct value spec, path_t path, errors_t *errors);
 static void check_host_network(struct value spec, path_t path, errors_t *errors);
 static void check_names(struct value spec, path_t path, errors_t *errors);
 static void check_gates(struct value spec, path_t path, errors_t *errors);
@@ -36,7 +35,7 @@ void validate_pod_spec(struct value spec, path_t path, errors_t *errors)
     check_choice(errors, path, "dnsPolicy", value_get(spec, ATOM_dnsPolicy),
                  "ClusterFirst|ClusterFirstWithHostNet|Default|None");
     check_labels(errors, &selector, value_get(spec, ATOM_nodeSelector));
-    check_pod_security(spec, path, errors);
+    validate_pod_security(spec, path, errors);
     check_dns(spec, path, errors);
     check_gates(spec, path, errors);
     validate_scheduling(spec, path, errors);
@@ -70,29 +69,6 @@ static void check_host_network(struct value spec, path_t path, errors_t *errors)
             }
         }
     }
-}
-
-static void check_pod_security(struct value spec, path_t path, errors_t *errors)
-{
-    struct value s = value_get(spec, ATOM_securityContext), groups;
-    struct field_path here = path_child(path, "securityContext"),
-                      list = path_child(&here, "supplementalGroups");
-    check_id(errors, &here, "fsGroup", value_get(s, ATOM_fsGroup));
-    check_id(errors, &here, "runAsUser", value_get(s, ATOM_runAsUser));
-    check_id(errors, &here, "runAsGroup", value_get(s, ATOM_runAsGroup));
-    groups = value_get(s, ATOM_supplementalGroups);
-    for (size_t i = 0; i < value_count(groups); i++) {
-        int64_t n = value_as_integer(value_at(groups, i), 0);
-        struct field_path item = path_index(&list, i);
-        if (n < 0 || n > INT32_MAX)
-            field_error_at(errors, FIELD_INVALID, &item, value_at(groups, i),
-                           "must be between 0 and 2147483647, inclusive");
-    }
-    check_optional_choice(errors, &here, "fsGroupChangePolicy",
-                          value_get(s, ATOM_fsGroupChangePolicy), "Always|OnRootMismatch");
-    if (VALUE_BOOL_AT(spec, hostPID) && VALUE_BOOL_AT(spec, shareProcessNamespace))
-        child_error(errors, FIELD_INVALID, path, "shareProcessNamespace", value_bool(true),
-                    "ShareProcessNamespace and HostPID cannot both be enabled");
 }
 
 static void check_dns(struct value spec, path_t path, errors_t *errors)

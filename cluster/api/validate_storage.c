@@ -81,6 +81,21 @@ static void check_volume_source(struct value spec, path_t path, errors_t *errors
         field_error_at(errors, FIELD_REQUIRED, path, VALUE_ABSENT, "must specify a volume type");
 }
 
+static void check_volume_class(struct value spec, path_t path, errors_t *errors)
+{
+    struct value class = VALUE_GET(spec, volumeAttributesClassName);
+    if (!value_is_present(class))
+        return;
+    if (!text_is_set(class))
+        child_error(errors, FIELD_REQUIRED, path, "volumeAttributesClassName", VALUE_ABSENT,
+                    "an empty string is disallowed");
+    else
+        check_child_rule(errors, path, "volumeAttributesClassName", class, name_dns_subdomain);
+    if (!value_is_present(VALUE_GET(spec, csi)))
+        child_error(errors, FIELD_REQUIRED, path, "csi", VALUE_ABSENT,
+                    "has to be specified when using volumeAttributesClassName");
+}
+
 void validate_volume(struct value o, errors_t *errors)
 {
     struct value spec = value_get(o, ATOM_spec), capacity = VALUE_GET(spec, capacity);
@@ -105,6 +120,11 @@ void validate_volume(struct value o, errors_t *errors)
         field_error_at(errors, FIELD_REQUIRED, &affinity, VALUE_ABSENT,
                        "Local volume requires node affinity");
     check_volume_source(spec, &path, errors);
+    if (VALUE_IS(spec, "Recycle", persistentVolumeReclaimPolicy) &&
+        VALUE_IS(spec, "/", hostPath, path))
+        child_error(errors, FIELD_FORBIDDEN, &path, "persistentVolumeReclaimPolicy", VALUE_ABSENT,
+                    "may not be 'recycle' for a hostPath mount of '/'");
+    check_volume_class(spec, &path, errors);
     if (text_is_set(VALUE_GET(spec, storageClassName)))
         check_child_rule(errors, &path, "storageClassName", VALUE_GET(spec, storageClassName),
                          name_dns_subdomain);
@@ -133,6 +153,42 @@ void validate_volume_update(struct value new_volume, struct value old_volume, er
 
 /* ---- PersistentVolumeClaim ---- */
 
+static void check_data_source(struct value source, const char *name, path_t path, errors_t *errors)
+{
+    struct value group = VALUE_GET(source, apiGroup), kind = VALUE_GET(source, kind);
+    struct field_path here = path_child(path, name);
+    if (!value_is_present(source))
+        return;
+    check_required(errors, &here, "name", VALUE_GET(source, name));
+    check_required(errors, &here, "kind", kind);
+    if (!text_is_set(group) && !value_is(kind, "PersistentVolumeClaim"))
+        field_error_at(errors, FIELD_INVALID, &here, kind,
+                       "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+    if (text_is_set(group))
+        check_child_rule(errors, &here, "apiGroup", group, name_dns_subdomain);
+}
+
+/* Both say the same, when both are there. */
+static void check_data_sources(struct value spec, path_t path, errors_t *errors)
+{
+    struct value source = VALUE_GET(spec, dataSource), ref = VALUE_GET(spec, dataSourceRef);
+    struct field_path here = path_child(path, "dataSource");
+    AUTO(text) struct text name = {0};
+    check_data_source(source, "dataSource", path, errors);
+    check_data_source(ref, "dataSourceRef", path, errors);
+    if (!value_is_present(source) || !value_is_present(ref))
+        return;
+    field_path_text(&here, &name);
+    AUTO(value) struct value shown = value_string(text_str(&name));
+    if (text_is_set(VALUE_GET(ref, namespace)))
+        field_error_at(errors, FIELD_INVALID, path, shown,
+                       "may not be specified when dataSourceRef.namespace is specified");
+    else if (!value_equal(VALUE_GET(source, name), VALUE_GET(ref, name)) ||
+             !value_equal(VALUE_GET(source, kind), VALUE_GET(ref, kind)) ||
+             !str_equal(VALUE_STR(source, apiGroup), VALUE_STR(ref, apiGroup)))
+        field_error_at(errors, FIELD_INVALID, path, shown, "must match dataSourceRef");
+}
+
 void validate_claim_spec(struct value spec, path_t path, errors_t *errors)
 {
     struct value storage = VALUE_GET(spec, resources, requests, storage);
@@ -153,6 +209,10 @@ void validate_claim_spec(struct value spec, path_t path, errors_t *errors)
                          name_dns_subdomain);
     check_optional_choice(errors, path, "volumeMode", VALUE_GET(spec, volumeMode),
                           "Block|Filesystem");
+    check_data_sources(spec, path, errors);
+    if (text_is_set(VALUE_GET(spec, volumeAttributesClassName)))
+        check_child_rule(errors, path, "volumeAttributesClassName",
+                         VALUE_GET(spec, volumeAttributesClassName), name_dns_subdomain);
 }
 
 void validate_claim(struct value o, errors_t *errors)

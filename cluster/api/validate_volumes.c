@@ -99,6 +99,79 @@ static void check_nfs(struct value v, path_t path, errors_t *errors)
                     "must be an absolute path");
 }
 
+void validate_resource_ref(struct value ref, bool is_of_volume, path_t path, errors_t *errors)
+{
+    struct value resource = VALUE_GET(ref, resource), divisor = VALUE_GET(ref, divisor);
+    struct str name = value_str(resource), d = value_str(divisor);
+    bool is_huge = str_starts_with(name, S("limits.hugepages-")) ||
+                   str_starts_with(name, S("requests.hugepages-"));
+    if (is_of_volume && !text_is_set(VALUE_GET(ref, containerName))) {
+        child_error(errors, FIELD_REQUIRED, path, "containerName", VALUE_ABSENT, NO_DETAIL);
+    } else if (name.size == 0) {
+        child_error(errors, FIELD_REQUIRED, path, "resource", VALUE_ABSENT, NO_DETAIL);
+    } else if (!is_huge) {
+        check_optional_choice(errors, path, "resource", resource,
+                              "limits.cpu|limits.ephemeral-storage|limits.memory|requests.cpu|"
+                              "requests.ephemeral-storage|requests.memory");
+    }
+    if (d.size == 0 || str_equal(d, S("0")))
+        return;
+    bool is_cpu = str_ends_with(name, S(".cpu"));
+    if (is_cpu ? is_one_of(divisor, "1m|1")
+               : is_one_of(divisor, "1|1k|1M|1G|1T|1P|1E|1Ki|1Mi|1Gi|1Ti|1Pi|1Ei"))
+        return;
+    const char *what = is_cpu                                ? "cpu"
+                       : str_ends_with(name, S(".memory"))   ? "memory"
+                       : str_ends_with(name, S("-storage"))  ? "local ephemeral storage"
+                                                             : "hugepages";
+    child_error(errors, FIELD_INVALID, path, "divisor", resource,
+                "only divisor's values %s are supported with the %s resource",
+                is_cpu ? "1m and 1" : "1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei",
+                what);
+}
+
+/* The files of a downwardAPI volume; upstream names the list, not the file. */
+static void check_downward_files(struct value v, path_t path, errors_t *errors)
+{
+    struct value items = value_get(v, ATOM_items);
+    struct field_path field = path_child(path, "fieldRef"),
+                      resource = path_child(path, "resourceFieldRef");
+    AUTO(value) struct value shown = value_string(S("resource"));
+    for (size_t i = 0; i < value_count(items); i++) {
+        struct value x = value_at(items, i), ref = VALUE_GET(x, fieldRef);
+        struct value amount = VALUE_GET(x, resourceFieldRef), of = VALUE_GET(ref, fieldPath);
+        struct str file = VALUE_STR(x, path);
+        if (check_required(errors, path, "path", VALUE_GET(x, path))) {
+            if (file.bytes[0] == '/')
+                child_error(errors, FIELD_INVALID, path, "path", VALUE_GET(x, path),
+                            "must be a relative path");
+            else if (str_starts_with(file, S("..")))
+                child_error(errors, FIELD_INVALID, path, "path", VALUE_GET(x, path),
+                            "must not start with '..'");
+        }
+        if (value_is_present(ref)) {
+            struct str s = value_str(of);
+            check_required(errors, &field, "apiVersion", VALUE_GET(ref, apiVersion));
+            if (check_required(errors, &field, "fieldPath", of) &&
+                !str_starts_with(s, S("metadata.labels['")) &&
+                !str_starts_with(s, S("metadata.annotations['")))
+                check_optional_choice(errors, &field, "fieldPath", of,
+                                      "metadata.annotations|metadata.labels|metadata.name|"
+                                      "metadata.namespace|metadata.uid");
+            if (value_is_present(amount))
+                field_error_at(errors, FIELD_INVALID, path, shown,
+                               "fieldRef and resourceFieldRef can not be specified "
+                               "simultaneously");
+        } else if (value_is_present(amount)) {
+            validate_resource_ref(amount, true, &resource, errors);
+        } else {
+            field_error_at(errors, FIELD_REQUIRED, path, VALUE_ABSENT,
+                           "one of fieldRef and resourceFieldRef is required");
+        }
+        check_mode(errors, path, "mode", value_get(x, ATOM_mode));
+    }
+}
+
 static void check_projected(struct value v, path_t path, errors_t *errors)
 {
     struct value list = value_get(v, ATOM_sources);
@@ -117,6 +190,10 @@ static void check_projected(struct value v, path_t path, errors_t *errors)
         if (value_is_present(secret) &&
             check_required(errors, &secret_path, "name", value_get(secret, ATOM_name)))
             check_items(secret, &secret_path, errors);
+        struct value downward = value_get(s, ATOM_downwardAPI);
+        struct field_path downward_path = path_child(&item, "downwardAPI");
+        if (value_is_present(downward))
+            check_downward_files(downward, &downward_path, errors);
         if (value_is_present(token)) {
             if (VALUE_INT(token, 3600, expirationSeconds) < 600)
                 child_error(errors, FIELD_INVALID, &token_path, "expirationSeconds",
@@ -157,7 +234,10 @@ static void check_source(atom key, struct value v, const struct type_schema *typ
         if (check_required(errors, path, "volumeClaimTemplate",
                            value_get(v, ATOM_volumeClaimTemplate)))
             validate_claim_spec(VALUE_GET(v, volumeClaimTemplate, spec), &spec, errors);
-    } else if (key != ATOM_downwardAPI) {
+    } else if (key == ATOM_downwardAPI) {
+        check_mode(errors, path, "defaultMode", value_get(v, ATOM_defaultMode));
+        check_downward_files(v, path, errors);
+    } else {
         validate_by_schema(type, v, path, errors);
     }
 }

@@ -19,6 +19,10 @@
 #define HOOK                                                                                       \
     "name: a.b.c, sideEffects: None, admissionReviewVersions: [v1], clientConfig: {service: "      \
     "{name: s, namespace: n}}"
+#define BY_HAND "manualSelector: true, selector: {matchLabels: {a: b}}"
+#define JOB_POD                                                                                    \
+    "template: {metadata: {labels: {a: b}}, spec: {restartPolicy: Never, containers: [{name: a, "  \
+    "image: b}]}}"
 #define MATCH "matchConstraints: {resourceRules: [" RULE "]}"
 
 static const struct row {
@@ -39,6 +43,118 @@ static const struct row {
      ", spec: {scopeSelector: {matchExpressions: [{scopeName: PriorityClass, operator: In}]}}}",
      "spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when "
      "`operator` is 'In' or 'NotIn' for scope selector"},
+    /* LimitRange */
+    {RESOURCE_limitranges,
+     "{" NAMED ", spec: {limits: [{type: Foo}, {type: Container, maxLimitRequestRatio: {cpu: "
+     "\"500m\"}}]}}",
+     "spec.limits[0].type: Invalid value: \"Foo\": must be a standard limit type or fully "
+     "qualified; "
+     "spec.limits[1].maxLimitRequestRatio[cpu]: Invalid value: \"500m\": ratio 500m is less than "
+     "1"},
+    {RESOURCE_limitranges,
+     "{" NAMED ", spec: {limits: [{type: Container, min: {cpu: \"1\"}, max: {cpu: \"2\"}, "
+     "maxLimitRequestRatio: {cpu: \"3\"}}]}}",
+     "spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: \"3\": ratio 3 is greater than "
+     "max/min = 2.000000"},
+    /* Service */
+    {RESOURCE_services,
+     "{" NAMED ", spec: {ports: [{port: 80}], clusterIP: foo, ipFamilies: [IPv4, IPv4, X]}}",
+     "spec.ipFamilies[1]: Duplicate value: \"IPv4\"; "
+     "spec.ipFamilies[2]: Unsupported value: \"X\": supported values: \"IPv4\", \"IPv6\"; "
+     "spec.clusterIPs[0]: Invalid value: \"foo\": must be a valid IP address, (e.g. 10.9.8.7 or "
+     "2001:db8::ffff)"},
+    {RESOURCE_services,
+     "{" NAMED ", spec: {ports: [{port: 80}], clusterIP: \"10.96.0.9\", clusterIPs: "
+     "[\"10.96.0.8\"], ipFamilies: [IPv6]}}",
+     "spec.clusterIPs: Invalid value: [\"10.96.0.8\"]: first value must match `clusterIP`; "
+     "spec.clusterIPs[0]: Invalid value: \"10.96.0.8\": expected an IPv6 value as indicated by "
+     "`ipFamilies[0]`"},
+    {RESOURCE_services,
+     "{" NAMED ", spec: {ports: [{port: 10250}], type: LoadBalancer, loadBalancerSourceRanges: "
+     "[x], externalIPs: [\"127.0.0.1\"]}}",
+     "spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used "
+     "by kubelet; "
+     "spec.externalIPs[0]: Invalid value: \"127.0.0.1\": may not be in the loopback range "
+     "(127.0.0.0/8, ::1/128); "
+     "spec.loadBalancerSourceRanges[0]: Invalid value: \"x\": must be a valid CIDR value, (e.g. "
+     "10.9.8.0/24 or 2001:db8::/64)"},
+    /* Job */
+    {RESOURCE_jobs,
+     "{" NAMED ", spec: {" BY_HAND ", podFailurePolicy: {rules: [{action: FailJob, onExitCodes: "
+     "{operator: In, containerName: z, values: [0, 5, 2]}}, {action: FailIndex}]}, " JOB_POD "}}",
+     "spec.podFailurePolicy.rules[0].onExitCodes.containerName: Invalid value: \"z\": must be one "
+     "of the container or initContainer names in the pod template; "
+     "spec.podFailurePolicy.rules[0].onExitCodes.values[0]: Invalid value: 0: must not be 0 for "
+     "the In operator; "
+     "spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: [0,5,2]: must be ordered; "
+     "spec.podFailurePolicy.rules[1].action: Invalid value: \"FailIndex\": requires the "
+     "backoffLimitPerIndex to be set; "
+     "spec.podFailurePolicy.rules[1]: Invalid value: specifying one of OnExitCodes and "
+     "OnPodConditions is required"},
+    {RESOURCE_jobs,
+     "{" NAMED ", spec: {" BY_HAND ", completionMode: Indexed, completions: 3, successPolicy: "
+     "{rules: [{succeededIndexes: \"1,x\"}, {succeededIndexes: \"0-1\", succeededCount: 3}, "
+     "{}]}, " JOB_POD "}}",
+     "spec.successPolicy.rules[0].succeededIndexes: Invalid value: \"1,x\": error parsing "
+     "succeededIndexes: cannot convert string to integer for index: \"x\"; "
+     "spec.successPolicy.rules[1].succeededCount: Invalid value: 3: must be less than or equal to "
+     "2 (the number of indexes in the specified succeededIndexes field); "
+     "spec.successPolicy.rules[2]: Required value: at least one of succeededCount or "
+     "succeededIndexes must be specified"},
+    {RESOURCE_jobs,
+     "{" NAMED ", spec: {" BY_HAND ", maxFailedIndexes: 5, completionMode: Indexed, completions: "
+     "3, " JOB_POD "}}",
+     "spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified; "
+     "spec.maxFailedIndexes: Invalid value: 5: must be less than or equal to completions"},
+    /* Pod: security, devices, files of a downward volume */
+    {RESOURCE_pods,
+     "{" NAMED ", spec: {hostUsers: false, hostPID: true, securityContext: {sysctls: [{name: "
+     "A.b}], seccompProfile: {type: Localhost}}, containers: [{name: a, image: b, "
+     "securityContext: {appArmorProfile: {type: Localhost, localhostProfile: \" x\"}}}]}}",
+     "spec.containers[0].securityContext.appArmorProfile.localhostProfile: Invalid value: \" x\": "
+     "must not be padded with whitespace; "
+     "spec.HostPID: Forbidden: when `hostUsers` is false; "
+     "spec.securityContext.sysctls[0].name: Invalid value: \"A.b\": must have at most 253 "
+     "characters and match regex "
+     "([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?; "
+     "spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when "
+     "seccomp type is Localhost"},
+    {RESOURCE_pods,
+     "{" NAMED ", spec: {volumes: [{name: v, emptyDir: {}}], containers: [{name: a, image: b, "
+     "volumeMounts: [{name: v, mountPath: /x, mountPropagation: Bidirectional}], volumeDevices: "
+     "[{name: v, devicePath: /x}]}]}}",
+     "spec.containers[0].volumeMounts.mountPropagation: Forbidden: Bidirectional mount "
+     "propagation is available only to privileged containers; "
+     "spec.containers[0].volumeDevices[0].name: Invalid value: \"v\": can only use volume source "
+     "type of PersistentVolumeClaim or Ephemeral for block mode; "
+     "spec.containers[0].volumeDevices[0].name: Invalid value: \"v\": must not already exist in "
+     "volumeMounts; "
+     "spec.containers[0].volumeDevices[0].devicePath: Invalid value: \"/x\": must not already "
+     "exist as a path in volumeMounts; "
+     "spec.containers[0].volumeMounts[0].name: Invalid value: \"v\": must not already exist in "
+     "volumeDevices; "
+     "spec.containers[0].volumeMounts[0].mountPath: Invalid value: \"/x\": must not already exist "
+     "as a path in volumeDevices"},
+    {RESOURCE_pods,
+     "{" NAMED ", spec: {volumes: [{name: v, downwardAPI: {items: [{path: ../a, fieldRef: "
+     "{apiVersion: v1, fieldPath: spec.nodeName}}, {path: b}]}}], containers: [{name: a, image: "
+     "b, env: [{name: X, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: "
+     "\"1Mi\"}}}]}]}}",
+     "spec.volumes[0].downwarAPI.path: Invalid value: \"../a\": must not start with '..'; "
+     "spec.volumes[0].downwarAPI.fieldRef.fieldPath: Unsupported value: \"spec.nodeName\": "
+     "supported values: \"metadata.annotations\", \"metadata.labels\", \"metadata.name\", "
+     "\"metadata.namespace\", \"metadata.uid\"; "
+     "spec.volumes[0].downwarAPI: Required value: one of fieldRef and resourceFieldRef is "
+     "required; "
+     "spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor: Invalid value: "
+     "\"limits.cpu\": only divisor's values 1m and 1 are supported with the cpu resource"},
+    /* PersistentVolumeClaim */
+    {RESOURCE_persistentvolumeclaims,
+     "{" NAMED ", spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}, "
+     "dataSource: {kind: Pod, name: \"\"}}}",
+     "spec.dataSource.name: Required value; "
+     "spec.dataSource: Invalid value: \"Pod\": must be 'PersistentVolumeClaim' when referencing "
+     "the default apiGroup"},
     /* HorizontalPodAutoscaler */
     {RESOURCE_horizontalpodautoscalers, "{" NAMED ", spec: {" TARGET "}}", ""},
     {RESOURCE_horizontalpodautoscalers,
