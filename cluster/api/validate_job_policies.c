@@ -59,8 +59,7 @@ static void check_exit_codes(struct value spec, struct value codes, path_t path,
         struct field_path item = path_index(&list, i);
         struct value code = value_at(values, i);
         if (value_is(operator, "In") && value_as_integer(code, 0) == 0)
-            field_error_at(errors, FIELD_INVALID, &item, code,
-                           "must not be 0 for the In operator");
+            field_error_at(errors, FIELD_INVALID, &item, code, "must not be 0 for the In operator");
         bool is_repeated = false;
         for (size_t k = 0; k < i; k++)
             is_repeated |= value_equal(value_at(values, k), code);

@@ -118,8 +118,9 @@ static void check_node_ports(struct value spec, path_t path, errors_t *errors)
         if (!is_repeated)
             continue;
         AUTO(value)
-        struct value key = value_pack("{protocol: %v, port: %v}", value_keep(VALUE_GET(p, protocol)),
-                                      value_keep(VALUE_GET(p, port)));
+        struct value key =
+            value_pack("{protocol: %v, port: %v}", value_keep(VALUE_GET(p, protocol)),
+                       value_keep(VALUE_GET(p, port)));
         field_error_at(errors, FIELD_DUPLICATE, &item, key, NO_DETAIL);
     }
 }
@@ -162,8 +163,7 @@ static void check_cluster_ips(struct value spec, path_t path, errors_t *errors)
         field_error_at(errors, FIELD_INVALID, &ips_path, ips,
                        "must be empty when `clusterIP` is not specified");
     else if (value_count(ips) > 0 && !value_equal(value_at(ips, 0), ip))
-        field_error_at(errors, FIELD_INVALID, &ips_path, ips,
-                       "first value must match `clusterIP`");
+        field_error_at(errors, FIELD_INVALID, &ips_path, ips, "first value must match `clusterIP`");
     for (size_t i = 0; i < value_count(families); i++) {
         struct field_path item = path_index(&families_path, i);
         if (!is_one_of(value_at(families, i), "IPv4|IPv6"))

@@ -120,10 +120,10 @@ void validate_resource_ref(struct value ref, bool is_of_volume, path_t path, err
     if (is_cpu ? is_one_of(divisor, "1m|1")
                : is_one_of(divisor, "1|1k|1M|1G|1T|1P|1E|1Ki|1Mi|1Gi|1Ti|1Pi|1Ei"))
         return;
-    const char *what = is_cpu                                ? "cpu"
-                       : str_ends_with(name, S(".memory"))   ? "memory"
-                       : str_ends_with(name, S("-storage"))  ? "local ephemeral storage"
-                                                             : "hugepages";
+    const char *what = is_cpu                               ? "cpu"
+                       : str_ends_with(name, S(".memory"))  ? "memory"
+                       : str_ends_with(name, S("-storage")) ? "local ephemeral storage"
+                                                            : "hugepages";
     child_error(errors, FIELD_INVALID, path, "divisor", resource,
                 "only divisor's values %s are supported with the %s resource",
                 is_cpu ? "1m and 1" : "1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei",
