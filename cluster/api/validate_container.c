@@ -331,7 +331,7 @@ static void check_mounts(struct value c, struct value volumes, path_t path, erro
 
 static bool has_item(struct value list, atom key, struct value text)
 {
-    for (size_t i = 0; text_is_set(text) && i < value_count(list); i++) {
+    for (size_t i = 0; text_is_set(text) && i < value_count(list) && i < LIST_COMPARED_MAX; i++) {
         if (value_equal(value_get(value_at(list, i), key), text))
             return true;
     }
@@ -340,7 +340,7 @@ static bool has_item(struct value list, atom key, struct value text)
 
 static bool is_block_source(struct value volumes, struct value name)
 {
-    for (size_t i = 0; i < value_count(volumes); i++) {
+    for (size_t i = 0; i < value_count(volumes) && i < LIST_COMPARED_MAX; i++) {
         struct value v = value_at(volumes, i);
         if (value_equal(VALUE_GET(v, name), name))
             return value_is_present(VALUE_GET(v, persistentVolumeClaim)) ||

@@ -61,7 +61,7 @@ static void check_exit_codes(struct value spec, struct value codes, path_t path,
         if (value_is(operator, "In") && value_as_integer(code, 0) == 0)
             field_error_at(errors, FIELD_INVALID, &item, code, "must not be 0 for the In operator");
         bool is_repeated = false;
-        for (size_t k = 0; k < i; k++)
+        for (size_t k = 0; i < LIST_COMPARED_MAX && k < i; k++)
             is_repeated |= value_equal(value_at(values, k), code);
         if (is_repeated)
             field_error_at(errors, FIELD_DUPLICATE, &item, code, NO_DETAIL);
