@@ -255,9 +255,8 @@ static void refusal_name(struct request *r)
         message.bytes[begin.size] != ')')
         return;
     struct str kind = r->subresource == SUBRESOURCE_SCALE ? S("Scale") : r->resource->kind;
-    struct value named =
-        value_printf("%.*s%.*s%.*s", STR_ARG(begin), STR_ARG(kind),
-                     STR_ARG(str_slice(message, begin.size, message.size)));
+    struct value named = value_printf("%.*s%.*s%.*s", STR_ARG(begin), STR_ARG(kind),
+                                      STR_ARG(str_slice(message, begin.size, message.size)));
     r->refusal = VALUE_SET(r->refusal, named, message);
 }
 
@@ -408,7 +407,7 @@ void custom_check_object(const struct call *c, struct value old, struct field_er
     AUTO(value)
     struct value before =
         value_is_present(old) ? custom_show(c->kind, value_keep(old)) : VALUE_ABSENT;
-    custom_validate(c->kind, new, before, errors);
+    custom_validate(c->kind, new, before, c->request->subresource == SUBRESOURCE_STATUS, errors);
 }
 
 void custom_warn(struct call *c, struct value old)

@@ -305,6 +305,11 @@ static struct value update_prepare(struct call *c, struct value own_new, struct 
     AUTO(value) struct value managers = value_keep(VALUE_GET(own_new, metadata, managedFields));
     switch (c->request->subresource) {
     case SUBRESOURCE_STATUS:
+        if (c->kind) { /* its metadata is as it was, too */
+            next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, status)), status);
+            value_drop(own_new);
+            return with_managers(next, managers);
+        }
         return strategy_prepare_status_update(registry_strategy_row(c), own_new, old);
     case SUBRESOURCE_FINALIZE: /* a namespace's spec.finalizers alone */
         next = VALUE_SET(value_keep(old), value_keep(VALUE_GET(own_new, spec, finalizers)), spec,

@@ -59,7 +59,8 @@ static void run_schema(struct str text)
     schema_check(schema, NULL, &errors);
     AUTO(value) struct value object = schema_prune(schema, value_keep(schema), NULL);
     object = schema_default(schema, object);
-    schema_validate(schema, object, VALUE_ABSENT, &errors);
+    schema_validate(schema, object, VALUE_ABSENT, false, &errors);
+    schema_validate_further(schema, object, VALUE_ABSENT, false, &errors);
     field_errors_release(&errors);
 }
 

@@ -35,6 +35,8 @@ expect 1 'spec.size: Required value' patch widget one --type merge -p '{"spec":{
 expect 0 'patched' patch widget one --type merge -p '{"status":{"size":9}}'
 expect 0 '^$' get wg one -o 'jsonpath={.status.size}'
 expect 0 'patched' patch widget one --subresource status --type merge -p '{"status":{"size":2}}'
+expect 0 'patched' patch widget one --subresource status --type merge -p '{"metadata":{"labels":{"a":"b"}}}'
+expect 0 '^$' get wg one -o 'jsonpath={.metadata.labels}'
 expect 0 '^2 4$' get wg one -o 'jsonpath={.status.size} {.metadata.generation}'
 expect 0 'serverside-applied' apply --server-side --field-manager other -f "$scratch/one.yaml" --force-conflicts
 expect 0 'f:size' get wg one -o yaml --show-managed-fields

@@ -194,7 +194,7 @@ static void check_replicas(struct value path, struct value object, struct field_
 }
 
 void custom_validate(const struct custom_kind *k, struct value object, struct value old,
-                     struct field_errors *errors)
+                     bool is_status, struct field_errors *errors)
 {
     struct value scale = VALUE_GET(k->version, subresources, scale);
     check_type(k, object, errors);
@@ -204,9 +204,11 @@ void custom_validate(const struct custom_kind *k, struct value object, struct va
         validate_meta_update(k->resource, object, old, errors);
     else
         validate_meta(k->resource, object, errors);
-    check_replicas(VALUE_GET(scale, specReplicasPath), object, errors);
+    schema_validate(k->schema, object, old, is_status, errors);
+    if (!is_status)
+        check_replicas(VALUE_GET(scale, specReplicasPath), object, errors);
     check_replicas(VALUE_GET(scale, statusReplicasPath), object, errors);
-    schema_validate(k->schema, object, old, errors);
+    schema_validate_further(k->schema, object, old, is_status, errors);
 }
 
 /* ---- scale ---- */

@@ -7,7 +7,7 @@
  *     struct value o = custom_decode(kind, value_keep(body), &options, &status, &warnings);
  *     if (!value_is_present(o))
  *         return status;                                   owned, code 400
- *     custom_validate(kind, o, VALUE_ABSENT, &errors);
+ *     custom_validate(kind, o, VALUE_ABSENT, false, &errors);
  *
  * Scale: autoscaling/v1 Scale over the paths that the definition names.
  */
@@ -27,9 +27,10 @@ struct value custom_decode_patched(const struct custom_kind *k, struct value own
                                    const struct decode_options *options, struct value *ret_status,
                                    struct value *warnings);
 
-/* `old` absent: a creation. In the version that was asked for. */
+/* `old` absent: a creation; `is_status`: a write of the status. In the version that was asked
+ * for. */
 void custom_validate(const struct custom_kind *k, struct value object, struct value old,
-                     struct field_errors *errors);
+                     bool is_status, struct field_errors *errors);
 
 /* ---- scale ---- */
 

@@ -399,9 +399,9 @@ void schema_validate_value(struct value schema, struct value v, const struct fie
 }
 
 /* A rule's look at a value of the wrong shape would only repeat what is said already. */
-static bool blocks_rules(const struct field_errors *errors, size_t from)
+static bool blocks_rules(const struct field_errors *errors)
 {
-    for (size_t i = from; i < errors->count; i++) {
+    for (size_t i = 0; i < errors->count; i++) {
         enum field_error_type t = errors->items[i].type;
         if (t == FIELD_REQUIRED || t == FIELD_NOT_SUPPORTED || t == FIELD_TOO_LONG ||
             t == FIELD_TOO_MANY || t == FIELD_TYPE_INVALID)
@@ -410,18 +410,57 @@ static bool blocks_rules(const struct field_errors *errors, size_t from)
     return false;
 }
 
-void schema_validate(struct value schema, struct value object, struct value old,
+/* A write of the status alone: only that is looked at, and sentences begin there. */
+static void check_status(struct value schema, struct value object, struct value old,
+                         struct field_errors *errors)
+{
+    struct value part = schema_property(schema, S("status")), status = VALUE_GET(object, status);
+    size_t before = errors->count;
+    if (!value_is_present(part) || !value_is_present(status))
+        return;
+    check(part, status, VALUE_GET(old, status), NULL, errors);
+    for (size_t i = before; i < errors->count; i++) {
+        struct text *path = &errors->items[i].path;
+        struct text whole = {0};
+        bool is_whole = path->size == 0 || str_equal(text_str(path), S("<nil>"));
+        text_printf(&whole, "status%s%s", is_whole ? "" : ".", is_whole ? "" : text_c(path));
+        text_release(path);
+        *path = whole;
+    }
+}
+
+/* Who had equal keys already may keep them. */
+static void check_lists(struct value schema, struct value object, struct value old,
+                        struct field_errors *errors)
+{
+    struct field_errors had = {0};
+    if (value_is_present(old))
+        check_list_keys(schema, old, NULL, &had);
+    if (had.count == 0)
+        check_list_keys(schema, object, NULL, errors);
+    field_errors_release(&had);
+}
+
+void schema_validate(struct value schema, struct value object, struct value old, bool is_status,
                      struct field_errors *errors)
 {
-    size_t before = errors->count;
+    if (is_status)
+        check_status(schema, object, old, errors);
+    else if (value_is_present(schema))
+        check(schema, object, old, NULL, errors);
+}
+
+void schema_validate_further(struct value schema, struct value object, struct value old,
+                             bool is_status, struct field_errors *errors)
+{
     if (!value_is_present(schema))
         return;
-    check(schema, object, old, NULL, errors);
-    check_embedded(schema, object, NULL, errors);
-    check_list_keys(schema, object, NULL, errors);
+    if (!is_status)
+        check_embedded(schema, object, NULL, errors);
+    check_lists(schema, object, old, errors);
     if (!schema_has_rules(schema))
         return;
-    if (blocks_rules(errors, before))
+    if (blocks_rules(errors))
         field_error_add(errors, FIELD_INVALID, S("<nil>"), VALUE_ABSENT,
                         "some validation rules were not checked because the object was invalid; "
                         "correct the existing errors to complete validation");

@@ -272,7 +272,9 @@ static const char widget_schema[] =
     "part: {type: object, \"x-kubernetes-embedded-resource\": true, "
     "\"x-kubernetes-preserve-unknown-fields\": true}, "
     "one: {type: object, properties: {x: {type: integer}, y: {type: integer}}, "
-    "oneOf: [{required: [x]}, {required: [y]}]}}}, status: {type: object}}}";
+    "oneOf: [{required: [x]}, {required: [y]}]}}}, status: {type: object, properties: {phase: "
+    "{type: string, enum: [Up, Down]}, left: {type: "
+    "integer, maximum: 3}}}}}";
 
 static const struct custom_kind *widget_new(struct custom_definition **ret_definition)
 {
@@ -403,7 +405,7 @@ static void test_validation(void)
         AUTO(text) struct text got = {0};
         struct field_errors errors = {0};
 
-        custom_validate(k, o, VALUE_ABSENT, &errors);
+        custom_validate(k, o, VALUE_ABSENT, false, &errors);
 
         errors_text(&errors, &got);
         expect(object_cases[i].spec, &got, object_cases[i].error);
@@ -425,15 +427,38 @@ static void test_ratcheting(void)
     same = VALUE_SET(same, value_string(S("1")), metadata, resourceVersion);
     worse = VALUE_SET(worse, value_string(S("1")), metadata, resourceVersion);
 
-    custom_validate(k, same, old, &errors);
+    custom_validate(k, same, old, false, &errors);
     errors_text(&errors, &got);
     expect("untouched", &got, NULL);
 
     errors = (struct field_errors){0};
-    custom_validate(k, worse, old, &errors);
+    custom_validate(k, worse, old, false, &errors);
     errors_text(&errors, &got);
     expect("touched", &got, "spec.size: Invalid value: 20");
     CU_ASSERT_FALSE(str_contains(text_str(&got), S("color")));
+    custom_definition_unref(d);
+}
+
+/* A write of the status does not look at the rest. */
+static void test_status(void)
+{
+    struct custom_definition *d;
+    const struct custom_kind *k = widget_new(&d);
+    AUTO(value) struct value old = widget_with(value_pack("{size: 1}"));
+    AUTO(value) struct value new = widget_with(value_pack("{size: 99}"));
+    AUTO(text) struct text got = {0};
+    struct field_errors errors = {0};
+    old = VALUE_SET(old, value_string(S("1")), metadata, resourceVersion);
+    new = VALUE_SET(new, value_string(S("1")), metadata, resourceVersion);
+    new = VALUE_SET(new, value_pack("{phase: Sideways, left: 4}"), status);
+
+    custom_validate(k, new, old, true, &errors);
+
+    errors_text(&errors, &got);
+    CU_ASSERT_STRING_EQUAL(
+        text_c(&got),
+        "status.left: Invalid value: 4: left in body should be less than or equal to 3|status."
+        "phase: Unsupported value: \"Sideways\": supported values: \"Up\", \"Down\"");
     custom_definition_unref(d);
 }
 
@@ -566,6 +591,7 @@ int main(void)
                            {"unknown fields", test_unknown_fields},
                            {"validation", test_validation},
                            {"ratcheting", test_ratcheting},
+                           {"status", test_status},
                            {"paths of columns", test_json_path},
                            {"order of versions", test_version_order},
                            {"patterns", test_patterns},
