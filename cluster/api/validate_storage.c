@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Persistent volumes, claims and storage classes.
+ *
+ * DEVIATION: the refusals to change a volume's source and a claim's spec end upstream with a diff
+ * of Go structs; here they end before it.
  */
 #include "sim/base/base.h"
 

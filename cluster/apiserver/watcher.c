@@ -61,7 +61,10 @@ struct watcher *watcher_add(struct apiserver *s, struct step *step, const struct
         w->connection_next->connection_link = &w->connection_next;
     w->connection->watchers = w;
     w->timeout_at = instant_add(step->now, timeout);
-    w->timeout_timer = step_timer_set(step, w->timeout_at, TIMER_TAG(TIMER_WATCH_TIMEOUT, w->slot));
+    struct instant at = w->timeout_at;
+    if (w->allows_bookmarks && timeout.ns > duration_s(BOOKMARK_BEFORE_END_S).ns)
+        at.ns -= duration_s(BOOKMARK_BEFORE_END_S).ns; /* the last bookmark */
+    w->timeout_timer = step_timer_set(step, at, TIMER_TAG(TIMER_WATCH_TIMEOUT, w->slot));
     if (w->allows_bookmarks)
         bookmark_link(w, step);
     return w;
@@ -235,11 +238,15 @@ void watchers_timer_bookmarks(struct apiserver *s, struct step *step)
 void watchers_timer_timeout(struct apiserver *s, struct step *step, uint32_t slot)
 {
     struct watcher *w = slot < s->caches.watchers.count ? s->caches.watchers.items[slot] : NULL;
-    if (!w || w->timeout_at.ns > step->now.ns)
+    if (!w)
         return;
-    if (w->allows_bookmarks)
+    if (w->timeout_at.ns <= step->now.ns) {
+        watcher_end(w, step, VALUE_ABSENT);
+    } else if (w->timeout_at.ns - step->now.ns <= duration_s(BOOKMARK_BEFORE_END_S).ns) {
         watcher_send_bookmark(w, step, false);
-    watcher_end(w, step, VALUE_ABSENT);
+        w->timeout_timer =
+            step_timer_set(step, w->timeout_at, TIMER_TAG(TIMER_WATCH_TIMEOUT, w->slot));
+    }
 }
 
 static void bookmark_link(struct watcher *w, struct step *step)
