@@ -26,6 +26,8 @@
 #define LEEWAY_S 60
 #define LEGACY_ISSUER "kubernetes/serviceaccount"
 #define TOKEN_SIZE_MAX 65536
+#define LAST_USED_LABEL "kubernetes.io/legacy-token-last-used"
+#define INVALID_LABEL "kubernetes.io/legacy-token-invalid-since"
 
 /* ---- signing ---- */
 
@@ -252,6 +254,26 @@ static void bound_token_check(struct apiserver *s, struct step *step, struct val
     a->user = account_user(namespace, name, uid, extra);
 }
 
+/* The day on which a token of a secret was used last is a label of the secret; who cleans up looks
+ * at it. Nobody waits for the write. */
+static void note_use(struct apiserver *s, struct step *step, struct str namespace, struct str name,
+                     struct value secret)
+{
+    AUTO(value) struct value now = time_value(step->wall);
+    struct str text = value_str(now), day = str_slice(text, 0, str_find(text, 'T'));
+    struct value known = object_label(secret, S(LAST_USED_LABEL));
+    if (str_equal(value_str(known), day))
+        return;
+    const struct object_key *key = object_key_of(resource_get(RESOURCE_secrets), namespace, name);
+    struct request *r = request_for_key(VERB_PATCH, key);
+    object_key_unref(key);
+    r->patch_type = PATCH_MERGE;
+    r->body = value_pack("{metadata: {uid: %v, labels: %v}}",
+                         value_keep(VALUE_GET(secret, metadata, uid)),
+                         value_set_key(value_object(), S(LAST_USED_LABEL), value_string(day)));
+    call_own(s, step, r, NULL, NULL);
+}
+
 /* "kubernetes.io/serviceaccount/secret.name" */
 static struct str legacy_claim(struct value claims, const char *name, char small[VALUE_SMALL_SIZE])
 {
@@ -275,8 +297,17 @@ static void legacy_token_check(struct apiserver *s, struct step *step, struct va
         refuse(a, "Token has been invalidated");
     else if (!is_read || !str_equal(text_str(&stored), token))
         refuse(a, "Token does not match server's copy");
-    if (a->error.size == 0 && value_is_present(account_find(s, step, namespace, name, uid, a)))
-        a->user = account_user(namespace, name, uid, VALUE_ABSENT);
+    else if (value_is_present(object_label(secret, S(INVALID_LABEL))))
+        refuse(a,
+               "the token in secret %.*s/%.*s for service account %.*s/%.*s has been marked "
+               "invalid. Use tokens from the TokenRequest API or manually created secret-based "
+               "tokens, or remove the '" INVALID_LABEL
+               "' label from the secret to temporarily allow use of this token",
+               STR_ARG(namespace), STR_ARG(secret_name), STR_ARG(namespace), STR_ARG(name));
+    if (a->error.size > 0 || !value_is_present(account_find(s, step, namespace, name, uid, a)))
+        return;
+    a->user = account_user(namespace, name, uid, VALUE_ABSENT);
+    note_use(s, step, namespace, secret_name, secret);
 }
 
 void account_token_check(struct apiserver *s, struct step *step, struct str token,

@@ -10,7 +10,7 @@
  *
  * DEVIATION: secrets of tokens are not named in the `secrets` of their account, not even taken out
  * of there when they go (nothing since 1.24 puts them in); tokens that were not used for a year are
- * not cleaned up, and their last use is not noted.
+ * not cleaned up.
  *
  * Upstream: pkg/controller/serviceaccount/tokens_controller.go.
  */

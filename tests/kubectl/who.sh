@@ -91,6 +91,7 @@ sleep 0.5
 expect 0 'ca.crt: +[0-9]+ bytes' describe secret old
 old=$(kubectl --context wavetank get secret old -o 'jsonpath={.data.token}' | base64 -d)
 as 0 'Username +system:serviceaccount:default:default' --token "$old" -- auth whoami
+expect 0 'kubernetes.io/legacy-token-last-used=20' get secret old --show-labels
 expect 0 'deleted' delete secret old
 sleep 2
 as 1 'logged in|Unauthorized' --token "$old" -- auth whoami
