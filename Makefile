@@ -116,7 +116,8 @@ FUZZ    ?= fuzz_pipeline
 SECONDS ?= 60
 fuzz: ## make fuzz FUZZ=fuzz_json SECONDS=60: libFuzzer on one of tests/fuzz
 	@$(MAKE) -s -j$$(nproc) all BUILD=build-fuzz CC=clang OPT="-O1 -fsanitize=fuzzer-no-link,address,undefined"
-	@mkdir -p build-fuzz/corpus/$(FUZZ)
+	@$(MAKE) -s build/tests/fuzz/$(FUZZ)
+	@mkdir -p build-fuzz/corpus/$(FUZZ) && build/tests/fuzz/$(FUZZ) --write build-fuzz/corpus/$(FUZZ)
 	clang $(COMMON) -O1 -DLIBFUZZER -fsanitize=fuzzer,address,undefined -o build-fuzz/$(FUZZ) tests/fuzz/$(FUZZ).c \
 	  $(foreach layer,scenarios cluster runtime sim,build-fuzz/lib$(layer).a) $(LIBRARIES)
 	build-fuzz/$(FUZZ) -max_total_time=$(SECONDS) -max_len=4096 build-fuzz/corpus/$(FUZZ) tests/fuzz/seeds

@@ -4,6 +4,7 @@
  * main that feeds the target its seeds and deterministic mutations of them.
  *
  *     fuzz_json [ROUNDS] [SEED-FILE...]       default: 20000 rounds on the built-in seeds
+ *     fuzz_json --write FOLDER                the built-in seeds as files, for libFuzzer
  */
 #ifndef TESTS_FUZZ_DRIVER_H
 #define TESTS_FUZZ_DRIVER_H
@@ -80,8 +81,22 @@ static void fuzz_feed(struct str s)
     mem_free(copy);
 }
 
+static int fuzz_write(const char *folder, const char *const *seeds, size_t seed_count)
+{
+    for (size_t i = 0; i < seed_count; i++) {
+        AUTO(text) struct text name = {0};
+        text_printf(&name, "%s/seed-%zu", folder, i);
+        FILE *file = fopen(text_c(&name), "wb");
+        CHECK(file && fputs(seeds[i], file) >= 0);
+        CHECK(fclose(file) == 0);
+    }
+    return 0;
+}
+
 static int fuzz_main(int count, char **arguments, const char *const *seeds, size_t seed_count)
 {
+    if (count == 3 && strcmp(arguments[1], "--write") == 0)
+        return fuzz_write(arguments[2], seeds, seed_count);
     long rounds = count > 1 ? strtol(arguments[1], NULL, 10) : 20000;
     VEC(struct text) inputs = {0};
     for (size_t i = 0; i < seed_count; i++) {

@@ -11,6 +11,8 @@
 #define FUZZ_MUTATE mutate_request
 #include "tests/fuzz/driver.h"
 
+#include <stdio.h>
+
 #include "cluster/api/status.h"
 #include "cluster/apiserver/http/answer.h"
 #include "cluster/apiserver/http/gateway.h"
