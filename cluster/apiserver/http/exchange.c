@@ -382,7 +382,7 @@ static void on_event(void *owner, uint64_t id, const struct watch_event *e)
         map_remove(&s->exchanges, x);
         x->has_ended = true;
     } else {
-        answer_watch_event(&x->shape, e, sim_wall(s->options.sim), &x->answer);
+        watch_lines_write(&s->watch_lines, &x->shape, e, sim_wall(s->options.sim), &x->answer);
         if (x->answer.size - x->sent > HTTP_WATCH_BACKLOG_MAX)
             x->state = BROKEN;
     }

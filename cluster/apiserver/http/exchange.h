@@ -19,6 +19,7 @@
 #include "cluster/apiserver/http/gateway.h"
 #include "cluster/apiserver/http/reader.h"
 #include "cluster/apiserver/http/server.h"
+#include "cluster/apiserver/http/watch_lines.h"
 #include "sim/base/map.h"
 #include "sim/base/text.h"
 #include "sim/base/vec.h"
@@ -80,8 +81,8 @@ struct exchange {
     size_t sent;
     bool has_ended, is_watched, is_streaming;
     const struct custom_catalog *catalog; /* of a document; owned */
-    struct value served;                  /* what the API server itself says of it; absent: nothing */
-    bool is_log;                          /* bytes stream; without `follow` the client waits */
+    struct value served; /* what the API server itself says of it; absent: nothing */
+    bool is_log;         /* bytes stream; without `follow` the client waits */
     bool follows, counts_as_waiting;
     /* an upgrade: upgrade.c */
     struct upgrade *upgrade;
@@ -96,6 +97,7 @@ struct http_server {
     struct gateway_config gateway_config;
     process_id gateway;
     struct protobuf_writer *writer;
+    struct watch_lines watch_lines;
     struct openapi *openapi;
     struct MHD_Daemon *daemon;
     struct listener *listener;
@@ -109,7 +111,7 @@ struct http_server {
     uint64_t last_id, last_connection, requests;
     size_t waiting, streaming;
     VEC(struct exchange *) upgrades; /* connections that speak something else now */
-    bool has_resumed; /* the library does not count this among what is due */
+    bool has_resumed;                /* the library does not count this among what is due */
 };
 
 /* ---- server.c ---- */

@@ -169,6 +169,7 @@ void http_server_free(struct http_server *s)
         close(s->poll);
     map_release(&s->exchanges);
     vec_release(&s->upgrades);
+    watch_lines_release(&s->watch_lines);
     protobuf_writer_free(s->writer);
     openapi_free(s->openapi);
     mem_free(s);

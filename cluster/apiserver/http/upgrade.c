@@ -508,7 +508,8 @@ void upgrade_event(struct exchange *x, const struct watch_event *e)
         websocket_close(x->upgrade->socket, 1000, S(""));
         return;
     }
-    answer_watch_event(&x->shape, e, sim_wall(x->server->options.sim), &line);
+    watch_lines_write(&x->server->watch_lines, &x->shape, e, sim_wall(x->server->options.sim),
+                      &line);
     struct str bytes = text_str(&line);
     if (str_ends_with(bytes, S("\n")))
         bytes.size--;
