@@ -253,7 +253,9 @@ static void cell_number(struct cells *c, struct value v, bool is_whole)
 static void cell_date(struct cells *c, struct value v)
 {
     struct wall_time unused;
-    if (time_parse(v, &unused))
+    if (value_is(v, "") || value_is(v, "null"))
+        cell_text(c, S("<unknown>"));
+    else if (time_parse(v, &unused))
         cell_age(c, v);
     else
         cell_text(c, S("<invalid>"));
@@ -263,7 +265,9 @@ static void cell_print(struct cells *c, struct str type, struct value v)
 {
     enum value_kind kind = value_kind(v);
     bool is_number = kind == VALUE_INTEGER || kind == VALUE_DOUBLE;
-    if (kind == VALUE_NONE || kind == VALUE_NULL)
+    if (kind == VALUE_NULL && str_equal(type, S("string")))
+        cell_text(c, S("<no value>")); /* as Go prints nothing */
+    else if (kind == VALUE_NONE || kind == VALUE_NULL)
         raw(c, S("null"));
     else if (str_equal(type, S("string")))
         cell_string(c, v);

@@ -493,6 +493,35 @@ static void test_json_path(void)
     }
 }
 
+static void test_cells(void)
+{
+    AUTO(value) struct value d = definition_with(value_pack("{type: object}"));
+    AUTO(value)
+    struct value columns = value_pack(
+        "[{name: S, type: string, jsonPath: \".s\"}, {name: L, type: string, jsonPath: \".l\"}, "
+        "{name: I, type: integer, jsonPath: \".i\"}, {name: W, type: integer, jsonPath: \".s\"}, "
+        "{name: B, type: boolean, jsonPath: \".b\"}, {name: D, type: date, jsonPath: \".d\"}, "
+        "{name: E, type: date, jsonPath: \".e\"}, {name: F, type: date, jsonPath: \".s\"}, "
+        "{name: N, type: string, jsonPath: \".n\"}, {name: M, type: string, jsonPath: \".m\"}]");
+    struct value version = value_keep(value_at(VALUE_GET(d, spec, versions), 0));
+    version = value_set(version, ATOM_additionalPrinterColumns, value_keep(columns));
+    d = VALUE_SET(d, value_append(VALUE_ABSENT, version), spec, versions);
+    AUTO(value)
+    struct value o = value_pack(
+        "{metadata: {name: w}, s: x, l: [1, a], i: 3, b: true, d: \"1970-01-01T00:00:00Z\", e: "
+        "\"\", n: null}");
+    struct custom_definition *definition = custom_definition_new(d);
+    AUTO(text) struct text out = {0};
+    struct cells cells = {.out = &out, .now = {INT64_C(90) * 1000000000}};
+
+    custom_cells_print(custom_definition_version(definition, S("v1")), o, &cells);
+
+    CU_ASSERT_STRING_EQUAL(text_c(&out), "\"w\",\"x\",\"[1,\\\"a\\\"]\",3,null,true,\"90s\","
+                                         "\"\\u003cunknown\\u003e\",\"\\u003cinvalid\\u003e\","
+                                         "\"\\u003cno value\\u003e\",null");
+    custom_definition_unref(definition);
+}
+
 /* ---- versions, patterns ---- */
 
 static void test_version_order(void)
@@ -593,6 +622,7 @@ int main(void)
                            {"ratcheting", test_ratcheting},
                            {"status", test_status},
                            {"paths of columns", test_json_path},
+                           {"cells", test_cells},
                            {"order of versions", test_version_order},
                            {"patterns", test_patterns},
                            {"OpenAPI", test_openapi},
