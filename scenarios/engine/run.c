@@ -171,6 +171,8 @@ static void run_step(struct run *r, size_t index, struct value step)
     }
     if (is_cut_short && r->has_own_until)
         r->is_stopped = true;
+    if (was_stopped && r->outcome == OUTCOME_PASSED)
+        o = OUTCOME_SKIPPED; /* ended from outside: nothing can be said of it */
     /* A check that stopped the run has said why; the step it stopped in did not end well either. */
     if (r->is_stopped && r->outcome == OUTCOME_FAILED)
         o = OUTCOME_FAILED;

@@ -181,6 +181,17 @@ chmod 700 "$data"
 served --reset
 expect 0 'No resources found' get deploy
 stop
+# A scenario that was ended in the middle goes on where it was.
+rm -rf "$data"
+served -f scenarios/library/node-loss.yaml --speed 30
+sleep 2
+stop
+grep -q '^PASS' "$scratch/serve" && { echo "the scenario ended too soon for this test"; failed=1; }
+served -f scenarios/library/node-loss.yaml --speed max
+for _ in $(seq 40); do grep -q '^PASS node-loss' "$scratch/serve" && break; sleep 0.2; done
+grep -q '^PASS node-loss' "$scratch/serve" || { echo "the scenario did not go on:"; cat "$scratch/serve"; failed=1; }
+stop
+says 0 'the same as recorded' "$program" replay "$data/journal"
 KUBECONFIG=$KEPT
 
 # ---- who may speak to it ----

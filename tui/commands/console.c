@@ -106,14 +106,17 @@ static void on_step_ended(void *owner, const struct run *run, size_t step)
 {
     struct console *c = owner;
     const struct step_result *s = &run->steps.items[step];
-    bool passed = s->outcome == OUTCOME_PASSED;
+    static const char *const marks[] = {
+        [OUTCOME_PASSED] = "✓", [OUTCOME_FAILED] = "✗", [OUTCOME_SKIPPED] = "-"};
+    static const char *const colours[] = {
+        [OUTCOME_PASSED] = GREEN, [OUTCOME_FAILED] = RED, [OUTCOME_SKIPPED] = DIM};
     AUTO(text) struct text name = {0};
     AUTO(text) struct text at = {0};
     step_name(run, step, &name);
     print_instant(s->ended, &at);
     clear_progress(c);
     end_lines(c);
-    printf("  %s%s%s %s %s(%s)%s\n", colour(c, passed ? GREEN : RED), passed ? "✓" : "✗",
+    printf("  %s%s%s %s %s(%s)%s\n", colour(c, colours[s->outcome]), marks[s->outcome],
            colour(c, PLAIN), text_c(&name), colour(c, DIM), text_c(&at), colour(c, PLAIN));
 }
 
@@ -146,9 +149,8 @@ void console_begin(struct console *c, const struct run *r)
 static bool is_upkeep(struct str line)
 {
     static const char *const words[] = {
-        " etcd",           "kube-system", "system:",         "kube-public",
-        "kube-node-lease", " apiserver",  " kube-apiserver", "flowschema",
-        "clusterrole-",    "its copy was old"};
+        " etcd",      "kube-system",     "system:",    "kube-public",  "kube-node-lease",
+        " apiserver", " kube-apiserver", "flowschema", "clusterrole-", "its copy was old"};
     for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
         if (str_contains(line, str_from(words[i])))
             return true;
