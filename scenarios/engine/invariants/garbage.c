@@ -20,7 +20,7 @@ static bool is_by_collector(const struct view_change *change)
 static struct value owner_of(const struct verdict *v, struct value reference, struct str namespace)
 {
     const struct resource *r =
-        resource_find_kind(VALUE_STR(reference, apiVersion), VALUE_STR(reference, kind));
+        view_find_kind(v->run->view, VALUE_STR(reference, apiVersion), VALUE_STR(reference, kind));
     if (!r)
         return VALUE_ABSENT;
     struct value owner = view_get_named(
