@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "tui/build.h"
 #include "tui/commands/commands.h"
 
 static const struct command commands[] = {
@@ -43,7 +44,7 @@ int main(int argc, char **argv)
         return EXIT_HELD;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        puts("wavetank " WAVETANK_VERSION " (Kubernetes 1.36)");
+        printf("wavetank " WAVETANK_VERSION " (Kubernetes 1.36), build %s\n", build_id());
         return EXIT_HELD;
     }
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
