@@ -272,6 +272,8 @@ static void accept_all(struct control *c)
         c->items[c->count++] = x;
         (void)watch(c, fd, x->number, EPOLLIN);
     }
+    if (errno == EMFILE || errno == ENFILE)
+        drop_oldest(c); /* the next turn finds a file for it */
 }
 
 /* What the client takes; the connection ends with the last byte. */

@@ -57,6 +57,20 @@ static enum err check_private(const char *path, struct errmsg *message)
 
 /* ---- the lock ---- */
 
+/* "wavetank (process 123)". */
+static void process_text(long pid, struct text *out)
+{
+    char path[64], name[64];
+    snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
+    FILE *f = fopen(path, "r");
+    if (f && fgets(name, sizeof(name), f))
+        text_printf(out, "%.*s (process %ld)", STR_ARG(str_trim(str_from(name))), pid);
+    else
+        text_printf(out, "process %ld", pid);
+    if (f)
+        fclose(f);
+}
+
 static enum err take_lock(struct folder *f, struct errmsg *message)
 {
     AUTO(text) struct text path = {0};
@@ -68,9 +82,12 @@ static enum err take_lock(struct folder *f, struct errmsg *message)
     if (fcntl(f->lock, F_SETLK, &lock) == 0)
         return ERR_OK;
     int why = errno;
-    if (fcntl(f->lock, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-        return errmsg_set(message, ERR_STATE, "%s is in use by process %ld", text_c(&f->path),
-                          (long)lock.l_pid);
+    if (fcntl(f->lock, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK) {
+        AUTO(text) struct text holder = {0};
+        process_text((long)lock.l_pid, &holder);
+        return errmsg_set(message, ERR_STATE, "%s is in use by %s", text_c(&f->path),
+                          text_c(&holder));
+    }
     return errmsg_set(message, ERR_STATE, "%s: %s", text_c(&path), strerror(why));
 }
 
