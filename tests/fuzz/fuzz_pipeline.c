@@ -151,7 +151,10 @@ static size_t place_behind(struct random_stream *random, struct str s, char byte
     return 0;
 }
 
-static bool mutate_request(struct random_stream *random, struct text *input)
+#define ONE_OF(random, list) str_from((list)[random_below((random), ARRAY_COUNT(list))])
+
+/* A JSON value of the body becomes another. */
+static bool mutate_value(struct random_stream *random, struct text *input, size_t head)
 {
     static const char *const values[] = {"null",        "true",
                                          "0",           "-1",
@@ -164,6 +167,31 @@ static bool mutate_request(struct random_stream *random, struct text *input)
                                          "[{}]",        "{\"a\":\"b\"}",
                                          "\"\\ud800\"", "\"\\u0000\"",
                                          "\"a.b/c\"",   "2147483648"};
+    size_t at = place_behind(random, text_str(input), ':', head);
+    if (at)
+        replace(input, at, value_end(text_str(input), at), ONE_OF(random, values));
+    return at != 0;
+}
+
+/* A member or an item twice, or not at all. */
+static bool mutate_member(struct random_stream *random, struct text *input, size_t head)
+{
+    size_t at = place_behind(random, text_str(input), ',', head);
+    if (!at)
+        return false;
+    size_t end = value_end(text_str(input), at);
+    AUTO(text) struct text again = {0};
+    text_add(&again, str_slice(text_str(input), at - 1, end));
+    if (random_below(random, 2))
+        replace(input, at - 1, end, S(""));
+    else
+        replace(input, at - 1, at - 1, text_str(&again));
+    return true;
+}
+
+/* Another segment of the path. */
+static bool mutate_path(struct random_stream *random, struct text *input, size_t line)
+{
     static const char *const segments[] = {
         "pods",        "nodes",        "services",
         "deployments", "status",       "scale",
@@ -174,6 +202,17 @@ static bool mutate_request(struct random_stream *random, struct text *input)
         "jobs",        "secrets",      "events",
         "leases",      "clusterroles", "horizontalpodautoscalers",
         "ingresses"};
+    size_t at = place_behind(random, str_slice(text_str(input), 0, line), '/', 0), end = at;
+    while (end < line && input->bytes[end] != '/' && input->bytes[end] != '?')
+        end++;
+    if (at)
+        replace(input, at, end, ONE_OF(random, segments));
+    return at != 0;
+}
+
+/* One option more. */
+static bool mutate_options(struct random_stream *random, struct text *input, size_t line)
+{
     static const char *const options[] = {"watch=1",
                                           "limit=1",
                                           "resourceVersion=0",
@@ -188,55 +227,35 @@ static bool mutate_request(struct random_stream *random, struct text *input)
                                           "timeoutSeconds=1",
                                           "propagationPolicy=Orphan",
                                           "continue=e30"};
+    AUTO(text) struct text option = {0};
+    bool is_first = str_find(str_slice(text_str(input), 0, line), '?') == line;
+    text_add_byte(&option, is_first ? '?' : '&');
+    text_add(&option, ONE_OF(random, options));
+    replace(input, line, line, text_str(&option));
+    return true;
+}
+
+static bool mutate_request(struct random_stream *random, struct text *input)
+{
+    static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
     struct str s = text_str(input);
-    size_t head = str_find(s, '\n'), at;
+    size_t line = str_find(s, '\n'), head = line;
     for (int i = 0; i < 4 && head < s.size; i++)
         head += 1 + str_find(str_slice(s, head + 1, s.size), '\n');
     if (input->size > FUZZ_INPUT_MAX)
         return false;
     switch (random_below(random, 5)) {
-    case 0: /* another value */
-        at = place_behind(random, s, ':', head);
-        if (at)
-            replace(input, at, value_end(s, at),
-                    str_from(values[random_below(random, ARRAY_COUNT(values))]));
-        return at != 0;
-    case 1: /* a member, or an item, twice or not at all */
-        at = place_behind(random, s, ',', head);
-        if (at && random_below(random, 2))
-            replace(input, at - 1, value_end(s, at), S(""));
-        else if (at) {
-            AUTO(text) struct text again = {0};
-            text_add(&again, str_slice(s, at - 1, value_end(s, at)));
-            replace(input, at - 1, at - 1, text_str(&again));
-        }
-        return at != 0;
-    case 2: { /* another segment of the path */
-        size_t line = str_find(s, '\n');
-        at = place_behind(random, str_slice(s, 0, line), '/', 0);
-        if (at) {
-            size_t end = at;
-            while (end < line && s.bytes[end] != '/' && s.bytes[end] != '?')
-                end++;
-            replace(input, at, end,
-                    str_from(segments[random_below(random, ARRAY_COUNT(segments))]));
-        }
-        return at != 0;
-    }
-    case 3: { /* one option more */
-        AUTO(text) struct text option = {0};
-        size_t line = str_find(s, '\n');
-        text_add_byte(&option, str_find(str_slice(s, 0, line), '?') < line ? '&' : '?');
-        text_add(&option, str_from(options[random_below(random, ARRAY_COUNT(options))]));
-        replace(input, line, line, text_str(&option));
+    case 0:
+        return mutate_value(random, input, head);
+    case 1:
+        return mutate_member(random, input, head);
+    case 2:
+        return mutate_path(random, input, line);
+    case 3:
+        return mutate_options(random, input, line);
+    default:
+        replace(input, 0, str_find(s, ' '), ONE_OF(random, methods));
         return true;
-    }
-    default: { /* another method */
-        static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-        replace(input, 0, str_find(s, ' '),
-                str_from(methods[random_below(random, ARRAY_COUNT(methods))]));
-        return true;
-    }
     }
 }
 

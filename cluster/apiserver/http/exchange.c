@@ -69,8 +69,8 @@ static bool begin(struct exchange *x, const char *method, const char *version)
     }
     x->is_too_large =
         str_to_int64(exchange_header(x, "Content-Length"), &announced) && announced > HTTP_BODY_MAX;
-    /* Who sends a little too much reads the answer when all of it is sent: to close before that would
-     * take the answer away. */
+    /* Who sends a little too much reads the answer when all of it is sent: to close before that
+     * would take the answer away. */
     return !x->is_too_large || announced <= DISCARDED_MAX || dispatch(x, method);
 }
 

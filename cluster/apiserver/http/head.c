@@ -2,13 +2,13 @@
  *
  * Two readers that disagree about where a request ends are an invitation to smuggle one into
  * another: so lengths must be plain digits and agree with each other, the only transfer encoding is
- * "chunked", once, and no byte that ends a line for somebody is part of a value. A request with both
- * a length and an encoding is read by its encoding, as RFC 9112 and Go have it.
+ * "chunked", once, and no byte that ends a line for somebody is part of a value. A request with
+ * both a length and an encoding is read by its encoding, as RFC 9112 and Go have it.
  *
- * DEVIATION: what libmicrohttpd itself refuses (a line without a colon, a chunk's size that is no
- * number, a head beyond 64 KiB; a real server takes 1 MiB) is answered with its 400, 413, 414 or 431
- * and its page, not with Go's line of text; and the text stands in the body only, not beside the
- * code in the status line.
+ * DEVIATION: what libmicrohttpd itself refuses (a line without a colon, a chunk's size that is
+ * no number, a head beyond 64 KiB; a real server takes 1 MiB) is answered with its 400, 413, 414 or
+ * 431 and its page, not with Go's line of text; and the text stands in the body only, not beside
+ * the code in the status line.
  */
 #include "sim/base/base.h"
 

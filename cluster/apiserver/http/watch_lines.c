@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A real server calls it its caching object: the events of one write reach all watches one after
- * the other, so a handful of lines is enough to find nearly all of them. A line is the same when the
- * object is the same value (values never change), in the same form, at the same moment (the ages in
- * tables). The oldest line makes room.
+ * the other, so a handful of lines is enough to find nearly all of them. A line is the same when
+ * the object is the same value (values never change), in the same form, at the same moment (the
+ * ages in tables). The oldest line makes room.
  */
 #include "sim/base/base.h"
 

@@ -14,8 +14,8 @@ static struct value an_object(const char *name)
                       str_from(name));
 }
 
-/* Whatever has been written before, by whoever, a line is what it would be alone: of each form, each
- * type of event, each object, at each moment, more of them than are kept. */
+/* Whatever has been written before, by whoever, a line is what it would be alone: of each form,
+ * each type of event, each object, at each moment, more of them than are kept. */
 static void lines_are_as_without_memory(void)
 {
     static const enum form forms[] = {FORM_OBJECT, FORM_TABLE, FORM_PARTIAL};
