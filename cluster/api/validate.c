@@ -193,8 +193,10 @@ bool check_required(errors_t *errors, path_t parent, const char *child, struct v
 void check_rule(errors_t *errors, path_t path, struct value text, name_rule_fn rule)
 {
     const char *why = rule(value_str(text));
+    AUTO(value)
+    struct value shown = value_is_present(text) ? value_keep(text) : value_string(S(""));
     if (why != NULL)
-        field_error_at(errors, FIELD_INVALID, path, text, "%s", why);
+        field_error_at(errors, FIELD_INVALID, path, shown, "%s", why);
 }
 
 void check_child_rule(errors_t *errors, path_t parent, const char *child, struct value text,

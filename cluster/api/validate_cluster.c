@@ -5,6 +5,8 @@
  */
 #include "sim/base/base.h"
 
+#include "cluster/api/validate.h"
+
 #include "cluster/api/validate_parts.h"
 
 #include "cluster/api/quantity.h"
@@ -187,6 +189,36 @@ void validate_event(struct value o, errors_t *errors)
     if (VALUE_STR(o, message).size > 1024)
         child_error(errors, FIELD_INVALID, NULL, "message", VALUE_ABSENT,
                     "can have at most 1024 characters");
+}
+
+void validate_new_event(struct value o, struct field_errors *errors)
+{
+    static const struct {
+        atom key;
+        const char *name;
+    } old[] = {{ATOM_firstTimestamp, "firstTimestamp"},
+               {ATOM_lastTimestamp, "lastTimestamp"},
+               {ATOM_count, "count"},
+               {ATOM_source, "source"}};
+    struct value series = VALUE_GET(o, series), type = VALUE_GET(o, type);
+    struct field_path path = path_child(NULL, "series");
+    AUTO(value) struct value empty = value_string(S(""));
+    if (value_is_present(series) && VALUE_INT(series, 0, count) < 2)
+        child_error(errors, FIELD_INVALID, &path, "count", empty, "should be at least 2");
+    if (value_is_present(series) && value_kind(VALUE_GET(series, lastObservedTime)) != VALUE_STRING)
+        child_error(errors, FIELD_REQUIRED, &path, "lastObservedTime", VALUE_ABSENT, NO_DETAIL);
+    if (value_kind(VALUE_GET(o, eventTime)) != VALUE_STRING)
+        child_error(errors, FIELD_REQUIRED, NULL, "eventTime", VALUE_ABSENT, NO_DETAIL);
+    if (!is_one_of(type, "Normal|Warning"))
+        child_error(errors, FIELD_INVALID, NULL, "type", empty, "has invalid value: %.*s",
+                    STR_ARG(value_str(type)));
+    for (size_t i = 0; i < ARRAY_COUNT(old); i++) {
+        struct value v = value_get(o, old[i].key);
+        bool is_set =
+            value_kind(v) == VALUE_STRING || value_as_integer(v, 0) != 0 || value_count(v) > 0;
+        if (is_set)
+            child_error(errors, FIELD_INVALID, NULL, old[i].name, empty, "needs to be unset");
+    }
 }
 
 /* ---- ResourceQuota, LimitRange ---- */

@@ -9,6 +9,8 @@
 
 #include "cluster/api/validate_parts.h"
 
+#include "cluster/api/json.h"
+
 #define SLICE_ENDPOINTS_MAX 1000
 #define SLICE_ADDRESSES_MAX 100
 #define SLICE_PORTS_MAX 20000
@@ -512,6 +514,24 @@ static void check_host(errors_t *errors, path_t path, const char *name, struct v
                          str_find(s, '*') < s.size ? name_wildcard_domain : name_dns_subdomain);
 }
 
+/* As Go prints the internal type, when it has neither rules nor a default backend. */
+static void internal_ingress(struct value spec, struct text *out)
+{
+    struct value tls = VALUE_GET(spec, tls);
+    text_add(out, S("{\"IngressClassName\":"));
+    json_write(VALUE_GET(spec, ingressClassName), out);
+    text_add(out, S(",\"DefaultBackend\":null,\"TLS\":"));
+    text_add(out, value_is_present(tls) ? S("[") : S("null"));
+    for (size_t i = 0; i < value_count(tls); i++) {
+        text_add(out, i > 0 ? S(",{\"Hosts\":") : S("{\"Hosts\":"));
+        json_write(VALUE_GET(value_at(tls, i), hosts), out);
+        text_add(out, S(",\"SecretName\":"));
+        json_write_string(VALUE_STR(value_at(tls, i), secretName), out);
+        text_add_byte(out, '}');
+    }
+    text_add(out, value_is_present(tls) ? S("],\"Rules\":null}") : S(",\"Rules\":null}"));
+}
+
 void validate_ingress(struct value o, errors_t *errors)
 {
     struct value spec = value_get(o, ATOM_spec), rules = VALUE_GET(spec, rules),
@@ -520,9 +540,12 @@ void validate_ingress(struct value o, errors_t *errors)
     struct field_path path = path_child(NULL, "spec"), list = path_child(&path, "rules"),
                       tls_list = path_child(&path, "tls"),
                       fallback = path_child(&path, "defaultBackend");
-    if (value_count(rules) == 0 && !value_is_present(backend))
-        field_error_at(errors, FIELD_INVALID, &path, spec,
-                       "either `defaultBackend` or `rules` must be specified");
+    if (value_count(rules) == 0 && !value_is_present(backend)) {
+        AUTO(text) struct text shown = {0};
+        internal_ingress(spec, &shown);
+        field_error_shown(errors, FIELD_INVALID, &path, text_str(&shown),
+                          "either `defaultBackend` or `rules` must be specified");
+    }
     if (value_is_present(backend))
         check_backend(backend, &fallback, errors);
     for (size_t i = 0; i < value_count(rules); i++) {
