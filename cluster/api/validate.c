@@ -127,6 +127,7 @@ void validate_status_update(const struct resource *r, struct value new, struct v
                             struct field_errors *errors)
 {
     validate_meta_twice(r, new, old, errors);
+    validate_status(r, new, old, errors);
 }
 
 /* ---- checks ---- */

@@ -58,6 +58,9 @@ void validate_meta_update(const struct resource *r, struct value new, struct val
 /* Required fields and enumerations, from the schema: for kinds without a validator of their own. */
 void validate_by_schema(const struct type_schema *t, struct value v, path_t path, errors_t *errors);
 
+void validate_status(const struct resource *r, struct value new, struct value old,
+                     errors_t *errors);
+
 typedef void (*validate_fn)(struct value object, errors_t *errors);
 typedef void (*validate_update_fn)(struct value new, struct value old, errors_t *errors);
 

@@ -301,11 +301,60 @@ static void test_rows(void)
     CU_ASSERT(value_heap_stats().nodes == nodes);
 }
 
+static void test_status(void)
+{
+#define OLD "metadata: {name: x, namespace: d, uid: u, resourceVersion: \"1\"}"
+    static const struct {
+        enum resource_known resource;
+        const char *new, *old, *expected;
+    } statuses[] = {
+        {RESOURCE_deployments, "{" OLD ", status: {replicas: 2, readyReplicas: 2}}", "{" OLD "}",
+         ""},
+        {RESOURCE_deployments,
+         "{" OLD ", status: {replicas: 1, readyReplicas: 2, unavailableReplicas: -1}}",
+         "{" OLD ", status: {collisionCount: 2}}",
+         "status.unavailableReplicas: Invalid value: -1: must be greater than or equal to 0; "
+         "status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas; "
+         "status.collisionCount: Invalid value: 0: cannot be decremented"},
+        {RESOURCE_statefulsets, "{" OLD ", status: {replicas: 3, availableReplicas: 1}}",
+         "{" OLD "}",
+         "status.availableReplicas: Invalid value: 1: cannot be greater than "
+         "status.readyReplicas"},
+        {RESOURCE_namespaces, "{" OLD ", status: {phase: Terminating}}",
+         "{" OLD ", status: {phase: Active}}",
+         "status.Phase: Invalid value: \"Terminating\": may only be 'Active' if "
+         "`deletionTimestamp` is empty"},
+        {RESOURCE_services,
+         "{" OLD ", spec: {type: ClusterIP}, status: {loadBalancer: {ingress: [{ip: "
+         "\"1.2.3.4\"}]}}}",
+         "{" OLD ", spec: {type: ClusterIP}}",
+         "status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is "
+         "'LoadBalancer'"},
+    };
+#undef OLD
+    for (size_t i = 0; i < ARRAY_COUNT(statuses); i++) {
+        struct field_errors errors = {0};
+        AUTO(text) struct text got = {0};
+        AUTO(value) struct value new = value_pack(statuses[i].new);
+        AUTO(value) struct value old = value_pack(statuses[i].old);
+
+        validate_status_update(resource_get(statuses[i].resource), new, old, &errors);
+
+        if (errors.count > 0)
+            errors_text(&errors, &got);
+        if (!str_equal(text_str(&got), str_from(statuses[i].expected)))
+            fprintf(stderr, "\n  %s:\n   got    %s\n", statuses[i].new, text_c(&got));
+        CU_ASSERT(str_equal(text_str(&got), str_from(statuses[i].expected)));
+        field_errors_release(&errors);
+    }
+}
+
 int main(void)
 {
     CU_initialize_registry();
     CU_pSuite s = CU_add_suite("validate kinds", NULL, NULL);
     CU_add_test(s, "create", test_rows);
+    CU_add_test(s, "status", test_status);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();
