@@ -375,11 +375,24 @@ static struct value apply_strategic(const struct request *r, const struct type_s
     return next;
 }
 
-static struct value apply_json(const struct request *r, struct value own_object,
-                               struct value *ret_status)
+/* As Go would write it: with the zeros that an operation may test, replace or remove. Consumes. */
+static struct value as_written(const struct type_schema *type, struct value own_object)
+{
+    AUTO(text) struct text json = {0};
+    struct value written = VALUE_ABSENT;
+    schema_write_json(type, own_object, &json);
+    CHECK(json_parse(text_str(&json), NULL, &written, NULL) == ERR_OK);
+    value_drop(own_object);
+    return written;
+}
+
+static struct value apply_json(const struct request *r, const struct type_schema *type,
+                               struct value own_object, struct value *ret_status)
 {
     AUTO(text) struct text why = {0};
     struct value next = VALUE_ABSENT;
+    if (type && !r->is_typed)
+        own_object = as_written(type, own_object);
     enum patch_result result = json_patch_apply(own_object, r->body, &next, &why);
     if (result == PATCH_APPLIED)
         return next;
@@ -422,7 +435,7 @@ struct value patch_object(const struct request *r, const struct custom_kind *kin
         return VALUE_ABSENT;
     }
     if (r->patch_type == PATCH_JSON) {
-        next = apply_json(r, own_object, ret_status);
+        next = apply_json(r, type, own_object, ret_status);
     } else {
         *ret_status = shape_refusal(r);
         if (value_is_present(*ret_status))
