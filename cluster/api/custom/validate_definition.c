@@ -13,6 +13,7 @@
 
 #include "cluster/api/custom/definition.h"
 #include "cluster/api/custom/structural.h"
+#include "cluster/api/json.h"
 #include "cluster/api/object.h"
 #include "cluster/api/utf8.h"
 #include "cluster/api/validate_parts.h"
@@ -333,6 +334,122 @@ static void check_version(struct value v, const struct sameness *same, path_t pa
                      errors);
 }
 
+/* ---- versions as the API server's own form of them, which has no names for JSON ----
+ *
+ * DEVIATION: a schema that the versions do not share is shown with the names of the API: the whole
+ * of the internal form, with its sixty zeros a level, is nothing that anybody reads. */
+
+static void show_text(struct text *out, const char *name, struct value v, bool is_pointer)
+{
+    text_printf(out, "\"%s\":", name);
+    if (value_is_present(v))
+        json_write(v, out);
+    else
+        text_add(out, is_pointer ? S("null") : S("\"\""));
+}
+
+static void show_subresources(struct value subresources, struct text *out)
+{
+    struct value scale = VALUE_GET(subresources, scale);
+    bool has_status = value_is_present(VALUE_GET(subresources, status));
+    text_printf(out, "{\"Status\":%s,\"Scale\":", has_status ? "{}" : "null");
+    if (value_is_present(scale)) {
+        text_add_byte(out, '{');
+        show_text(out, "SpecReplicasPath", VALUE_GET(scale, specReplicasPath), false);
+        text_add_byte(out, ',');
+        show_text(out, "StatusReplicasPath", VALUE_GET(scale, statusReplicasPath), false);
+        text_add_byte(out, ',');
+        show_text(out, "LabelSelectorPath", VALUE_GET(scale, labelSelectorPath), true);
+        text_add_byte(out, '}');
+    } else {
+        text_add(out, S("null"));
+    }
+    text_add_byte(out, '}');
+}
+
+static void show_columns(struct value columns, struct text *out)
+{
+    text_add_byte(out, '[');
+    for (size_t i = 0; i < value_count(columns); i++) {
+        struct value c = value_at(columns, i);
+        text_add(out, i > 0 ? S(",{") : S("{"));
+        show_text(out, "Name", VALUE_GET(c, name), false);
+        text_add_byte(out, ',');
+        show_text(out, "Type", VALUE_GET(c, type), false);
+        text_add_byte(out, ',');
+        show_text(out, "Format", VALUE_GET(c, format), false);
+        text_add_byte(out, ',');
+        show_text(out, "Description", VALUE_GET(c, description), false);
+        text_printf(out, ",\"Priority\":%d,", (int)VALUE_INT(c, 0, priority));
+        show_text(out, "JSONPath", VALUE_GET(c, jsonPath), false);
+        text_add_byte(out, '}');
+    }
+    text_add_byte(out, ']');
+}
+
+static void show_fields(struct value fields, struct text *out)
+{
+    text_add_byte(out, '[');
+    for (size_t i = 0; i < value_count(fields); i++) {
+        text_add(out, i > 0 ? S(",{") : S("{"));
+        show_text(out, "JSONPath", VALUE_GET(value_at(fields, i), jsonPath), false);
+        text_add_byte(out, '}');
+    }
+    text_add_byte(out, ']');
+}
+
+/* A part, unless it is not there or stands at the top. */
+static void show_part(struct text *out, const char *name, struct value part, bool is_at_top,
+                      void (*show)(struct value part, struct text *out))
+{
+    text_printf(out, ",\"%s\":", name);
+    if (value_is_present(part) && !is_at_top)
+        show(part, out);
+    else
+        text_add(out, S("null"));
+}
+
+static void show_schema(struct value schema, struct text *out)
+{
+    text_add(out, S("{\"OpenAPIV3Schema\":"));
+    json_write(VALUE_GET(schema, openAPIV3Schema), out);
+    text_add_byte(out, '}');
+}
+
+static void show_version(struct value v, const struct sameness *same, struct text *out)
+{
+    text_add_byte(out, '{');
+    show_text(out, "Name", VALUE_GET(v, name), false);
+    text_printf(out, ",\"Served\":%s,\"Storage\":%s,\"Deprecated\":%s,",
+                VALUE_BOOL_AT(v, served) ? "true" : "false",
+                VALUE_BOOL_AT(v, storage) ? "true" : "false",
+                VALUE_BOOL_AT(v, deprecated) ? "true" : "false");
+    show_text(out, "DeprecationWarning", VALUE_GET(v, deprecationWarning), true);
+    show_part(out, "Schema", VALUE_GET(v, schema), same->schema, show_schema);
+    show_part(out, "Subresources", VALUE_GET(v, subresources), same->subresources,
+              show_subresources);
+    show_part(out, "AdditionalPrinterColumns", VALUE_GET(v, additionalPrinterColumns),
+              same->columns, show_columns);
+    show_part(out, "SelectableFields", VALUE_GET(v, selectableFields), false, show_fields);
+    text_add_byte(out, '}');
+}
+
+static void versions_error(struct value versions, const struct sameness *same, path_t path,
+                           const char *why, errors_t *errors)
+{
+    AUTO(text) struct text shown = {0};
+    text_add_byte(&shown, '[');
+    for (size_t i = 0; i < value_count(versions); i++) {
+        if (i > 0)
+            text_add_byte(&shown, ',');
+        show_version(value_at(versions, i), same, &shown);
+    }
+    text_add_byte(&shown, ']');
+    field_error_shown(errors, FIELD_INVALID, path, text_str(&shown), why);
+}
+
+/* ---- all versions ---- */
+
 static void check_versions(struct value versions, const struct sameness *same, path_t path,
                            errors_t *errors)
 {
@@ -352,10 +469,10 @@ static void check_versions(struct value versions, const struct sameness *same, p
         check_version(value_at(versions, i), same, &here, errors);
     }
     if (!are_unique)
-        field_error_at(errors, FIELD_INVALID, &list, versions, "must contain unique version names");
+        versions_error(versions, same, &list, "must contain unique version names", errors);
     if (stored != 1)
-        field_error_at(errors, FIELD_INVALID, &list, versions,
-                       "must have exactly one version marked as storage version");
+        versions_error(versions, same, &list,
+                       "must have exactly one version marked as storage version", errors);
 }
 
 static void check_common(struct value versions, const struct sameness *same, path_t path,

@@ -172,7 +172,10 @@ static const struct {
      "preserve-unknown-fields to true in spec.versions[*].schema instead"},
     {"{spec: {versions: [{name: v1, served: true, storage: false, schema: {openAPIV3Schema: {type: "
      "object}}}]}}",
-     "must have exactly one version marked as storage version"},
+     "spec.versions: Invalid value: [{\"Name\":\"v1\",\"Served\":true,\"Storage\":false,"
+     "\"Deprecated\":false,\"DeprecationWarning\":null,\"Schema\":null,\"Subresources\":null,"
+     "\"AdditionalPrinterColumns\":null,\"SelectableFields\":null}]: must have exactly one version "
+     "marked as storage version"},
     {"{spec: {versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: "
      "object}}}, {name: v1, served: true, storage: false, schema: {openAPIV3Schema: {type: "
      "object}}}]}}",
