@@ -276,8 +276,7 @@ static bool custom_read(const struct http_request *h, struct reading *r)
     const struct target *t = &r->target;
     bool is_one = t->name.size > 0;
     enum verb verb;
-    if (!method_verb(h, t, &verb) || (verb == VERB_CREATE && is_one && t->subresource.size == 0) ||
-        ((verb == VERB_UPDATE || verb == VERB_PATCH) && !is_one)) {
+    if (!method_verb(h, t, &verb) || (verb == VERB_CREATE && is_one && t->subresource.size == 0)) {
         r->refusal = method_refusal();
         return false;
     }
@@ -285,7 +284,9 @@ static bool custom_read(const struct http_request *h, struct reading *r)
     r->request->target =
         value_pack("{group: %S, version: %S, resource: %S, name: %S, subresource: %S}", t->group,
                    t->version, t->plural, t->name, t->subresource);
-    return true;
+    if ((verb == VERB_UPDATE || verb == VERB_PATCH) && !is_one)
+        r->refusal = status_bad_request(S("name must be provided"));
+    return !value_is_present(r->refusal);
 }
 
 /* A name must be one segment of a path in the store. False: it is not. */
