@@ -122,6 +122,11 @@ expect 1 'exceeded quota: parts, requested: count/parts.shop.example.com=1, used
 expect 0 'deleted' delete -n stock pt one
 expect 0 '' wait -n stock pt/two --for delete --timeout=20s
 expect 0 'created' create -f "$scratch/part.yaml"
+expect 0 'patched' patch crd parts.shop.example.com --type json -p '[{"op":"replace","path":"/spec/versions/0/storage","value":false},{"op":"replace","path":"/spec/versions/1/storage","value":true}]'
+expect 0 '^\["v1","v1beta1"\]$' get crd parts.shop.example.com -o 'jsonpath={.status.storedVersions}'
+expect 0 '^shop.example.com/v1 3$' get -n stock parts.v1.shop.example.com three -o 'jsonpath={.apiVersion} {.spec.min}'
+expect 1 'must remain in spec.versions until a storage migration ensures' patch crd parts.shop.example.com --type json -p '[{"op":"remove","path":"/spec/versions/0"}]'
+expect 1 '"Name":"v1","Served":true,"Storage":false,"Deprecated":false' patch crd parts.shop.example.com --type json -p '[{"op":"replace","path":"/spec/versions/1/storage","value":false}]'
 expect 0 'deleted' delete namespace stock
 expect 0 'No resources found' get pt -A
 expect 1 'undeclared reference to .other.|undefined field .other.' apply -f - <<Y
