@@ -10,14 +10,24 @@
  * DEVIATION: built are the checks that pods commonly meet: host namespaces, host ports, hostPath
  * volumes, privileged, added capabilities, procMount; restricted: privilege escalation, dropped
  * capabilities, runAsNonRoot, runAsUser 0, seccomp profile, volume types. Not built: AppArmor,
- * SELinux, sysctls, hostProcess; and versions: every check is that of "latest". Workload templates
- * are not warned about, nor is anything audited.
+ * SELinux, sysctls, hostProcess; and versions: every check is that of "latest". Nothing is audited.
  *
  * Source: kubernetes.io/docs/concepts/security/pod-security-standards/
  */
 #include "cluster/apiserver/admission.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "cluster/api/object.h"
+
+#define PORTS_SHOWN_MAX 64
+#define WORDS_MAX 512
+#define REASONS_MAX 64
+#define DEFAULT_CAPABILITIES                                                                       \
+    "AUDIT_WRITE|CHOWN|DAC_OVERRIDE|FOWNER|FSETID|KILL|MKNOD|NET_BIND_SERVICE|SETFCAP|SETGID|"     \
+    "SETPCAP|SETUID|SYS_CHROOT"
+#define LABEL "pod-security.kubernetes.io/"
 
 /* What one check found: names of containers, in order. */
 struct finding {
@@ -62,31 +72,97 @@ static bool is_privileged(struct value c, struct value pod)
     return VALUE_BOOL_AT(c, securityContext, privileged);
 }
 
-static bool has_host_port(struct value c, struct value pod)
+/* "a" -> "\"a\"", then ", \"b\"": each once. */
+static void quote_once(struct text *list, size_t *count, struct str word)
 {
-    (void)pod;
-    struct value ports = VALUE_GET(c, ports);
-    for (size_t i = 0; i < value_count(ports); i++)
-        if (VALUE_INT(value_at(ports, i), 0, hostPort) != 0)
-            return true;
-    return false;
+    AUTO(text) struct text quoted = {0};
+    text_printf(&quoted, "\"%.*s\"", STR_ARG(word));
+    if (*count >= WORDS_MAX || str_contains(text_str(list), text_str(&quoted)))
+        return;
+    text_printf(list, "%s%s", (*count)++ > 0 ? ", " : "", text_c(&quoted));
 }
 
-static bool adds_capabilities(struct value c, struct value pod)
+static int compare_ports(const void *a, const void *b)
 {
-    static const char *const allowed[] = {
-        "AUDIT_WRITE",      "CHOWN",   "DAC_OVERRIDE", "FOWNER",  "FSETID", "KILL",      "MKNOD",
-        "NET_BIND_SERVICE", "SETFCAP", "SETGID",       "SETPCAP", "SETUID", "SYS_CHROOT"};
-    (void)pod;
-    struct value add = VALUE_GET(c, securityContext, capabilities, add);
-    for (size_t i = 0; i < value_count(add); i++) {
-        bool is_fine = false;
-        for (size_t k = 0; k < ARRAY_COUNT(allowed); k++)
-            is_fine |= value_is(value_at(add, i), allowed[k]);
-        if (!is_fine)
-            return true;
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* hostPort (containers "a", "b" use hostPorts 80, 81): the numbers in the order of their text. */
+static void check_host_ports(struct text *out, struct value spec)
+{
+    const struct value lists[] = {VALUE_GET(spec, initContainers), VALUE_GET(spec, containers),
+                                  VALUE_GET(spec, ephemeralContainers)};
+    AUTO(text) struct text names = {0};
+    AUTO(text) struct text numbers = {0};
+    char texts[PORTS_SHOWN_MAX][8];
+    const char *sorted[PORTS_SHOWN_MAX];
+    size_t containers = 0, ports = 0;
+    for (size_t l = 0; l < ARRAY_COUNT(lists); l++) {
+        for (size_t i = 0; i < value_count(lists[l]); i++) {
+            struct value c = value_at(lists[l], i), list = VALUE_GET(c, ports);
+            for (size_t k = 0; k < value_count(list); k++) {
+                int64_t port = VALUE_INT(value_at(list, k), 0, hostPort);
+                bool is_new = port > 0 && port < 65536 && ports < PORTS_SHOWN_MAX;
+                if (port == 0)
+                    continue;
+                quote_once(&names, &containers, VALUE_STR(c, name));
+                if (is_new)
+                    snprintf(texts[ports], sizeof(texts[ports]), "%d", (int)port);
+                for (size_t n = 0; is_new && n < ports; n++)
+                    is_new = strcmp(texts[n], texts[ports]) != 0;
+                if (is_new) {
+                    sorted[ports] = texts[ports];
+                    ports++;
+                }
+            }
+        }
     }
-    return false;
+    if (containers == 0)
+        return;
+    qsort(sorted, ports, sizeof(*sorted), compare_ports);
+    for (size_t n = 0; n < ports; n++)
+        text_printf(&numbers, "%s%s", n > 0 ? ", " : "", sorted[n]);
+    admission_reason(out, "hostPort (container%s %s %s hostPort%s %s)", containers > 1 ? "s" : "",
+                     text_c(&names), containers > 1 ? "use" : "uses", ports > 1 ? "s" : "",
+                     text_c(&numbers));
+}
+
+/* What is added beyond `allowed` ("A|B"), by whom. */
+static size_t find_capabilities(struct value spec, const char *allowed, struct text *names,
+                                struct text *added)
+{
+    const struct value lists[] = {VALUE_GET(spec, initContainers), VALUE_GET(spec, containers),
+                                  VALUE_GET(spec, ephemeralContainers)};
+    size_t containers = 0, capabilities = 0;
+    for (size_t l = 0; l < ARRAY_COUNT(lists); l++) {
+        for (size_t i = 0; i < value_count(lists[l]); i++) {
+            struct value c = value_at(lists[l], i);
+            struct value add = VALUE_GET(c, securityContext, capabilities, add);
+            for (size_t k = 0; k < value_count(add); k++) {
+                struct str rest = str_from(allowed), word = value_str(value_at(add, k));
+                bool is_fine = false;
+                while (rest.size > 0)
+                    is_fine |= str_equal(str_cut(rest, '|', &rest), word);
+                if (is_fine)
+                    continue;
+                quote_once(names, &containers, VALUE_STR(c, name));
+                quote_once(added, &capabilities, word);
+            }
+        }
+    }
+    return containers;
+}
+
+static void check_added(struct text *out, struct value spec)
+{
+    AUTO(text) struct text names = {0};
+    AUTO(text) struct text added = {0};
+    size_t count = find_capabilities(spec, DEFAULT_CAPABILITIES, &names, &added);
+    if (count > 0)
+        admission_reason(out,
+                         "non-default capabilities (container%s %s must not include %s in "
+                         "securityContext.capabilities.add)",
+                         count > 1 ? "s" : "", text_c(&names), text_c(&added));
 }
 
 static bool has_proc_mount(struct value c, struct value pod)
@@ -111,6 +187,26 @@ static bool keeps_capabilities(struct value c, struct value pod)
         if (value_is(value_at(drop, i), "ALL"))
             return false;
     return true;
+}
+
+static void check_dropped(struct text *out, struct value spec)
+{
+    AUTO(text) struct text names = {0};
+    AUTO(text) struct text added = {0};
+    AUTO(text) struct text details = {0};
+    struct finding f = {0};
+    size_t count = find_capabilities(spec, "NET_BIND_SERVICE", &names, &added);
+    find(spec, keeps_capabilities, &f);
+    if (f.count > 0)
+        text_printf(&details, "container%s %s must set securityContext.capabilities.drop=[\"ALL\"]",
+                    f.count > 1 ? "s" : "", text_c(&f.containers));
+    if (count > 0)
+        text_printf(&details,
+                    "%scontainer%s %s must not include %s in securityContext.capabilities.add",
+                    f.count > 0 ? "; " : "", count > 1 ? "s" : "", text_c(&names), text_c(&added));
+    if (details.size > 0)
+        admission_reason(out, "unrestricted capabilities (%s)", text_c(&details));
+    text_release(&f.containers);
 }
 
 static bool may_be_root(struct value c, struct value pod)
@@ -152,7 +248,8 @@ static void check_volumes(struct text *out, struct value spec, bool is_restricte
                                    ATOM_emptyDir,  ATOM_ephemeral, ATOM_persistentVolumeClaim,
                                    ATOM_projected, ATOM_secret};
     AUTO(text) struct text names = {0};
-    size_t count = 0;
+    AUTO(text) struct text types = {0};
+    size_t count = 0, type_count = 0;
     struct value volumes = VALUE_GET(spec, volumes);
     for (size_t i = 0; i < value_count(volumes); i++) {
         struct value volume = value_at(volumes, i);
@@ -167,11 +264,19 @@ static void check_volumes(struct text *out, struct value spec, bool is_restricte
         struct str name = VALUE_STR(volume, name);
         text_printf(&names, "%s\"%.*s\"", count > 0 ? ", " : "", STR_ARG(name));
         count++;
+        for (size_t k = 0; k < value_count(volume); k++) {
+            if (!str_equal(value_key_at(volume, k), S("name")))
+                quote_once(&types, &type_count, value_key_at(volume, k));
+        }
     }
-    if (count > 0)
-        admission_reason(out, "%s (volume%s %s)",
-                         is_restricted ? "restricted volume types" : "hostPath volumes",
-                         count > 1 ? "s" : "", text_c(&names));
+    if (count > 0 && is_restricted)
+        admission_reason(out,
+                         "restricted volume types (volume%s %s %s restricted volume type%s %s)",
+                         count > 1 ? "s" : "", text_c(&names), count > 1 ? "use" : "uses",
+                         type_count > 1 ? "s" : "", text_c(&types));
+    else if (count > 0)
+        admission_reason(out, "hostPath volumes (volume%s %s)", count > 1 ? "s" : "",
+                         text_c(&names));
 }
 
 static void check_level(struct value spec, struct str level, struct text *out)
@@ -179,23 +284,21 @@ static void check_level(struct value spec, struct str level, struct text *out)
     if (str_equal(level, S("privileged")) || level.size == 0)
         return;
     bool is_restricted = str_equal(level, S("restricted"));
+    if (!is_restricted)
+        check_added(out, spec);
     check_host_namespaces(out, spec);
     if (!is_restricted)
         check_volumes(out, spec, false);
-    check_containers(out, spec, has_host_port, "hostPort", "", "uses hostPorts");
+    check_host_ports(out, spec);
     check_containers(out, spec, is_privileged, "privileged", "",
                      "must not set securityContext.privileged=true");
     check_containers(out, spec, has_proc_mount, "procMount", "",
                      "must not set securityContext.procMount to \"Unmasked\"");
-    if (!is_restricted) {
-        check_containers(out, spec, adds_capabilities, "non-default capabilities", "",
-                         "must not include them in securityContext.capabilities.add");
+    if (!is_restricted)
         return;
-    }
     check_containers(out, spec, may_escalate, "allowPrivilegeEscalation != false", "",
                      "must set securityContext.allowPrivilegeEscalation=false");
-    check_containers(out, spec, keeps_capabilities, "unrestricted capabilities", "",
-                     "must set securityContext.capabilities.drop=[\"ALL\"]");
+    check_dropped(out, spec);
     check_volumes(out, spec, true);
     check_containers(out, spec, may_be_root, "runAsNonRoot != true", "pod or ",
                      "must set securityContext.runAsNonRoot=true");
@@ -205,20 +308,163 @@ static void check_level(struct value spec, struct str level, struct text *out)
         "must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\"");
 }
 
-static void validate(struct admission *a)
+/* ---- namespaces: levels and versions that there are ---- */
+
+static bool is_version(struct str s)
 {
-    struct value namespace = watch_cache_find(a->server, RESOURCE_namespaces, S(""), a->namespace);
-    struct str enforce =
-        value_str(object_label(namespace, S("pod-security.kubernetes.io/enforce")));
-    struct str warn = value_str(object_label(namespace, S("pod-security.kubernetes.io/warn")));
-    if (enforce.size == 0 && warn.size == 0)
-        return;
-    if (a->operation == ADMIT_UPDATE &&
-        value_is_same(VALUE_GET(a->object, spec), VALUE_GET(a->old, spec)))
-        return;
+    int64_t minor;
+    return str_equal(s, S("latest")) ||
+           (str_starts_with(s, S("v1.")) && str_to_int64(str_slice(s, 3, s.size), &minor) &&
+            minor >= 0 && s.bytes[3] != '+' && (s.bytes[3] != '0' || s.size == 4));
+}
+
+static void check_labels(struct value namespace, struct field_errors *errors)
+{
+    static const char *const names[][2] = {
+        {LABEL "enforce", "level"}, {LABEL "enforce-version", "version"},
+        {LABEL "audit", "level"},   {LABEL "audit-version", "version"},
+        {LABEL "warn", "level"},    {LABEL "warn-version", "version"}};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct value label = object_label(namespace, str_from(names[i][0]));
+        struct str s = value_str(label);
+        bool is_level = strcmp(names[i][1], "level") == 0;
+        AUTO(text) struct text path = {0};
+        if (!value_is_present(label))
+            continue;
+        text_printf(&path, "metadata.labels[%s]", names[i][0]);
+        if (is_level && !str_equal(s, S("privileged")) && !str_equal(s, S("baseline")) &&
+            !str_equal(s, S("restricted")))
+            field_error_add(errors, FIELD_INVALID, text_str(&path), label,
+                            "must be one of privileged, baseline, restricted");
+        else if (!is_level && !is_version(s))
+            field_error_add(errors, FIELD_INVALID, text_str(&path), label,
+                            "must be \"latest\" or \"v1.x\"");
+    }
+}
+
+static int rank_of(struct value namespace)
+{
+    struct str level = value_str(object_label(namespace, S(LABEL "enforce")));
+    return str_equal(level, S("restricted")) ? 2 : str_equal(level, S("baseline"));
+}
+
+/* "hostPort (container "a" uses hostPort 80), privileged (...)" -> "hostPort, privileged" */
+static void reasons_only(struct str checks, struct text *out)
+{
+    size_t depth = 0;
+    for (size_t i = 0; i < checks.size; i++) {
+        char c = checks.bytes[i];
+        if (c == '(')
+            depth++;
+        if (depth == 0 && !(c == ' ' && i + 1 < checks.size && checks.bytes[i + 1] == '('))
+            text_add_byte(out, c);
+        if (c == ')' && depth > 0)
+            depth--;
+    }
+}
+
+/* The level rises: pods that are there are told of, those with the same reasons together. */
+static void warn_of_existing(struct admission *a)
+{
+    struct str level = value_str(object_label(a->object, S(LABEL "enforce")));
+    struct {
+        struct text reasons, name;
+        size_t count;
+    } found[REASONS_MAX] = {0};
+    size_t kinds = 0;
+    struct cache_cursor c = watch_cache_of_known(a->server, RESOURCE_pods, a->name);
+    for (; c.kv; watch_cache_next(&c)) {
+        AUTO(text) struct text bad = {0};
+        AUTO(text) struct text reasons = {0};
+        size_t i = 0;
+        check_level(VALUE_GET(c.kv->value, spec), level, &bad);
+        reasons_only(text_str(&bad), &reasons);
+        if (reasons.size == 0)
+            continue;
+        while (i < kinds && !str_equal(text_str(&found[i].reasons), text_str(&reasons)))
+            i++;
+        if (i == REASONS_MAX)
+            continue;
+        if (i == kinds) {
+            kinds++;
+            text_add(&found[i].reasons, text_str(&reasons));
+            text_add(&found[i].name, value_str(object_name(c.kv->value)));
+        }
+        found[i].count++;
+    }
+    if (kinds > 0)
+        *a->warnings = value_append(
+            *a->warnings, value_printf("existing pods in namespace \"%.*s\" violate the new "
+                                       "PodSecurity enforce level \"%.*s:latest\"",
+                                       STR_ARG(a->name), STR_ARG(level)));
+    for (size_t i = 0; i < kinds; i++) {
+        AUTO(text) struct text line = {0};
+        text_add(&line, text_str(&found[i].name));
+        if (found[i].count > 1)
+            text_printf(&line, " (and %zu other pod%s)", found[i].count - 1,
+                        found[i].count > 2 ? "s" : "");
+        text_printf(&line, ": %s", text_c(&found[i].reasons));
+        *a->warnings = value_append(*a->warnings, value_string(text_str(&line)));
+        text_release(&found[i].reasons);
+        text_release(&found[i].name);
+    }
+}
+
+/* Labels that were wrong before may stay so. */
+static void validate_namespace(struct admission *a)
+{
+    struct field_errors errors = {0}, before = {0};
+    check_labels(a->object, &errors);
+    check_labels(a->old, &before);
+    if (errors.count > 0 && before.count == 0)
+        a->status =
+            status_invalid(a->asked, value_str(VALUE_GET(a->object, metadata, name)), &errors);
+    else if (a->operation == ADMIT_UPDATE && errors.count == 0 &&
+             rank_of(a->object) > rank_of(a->old))
+        warn_of_existing(a);
+    field_errors_release(&errors);
+    field_errors_release(&before);
+}
+
+/* ---- pods, and what makes them ---- */
+
+static void warn_of(struct admission *a, struct value spec, struct str level)
+{
+    AUTO(text) struct text bad = {0};
+    check_level(spec, level, &bad);
+    if (bad.size > 0)
+        *a->warnings =
+            value_append(*a->warnings, value_printf("would violate PodSecurity \"%.*s:latest\": %s",
+                                                    STR_ARG(level), text_c(&bad)));
+}
+
+/* The pods that a workload will make: told of, never refused. */
+static struct value template_of(const struct admission *a)
+{
+    switch (a->resource->index) {
+    case RESOURCE_podtemplates:
+        return VALUE_GET(a->object, template, spec);
+    case RESOURCE_replicationcontrollers:
+    case RESOURCE_replicasets:
+    case RESOURCE_deployments:
+    case RESOURCE_statefulsets:
+    case RESOURCE_daemonsets:
+    case RESOURCE_jobs:
+        return VALUE_GET(a->object, spec, template, spec);
+    case RESOURCE_cronjobs:
+        return VALUE_GET(a->object, spec, jobTemplate, spec, template, spec);
+    default:
+        return VALUE_ABSENT;
+    }
+}
+
+static void validate_pod(struct admission *a, struct str enforce, struct str warn)
+{
     struct value spec = VALUE_GET(a->object, spec);
     AUTO(text) struct text bad = {0};
     AUTO(text) struct text why = {0};
+    if (a->operation == ADMIT_UPDATE && value_is_same(spec, VALUE_GET(a->old, spec)))
+        return;
     check_level(spec, enforce, &bad);
     if (bad.size > 0) {
         text_printf(&why, "violates PodSecurity \"%.*s:latest\": %s", STR_ARG(enforce),
@@ -226,16 +472,31 @@ static void validate(struct admission *a)
         admission_refuse(a, text_str(&why));
         return;
     }
-    check_level(spec, warn, &bad);
-    if (bad.size > 0)
-        *a->warnings =
-            value_append(*a->warnings, value_printf("would violate PodSecurity \"%.*s:latest\": %s",
-                                                    STR_ARG(warn), text_c(&bad)));
+    warn_of(a, spec, warn);
+}
+
+static void validate(struct admission *a)
+{
+    if (a->resource->index == RESOURCE_namespaces) {
+        validate_namespace(a);
+        return;
+    }
+    bool is_pod = a->resource->index == RESOURCE_pods;
+    struct value made = template_of(a);
+    if (!is_pod && !value_is_present(made))
+        return;
+    struct value namespace = watch_cache_find(a->server, RESOURCE_namespaces, S(""), a->namespace);
+    struct str enforce = value_str(object_label(namespace, S(LABEL "enforce")));
+    struct str warn = value_str(object_label(namespace, S(LABEL "warn")));
+    if (is_pod && (enforce.size > 0 || warn.size > 0))
+        validate_pod(a, enforce, warn);
+    else if (!is_pod && warn.size > 0)
+        warn_of(a, made, warn);
 }
 
 const struct admission_plugin admission_pod_security = {
     .name = "PodSecurity",
-    .resource = RESOURCE_pods,
+    .resource = ADMIT_EVERY_RESOURCE,
     .operations = ADMIT_ON(ADMIT_CREATE) | ADMIT_ON(ADMIT_UPDATE),
     .validate = validate,
 };
