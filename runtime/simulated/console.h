@@ -15,7 +15,7 @@
 #include "sim/base/vec.h"
 
 #define CONSOLE_LINE_MAX ((size_t)4096)     /* as Linux' terminals have it */
-#define CONSOLE_INPUT_MAX ((size_t)8 << 20) /* not taken yet: what is beyond is dropped */
+#define CONSOLE_INPUT_MAX ((size_t)256 << 20) /* not taken yet: what is beyond is dropped */
 #define CONSOLE_HISTORY_MAX ((size_t)100)
 
 struct console {

@@ -170,6 +170,8 @@ struct session {
     uint64_t request_id; /* a traffic request of the process is out */
     uint64_t log_at;     /* of the log: what has been sent */
     struct text forward; /* what has come and is no whole HTTP request yet */
+    struct text waiting; /* written by the process, sent when it pauses */
+    bool waiting_is_error;
     timer_id timer;
 };
 void session_begin(struct runtime_node *n, stream_id stream, struct cri_request *r);

@@ -24,6 +24,7 @@
 #define SIGNAL_TERM 15
 
 static void exec_start(struct runtime_node *n, struct session *s);
+static void flush(struct runtime_node *n, struct session *s);
 static void exec_continue(struct runtime_node *n, struct session *s);
 
 /* ---- life ---- */
@@ -51,6 +52,7 @@ void node_session_free(struct session *s)
     shell_free(s->shell);
     console_release(&s->console);
     text_release(&s->forward);
+    text_release(&s->waiting);
     message_unref(&s->request->message);
     mem_free(s);
 }
@@ -59,6 +61,7 @@ void node_session_free(struct session *s)
 static void session_end(struct runtime_node *n, struct session *s, struct cri_response *own_answer)
 {
     step_timer_cancel(n->step, s->timer);
+    flush(n, s);
     for (size_t i = 0; i < n->sessions.count; i++) {
         if (n->sessions.items[i] == s) {
             vec_remove(&n->sessions, i);
@@ -139,14 +142,22 @@ void sessions_log_grew(struct runtime_node *n, struct container *c)
 
 /* ---- output ---- */
 
+static void flush(struct runtime_node *n, struct session *s)
+{
+    if (s->waiting.size > 0 && s->stream)
+        channel_send(n->step, s->stream, 0, s->waiting_is_error ? 2 : 1, text_str(&s->waiting));
+    text_clear(&s->waiting);
+}
+
 void session_output(struct session *s, struct runtime_node *n, struct str bytes, bool is_error)
 {
-    AUTO(text) struct text shown = {0};
-    if (!s->stream || bytes.size == 0)
+    is_error = is_error && !s->console.has_terminal;
+    if (!s->stream)
         return;
-    console_show(&s->console, bytes, &shown);
-    channel_send(n->step, s->stream, 0, is_error && !s->console.has_terminal ? 2 : 1,
-                 text_str(&shown));
+    if (is_error != s->waiting_is_error || s->waiting.size > CHANNEL_PIECE)
+        flush(n, s);
+    s->waiting_is_error = is_error;
+    console_show(&s->console, bytes, &s->waiting);
 }
 
 void sessions_output(struct runtime_node *n, struct container *c, struct str bytes, bool is_error)
@@ -281,6 +292,7 @@ static void exec_continue(struct runtime_node *n, struct session *s)
             break;
         traffic_send(n, s, c);
     }
+    flush(n, s);
     if (state == SHELL_EXITED) {
         session_exit(n, s, shell_exit_code(s->shell));
         return;

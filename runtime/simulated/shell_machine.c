@@ -603,9 +603,9 @@ enum shell_state shell_run(struct shell *s, struct instant now)
     }
     if (has_request(s))
         return SHELL_REQUESTS;
-    if (is_reading(s))
-        return SHELL_READS;
-    return shell_wake_at(s).ns == INT64_MAX ? SHELL_BLOCKED : SHELL_SLEEPS;
+    if (shell_wake_at(s).ns != INT64_MAX)
+        return SHELL_SLEEPS; /* also when it reads: what it has cost is paid first */
+    return is_reading(s) ? SHELL_READS : SHELL_BLOCKED;
 }
 
 struct instant shell_wake_at(const struct shell *s)

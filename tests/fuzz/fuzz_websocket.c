@@ -53,7 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct listener l = {.protocol = (enum channel_protocol)(data[0] % (CHANNELS_EVENTS + 1)),
                          .console = {.has_terminal = true}};
     struct websocket *w = websocket_new(&events, &l);
-    websocket_attach(w, pair[0], (struct str){(const char *)data + 1, size - 1});
+    struct transport transport = {.fd = pair[0]};
+    websocket_attach(w, &transport);
+    (void)!send(pair[1], data + 1, size - 1, 0);
     close(pair[1]);
     bool goes_on = true;
     for (int i = 0; i < 100 && goes_on; i++)

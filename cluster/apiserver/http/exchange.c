@@ -338,8 +338,7 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
         return;
     }
     if (is_watch && (x->wants_websocket || x->wants_spdy) && upgrade_begin(x)) {
-        x->state = UPGRADED;
-        exchange_resume(x);
+        x->state = UPGRADED; /* and stays suspended: the library is out of it */
         return;
     }
     if (r->code == 101) { /* forgotten with the exchange: not within an event */

@@ -138,8 +138,6 @@ struct str exchange_header(const struct exchange *x, const char *name);
 void upgrade_read(struct exchange *x, struct http_request *h);
 /* The gateway agrees; false: the client's protocols are not spoken. */
 bool upgrade_begin(struct exchange *x);
-/* 101, and from then on the other protocol. */
-bool upgrade_reply(struct exchange *x);
 void upgrade_bytes(struct exchange *x, const struct channel_bytes *b);
 void upgrade_event(struct exchange *x, const struct watch_event *e);
 /* The API server is gone: the connection is cut. */

@@ -177,8 +177,6 @@ bool exchange_reply(struct exchange *x)
 {
     if (!x->server->options.sim)
         return false;
-    if (x->state == UPGRADED)
-        return upgrade_reply(x);
     bool is_gzip = false;
     struct MHD_Response *r;
     if (x->state == STREAMING) {

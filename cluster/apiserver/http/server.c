@@ -90,7 +90,7 @@ static void *option_text(const struct text *t)
 static bool daemon_start(struct http_server *s, struct errmsg *message)
 {
     unsigned flags =
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET;
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
     AUTO(text) struct text trust = {0};
     AUTO(text) struct text priorities = {0};
     text_add(&trust, s->options.authority);

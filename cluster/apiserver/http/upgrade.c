@@ -3,10 +3,12 @@
  * Connections that become something else: a WebSocket for exec, attach, port-forward or a watch, or
  * SPDY, bare or in the messages of a WebSocket.
  *
- * The library gives up the socket (of a TLS connection: one end of a pair, whose other end it
- * encrypts) and looks on; the socket stands in our epoll set. What a client sends becomes commands
- * to the gateway, in the journal like all else; what comes from the gateway is queued within the
- * event of the simulation and written when the set is polled.
+ * The library's connection stays suspended from the request on, so that it leaves the socket and the
+ * TLS session alone: we answer 101 ourselves, read and write, and give it back to be closed. (The
+ * library's own upgrade copies through whatever is left of the memory of the connection's head,
+ * which may be eight bytes.) The socket stands in our epoll set. What a client sends becomes
+ * commands to the gateway, in the journal like all else; what comes from the gateway is queued
+ * within the event of the simulation and written when the set is polled.
  *
  * While somebody types, virtual time must not stand still: for a little while after something was
  * said, until something comes back, the conversation counts among those who wait.
@@ -17,10 +19,8 @@
 #include "cluster/apiserver/http/exchange.h"
 
 #include <microhttpd.h>
-#include <errno.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "cluster/api/connect.h"
@@ -39,12 +39,12 @@
 struct upgrade {
     struct websocket *socket;  /* NULL: bare SPDY */
     struct spdy_session *spdy; /* NULL: channels, or events */
-    struct text extra;         /* of bare SPDY: what came behind the head */
+    struct transport transport;
+    struct text head; /* of the answer: what has not been sent */
     enum channel_protocol protocol;
     struct str protocol_name;
     bool is_forward;
-    struct MHD_UpgradeResponseHandle *handle; /* NULL: the library has it yet, or again */
-    int fd;
+    bool has_begun; /* the connection is ours */
     uint32_t epoll_events;
     bool is_cut; /* what it led to is gone */
     bool is_over;
@@ -157,6 +157,7 @@ void upgrade_said(struct exchange *x)
 static void heard(struct exchange *x, bool is_last)
 {
     struct upgrade *u = x->upgrade;
+    x->server->has_resumed = true; /* there is something to write */
     struct instant rest = instant_add(sim_now(x->server->options.sim), REST_WITHIN);
     if (is_last)
         u->waits_until = (struct instant){0};
@@ -170,8 +171,8 @@ static void upgrade_new(struct exchange *x, enum channel_protocol protocol, stru
     u->protocol = protocol;
     u->protocol_name = name;
     u->is_forward = x->subresource == SUBRESOURCE_PORTFORWARD;
-    u->fd = -1;
     x->upgrade = u;
+    x->server->has_resumed = true;
     vec_push(&x->server->upgrades, x);
     if (x->subresource != SUBRESOURCE_NONE && protocol != CHANNELS_TUNNEL)
         upgrade_said(x);
@@ -215,6 +216,8 @@ bool upgrade_begin(struct exchange *x)
 
 static bool wants_write(const struct upgrade *u)
 {
+    if (u->head.size > 0)
+        return true;
     if (u->socket)
         return websocket_wants_write(u->socket) ||
                (u->spdy && spdy_session_output(u->spdy)->size > 0);
@@ -226,97 +229,82 @@ static void interest_set(struct exchange *x)
     struct upgrade *u = x->upgrade;
     uint32_t wanted = EPOLLIN | (wants_write(u) ? (uint32_t)EPOLLOUT : 0);
     struct epoll_event event = {.events = wanted, .data.ptr = x};
-    if (u->fd < 0 || wanted == u->epoll_events)
+    if (wanted == u->epoll_events)
         return;
-    (void)epoll_ctl(x->server->poll, u->epoll_events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, u->fd,
-                    &event);
+    (void)epoll_ctl(x->server->poll, u->epoll_events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+                    u->transport.fd, &event);
     u->epoll_events = wanted;
 }
 
-/* Gives the socket back, to be closed. */
+/* Gives the connection back, to be closed. */
 static void give_back(struct exchange *x)
 {
     struct upgrade *u = x->upgrade;
     u->is_over = true;
-    if (u->fd >= 0 && u->epoll_events)
-        (void)epoll_ctl(x->server->poll, EPOLL_CTL_DEL, u->fd, NULL);
-    u->fd = -1;
+    if (u->epoll_events)
+        (void)epoll_ctl(x->server->poll, EPOLL_CTL_DEL, u->transport.fd, NULL);
     u->epoll_events = 0;
     exchange_forget(x);
-    x->server->has_resumed = true;
-    if (u->handle)
-        (void)MHD_upgrade_action(u->handle, MHD_UPGRADE_ACTION_CLOSE);
-    u->handle = NULL;
+    x->state = BROKEN;
+    exchange_resume(x);
 }
 
-static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *context, const char *extra,
-                       size_t extra_size, MHD_socket socket,
-                       struct MHD_UpgradeResponseHandle *handle)
+/* Takes the connection over and answers. */
+static void take_over(struct exchange *x)
 {
-    struct exchange *x = cls;
-    (void)mhd;
-    (void)context;
-    x->upgrade->handle = handle;
-    x->upgrade->fd = socket;
-    if (x->upgrade->socket)
-        websocket_attach(x->upgrade->socket, socket, (struct str){extra, extra_size});
-    else
-        text_add(&x->upgrade->extra, (struct str){extra, extra_size});
-    x->server->has_resumed = true;
-    upgrade_step(x);
-}
-
-bool upgrade_reply(struct exchange *x)
-{
-    AUTO(text) struct text accept = {0};
-    AUTO(text) struct text name = {0};
-    struct MHD_Response *r = MHD_create_response_for_upgrade(on_upgrade, x);
-    bool is_websocket = x->upgrade->socket != NULL;
-    if (!r)
-        return false;
-    text_add(&name, x->upgrade->protocol_name);
-    (void)MHD_add_response_header(r, "Upgrade", is_websocket ? "websocket" : "SPDY/3.1");
-    if (is_websocket) {
-        (void)websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &accept);
-        (void)MHD_add_response_header(r, "Sec-WebSocket-Accept", text_c(&accept));
+    struct upgrade *u = x->upgrade;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    u->has_begun = true;
+    u->transport.fd = info->connect_fd;
+    info = x->server->options.is_plain
+               ? NULL
+               : MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    u->transport.tls = info ? info->tls_session : NULL;
+    text_printf(&u->head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: %s\r\n",
+                u->socket ? "websocket" : "SPDY/3.1");
+    text_add(&u->head, S("Connection: Upgrade\r\n"));
+    if (u->socket) {
+        text_add(&u->head, S("Sec-WebSocket-Accept: "));
+        (void)websocket_accept(exchange_header(x, "Sec-WebSocket-Key"), &u->head);
+        text_add(&u->head, S("\r\n"));
+        websocket_attach(u->socket, &u->transport);
     }
-    if (name.size > 0)
-        (void)MHD_add_response_header(
-            r, is_websocket ? "Sec-WebSocket-Protocol" : "X-Stream-Protocol-Version",
-            text_c(&name));
-    enum MHD_Result result = MHD_queue_response(x->mhd, MHD_HTTP_SWITCHING_PROTOCOLS, r);
-    MHD_destroy_response(r);
-    return result == MHD_YES;
+    if (u->protocol_name.size > 0)
+        text_printf(&u->head, "%s: %.*s\r\n",
+                    u->socket ? "Sec-WebSocket-Protocol" : "X-Stream-Protocol-Version",
+                    STR_ARG(u->protocol_name));
+    text_add(&u->head, S("\r\n"));
+}
+
+/* Sends the beginning of a text and takes it off; false: the connection has ended. */
+static bool send_some(struct upgrade *u, struct text *t)
+{
+    size_t sent = 0;
+    long n = 1;
+    while (sent < t->size && n > 0) {
+        n = transport_send(&u->transport, t->bytes + sent, t->size - sent);
+        sent += n > 0 ? (size_t)n : 0;
+    }
+    struct text rest = {0};
+    text_add(&rest, str_slice(text_str(t), sent, t->size));
+    text_release(t);
+    *t = rest;
+    return n != TRANSPORT_ENDED;
 }
 
 /* Bare SPDY: reads and writes what can be; false: it is over. */
 static bool spdy_step(struct upgrade *u)
 {
     char buffer[16384];
-    ssize_t n;
-    if (u->extra.size > 0 && !spdy_session_receive(u->spdy, text_str(&u->extra)))
-        return false;
-    text_clear(&u->extra);
-    while ((n = recv(u->fd, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0) {
+    long n;
+    while ((n = transport_receive(&u->transport, buffer, sizeof(buffer))) > 0) {
         if (!spdy_session_receive(u->spdy, (struct str){buffer, (size_t)n}))
             return false;
     }
-    if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
-        return false;
     struct text *out = spdy_session_output(u->spdy);
-    size_t sent = 0;
-    while (sent < out->size) {
-        n = send(u->fd, out->bytes + sent, out->size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n <= 0)
-            break;
-        sent += (size_t)n;
-    }
-    if (sent == 0 && out->size > 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+    if (n == TRANSPORT_ENDED || !send_some(u, out))
         return false;
-    struct text rest = {0};
-    text_add(&rest, str_slice(text_str(out), sent, out->size));
-    text_release(out);
-    *out = rest;
     bool is_done = out->size == 0 && spdy_session_is_over(u->spdy);
     return !is_done && out->size <= WEBSOCKET_BACKLOG_MAX;
 }
@@ -336,8 +324,16 @@ static void tunnel_flush(struct upgrade *u)
 void upgrade_step(struct exchange *x)
 {
     struct upgrade *u = x->upgrade;
-    if (u->is_over || u->fd < 0)
+    if (u->is_over || !u->has_begun)
         return;
+    if (u->head.size > 0 && !send_some(u, &u->head)) {
+        give_back(x);
+        return;
+    }
+    if (u->head.size > 0) {
+        interest_set(x);
+        return;
+    }
     if (u->socket && u->spdy)
         tunnel_flush(u);
     if (u->socket ? !websocket_step(u->socket) : !spdy_step(u)) {
@@ -365,11 +361,11 @@ void upgrade_free(struct exchange *x)
             break;
         }
     }
-    if (u->fd >= 0 && u->epoll_events)
-        (void)epoll_ctl(s->poll, EPOLL_CTL_DEL, u->fd, NULL);
+    if (u->epoll_events)
+        (void)epoll_ctl(s->poll, EPOLL_CTL_DEL, u->transport.fd, NULL);
     websocket_free(u->socket);
     spdy_session_free(u->spdy);
-    text_release(&u->extra);
+    text_release(&u->head);
     mem_free(u);
     x->upgrade = NULL;
 }
@@ -379,8 +375,10 @@ void upgrades_tend(struct http_server *s)
     for (size_t i = 0; i < s->upgrades.count; i++) {
         struct exchange *x = s->upgrades.items[i];
         struct upgrade *u = x->upgrade;
-        if (u->is_over || u->fd < 0)
+        if (u->is_over)
             continue;
+        if (!u->has_begun)
+            take_over(x);
         if (u->is_cut) {
             give_back(x);
             continue;
@@ -508,6 +506,7 @@ void upgrade_event(struct exchange *x, const struct watch_event *e)
         websocket_close(x->upgrade->socket, 1000, S(""));
         return;
     }
+    heard(x, false);
     watch_lines_write(&x->server->watch_lines, &x->shape, e, sim_wall(x->server->options.sim),
                       &line);
     struct str bytes = text_str(&line);
@@ -520,5 +519,6 @@ void upgrade_lost(struct exchange *x)
 {
     /* Within an event: the connection is cut when the set is polled. */
     x->upgrade->is_cut = true;
+    x->server->has_resumed = true;
     x->upgrade->waits_until = (struct instant){0};
 }

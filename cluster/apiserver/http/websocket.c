@@ -8,9 +8,7 @@
 
 #include "cluster/apiserver/http/websocket.h"
 
-#include <errno.h>
 #include <gnutls/crypto.h>
-#include <sys/socket.h>
 #include <wslay/wslay.h>
 
 #include "cluster/apiserver/http/crypto.h"
@@ -22,47 +20,38 @@ struct websocket {
     wslay_event_context_ptr frames;
     const struct websocket_events *events;
     void *owner;
-    int fd;            /* -1: none yet */
-    struct text extra; /* came before the socket was ours */
-    size_t extra_at;
+    struct transport *transport; /* NULL: none yet */
     bool is_broken, is_closing, has_ended;
     uint16_t close_code; /* 0: said already, or not to be said */
     struct text close_reason;
 };
 
+static ssize_t outcome(struct websocket *w, long n)
+{
+    if (n > 0)
+        return n;
+    w->has_ended |= n == TRANSPORT_ENDED;
+    wslay_event_set_error(w->frames,
+                          n == TRANSPORT_ENDED ? WSLAY_ERR_CALLBACK_FAILURE : WSLAY_ERR_WOULDBLOCK);
+    return -1;
+}
+
 static ssize_t on_receive(wslay_event_context_ptr frames, uint8_t *buffer, size_t size, int flags,
                           void *owner)
 {
     struct websocket *w = owner;
+    (void)frames;
     (void)flags;
-    if (w->extra_at < w->extra.size) {
-        size_t left = w->extra.size - w->extra_at;
-        size = size < left ? size : left;
-        memcpy(buffer, w->extra.bytes + w->extra_at, size);
-        w->extra_at += size;
-        return (ssize_t)size;
-    }
-    ssize_t n = recv(w->fd, buffer, size, MSG_DONTWAIT);
-    if (n > 0)
-        return n;
-    bool is_over = n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-    w->has_ended |= is_over;
-    wslay_event_set_error(frames, is_over ? WSLAY_ERR_CALLBACK_FAILURE : WSLAY_ERR_WOULDBLOCK);
-    return -1;
+    return outcome(w, transport_receive(w->transport, buffer, size));
 }
 
 static ssize_t on_send(wslay_event_context_ptr frames, const uint8_t *bytes, size_t size, int flags,
                        void *owner)
 {
     struct websocket *w = owner;
+    (void)frames;
     (void)flags;
-    ssize_t n = send(w->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n >= 0)
-        return n;
-    bool is_over = errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
-    w->has_ended |= is_over;
-    wslay_event_set_error(frames, is_over ? WSLAY_ERR_CALLBACK_FAILURE : WSLAY_ERR_WOULDBLOCK);
-    return -1;
+    return outcome(w, transport_send(w->transport, bytes, size));
 }
 
 static void on_message(wslay_event_context_ptr frames,
@@ -84,7 +73,6 @@ struct websocket *websocket_new(const struct websocket_events *events, void *own
     struct websocket *w = mem_new(struct websocket);
     w->events = events;
     w->owner = owner;
-    w->fd = -1;
     CHECK(wslay_event_context_server_init(&w->frames, &callbacks, w) == 0);
     wslay_event_config_set_max_recv_msg_length(w->frames, WEBSOCKET_MESSAGE_MAX);
     return w;
@@ -95,15 +83,13 @@ void websocket_free(struct websocket *w)
     if (!w)
         return;
     wslay_event_context_free(w->frames);
-    text_release(&w->extra);
     text_release(&w->close_reason);
     mem_free(w);
 }
 
-void websocket_attach(struct websocket *w, int fd, struct str extra)
+void websocket_attach(struct websocket *w, struct transport *transport)
 {
-    w->fd = fd;
-    text_add(&w->extra, extra);
+    w->transport = transport;
 }
 
 void websocket_send(struct websocket *w, struct str bytes, bool is_text)
@@ -140,7 +126,7 @@ static void say_goodbye(struct websocket *w)
 
 bool websocket_wants_write(const struct websocket *w)
 {
-    return w->fd >= 0 && (wslay_event_want_write(w->frames) || w->close_code != 0);
+    return w->transport && (wslay_event_want_write(w->frames) || w->close_code != 0);
 }
 
 bool websocket_is_closing(const struct websocket *w)
@@ -150,7 +136,7 @@ bool websocket_is_closing(const struct websocket *w)
 
 bool websocket_step(struct websocket *w)
 {
-    if (w->fd < 0)
+    if (!w->transport)
         return true;
     if (w->is_broken)
         return false;

@@ -4,7 +4,7 @@
  *
  *     struct websocket *w = websocket_new(&events, owner);
  *     websocket_send(w, text_str(&message), false);         kept until there is a socket
- *     websocket_attach(w, fd, extra);                       what came behind the request's head
+ *     websocket_attach(w, &transport);                      borrowed from then on
  *     for (;;) { ... epoll: websocket_wants_write(w) ... websocket_step(w); }
  *
  * Limits: a message of WEBSOCKET_MESSAGE_MAX from the client (1009), WEBSOCKET_BACKLOG_MAX of what
@@ -13,6 +13,7 @@
 #ifndef CLUSTER_APISERVER_HTTP_WEBSOCKET_H
 #define CLUSTER_APISERVER_HTTP_WEBSOCKET_H
 
+#include "cluster/apiserver/http/transport.h"
 #include "sim/base/text.h"
 
 #define WEBSOCKET_MESSAGE_MAX ((size_t)4 * 1024 * 1024)
@@ -25,7 +26,7 @@ struct websocket_events {
 struct websocket;
 struct websocket *websocket_new(const struct websocket_events *events, void *owner);
 void websocket_free(struct websocket *w);
-void websocket_attach(struct websocket *w, int fd, struct str extra);
+void websocket_attach(struct websocket *w, struct transport *transport);
 void websocket_send(struct websocket *w, struct str bytes, bool is_text);
 /* Sends what is waiting, then says good-bye; the client is waited for. */
 void websocket_close(struct websocket *w, uint16_t code, struct str reason);

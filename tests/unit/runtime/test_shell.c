@@ -310,6 +310,33 @@ static void test_input(void)
     }
 }
 
+/* Goal: what comes in many pieces at one instant all gets through. Method: more pieces than the
+ * shell pays for in one go. */
+static void test_much_input(void)
+{
+    struct console console = {0};
+    struct memory_host m = {.console = &console};
+    struct shell_host host = host_of(&m);
+    struct instant now = {0};
+    char word[] = "cat", *words[] = {word};
+    struct shell *s = shell_new_command(words, 1, &host);
+    struct text echo = {0};
+
+    (void)run(s, &now, duration_s(5));
+    for (int i = 0; i < 100; i++) {
+        console_feed(&console, S("0123456789"), &echo);
+        (void)shell_run(s, now); /* as many events of one instant do */
+    }
+    console_end(&console);
+    enum shell_state state = run(s, &now, duration_s(5));
+
+    CU_ASSERT_EQUAL(state, SHELL_EXITED);
+    CU_ASSERT_EQUAL(m.out.size, 1000);
+    shell_free(s);
+    console_release(&console);
+    text_release(&m.out);
+}
+
 /* Goal: a person at a terminal sees what a terminal shows. Method: keys in, the screen's bytes out,
  * echo and output in the order in which they come. */
 static void test_terminal(void)
@@ -404,11 +431,15 @@ static void test_request(void)
 
 int main(void)
 {
-    static CU_TestInfo tests[] = {
-        {"scripts", test_scripts},     {"syntax errors", test_syntax_errors},
-        {"busy loop", test_busy_loop}, {"terminate", test_terminate},
-        {"request", test_request},     {"input", test_input},
-        {"terminal", test_terminal},   CU_TEST_INFO_NULL};
+    static CU_TestInfo tests[] = {{"scripts", test_scripts},
+                                  {"syntax errors", test_syntax_errors},
+                                  {"busy loop", test_busy_loop},
+                                  {"terminate", test_terminate},
+                                  {"request", test_request},
+                                  {"input", test_input},
+                                  {"much input", test_much_input},
+                                  {"terminal", test_terminal},
+                                  CU_TEST_INFO_NULL};
     static CU_SuiteInfo suites[] = {{"shell", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
         return 1;
