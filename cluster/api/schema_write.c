@@ -103,7 +103,8 @@ void schema_write_field(const struct field_schema *f, struct value v, struct tex
         write_zero(f, out);
     } else if (f->container == SCHEMA_LIST && kind == VALUE_ARRAY) {
         text_add_byte(out, '[');
-        for (size_t i = 0; i < value_count(v); i++) {
+        size_t count = value_count(v);
+        for (size_t i = 0; i < count; i++) {
             if (i > 0)
                 text_add_byte(out, ',');
             write_element(f, value_at(v, i), out);
@@ -111,7 +112,8 @@ void schema_write_field(const struct field_schema *f, struct value v, struct tex
         text_add_byte(out, ']');
     } else if (f->container == SCHEMA_MAP && kind == VALUE_OBJECT) {
         text_add_byte(out, '{');
-        for (size_t i = 0; i < value_count(v); i++) {
+        size_t count = value_count(v);
+        for (size_t i = 0; i < count; i++) {
             if (i > 0)
                 text_add_byte(out, ',');
             json_write_string(value_key_at(v, i), out);
