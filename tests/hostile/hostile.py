@@ -420,6 +420,21 @@ def settled(server, files):
     fail('%d files are open, %d were before' % (server.files(), files))
 
 
+def transport(server):
+    """What good clients ask of TLS: another protocol that is not there, and a session again."""
+    context = server.tls(True)
+    context.set_alpn_protocols(['h2', 'http/1.1'])
+    session = None
+    for i in range(2):
+        c = context.wrap_socket(server.tcp(), server_hostname='127.0.0.1', session=session)
+        c.sendall(b'GET /api/v1/nodes HTTP/1.1\r\nHost: x\r\n\r\n')
+        status, _ = read_answer(c)  # which only an administrator gets
+        if status != 200 or c.selected_alpn_protocol() != 'http/1.1' or c.session_reused != (i == 1):
+            fail('TLS, connection %d: status %d, protocol %s, session reused: %s' % (i, status, c.selected_alpn_protocol(), c.session_reused))
+        session = c.session
+        c.close()
+
+
 def few_files():
     """At the limit of file descriptors: who is in is served, who comes is refused, and room that is made is used."""
     server = Server('--nodes', '1', files=400)
@@ -447,6 +462,7 @@ def main():
     good = GoodClient(server)
     good.work('nobody else')
     files = server.files()
+    transport(server)
     single_requests(server, good)
     settled(server, files)
     before = server.status('VmRSS')

@@ -265,6 +265,34 @@ bool session_credential(void *session, const struct credential **ret_credential)
     return *ret_credential != NULL;
 }
 
+struct session_tickets {
+    gnutls_datum_t key;
+};
+
+struct session_tickets *session_tickets_new(void)
+{
+    struct session_tickets *t = mem_new(struct session_tickets);
+    if (gnutls_session_ticket_key_generate(&t->key) >= 0)
+        return t;
+    mem_free(t);
+    return NULL;
+}
+
+void session_tickets_free(struct session_tickets *t)
+{
+    if (!t)
+        return;
+    gnutls_memset(t->key.data, 0, t->key.size);
+    gnutls_free(t->key.data);
+    mem_free(t);
+}
+
+void session_tickets_offer(const struct session_tickets *t, void *session)
+{
+    if (t)
+        (void)gnutls_session_ticket_enable_server(session, &t->key);
+}
+
 /* ---- digests ---- */
 
 void digest_sha256(struct str s, uint8_t out[SHA256_SIZE])

@@ -49,6 +49,13 @@ void identity_release(struct identity *i);
  * False: it showed one that the authority did not sign, or not for clients. */
 bool session_credential(void *session, const struct credential **ret_credential);
 
+/* Clients get tickets with which a later connection needs no certificates and signatures again: of
+ * who one was is in them, under a key of the server's. NULL: without. */
+struct session_tickets;
+struct session_tickets *session_tickets_new(void);
+void session_tickets_free(struct session_tickets *t);
+void session_tickets_offer(const struct session_tickets *t, void *session); /* before it begins */
+
 #define SHA256_SIZE 32
 #define SHA512_SIZE 64
 void digest_sha256(struct str s, uint8_t out[SHA256_SIZE]);

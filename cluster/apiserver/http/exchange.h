@@ -101,6 +101,7 @@ struct http_server {
     struct openapi *openapi;
     struct MHD_Daemon *daemon;
     struct listener *listener;
+    struct session_tickets *tickets;
     int poll;
     int64_t now_ms; /* of a clock that never goes back: when polled last */
     size_t connections, connections_max;

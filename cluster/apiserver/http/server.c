@@ -135,6 +135,7 @@ struct http_server *http_server_new(const struct http_server_options *options, b
     s->writer = protobuf_writer_new();
     s->poll = -1;
     s->now_ms = monotonic_ms();
+    s->tickets = options->is_plain ? NULL : session_tickets_new();
     s->openapi = openapi_new();
     if (!listen_on(s, ret_busy, message) || !daemon_start(s, message)) {
         http_server_free(s);
@@ -165,6 +166,7 @@ void http_server_free(struct http_server *s)
         MHD_stop_daemon(s->daemon);
     }
     listener_free(s->listener);
+    session_tickets_free(s->tickets);
     if (s->poll >= 0)
         close(s->poll);
     map_release(&s->exchanges);
@@ -349,8 +351,11 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct client_connection *c = mem_new(struct client_connection);
         CHECK(info);
-        c->server = s;
         c->fd = info->connect_fd;
+        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        if (!s->options.is_plain && info)
+            session_tickets_offer(s->tickets, info->tls_session);
+        c->server = s;
         c->number = ++s->last_connection;
         c->phase = PHASE_OPEN;
         s->connections++;

@@ -39,7 +39,7 @@ struct http_server_options {
     const char *address; /* to listen on: IPv4 or IPv6 */
     uint16_t port;       /* 0: any */
     const struct identity *identity;
-    struct str authority; /* PEM of who signs client certificates */
+    struct str authority;    /* PEM of who signs client certificates */
     const struct keys *keys; /* for /openid/v1/jwks; NULL: not served */
     bool (*is_ready)(void *owner);
     struct http_flow (*flow)(void *owner, const struct credential *credential);
