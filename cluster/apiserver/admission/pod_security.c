@@ -17,7 +17,7 @@
 #include "cluster/apiserver/admission.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "cluster/api/object.h"
 
@@ -82,9 +82,19 @@ static void quote_once(struct text *list, size_t *count, struct str word)
     text_printf(list, "%s%s", (*count)++ > 0 ? ", " : "", text_c(&quoted));
 }
 
-static int compare_ports(const void *a, const void *b)
+/* Puts a number among those that are there, in the order of their text, once. */
+static void insert_port(char ports[][8], size_t *count, int64_t port)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    char text[8];
+    size_t at = 0;
+    snprintf(text, sizeof(text), "%d", (int)port);
+    while (at < *count && strcmp(ports[at], text) < 0)
+        at++;
+    if (*count == PORTS_SHOWN_MAX || (at < *count && strcmp(ports[at], text) == 0))
+        return;
+    memmove(ports[at + 1], ports[at], (*count - at) * sizeof(*ports));
+    memcpy(ports[at], text, sizeof(text));
+    (*count)++;
 }
 
 /* hostPort (containers "a", "b" use hostPorts 80, 81): the numbers in the order of their text. */
@@ -94,32 +104,23 @@ static void check_host_ports(struct text *out, struct value spec)
                                   VALUE_GET(spec, ephemeralContainers)};
     AUTO(text) struct text names = {0};
     AUTO(text) struct text numbers = {0};
-    char texts[PORTS_SHOWN_MAX][8];
-    const char *sorted[PORTS_SHOWN_MAX];
+    char sorted[PORTS_SHOWN_MAX + 1][8];
     size_t containers = 0, ports = 0;
     for (size_t l = 0; l < ARRAY_COUNT(lists); l++) {
         for (size_t i = 0; i < value_count(lists[l]); i++) {
             struct value c = value_at(lists[l], i), list = VALUE_GET(c, ports);
             for (size_t k = 0; k < value_count(list); k++) {
                 int64_t port = VALUE_INT(value_at(list, k), 0, hostPort);
-                bool is_new = port > 0 && port < 65536 && ports < PORTS_SHOWN_MAX;
                 if (port == 0)
                     continue;
                 quote_once(&names, &containers, VALUE_STR(c, name));
-                if (is_new)
-                    snprintf(texts[ports], sizeof(texts[ports]), "%d", (int)port);
-                for (size_t n = 0; is_new && n < ports; n++)
-                    is_new = strcmp(texts[n], texts[ports]) != 0;
-                if (is_new) {
-                    sorted[ports] = texts[ports];
-                    ports++;
-                }
+                if (port > 0 && port < 65536)
+                    insert_port(sorted, &ports, port);
             }
         }
     }
     if (containers == 0)
         return;
-    qsort(sorted, ports, sizeof(*sorted), compare_ports);
     for (size_t n = 0; n < ports; n++)
         text_printf(&numbers, "%s%s", n > 0 ? ", " : "", sorted[n]);
     admission_reason(out, "hostPort (container%s %s %s hostPort%s %s)", containers > 1 ? "s" : "",
