@@ -82,6 +82,7 @@ void validate_create(const struct resource *r, struct value object, struct field
 {
     CHECK(r->index < RESOURCE_KNOWN_COUNT);
     validate_meta(r, object, errors);
+    validate_own_finalizers(r, object, errors);
     validate_kind(r, object, errors);
 }
 
@@ -116,6 +117,8 @@ void validate_update(const struct resource *r, struct value new, struct value ol
 {
     CHECK(r->index < RESOURCE_KNOWN_COUNT);
     validate_meta_twice(r, new, old, errors);
+    if (!value_is_same(VALUE_GET(new, metadata, finalizers), VALUE_GET(old, metadata, finalizers)))
+        validate_own_finalizers(r, new, errors);
     if (is_same_otherwise(new, old))
         return;
     validate_kind(r, new, errors);

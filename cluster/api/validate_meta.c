@@ -153,6 +153,25 @@ static void check_finalizers(struct value finalizers, path_t path, errors_t *err
                        "finalizer orphan and foregroundDeletion cannot be both set");
 }
 
+/* Kinds of extension servers, definitions among them, may have finalizers that are not qualified. */
+void validate_own_finalizers(const struct resource *r, struct value object, errors_t *errors)
+{
+    struct value finalizers = VALUE_GET(object, metadata, finalizers);
+    struct field_path meta = path_child(NULL, "metadata"), list = path_child(&meta, "finalizers");
+    if (str_equal(r->group, S("apiextensions.k8s.io")) ||
+        str_equal(r->group, S("apiregistration.k8s.io")))
+        return;
+    for (size_t i = 0; i < value_count(finalizers); i++) {
+        struct value f = value_at(finalizers, i);
+        struct str name = value_str(f);
+        struct field_path item = path_index(&list, i);
+        if (str_find(name, '/') == name.size && !value_is(f, "orphan") &&
+            !value_is(f, "foregroundDeletion") && !value_is(f, "kubernetes"))
+            field_error_at(errors, FIELD_INVALID, &item, f,
+                           "name is neither a standard finalizer name nor is it fully qualified");
+    }
+}
+
 /* ---- update ---- */
 
 static void check_new_finalizers(struct value new, struct value old, path_t path, errors_t *errors)

@@ -55,6 +55,8 @@ bool text_is_cidr(struct str s);
 void validate_meta(const struct resource *r, struct value object, errors_t *errors);
 void validate_meta_update(const struct resource *r, struct value new, struct value old,
                           errors_t *errors);
+/* What only Kubernetes' own kinds are held to. */
+void validate_own_finalizers(const struct resource *r, struct value object, errors_t *errors);
 /* Required fields and enumerations, from the schema: for kinds without a validator of their own. */
 void validate_by_schema(const struct type_schema *t, struct value v, path_t path, errors_t *errors);
 
