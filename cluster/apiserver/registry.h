@@ -19,6 +19,8 @@ void registry_create(struct call *c, struct step *step);
 void registry_update(struct call *c, struct step *step);
 void registry_delete(struct call *c, struct step *step);
 void registry_delete_collection(struct call *c, struct step *step);
+/* A Status if what is there is not what the preconditions say ("": none); else absent. */
+struct value precondition_conflict(const struct call *c, struct str uid, struct str version);
 
 /* An object as the version that was asked for shows it. Consumes. */
 struct value registry_show(const struct call *c, struct value own_object);

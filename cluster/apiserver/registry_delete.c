@@ -31,7 +31,6 @@ static void delete_marked(struct call *c, struct step *step, const struct etcd_r
 static void delete_remove(struct call *c, struct step *step);
 static void delete_removed(struct call *c, struct step *step, const struct etcd_response *r);
 static void delete_answer(struct call *c, struct step *step, struct value own_object, bool is_gone);
-static struct value precondition_conflict(struct call *c);
 
 static const struct delete_options no_options = {.grace_period_seconds = -1};
 
@@ -218,7 +217,9 @@ static void delete_try(struct call *c, struct step *step)
         call_refuse(c, step, status_not_found(c->request->resource, c->key->name));
         return;
     }
-    struct value conflict = precondition_conflict(c);
+    struct value conflict =
+        precondition_conflict(c, value_str(options_of(c)->precondition_uid),
+                              value_str(options_of(c)->precondition_resource_version));
     if (value_is_present(conflict)) {
         (void)registry_try_again(c, step, conflict, delete_try);
         return;
@@ -331,13 +332,10 @@ static void delete_answer(struct call *c, struct step *step, struct value own_ob
                    details));
 }
 
-static struct value precondition_conflict(struct call *c)
+struct value precondition_conflict(const struct call *c, struct str uid, struct str version)
 {
-    const struct delete_options *o = options_of(c);
     struct value object = c->existing->value;
     AUTO(text) struct text m = {0};
-    struct str uid = value_str(o->precondition_uid),
-               version = value_str(o->precondition_resource_version);
     struct str has_uid = value_str(object_uid(object)),
                has_version = VALUE_STR(object, metadata, resourceVersion);
     if (uid.size > 0 && !str_equal(uid, has_uid))

@@ -164,6 +164,7 @@ struct eviction {
     struct call_extra extra;
     const struct etcd_kv *budget; /* the one that pays; NULL: none */
     int tries;
+    bool is_dry_run; /* the request says so, or the options of its body */
 };
 
 static void eviction_release(struct call_extra *extra)
@@ -209,6 +210,8 @@ void pod_evict(struct call *c, struct step *step)
                     status_bad_request(S("name in URL does not match name in Eviction object")));
         return;
     }
+    struct value dry_run = VALUE_GET(c->request->body, deleteOptions, dryRun);
+    x->is_dry_run = c->request->dry_run || value_is(value_at(dry_run, 0), "All");
     registry_load(c, step, evict_try);
 }
 
@@ -311,7 +314,7 @@ static void evict_pay(struct call *c, struct step *step)
                          0);
         return;
     }
-    if (c->request->dry_run) {
+    if (x->is_dry_run) {
         call_finish(
             c, step, 201,
             value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
@@ -354,7 +357,16 @@ static void evict_marked(struct call *c, struct step *step, const struct etcd_re
 
 static void evict_mark(struct call *c, struct step *step)
 {
-    if (c->request->dry_run) {
+    struct eviction *x = (struct eviction *)(void *)c->extra;
+    struct value options = VALUE_GET(c->request->body, deleteOptions);
+    struct value conflict =
+        precondition_conflict(c, VALUE_STR(options, preconditions, uid),
+                              VALUE_STR(options, preconditions, resourceVersion));
+    if (value_is_present(conflict)) {
+        call_refuse(c, step, conflict);
+        return;
+    }
+    if (x->is_dry_run) {
         call_finish(
             c, step, 201,
             value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
@@ -379,13 +391,22 @@ static void evict_deleted(struct call *c, struct step *step, int code, struct va
             value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
 }
 
+/* The options of the body hold for the deletion; its version has been compared before the mark was
+ * set, which makes a new one. */
 static void evict_delete(struct call *c, struct step *step)
 {
+    struct eviction *x = (struct eviction *)(void *)c->extra;
     struct request *r = request_for_key(VERB_DELETE, c->key);
     struct value options = VALUE_GET(c->request->body, deleteOptions);
+    struct value grace = VALUE_GET(options, gracePeriodSeconds);
+    struct value uid = VALUE_GET(options, preconditions, uid);
     struct delete_options *o = request_delete_options(r);
-    o->grace_period_seconds = VALUE_INT(options, -1, gracePeriodSeconds);
-    o->precondition_uid = value_keep(object_uid(c->existing->value));
-    r->dry_run = c->request->dry_run;
+    if (value_kind(grace) == VALUE_INTEGER) {
+        int64_t seconds = value_as_integer(grace, -1);
+        o->grace_period_seconds = seconds < 0 ? 1 : seconds;
+    }
+    o->precondition_uid =
+        value_keep(value_str(uid).size > 0 ? uid : object_uid(c->existing->value));
+    r->dry_run = x->is_dry_run;
     call_sub(c, step, r, evict_deleted);
 }

@@ -200,22 +200,60 @@ static bool propagation_set(struct request *q, struct str policy, struct value *
     return false;
 }
 
+/* The two ways to say what becomes of dependents exclude each other. */
+static bool orphan_set(struct request *q, bool orphans, struct str policy,
+                       struct value *ret_refusal)
+{
+    struct field_errors errors = {0};
+    if (policy.size == 0) {
+        request_delete_options(q)->propagation =
+            orphans ? PROPAGATION_ORPHAN : PROPAGATION_BACKGROUND;
+        return true;
+    }
+    AUTO(value) struct value shown = value_string(policy);
+    field_error_add(&errors, FIELD_INVALID, S("propagationPolicy"), shown,
+                    "orphanDependents and deletionPropagation cannot be both set");
+    *ret_refusal = status_options_invalid("DeleteOptions", &errors);
+    field_errors_release(&errors);
+    return false;
+}
+
+/* Less than nothing is a second. */
+static void grace_set(struct request *q, int64_t grace)
+{
+    request_delete_options(q)->grace_period_seconds = grace < 0 ? 1 : grace;
+}
+
 static bool delete_read(struct reading *r)
 {
     const struct target *t = &r->target;
     struct str policy = target_option(t, "propagationPolicy");
-    struct str orphan = target_option(t, "orphanDependents");
     int64_t grace = -1;
     if (!option_int(r, "gracePeriodSeconds", &grace))
         return false;
-    if (grace >= 0)
-        request_delete_options(r->request)->grace_period_seconds = grace;
+    if (target_option(t, "gracePeriodSeconds").size > 0)
+        grace_set(r->request, grace);
+    if (target_option(t, "orphanDependents").size > 0 &&
+        !orphan_set(r->request, option_bool(t, "orphanDependents"), policy, &r->refusal))
+        return false;
     if (policy.size > 0 && !propagation_set(r->request, policy, &r->refusal))
         return false;
-    if (policy.size == 0 && orphan.size > 0)
-        request_delete_options(r->request)->propagation =
-            str_equal(orphan, S("true")) ? PROPAGATION_ORPHAN : PROPAGATION_BACKGROUND;
     return dry_run_read(r);
+}
+
+static bool delete_dry_run_read(struct request *q, struct value dry_run, struct value *ret_refusal)
+{
+    for (size_t i = 0; i < value_count(dry_run); i++) {
+        struct value one = value_at(dry_run, i);
+        if (!value_is(one, "All")) {
+            struct reading r = {0};
+            unsupported(&r, "DeleteOptions", "dryRun", value_str(one), "\"All\"");
+            *ret_refusal = r.refusal;
+            return false;
+        }
+        q->dry_run = true;
+    }
+    return true;
 }
 
 bool delete_options_read(struct request *q, struct value body, struct value *ret_refusal)
@@ -225,16 +263,17 @@ bool delete_options_read(struct request *q, struct value body, struct value *ret
     struct value preconditions = value_get_key(body, S("preconditions"));
     struct value uid = value_get_key(preconditions, S("uid"));
     struct value version = value_get_key(preconditions, S("resourceVersion"));
-    struct value dry_run = value_at(value_get_key(body, S("dryRun")), 0);
+    struct value orphan = value_get_key(body, S("orphanDependents"));
     if (value_kind(grace) == VALUE_INTEGER)
-        request_delete_options(q)->grace_period_seconds = value_as_integer(grace, -1);
+        grace_set(q, value_as_integer(grace, -1));
     if (value_kind(uid) == VALUE_STRING)
         request_delete_options(q)->precondition_uid = value_keep(uid);
     if (value_kind(version) == VALUE_STRING)
         request_delete_options(q)->precondition_resource_version = value_keep(version);
-    if (value_as_bool(value_get_key(body, S("orphanDependents"))))
-        request_delete_options(q)->propagation = PROPAGATION_ORPHAN;
-    if (value_is(dry_run, "All"))
-        q->dry_run = true;
-    return policy.size == 0 || propagation_set(q, policy, ret_refusal);
+    if (value_kind(orphan) == VALUE_BOOL &&
+        !orphan_set(q, value_as_bool(orphan), policy, ret_refusal))
+        return false;
+    if (policy.size > 0 && !propagation_set(q, policy, ret_refusal))
+        return false;
+    return delete_dry_run_read(q, value_get_key(body, S("dryRun")), ret_refusal);
 }

@@ -319,7 +319,8 @@ static bool verb_read(const struct http_request *h, struct reading *r,
         r->refusal = method_refusal();
         return false;
     }
-    bool needs_namespace = resource->is_namespaced && (is_one || verb == VERB_CREATE);
+    bool needs_namespace = resource->is_namespaced &&
+                           (is_one || verb == VERB_CREATE || verb == VERB_DELETE_COLLECTION);
     if (needs_namespace && t->namespace.size == 0) {
         r->refusal = is_one ? not_found() : method_refusal();
         return false;

@@ -1,0 +1,50 @@
+# The protocol as client libraries speak it: what kubectl does not ask for. Sourced by tests/kubectl.sh.
+serve --nodes 3 --speed 1
+admin_identity
+at=$(kubectl config view --raw -o "jsonpath={.clusters[?(@.name=='wavetank')].cluster.server}")
+# call CODE PATTERN METHOD PATH [BODY [TYPE]]
+call() {
+    code=$1
+    pattern=$2
+    method=$3
+    path=$4
+    body=${5:-}
+    type=${6:-application/json}
+    set -- -X "$method" --cert "$scratch/admin.crt" --key "$scratch/admin.key"
+    [ -z "$body" ] || set -- "$@" -H "Content-Type: $type" -d "$body"
+    http "$code" "$pattern" "$@" "$at$path"
+}
+maps=/api/v1/namespaces/default/configmaps
+pods=/api/v1/namespaces/default/pods
+
+# ---- what a deletion says ----
+call 201 '"name":"a"' POST $maps '{"metadata":{"name":"a"}}'
+call 422 'propagationPolicy: Invalid value: ."Orphan.": orphanDependents and deletionPropagation cannot be both set' \
+    DELETE $maps/a '{"propagationPolicy":"Orphan","orphanDependents":true}'
+call 422 'orphanDependents and deletionPropagation cannot be both set' DELETE "$maps/a?propagationPolicy=Orphan&orphanDependents=false"
+call 422 'dryRun: Unsupported value: \[."some."\]: supported values: ."All."' DELETE $maps/a '{"dryRun":["some"]}'
+call 200 '"name":"a"' GET $maps/a
+# All namespaces at once cannot be emptied.
+call 405 'the server does not allow this method on the requested resource' DELETE /api/v1/configmaps
+call 200 '"name":"a"' GET $maps/a
+
+# ---- finalizers of Kubernetes' own kinds have a domain ----
+unqualified='metadata.finalizers\[1\]: Invalid value: ."foo.": name is neither a standard finalizer name nor is it fully qualified'
+call 422 "$unqualified" POST $maps '{"metadata":{"name":"b","finalizers":["a.b/c","foo","orphan"]}}'
+call 422 "$unqualified.*\"causes\":\[\{[^}]*\}\]" PATCH $maps/a '{"metadata":{"finalizers":["a.b/c","foo"]}}' application/merge-patch+json
+call 200 '"finalizers":\["a.b/c","orphan"\]' PATCH $maps/a '{"metadata":{"finalizers":["a.b/c","orphan"]}}' application/merge-patch+json
+
+# ---- an eviction does what its options say ----
+call 201 '"name":"p"' POST $pods '{"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"busybox","command":["sleep","3600"]}]}}'
+expect 0 'condition met' wait --for=condition=Ready pod/p --timeout=60s
+evict() { call "$1" "$2" POST $pods/p/eviction "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"p\"},\"deleteOptions\":$3}"; }
+evict 201 '"Success"' '{"dryRun":["All"]}'
+evict 409 'Operation cannot be fulfilled on Pod ."p.": the UID in the precondition \(x\) does not match the UID in record' \
+    '{"preconditions":{"uid":"x"}}'
+evict 409 'the ResourceVersion in the precondition \(1\) does not match the ResourceVersion in record' \
+    '{"preconditions":{"resourceVersion":"1"}}'
+expect 0 '^$' get pod p -o 'jsonpath={.metadata.deletionTimestamp}'
+evict 201 '"Success"' '{"gracePeriodSeconds":20}'
+expect 0 '^20$' get pod p -o 'jsonpath={.metadata.deletionGracePeriodSeconds}'
+# Less than nothing is a second.
+call 200 '"deletionGracePeriodSeconds":1' DELETE $pods/p '{"gracePeriodSeconds":-5}'
