@@ -30,7 +30,9 @@
 #include "sim/base/vec.h"
 #include "sim/channel.h"
 
-#define LOG_BYTES_MAX 65536 /* of one container; older lines are dropped, as rotation does */
+/* Of one container; older lines are dropped, as rotation does. DEVIATION: a real kubelet rotates at
+ * containerLogMaxSize, 10 MiB; here less is kept, so that thousands of talkative pods fit. */
+#define LOG_BYTES_MAX 65536
 
 struct sandbox {
     uint32_t id, ip;

@@ -3,10 +3,10 @@
  * Connections that become something else: a WebSocket for exec, attach, port-forward or a watch, or
  * SPDY, bare or in the messages of a WebSocket.
  *
- * The library's connection stays suspended from the request on, so that it leaves the socket and the
- * TLS session alone: we answer 101 ourselves, read and write, and give it back to be closed. (The
- * library's own upgrade copies through whatever is left of the memory of the connection's head,
- * which may be eight bytes.) The socket stands in our epoll set. What a client sends becomes
+ * The library's connection stays suspended from the request on, so that it leaves the socket and
+ * the TLS session alone: we answer 101 ourselves, read and write, and give it back to be closed.
+ * (The library's own upgrade copies through whatever is left of the memory of the connection's
+ * head, which may be eight bytes.) The socket stands in our epoll set. What a client sends becomes
  * commands to the gateway, in the journal like all else; what comes from the gateway is queued
  * within the event of the simulation and written when the set is polled.
  *
@@ -510,9 +510,13 @@ void upgrade_event(struct exchange *x, const struct watch_event *e)
     watch_lines_write(&x->server->watch_lines, &x->shape, e, sim_wall(x->server->options.sim),
                       &line);
     struct str bytes = text_str(&line);
-    if (str_ends_with(bytes, S("\n")))
+    bool is_binary =
+        str_starts_with(answer_watch_type(&x->shape), S("application/vnd.kubernetes.protobuf"));
+    if (is_binary) /* a message says how long it is: without the length in front */
+        bytes = str_slice(bytes, bytes.size < 4 ? bytes.size : 4, bytes.size);
+    else if (str_ends_with(bytes, S("\n")))
         bytes.size--;
-    websocket_send(x->upgrade->socket, bytes, true);
+    websocket_send(x->upgrade->socket, bytes, !is_binary);
 }
 
 void upgrade_lost(struct exchange *x)
