@@ -110,6 +110,38 @@ static void test_pod_security(void)
     world_end(&w);
 }
 
+static void expect_warning(const struct response *r, size_t index, const char *text)
+{
+    CU_ASSERT(str_equal(value_str(value_at(r->warnings, index)), str_from(text)));
+}
+
+/* A level that there is not is refused; one that rises over a pod warns of it. */
+static void test_pod_security_of_namespaces(void)
+{
+    struct world w;
+    start(&w);
+    expect_refusal(
+        ask(&w, patch_of(RESOURCE_namespaces, "", "ns",
+                         "{\"metadata\":{\"labels\":{\"pod-security.kubernetes.io/"
+                         "warn\":\"foo\"}}}")),
+        422, "Invalid",
+        "Namespace \"ns\" is invalid: metadata.labels[pod-security.kubernetes.io/warn]: Invalid "
+        "value: \"foo\": must be one of privileged, baseline, restricted");
+    expect_ok(ask(&w, create_of(RESOURCE_pods, "ns", POD("a", ""))), 201);
+    world_run(&w, 50);
+    const struct response *r = ask(&w, patch_of(RESOURCE_namespaces, "", "ns",
+                                                "{\"metadata\":{\"labels\":{\"pod-security."
+                                                "kubernetes.io/enforce\":\"restricted\"}}}"));
+    expect_ok(r, 200);
+    expect_warning(r, 0,
+                   "existing pods in namespace \"ns\" violate the new PodSecurity enforce level "
+                   "\"restricted:latest\"");
+    expect_warning(r, 1,
+                   "a: allowPrivilegeEscalation != false, unrestricted capabilities, "
+                   "runAsNonRoot != true, seccompProfile");
+    world_end(&w);
+}
+
 /* A namespace terminates: nothing new in it, and it goes when its finalizer is taken off. */
 static void test_namespace(void)
 {
@@ -264,6 +296,7 @@ int main(void)
     static CU_TestInfo tests[] = {{"limit range", test_limit_range},
                                   {"missing things", test_missing_things},
                                   {"pod security", test_pod_security},
+                                  {"pod security of namespaces", test_pod_security_of_namespaces},
                                   {"namespace", test_namespace},
                                   {"storage", test_storage},
                                   {"narrow watches", test_narrow_watches},
