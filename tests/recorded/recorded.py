@@ -348,7 +348,8 @@ def summary(options, lines, requests):
         print(line)
     kinds = collections.Counter(line.split(" | ")[3] for line in new)
     print("by kind:", ", ".join("%s %d" % k for k in kinds.most_common()))
-    gone = [entries[i][0].pattern for i in range(len(entries)) if not used[i]] if not options.group else []
+    gone = [entries[i][0].pattern for i in range(len(entries))
+            if not used[i] and not options.group and not entries[i][1].startswith("at times:")]
     for pattern in gone:
         print("known, but gone:", pattern)
     print("%d requests, %d differences: %d known (%d patterns), %d new" %
