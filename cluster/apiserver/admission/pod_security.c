@@ -213,7 +213,14 @@ static void check_dropped(struct text *out, struct value spec)
 static bool may_be_root(struct value c, struct value pod)
 {
     struct value v = VALUE_GET(c, securityContext, runAsNonRoot);
-    return value_kind(v) == VALUE_BOOL ? !value_as_bool(v) : !VALUE_BOOL_AT(pod, runAsNonRoot);
+    return value_kind(v) != VALUE_BOOL && !VALUE_BOOL_AT(pod, runAsNonRoot);
+}
+
+static bool wants_root(struct value c, struct value pod)
+{
+    (void)pod;
+    struct value v = VALUE_GET(c, securityContext, runAsNonRoot);
+    return value_kind(v) == VALUE_BOOL && !value_as_bool(v);
 }
 
 static bool is_root(struct value c, struct value pod)
@@ -224,10 +231,46 @@ static bool is_root(struct value c, struct value pod)
 
 static bool lacks_seccomp(struct value c, struct value pod)
 {
-    struct value own = VALUE_GET(c, securityContext, seccompProfile, type),
-                 of_pod = VALUE_GET(pod, seccompProfile, type);
-    struct str type = value_str(value_is_present(own) ? own : of_pod);
-    return !str_equal(type, S("RuntimeDefault")) && !str_equal(type, S("Localhost"));
+    return VALUE_STR(c, securityContext, seccompProfile, type).size == 0 &&
+           VALUE_STR(pod, seccompProfile, type).size == 0;
+}
+
+static bool is_seccomp_bad(struct value profile)
+{
+    struct str type = value_str(VALUE_GET(profile, type));
+    return type.size > 0 && !str_equal(type, S("RuntimeDefault")) &&
+           !str_equal(type, S("Localhost"));
+}
+
+static bool sets_bad_seccomp(struct value c, struct value pod)
+{
+    (void)pod;
+    return is_seccomp_bad(VALUE_GET(c, securityContext, seccompProfile));
+}
+
+/* TITLE (pod and containers "a", "b" MUST): those that set something themselves. */
+static bool check_setters(struct text *out, struct value spec, bool is_pod_bad, container_fn is_bad,
+                          const char *title, const char *must)
+{
+    AUTO(text) struct text who = {0};
+    struct finding f = {0};
+    find(spec, is_bad, &f);
+    if (is_pod_bad)
+        text_add(&who, f.count > 0 ? S("pod and ") : S("pod"));
+    if (f.count > 0)
+        text_printf(&who, "container%s %s", f.count > 1 ? "s" : "", text_c(&f.containers));
+    text_release(&f.containers);
+    if (who.size > 0)
+        admission_reason(out, "%s (%s %s)", title, text_c(&who), must);
+    return who.size > 0;
+}
+
+static bool check_seccomp_setters(struct text *out, struct value spec)
+{
+    return check_setters(out, spec,
+                         is_seccomp_bad(VALUE_GET(spec, securityContext, seccompProfile)),
+                         sets_bad_seccomp, "seccompProfile",
+                         "must not set securityContext.seccompProfile.type to \"Unconfined\"");
 }
 
 static void check_host_namespaces(struct text *out, struct value spec)
@@ -295,18 +338,28 @@ static void check_level(struct value spec, struct str level, struct text *out)
                      "must not set securityContext.privileged=true");
     check_containers(out, spec, has_proc_mount, "procMount", "",
                      "must not set securityContext.procMount to \"Unmasked\"");
-    if (!is_restricted)
+    if (!is_restricted) {
+        check_seccomp_setters(out, spec);
         return;
+    }
     check_containers(out, spec, may_escalate, "allowPrivilegeEscalation != false", "",
                      "must set securityContext.allowPrivilegeEscalation=false");
     check_dropped(out, spec);
     check_volumes(out, spec, true);
-    check_containers(out, spec, may_be_root, "runAsNonRoot != true", "pod or ",
-                     "must set securityContext.runAsNonRoot=true");
-    check_containers(out, spec, is_root, "runAsUser=0", "", "must not set runAsUser=0");
-    check_containers(
-        out, spec, lacks_seccomp, "seccompProfile", "pod or ",
-        "must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\"");
+    struct value context = VALUE_GET(spec, securityContext);
+    if (!check_setters(out, spec,
+                       value_kind(VALUE_GET(context, runAsNonRoot)) == VALUE_BOOL &&
+                           !VALUE_BOOL_AT(context, runAsNonRoot),
+                       wants_root, "runAsNonRoot != true",
+                       "must not set securityContext.runAsNonRoot=false"))
+        check_containers(out, spec, may_be_root, "runAsNonRoot != true", "pod or ",
+                         "must set securityContext.runAsNonRoot=true");
+    check_setters(out, spec, VALUE_INT(context, 1, runAsUser) == 0, is_root, "runAsUser=0",
+                  "must not set runAsUser=0");
+    if (!check_seccomp_setters(out, spec))
+        check_containers(
+            out, spec, lacks_seccomp, "seccompProfile", "pod or ",
+            "must set securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\"");
 }
 
 /* ---- namespaces: levels and versions that there are ---- */
