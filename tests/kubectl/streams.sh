@@ -112,6 +112,9 @@ expect 0 '300000 .*large' exec web -- ls -l /tmp/there/sub
 expect 0 '' cp web:/tmp/there "$scratch/back"
 diff -r "$scratch/there" "$scratch/back" || { echo "cp: not the same"; failed=1; }
 expect 0 'No such file or directory' cp web:/nosuch "$scratch/nosuch"
+printf 'small\n' >"$scratch/small"
+for try in 1 2 3; do expect 0 '' cp "$scratch/small" "web:/tmp/small$try"; done
+expect 0 '^small' exec web -- cat /tmp/small3
 
 # ---- attach, run, debug ----
 output=$(timeout 3 kubectl --context wavetank attach ticker 2>/dev/null)
