@@ -103,6 +103,17 @@ static bool verb_is_served(const struct request *r)
     return false;
 }
 
+/* All requests for a kind that is to go are told so; the registry and validation see to the others. */
+static void warn_of_kind(struct call *c)
+{
+    const struct request *r = c->request;
+    if (c->connection && !r->is_typed && r->resource == resource_get(RESOURCE_endpoints) &&
+        (r->verb == VERB_LIST || r->verb == VERB_WATCH || r->verb == VERB_DELETE_COLLECTION))
+        call_warn(
+            c, value_string(S(
+                   "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")));
+}
+
 void pipeline_execute(struct call *c, struct step *step)
 {
     const struct request *r = c->request;
@@ -148,6 +159,7 @@ void pipeline_execute(struct call *c, struct step *step)
     }
     if (component_status_answer(c, step) || !custom_admit(c, step))
         return;
+    warn_of_kind(c);
     switch (r->verb) {
     case VERB_GET:
         registry_get(c, step);

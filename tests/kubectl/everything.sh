@@ -219,3 +219,10 @@ kill "$proxy"
 expect 0 'deleted' delete all --all
 expect 0 'No resources found' delete cm,secret -l nothing=here --ignore-not-found
 expect 0 'namespace "e" deleted' delete namespace e --timeout=120s
+
+# ---- a kind that is to go says so, whatever is asked of it ----
+gone='Warning: v1 Endpoints is deprecated in v1.33\+; use discovery.k8s.io/v1 EndpointSlice'
+expect 0 "$gone" get endpoints
+expect 0 "$gone" get endpoints kubernetes -n default
+expect 0 "$gone" get endpoints -w --request-timeout=1s
+expect 0 "$gone" delete endpoints -l nothing=here

@@ -355,6 +355,7 @@ static void on_response(void *owner, uint64_t id, const struct response *r)
         x->state = STREAMING;
         x->code = 200;
         x->content_type = answer_watch_type(&x->shape);
+        x->warnings = value_keep(r->warnings);
         x->is_sniffable = true;
     } else if (r->code == 404 && !value_is_present(r->body)) {
         answer_text(x, 404, S("404 page not found\n"));
