@@ -3,8 +3,8 @@
  * Records with chained checks. A crash of the program leaves a prefix of what was written; a loss
  * of power may leave blocks of zeros behind it as well. Both end within the last record, so a
  * record that reaches beyond the end of the file, or is followed by nothing but zeros, is torn. A
- * record that is all there, is wrong and has others behind it is damage, and so is a size that does not
- * fit its own check: it would make all that follows look like one torn record.
+ * record that is all there, is wrong and has others behind it is damage, and so is a size that does
+ * not fit its own check: it would make all that follows look like one torn record.
  *
  * The check guards against accidents, not against people: whoever may write the file may write
  * whatever they like.

@@ -153,7 +153,8 @@ static void check_finalizers(struct value finalizers, path_t path, errors_t *err
                        "finalizer orphan and foregroundDeletion cannot be both set");
 }
 
-/* Kinds of extension servers, definitions among them, may have finalizers that are not qualified. */
+/* Kinds of extension servers, definitions among them, may have finalizers that are not
+ * qualified. */
 void validate_own_finalizers(const struct resource *r, struct value object, errors_t *errors)
 {
     struct value finalizers = VALUE_GET(object, metadata, finalizers);

@@ -103,7 +103,8 @@ static bool verb_is_served(const struct request *r)
     return false;
 }
 
-/* All requests for a kind that is to go are told so; the registry and validation see to the others. */
+/* All requests for a kind that is to go are told so; the registry and validation see to the
+ * others. */
 static void warn_of_kind(struct call *c)
 {
     const struct request *r = c->request;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The TTL controller says on each Node for how long its kubelet may use Secrets and ConfigMaps that it
- * has looked up (annotation node.alpha.kubernetes.io/ttl, seconds): the more nodes, the longer. The
- * bounds overlap, so that a cluster at one of them does not change all of its nodes again and again: a
- * value stays while the number of nodes is within its bounds.
+ * The TTL controller says on each Node for how long its kubelet may use Secrets and ConfigMaps that
+ * it has looked up (annotation node.alpha.kubernetes.io/ttl, seconds): the more nodes, the longer.
+ * The bounds overlap, so that a cluster at one of them does not change all of its nodes again and
+ * again: a value stays while the number of nodes is within its bounds.
  *
  * A change of size is not pushed: a node learns of it when something else on it changes next.
  *

@@ -207,7 +207,7 @@ static int entry_compare(const void *probe, const void *item)
 
 static struct shelf *shelf_of(const struct view *v, const struct resource *r)
 {
-    static const struct shelf none = {.entries = {.compare = entry_compare}}; /* of a kind without any */
+    static const struct shelf none = {.entries = {.compare = entry_compare}}; /* no objects */
     const struct resource *stored = r->storage;
     if (stored->index < v->shelf_count)
         return &v->shelves[stored->index];

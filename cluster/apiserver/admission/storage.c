@@ -5,8 +5,8 @@
  * DefaultStorageClass: a claim without storageClassName gets the default class (annotation
  * storageclass.kubernetes.io/is-default-class); the newest, then the first by name, when there are
  * several. StorageObjectInUseProtection: finalizers kubernetes.io/pvc-protection and
- * kubernetes.io/pv-protection, kubernetes.io/vac-protection. PersistentVolumeClaimResize: only bound claims of a class that
- * allows expansion grow.
+ * kubernetes.io/pv-protection, kubernetes.io/vac-protection. PersistentVolumeClaimResize: only
+ * bound claims of a class that allows expansion grow.
  */
 #include "cluster/apiserver/admission.h"
 

@@ -131,8 +131,8 @@ struct str answer_body(const struct answer_shape *shape, struct value body, stru
     return encoding_media_type(encoding);
 }
 
-/* A real server's bookmark is an empty object of its internal type, in which replicas is no pointer:
- * a zero that shows. Owned. */
+/* A real server's bookmark is an empty object of its internal type, in which replicas is no
+ * pointer: a zero that shows. Owned. */
 static struct value bookmark(const struct answer_shape *s, struct value object)
 {
     bool has_replicas = s->resource && (s->resource->subresources & (1u << SUBRESOURCE_SCALE)) != 0;

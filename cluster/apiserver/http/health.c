@@ -2,8 +2,8 @@
  *
  * Checks stand in the order in which a real server adds them: the generic ones, then its post-start
  * hooks, one server of the chain (extensions, core, aggregator) after the other. "?verbose" lists
- * them, "?exclude=NAME" leaves one out, "/livez/NAME" asks for one alone. What fails is told without
- * its reason, as anybody may ask.
+ * them, "?exclude=NAME" leaves one out, "/livez/NAME" asks for one alone. What fails is told
+ * without its reason, as anybody may ask.
  *
  * Post-start hooks are over when a server of ours answers at all; what can fail here is that its
  * caches have not been filled: that is etcd and informer-sync.

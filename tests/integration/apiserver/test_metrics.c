@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What an API server counts of itself: the rows of /metrics after requests of known number, and that
- * two worlds of the same history show the same text.
+ * What an API server counts of itself: the rows of /metrics after requests of known number, and
+ * that two worlds of the same history show the same text.
  */
 #include "sim/base/base.h"
 
@@ -25,8 +25,8 @@ static void expect_line(struct str text, const char *line)
     CU_FAIL("a line is missing");
 }
 
-/* Three namespaces, the last created twice; a read that finds and one that does not; a list; a patch
- * that stays dry. */
+/* Three namespaces, the last created twice; a read that finds and one that does not; a list; a
+ * patch that stays dry. */
 static void some_requests(struct world *w)
 {
     static const char *const names[] = {"one", "two", "three"};

@@ -3,7 +3,8 @@
  * Sessions and their journals, without a network or a clock on the wall. Goal: what came in from
  * outside is all that a replay needs. Method: a script acts as the world outside at certain
  * instants (requests, a watch, cancels, closes, faults, steps that wait while other things come
- * in); the journal it leaves is replayed whole, cut, damaged and continued, and the hashes are compared.
+ * in); the journal it leaves is replayed whole, cut, damaged and continued, and the hashes are
+ * compared.
  */
 #include "sim/base/base.h"
 

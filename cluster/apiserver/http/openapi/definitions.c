@@ -6,9 +6,9 @@
  *
  * A page gets those that its paths refer to and all that these need, sorted by name.
  *
- * DEVIATION: descriptions are short sentences of our own; those of Kubernetes are long and belong to
- * it. The kinds of DeleteOptions and WatchEvent are those of the versions that are served; a real
- * server also names versions that it can only read.
+ * DEVIATION: descriptions are short sentences of our own; those of Kubernetes are long and belong
+ * to it. The kinds of DeleteOptions and WatchEvent are those of the versions that are served; a
+ * real server also names versions that it can only read.
  */
 #include "sim/base/base.h"
 

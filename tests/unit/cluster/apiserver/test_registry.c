@@ -130,8 +130,9 @@ static void test_continue_tokens(void)
                            "'i' looking for beginning of value");
     text_clear(&why);
     CU_ASSERT_FALSE(continue_token_read(S("e30"), &token, &why)); /* {} */
-    CU_ASSERT_STRING_EQUAL(text_c(&why), "invalid continue token: continue key is not valid: server "
-                                         "does not recognize this encoded version \"\"");
+    CU_ASSERT_STRING_EQUAL(text_c(&why),
+                           "invalid continue token: continue key is not valid: server does not "
+                           "recognize this encoded version \"\"");
 }
 
 /* Terms of equality and inequality, escapes, values that are no texts, unknown paths. */
