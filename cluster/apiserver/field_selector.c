@@ -4,7 +4,8 @@
  *
  * Which paths a kind knows is in its resource row; each is looked up in the object by its path, but
  * for a few whose text is made from something else: a pod's hostNetwork reads "true" or "false",
- * the source of an event is source.component.
+ * the source of an event is source.component, or else who reports it. Objects are looked at as they
+ * are stored: the fields of events.k8s.io are those of the core group's events.
  *
  * Source: kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/ and
  * apimachinery/pkg/fields.
@@ -74,6 +75,8 @@ static bool term_matches(const struct selector_term *t, struct value object)
 {
     struct str wanted = {t->value, t->value_size};
     struct value v = value_path(object, t->atoms, t->depth);
+    if (!value_is_present(v) && strcmp(t->path, "source") == 0)
+        v = value_get(object, ATOM_reportingComponent);
     struct str found = value_str(v);
     if (value_kind(v) == VALUE_BOOL)
         found = value_as_bool(v) ? S("true") : S("false");
@@ -125,7 +128,16 @@ static bool term_make(const struct resource *r, const struct field_term *term,
     ret_term->path = mem_copy_string(path);
     ret_term->value = mem_copy_string(value);
     ret_term->value_size = value.size;
-    struct str rest = str_equal(path, S("source")) ? S("source.component") : path;
+    struct str tail;
+    struct str head = str_cut(path, '.', &tail), rest = path;
+    if (str_equal(path, S("source")))
+        rest = S("source.component");
+    else if (str_equal(r->group, S("events.k8s.io")) && str_equal(path, S("reportingController")))
+        rest = S("reportingComponent");
+    else if (str_equal(r->group, S("events.k8s.io")) && str_equal(head, S("regarding"))) {
+        ret_term->atoms[ret_term->depth++] = ATOM_involvedObject;
+        rest = tail;
+    }
     while (rest.size > 0 && ret_term->depth < PATH_DEPTH_MAX)
         ret_term->atoms[ret_term->depth++] = atom_of(str_cut(rest, '.', &rest));
     return true;

@@ -48,3 +48,11 @@ evict 201 '"Success"' '{"gracePeriodSeconds":20}'
 expect 0 '^20$' get pod p -o 'jsonpath={.metadata.deletionGracePeriodSeconds}'
 # Less than nothing is a second.
 call 200 '"deletionGracePeriodSeconds":1' DELETE $pods/p '{"gracePeriodSeconds":-5}'
+
+# ---- events by the fields of either group ----
+events=/apis/events.k8s.io/v1/namespaces/default/events
+call 201 '"name":"e"' POST $events '{"metadata":{"name":"e"},"eventTime":"2026-11-26T02:50:00.123456Z","reportingController":"a.b/c",
+    "reportingInstance":"c-1","action":"Do","reason":"R","regarding":{"kind":"Pod","namespace":"default","name":"x"},"type":"Normal"}'
+call 200 '"items":\[\{"metadata":\{"name":"e"' GET "$events?fieldSelector=regarding.name%3Dx,reportingController%3Da.b/c"
+call 200 '"items":\[\]' GET "$events?fieldSelector=regarding.name%3Dy"
+call 200 '"items":\[\{"metadata":\{"name":"e"' GET '/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dx,source%3Da.b/c'
