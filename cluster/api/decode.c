@@ -397,27 +397,44 @@ static void add_strict_path(const struct decode_place *place, struct text *out)
         text_printf(out, "%s%.*s", out->size ? "." : "", STR_ARG(place->key));
 }
 
-static void add_strict(struct decoder *d, const char *what, struct str path)
+static void add_strict(struct decoder *d, struct str what)
 {
     if (d->options->validation == FIELD_VALIDATION_IGNORE || d->strict_count >= STRICT_ERRORS_MAX)
         return;
-    struct value text = value_printf("%s field \"%.*s\"", what, STR_ARG(path));
-    d->strict = value_append(d->strict, text);
+    d->strict = value_append(d->strict, value_string(what));
     d->strict_count++;
 }
 
 static void unknown_field(struct decoder *d, struct str key, const struct decode_place *place)
 {
-    AUTO(text) struct text path = {0};
+    AUTO(text) struct text path = {0}, told = {0};
     add_strict_path(place, &path);
-    text_printf(&path, "%s%.*s", path.size ? "." : "", STR_ARG(key));
-    add_strict(d, "unknown", text_str(&path));
+    text_printf(&told, "unknown field \"%s%s%.*s\"", text_c(&path), path.size ? "." : "",
+                STR_ARG(key));
+    add_strict(d, text_str(&told));
+}
+
+bool decode_duplicate_text(struct value duplicate, enum field_validation validation,
+                           struct text *out)
+{
+    if (value_kind(duplicate) == VALUE_STRING) {
+        text_printf(out, "duplicate field \"%.*s\"", STR_ARG(value_str(duplicate)));
+        return true;
+    }
+    text_add(out, S("yaml: unmarshal errors:"));
+    for (size_t i = 0; i < value_count(duplicate); i++)
+        text_printf(out, "\n  %.*s", STR_ARG(value_str(value_at(duplicate, i))));
+    return validation == FIELD_VALIDATION_STRICT;
 }
 
 static void add_duplicates(struct decoder *d)
 {
-    for (size_t i = 0; i < value_count(d->options->duplicates); i++)
-        add_strict(d, "duplicate", value_str(value_at(d->options->duplicates, i)));
+    for (size_t i = 0; i < value_count(d->options->duplicates); i++) {
+        AUTO(text) struct text told = {0};
+        if (decode_duplicate_text(value_at(d->options->duplicates, i), d->options->validation,
+                                  &told))
+            add_strict(d, text_str(&told));
+    }
 }
 
 struct strict_place {

@@ -19,8 +19,8 @@
 
 struct decode_options {
     enum field_validation validation;
-    /* Paths of fields that the text had twice ("data.a"), as the parser found them; absent: none.
-     */
+    /* Paths of fields that the text had twice ("data.a"), as the parser found them; of YAML one
+     * array of lines ("line 3: key "a" already set in map"); absent: none. */
     struct value duplicates;
     /* The document as it was written, in JSON, where what is told shall be in its order; absent:
      * duplicates first, then as the schema is walked. */
@@ -45,5 +45,9 @@ struct value decode_object(const struct resource *r, struct value own_document,
 struct value decode_bare(const struct type_schema *type, struct value own_document,
                          const struct decode_options *options, struct text *ret_message,
                          struct value *warnings);
+
+/* What is told of one of the duplicates; false: nothing, as the lines do not go into a header. */
+bool decode_duplicate_text(struct value duplicate, enum field_validation validation,
+                           struct text *out);
 
 #endif

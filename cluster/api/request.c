@@ -142,6 +142,7 @@ static void request_release(struct message *m)
     value_drop(r->user_agent);
     value_drop(r->field_manager);
     value_drop(r->duplicates);
+    value_drop(r->patch_refusal);
     value_drop(r->source);
     value_drop(r->impersonate);
     value_drop(r->refusal);

@@ -100,8 +100,11 @@ struct request {
     struct value refusal; /* a Status; absent: well-formed */
     struct value asked;   /* of a path: {verb, group, resource, subresource, namespace, name} */
     /* Of a body that has fields twice, or more than one that is unknown: the paths of the former
-     * (an array), and the text, in whose order they are told. */
+     * (an array; of YAML instead one
+     * array of the lines that say it), and the text, in whose order they are told. */
     struct value duplicates, source;
+    /* Of a patch that is no JSON: a Status, for when the object is there; absent: well-formed. */
+    struct value patch_refusal;
     enum field_validation field_validation;
     bool dry_run;
     bool force; /* server-side apply */

@@ -24,7 +24,7 @@
 
 #define NO_PARENT UINT32_MAX
 
-struct place { /* small: a file may have millions */
+struct place {       /* small: a file may have millions */
     uint32_t parent; /* of the same list */
     uint32_t index;  /* of an item of a sequence: its key has no bytes */
     uint32_t line, column;
@@ -297,7 +297,7 @@ static void report_duplicate(struct reader *r, size_t place)
     AUTO(text) struct text path = {0};
     place_path(r->places, place, &path);
     const struct place *p = &r->places->items.items[place];
-    r->limits->duplicate_key(r->limits->owner, text_str(&path), p->line, p->column);
+    r->limits->duplicate_key(r->limits->owner, text_str(&path), p->key, p->line, p->column);
 }
 
 /* The current event is a key. */
@@ -473,8 +473,14 @@ enum err yaml_parse(struct str text, const struct yaml_limits *limits,
 
 enum err yaml_parse_one(struct str text, struct value *ret_value, struct errmsg *message)
 {
+    return yaml_parse_one_within(text, NULL, ret_value, message);
+}
+
+enum err yaml_parse_one_within(struct str text, const struct yaml_limits *limits,
+                               struct value *ret_value, struct errmsg *message)
+{
     struct yaml_stream stream = {0};
-    enum err code = yaml_parse(text, NULL, &stream, message);
+    enum err code = yaml_parse(text, limits, &stream, message);
     if (code != ERR_OK)
         return code;
     if (stream.count > 1)

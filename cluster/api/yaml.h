@@ -25,7 +25,7 @@ struct yaml_limits {
     size_t size_max, depth_max; /* 0: the defaults */
     /* Called for each key that its mapping has already. NULL: nobody asks; the last one counts
      * either way. */
-    void (*duplicate_key)(void *owner, struct str path, size_t line, size_t column);
+    void (*duplicate_key)(void *owner, struct str path, struct str key, size_t line, size_t column);
     void *owner;
 };
 struct yaml_places;
@@ -45,6 +45,8 @@ enum err yaml_parse(struct str text, const struct yaml_limits *limits,
 /* One document, at most; none is null. */
 enum err yaml_parse_one(struct str text, struct value *ret_value,
                         struct errmsg *message) MUST_CHECK;
+enum err yaml_parse_one_within(struct str text, const struct yaml_limits *limits,
+                               struct value *ret_value, struct errmsg *message) MUST_CHECK;
 void yaml_stream_release(struct yaml_stream *stream);
 /* Where a path ("spec.steps[0].wait", "" for the document) begins, from 1: a member at its key. A
  * path that is not there: its nearest ancestor, and false. */

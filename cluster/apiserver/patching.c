@@ -434,6 +434,11 @@ struct value patch_object(const struct request *r, const struct custom_kind *kin
                                "application/apply-patch+yaml"));
         return VALUE_ABSENT;
     }
+    if (value_is_present(r->patch_refusal)) {
+        value_drop(own_object);
+        *ret_status = value_keep(r->patch_refusal);
+        return VALUE_ABSENT;
+    }
     if (r->patch_type == PATCH_JSON) {
         next = apply_json(r, type, own_object, ret_status);
     } else {

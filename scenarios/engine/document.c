@@ -20,9 +20,10 @@ struct duplicates {
     size_t line, column;
 };
 
-static void note_duplicate(void *owner, struct str path, size_t line, size_t column)
+static void note_duplicate(void *owner, struct str path, struct str key, size_t line, size_t column)
 {
     struct duplicates *d = owner;
+    (void)key;
     if (d->path.size)
         return;
     text_add(&d->path, path);

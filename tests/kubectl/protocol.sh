@@ -56,3 +56,28 @@ call 201 '"name":"e"' POST $events '{"metadata":{"name":"e"},"eventTime":"2026-1
 call 200 '"items":\[\{"metadata":\{"name":"e"' GET "$events?fieldSelector=regarding.name%3Dx,reportingController%3Da.b/c"
 call 200 '"items":\[\]' GET "$events?fieldSelector=regarding.name%3Dy"
 call 200 '"items":\[\{"metadata":\{"name":"e"' GET '/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dx,source%3Da.b/c'
+
+# ---- a patch that is no JSON is told of when there is something to patch ----
+for form in merge-patch json-patch strategic-merge-patch; do
+    call 404 'configmaps ."none." not found' PATCH $maps/none '{' application/$form+json
+    call 400 'unexpected end of JSON input' PATCH $maps/a '{' application/$form+json
+    call 404 'deployments.apps ."none." not found' PATCH /apis/apps/v1/namespaces/default/deployments/none/scale '{' application/$form+json
+done
+call 400 'error decoding YAML' PATCH "$maps/none?fieldManager=m" '{' application/apply-patch+yaml
+
+# ---- keys that come twice in YAML ----
+twice='apiVersion: v1
+kind: ConfigMap
+metadata: {name: twice}
+data:
+  ca.crt: b
+  ca.crt: c
+  d: e
+  d: e'
+errors='yaml: unmarshal errors:.n  line 6: key ."ca.crt." already set in map.n  line 8: key ."d." already set in map'
+call 400 "ConfigMap in version .\"v1.\" cannot be handled as a ConfigMap: strict decoding error: $errors, unknown field .\"foo.\"" \
+    POST "$maps?fieldValidation=Strict" "$twice
+foo: bar" application/yaml
+call 400 "error strict decoding YAML: error converting YAML to JSON: $errors" \
+    PATCH "$maps/twice?fieldValidation=Strict&fieldManager=m" "$twice" application/apply-patch+yaml
+call 201 '"ca.crt":"c"' POST $maps "$twice" application/yaml

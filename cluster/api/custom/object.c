@@ -77,8 +77,9 @@ struct value custom_decode_patched(const struct custom_kind *k, struct value own
     struct value paths = VALUE_ABSENT;
     struct value duplicates = options->duplicates;
     for (size_t i = 0; i < value_count(duplicates); i++) {
-        struct str path = value_str(value_at(duplicates, i));
-        unknown = value_append(unknown, value_printf("duplicate field \"%.*s\"", STR_ARG(path)));
+        AUTO(text) struct text told = {0};
+        if (decode_duplicate_text(value_at(duplicates, i), options->validation, &told))
+            unknown = value_append(unknown, value_string(text_str(&told)));
     }
     if (!metadata_decode(k, &own_object, &unknown, ret_status)) {
         value_drop(own_object);

@@ -14,7 +14,7 @@
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
-_Static_assert(sizeof(struct request) == 192, "put the new field of a request into the journal");
+_Static_assert(sizeof(struct request) == 200, "put the new field of a request into the journal");
 _Static_assert(sizeof(struct list_options) == 64, "put the new list option into the journal");
 _Static_assert(sizeof(struct delete_options) == 32, "put the new delete option into the journal");
 _Static_assert(sizeof(struct credential) == 104, "put the new field of a credential into it");
@@ -119,6 +119,7 @@ static void write_request(const struct request *r, struct text *out)
     value_binary_write(r->user_agent, out);
     value_binary_write(r->field_manager, out);
     value_binary_write(r->duplicates, out);
+    value_binary_write(r->patch_refusal, out);
     value_binary_write(r->source, out);
     value_binary_write(r->impersonate, out);
     value_binary_write(r->refusal, out);
@@ -277,6 +278,7 @@ static struct request *read_request(struct unpack *u)
     r->user_agent = value_binary_read(u);
     r->field_manager = value_binary_read(u);
     r->duplicates = value_binary_read(u);
+    r->patch_refusal = value_binary_read(u);
     r->source = value_binary_read(u);
     r->impersonate = value_binary_read(u);
     r->refusal = value_binary_read(u);

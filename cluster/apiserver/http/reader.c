@@ -501,19 +501,16 @@ static void keep_source(struct request *q, struct str text, struct value body)
     value_drop(warnings);
 }
 
-static void on_yaml_duplicate(void *owner, struct str path, size_t line, size_t column)
+static void on_yaml_duplicate(void *owner, struct str path, struct str key, size_t line,
+                              size_t column)
 {
-    struct request *q = owner;
-    size_t dot = path.size;
+    struct value *lines = owner;
+    (void)path;
     (void)column;
-    while (dot > 0 && path.bytes[dot - 1] != '.')
-        dot--;
-    struct str key = str_slice(path, dot, path.size);
-    if (!value_is_present(q->duplicates))
-        q->duplicates = value_array();
-    q->duplicates =
-        value_append(q->duplicates,
-                     value_printf("line %zu: key \"%.*s\" already set in map", line, STR_ARG(key)));
+    if (!value_is_present(*lines))
+        *lines = value_array();
+    *lines = value_append(
+        *lines, value_printf("line %zu: key \"%.*s\" already set in map", line, STR_ARG(key)));
 }
 
 /* A configuration to be applied: the first document, which has to be a map. */
@@ -521,7 +518,7 @@ static bool parse_configuration(struct request *q, struct str body, struct value
                                 struct errmsg *message)
 {
     struct yaml_stream stream = {0};
-    const struct yaml_limits limits = {.duplicate_key = on_yaml_duplicate, .owner = q};
+    const struct yaml_limits limits = {.duplicate_key = on_yaml_duplicate, .owner = &q->duplicates};
     if (yaml_parse(body, &limits, &stream, message) != ERR_OK) {
         struct errmsg placed = *message;
         const char *column = strstr(placed.text, ", column ");
@@ -544,6 +541,21 @@ static bool parse_configuration(struct request *q, struct str body, struct value
     return is_map;
 }
 
+/* All keys that come twice are one mistake. */
+static bool parse_yaml(struct request *q, struct str body, bool is_write, struct value *ret_value,
+                       struct errmsg *message)
+{
+    struct value lines = VALUE_ABSENT;
+    const struct yaml_limits limits = {.duplicate_key = on_yaml_duplicate, .owner = &lines};
+    if (yaml_parse_one_within(body, is_write ? &limits : NULL, ret_value, message) != ERR_OK) {
+        value_drop(lines);
+        return false;
+    }
+    if (value_is_present(lines))
+        q->duplicates = value_append(value_array(), lines);
+    return true;
+}
+
 static bool parse(struct request *q, struct str body, enum body_type type, struct value *ret_value,
                   struct errmsg *message)
 {
@@ -558,10 +570,10 @@ static bool parse(struct request *q, struct str body, enum body_type type, struc
         return protobuf_parse(body, protobuf_type, q, ret_value, message);
     if (type == BODY_YAML && q->patch_type == PATCH_APPLY)
         return parse_configuration(q, body, ret_value, message);
-    if (type == BODY_YAML)
-        return yaml_parse_one(body, ret_value, message) == ERR_OK;
-    struct json_limits limits = {.has_bare_messages = true, .owner = q};
     bool is_write = q->verb == VERB_CREATE || q->verb == VERB_UPDATE || q->verb == VERB_PATCH;
+    if (type == BODY_YAML)
+        return parse_yaml(q, body, is_write, ret_value, message);
+    struct json_limits limits = {.has_bare_messages = true, .owner = q};
     if (is_write)
         limits.duplicate_key = on_duplicate;
     if (json_parse(body, &limits, ret_value, message) != ERR_OK)
@@ -677,8 +689,14 @@ static bool body_read(const struct http_request *h, struct reading *r)
     struct errmsg message = {{0}};
     struct value body = VALUE_ABSENT;
     if (!parse(q, h->body, type, &body, &message)) {
-        r->refusal = unrecognized(q, h->body, type, &message);
-        return false;
+        struct value refusal = unrecognized(q, h->body, type, &message);
+        /* A patch is read when there is something to patch. */
+        bool waits = q->verb == VERB_PATCH && q->patch_type != PATCH_APPLY;
+        if (waits)
+            q->patch_refusal = refusal;
+        else
+            r->refusal = refusal;
+        return waits;
     }
     if (is_delete) {
         bool is_read = delete_options_read(q, body, &r->refusal);

@@ -144,9 +144,9 @@ static void test_limits(void)
     CU_ASSERT(yaml_parse(text_str(&t), NULL, &s, &message) == ERR_LIMIT);
 }
 
-static void note(void *owner, struct str path, size_t line, size_t column)
+static void note(void *owner, struct str path, struct str key, size_t line, size_t column)
 {
-    text_printf(owner, "%.*s:%zu:%zu;", STR_ARG(path), line, column);
+    text_printf(owner, "%.*s (%.*s):%zu:%zu;", STR_ARG(path), STR_ARG(key), line, column);
 }
 
 static void test_duplicates(void)
@@ -154,9 +154,9 @@ static void test_duplicates(void)
     AUTO(text) struct text found = {0};
     struct yaml_limits limits = {.duplicate_key = note, .owner = &found};
     struct yaml_stream s = {0};
-    CU_ASSERT(yaml_parse(S("a:\n- b: 1\n- b: 1\n  c: 2\n  b: 3\na: 1\n"), &limits, &s, NULL) ==
+    CU_ASSERT(yaml_parse(S("a:\n- b: 1\n- b.x: 1\n  c: 2\n  b.x: 3\na: 1\n"), &limits, &s, NULL) ==
               ERR_OK);
-    CU_ASSERT(strcmp(text_c(&found), "a[1].b:5:3;a:6:1;") == 0);
+    CU_ASSERT(strcmp(text_c(&found), "a[1].b.x (b.x):5:3;a (a):6:1;") == 0);
     yaml_stream_release(&s);
 }
 

@@ -16,9 +16,10 @@ static struct request *full_request(void)
 {
     static const struct str groups[] = {{"devs", 4}, {"ops", 3}};
     struct request *q = request_new(VERB_PATCH, resource_get(RESOURCE_deployments));
-    struct value *const values[] = {&q->path,       &q->target,        &q->namespace,   &q->body,
-                                    &q->user_agent, &q->field_manager, &q->impersonate, &q->refusal,
-                                    &q->asked,      &q->duplicates,    &q->source};
+    struct value *const values[] = {&q->path,        &q->target,     &q->namespace,
+                                    &q->body,        &q->user_agent, &q->field_manager,
+                                    &q->impersonate, &q->refusal,    &q->asked,
+                                    &q->duplicates,  &q->source,     &q->patch_refusal};
     for (size_t i = 0; i < ARRAY_COUNT(values); i++)
         *values[i] = value_pack("{n: %D, a: [%D, null]}", (int64_t)i, (int64_t)-1);
     q->resource = resource_placeholder(); /* that of requests with a target */
@@ -64,10 +65,10 @@ static void compare(const struct request *a, const struct request *b)
 {
     const struct value of_a[] = {a->path,       a->target,        a->namespace,   a->body,
                                  a->user_agent, a->field_manager, a->impersonate, a->refusal,
-                                 a->asked,      a->duplicates,    a->source};
+                                 a->asked,      a->duplicates,    a->source,      a->patch_refusal};
     const struct value of_b[] = {b->path,       b->target,        b->namespace,   b->body,
                                  b->user_agent, b->field_manager, b->impersonate, b->refusal,
-                                 b->asked,      b->duplicates,    b->source};
+                                 b->asked,      b->duplicates,    b->source,      b->patch_refusal};
     for (size_t i = 0; i < ARRAY_COUNT(of_a); i++)
         CU_ASSERT(value_equal(of_a[i], of_b[i]));
     CU_ASSERT(a->id == b->id && a->verb == b->verb && a->resource == b->resource);
