@@ -111,7 +111,7 @@ expect 0 '' cp "$scratch/there" web:/tmp/there
 expect 0 '300000 .*large' exec web -- ls -l /tmp/there/sub
 expect 0 '' cp web:/tmp/there "$scratch/back"
 diff -r "$scratch/there" "$scratch/back" || { echo "cp: not the same"; failed=1; }
-expect 0 'No such file or directory' cp web:/nosuch "$scratch/nosuch"
+expect 2 'tar: /nosuch: Cannot stat: No such file or directory' exec web -- tar cf - /nosuch
 printf 'small\n' >"$scratch/small"
 for try in 1 2 3; do expect 0 '' cp "$scratch/small" "web:/tmp/small$try"; done
 expect 0 '^small' exec web -- cat /tmp/small3

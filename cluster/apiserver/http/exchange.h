@@ -112,6 +112,7 @@ struct http_server {
     uint64_t last_id, last_connection, requests;
     size_t waiting, streaming;
     VEC(struct exchange *) upgrades; /* connections that speak something else now */
+    struct instant said_until;       /* until then one of them may wait for an answer */
     bool has_resumed;                /* the library does not count this among what is due */
 };
 

@@ -148,9 +148,13 @@ static void open_channels(struct exchange *x)
 
 void upgrade_said(struct exchange *x)
 {
-    struct sim *sim = x->server->options.sim;
-    if (sim && x->upgrade)
-        x->upgrade->waits_until = instant_add(sim_now(sim), ANSWER_WITHIN);
+    struct http_server *s = x->server;
+    if (!s->options.sim || !x->upgrade)
+        return;
+    struct instant until = instant_add(sim_now(s->options.sim), ANSWER_WITHIN);
+    x->upgrade->waits_until = until;
+    if (instant_before(s->said_until, until))
+        s->said_until = until;
 }
 
 /* Something has come back. */
@@ -402,6 +406,8 @@ size_t upgrades_waiting(const struct http_server *s)
 {
     size_t count = 0;
     struct instant now = sim_now(s->options.sim);
+    if (!instant_before(now, s->said_until))
+        return 0; /* asked for after each event, so mostly without a look at all of them */
     for (size_t i = 0; i < s->upgrades.count; i++)
         count += instant_before(now, s->upgrades.items[i]->upgrade->waits_until);
     return count;
@@ -434,7 +440,7 @@ static void on_message(void *owner, struct str bytes, bool is_text)
         return;
     gateway_bytes(s->options.sim, s->gateway, x->connection->number, x->id, channel,
                   text_str(&content));
-    u->waits_until = instant_add(sim_now(s->options.sim), ANSWER_WITHIN);
+    upgrade_said(x);
 }
 
 /* ---- from the gateway ---- */
