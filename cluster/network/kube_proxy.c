@@ -118,24 +118,28 @@ const struct process_type kube_proxy_process = {
 typedef VEC(struct service_rule) rule_list;
 typedef VEC(struct service_endpoint) endpoint_list;
 
-/* The number of the slice's port with this name; 0: none. */
-static uint16_t slice_port(struct value slice, struct value name)
+/* The number of the slice's port with the name of the service's n-th; 0: none. A slice has the ports
+ * in the order of the service, where its controller made it, so it is looked for there first. */
+static uint16_t slice_port(struct value slice, struct value service_ports, size_t n)
 {
     struct value ports = VALUE_GET(slice, ports);
-    struct str wanted = value_str(name);
-    for (size_t i = 0; i < value_count(ports); i++)
-        if (str_equal(VALUE_STR(value_at(ports, i), name), wanted))
-            return (uint16_t)VALUE_INT(value_at(ports, i), 0, port);
+    struct str wanted = VALUE_STR(value_at(service_ports, n), name);
+    size_t count = value_count(ports);
+    for (size_t i = 0; i < count; i++) {
+        struct value port = value_at(ports, (n + i) % count);
+        if (str_equal(VALUE_STR(port, name), wanted))
+            return (uint16_t)VALUE_INT(port, 0, port);
+    }
     return 0;
 }
 
-/* Adds the endpoints of one port: the ready ones, or those that serve while they terminate. */
-static void add_endpoints(struct kube_proxy *p, struct str term, struct value port_name,
-                          bool terminating, endpoint_list *out)
+/* Adds the endpoints of the n-th port: the ready ones, or those that serve while they terminate. */
+static void add_endpoints(struct kube_proxy *p, struct str term, struct value service_ports,
+                          size_t n, bool terminating, endpoint_list *out)
 {
     for (struct informer_cursor c = informer_first_with(p->slices, p->by_service, term); c.key;
          informer_next(&c)) {
-        uint16_t port = slice_port(c.object, port_name);
+        uint16_t port = slice_port(c.object, service_ports, n);
         struct value endpoints = VALUE_GET(c.object, endpoints);
         for (size_t i = 0; port && i < value_count(endpoints); i++) {
             struct value e = value_at(endpoints, i);
@@ -177,9 +181,9 @@ static void add_service(struct kube_proxy *p, rule_list *rules, const struct inf
     for (size_t i = 0; i < value_count(ports); i++) {
         struct value port = value_at(ports, i);
         endpoint_list endpoints = {0};
-        add_endpoints(p, text_str(&term), VALUE_GET(port, name), false, &endpoints);
+        add_endpoints(p, text_str(&term), ports, i, false, &endpoints);
         if (endpoints.count == 0)
-            add_endpoints(p, text_str(&term), VALUE_GET(port, name), true, &endpoints);
+            add_endpoints(p, text_str(&term), ports, i, true, &endpoints);
         struct str protocol = VALUE_STR(port, protocol);
         char letter = protocol.size ? protocol.bytes[0] : 'T';
         add_rule(rules, ip, VALUE_INT(port, 0, port), letter, false, &endpoints);
