@@ -30,7 +30,7 @@ struct credential {
     struct str user;          /* certificate: common name */
     const struct str *groups; /* certificate: organisations */
     size_t group_count;
-    struct str uid, id;                 /* certificate: "X509SHA256=<digest>"; both may be empty */
+    struct str uid, id;                /* certificate: "X509SHA256=<digest>"; both may be empty */
     int64_t not_before_s, not_after_s; /* certificate: Unix; 0 and 0: for ever */
     struct str token;
 };
@@ -100,12 +100,13 @@ struct request {
     struct value refusal; /* a Status; absent: well-formed */
     struct value asked;   /* of a path: {verb, group, resource, subresource, namespace, name} */
     /* Of a body that has fields twice, or more than one that is unknown: the paths of the former
-     * (an array; of YAML instead one
-     * array of the lines that say it), and the text, in whose order they are told. */
+     * (an array; of YAML instead one array of the lines that say it), and the text, in whose order
+     * they are told. */
     struct value duplicates, source;
     /* Of a patch that is no JSON: a Status, for when the object is there; absent: well-formed. */
     struct value patch_refusal;
     enum field_validation field_validation;
+    uint32_t body_bytes; /* as they came over HTTP; 0: of a component inside */
     bool dry_run;
     bool force; /* server-side apply */
     /* A value built by the client library of a component needs no decoding: its names and types are

@@ -422,6 +422,7 @@ static void create_store(struct call *c, struct step *step)
     r->expected_revision = 0;
     r->value = value_keep(c->object);
     r->lease = c->lease;
+    registry_measure(c, r);
     call_etcd(c, step, r, create_stored);
 }
 

@@ -84,6 +84,8 @@ void service_allocation_free(struct call *c); /* forgets them: they are the serv
 void service_changed(struct apiserver *s, struct step *step, struct value old, struct value new);
 void service_address_text(struct apiserver *s, uint32_t offset,
                           struct text *out); /* of the service range */
+/* Says how big the value of a write is that came from outside: the store takes 1.5 MiB at most. */
+void registry_measure(const struct call *c, struct etcd_request *r);
 /* Charges the quotas of the namespace for c->object and goes on, or refuses. */
 void quota_charge(struct call *c, struct step *step, call_fn then);
 

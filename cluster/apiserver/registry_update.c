@@ -17,7 +17,9 @@
 
 #include "cluster/api/defaults.h"
 #include "cluster/api/fields/managed.h"
+#include "cluster/api/json.h"
 #include "cluster/api/object.h"
+#include "cluster/api/protobuf.h"
 #include "cluster/api/strategy.h"
 #include "cluster/api/validate.h"
 #include "cluster/apiserver/admission.h"
@@ -25,6 +27,7 @@
 #include "cluster/apiserver/machinery.h"
 
 #define UPDATE_TRIES 5
+#define MEASURED_BYTES ((size_t)64 * 1024)
 
 static void update_done(struct call *c, struct step *step, const struct etcd_response *r);
 
@@ -408,6 +411,38 @@ static void update_validated(struct call *c, struct step *step)
     registry_put(c, step, update_done, registry_update_try);
 }
 
+/* As it stands in etcd: in protobuf, a custom object in JSON. */
+static size_t stored_bytes(const struct call *c)
+{
+    AUTO(text) struct text t = {0};
+    const struct resource *r = c->resource;
+    if (c->kind || !r->type) {
+        json_write(c->object, &t);
+        return t.size;
+    }
+    const struct protobuf_head head = {
+        .type = r->type, .api_version = r->group_version, .kind = r->kind};
+    struct protobuf_writer *w = protobuf_writer_new();
+    protobuf_write(w, &head, c->object, &t);
+    protobuf_writer_free(w);
+    return t.size;
+}
+
+/* A patch cannot add more than its own size, and nothing else leaves more than the body: only what
+ * may be big is measured. */
+void registry_measure(const struct call *c, struct etcd_request *r)
+{
+    const struct request *q = c->request;
+    size_t bytes = q->body_bytes;
+    if (bytes == 0)
+        return;
+    if (q->verb == VERB_PATCH && c->existing)
+        bytes += c->existing->size_bytes;
+    if (bytes >= MEASURED_BYTES)
+        bytes = stored_bytes(c);
+    r->message.size_bytes += (uint32_t)bytes;
+}
+
 void registry_put(struct call *c, struct step *step, call_etcd_fn done, call_fn again)
 {
     struct etcd_request *r = etcd_request_new(ETCD_TXN);
@@ -415,6 +450,7 @@ void registry_put(struct call *c, struct step *step, call_etcd_fn done, call_fn 
     r->expected_revision = c->existing->mod_revision;
     r->value = value_keep(c->object);
     r->lease = c->existing->lease;
+    registry_measure(c, r);
     c->then = again;
     call_etcd(c, step, r, done);
 }

@@ -81,3 +81,21 @@ foo: bar" application/yaml
 call 400 "error strict decoding YAML: error converting YAML to JSON: $errors" \
     PATCH "$maps/twice?fieldValidation=Strict&fieldManager=m" "$twice" application/apply-patch+yaml
 call 201 '"ca.crt":"c"' POST $maps "$twice" application/yaml
+
+# ---- the store takes 1.5 MiB, the server 3 ----
+big() { # NAME BYTES: the body into $scratch/big
+    { printf '{"apiVersion":"apps/v1","kind":"ControllerRevision","metadata":{"name":"%s"},"revision":1,"data":{"a":"' "$1"
+      head -c "$2" /dev/zero | tr '\0' x; printf '"}}'; } >"$scratch/big"
+}
+revisions=/apis/apps/v1/namespaces/default/controllerrevisions
+big fits 1500000
+call 201 '"name":"fits"' POST $revisions "@$scratch/big"
+big large 1600000
+call 500 '"status":"Failure","message":"etcdserver: request is too large","code":500\}' POST $revisions "@$scratch/big"
+call 404 'not found' GET $revisions/large
+# A patch may make too much of what is there.
+{ printf '{"metadata":{"annotations":{"a":"'; head -c 100000 /dev/zero | tr '\0' x; printf '"}}}'; } >"$scratch/big"
+call 500 'etcdserver: request is too large' PATCH $revisions/fits "@$scratch/big" application/merge-patch+json
+call 200 '"revision":2' PATCH $revisions/fits '{"revision":2}' application/merge-patch+json
+big huge 3200000
+call 413 'Request entity too large: limit is 3145728' POST $revisions "@$scratch/big"

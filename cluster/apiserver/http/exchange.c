@@ -269,7 +269,6 @@ static bool dispatch(struct exchange *x, const char *method)
         return false;
     connection_enter(x->connection, PHASE_OPEN);
     upgrade_read(x, &h);
-    s->requests++;
     x->accepts_gzip = accepts_gzip(exchange_header(x, "Accept-Encoding"));
     if (etag.size < sizeof(x->if_none_match))
         memcpy(x->if_none_match, etag.bytes, etag.size);

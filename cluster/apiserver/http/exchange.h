@@ -109,7 +109,7 @@ struct http_server {
         struct client_connection *first, *last;
     } phases[PHASE_COUNT];
     struct map exchanges; /* those the gateway has, by id */
-    uint64_t last_id, last_connection, requests;
+    uint64_t last_id, last_connection;
     size_t waiting, streaming;
     VEC(struct exchange *) upgrades; /* connections that speak something else now */
     struct instant said_until;       /* until then one of them may wait for an answer */

@@ -14,7 +14,7 @@
 #include "sim/base/mem.h"
 #include "sim/base/vec.h"
 
-_Static_assert(sizeof(struct request) == 200, "put the new field of a request into the journal");
+_Static_assert(sizeof(struct request) == 208, "put the new field of a request into the journal");
 _Static_assert(sizeof(struct list_options) == 64, "put the new list option into the journal");
 _Static_assert(sizeof(struct delete_options) == 32, "put the new delete option into the journal");
 _Static_assert(sizeof(struct credential) == 104, "put the new field of a credential into it");
@@ -129,6 +129,7 @@ static void write_request(const struct request *r, struct text *out)
     pack_number(out, r->force);
     pack_number(out, r->is_typed);
     pack_number(out, r->message.size_bytes);
+    pack_number(out, r->body_bytes);
 }
 
 void gateway_command_write(const struct message *command, struct text *out)
@@ -288,6 +289,7 @@ static struct request *read_request(struct unpack *u)
     r->force = unpack_bool(u);
     r->is_typed = unpack_bool(u);
     r->message.size_bytes = (uint32_t)unpack_below(u, UINT32_MAX);
+    r->body_bytes = (uint32_t)unpack_below(u, UINT32_MAX);
     u->is_bad |= !r->resource && !value_is_present(r->path);
     return r;
 }

@@ -704,5 +704,6 @@ static bool body_read(const struct http_request *h, struct reading *r)
         return is_read;
     }
     q->body = body;
+    q->body_bytes = (uint32_t)h->body.size;
     return name_read(r);
 }

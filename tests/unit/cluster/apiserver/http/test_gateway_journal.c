@@ -22,6 +22,7 @@ static struct request *full_request(void)
                                     &q->duplicates,  &q->source,     &q->patch_refusal};
     for (size_t i = 0; i < ARRAY_COUNT(values); i++)
         *values[i] = value_pack("{n: %D, a: [%D, null]}", (int64_t)i, (int64_t)-1);
+    q->body_bytes = 77;
     q->resource = resource_placeholder(); /* that of requests with a target */
     q->id = 77;
     q->subresource = SUBRESOURCE_SCALE;
@@ -71,6 +72,7 @@ static void compare(const struct request *a, const struct request *b)
                                  b->asked,      b->duplicates,    b->source,      b->patch_refusal};
     for (size_t i = 0; i < ARRAY_COUNT(of_a); i++)
         CU_ASSERT(value_equal(of_a[i], of_b[i]));
+    CU_ASSERT_EQUAL(a->body_bytes, b->body_bytes);
     CU_ASSERT(a->id == b->id && a->verb == b->verb && a->resource == b->resource);
     CU_ASSERT(a->key == b->key && a->subresource == b->subresource);
     CU_ASSERT(a->patch_type == b->patch_type && a->field_validation == b->field_validation);
