@@ -152,6 +152,7 @@ void upgrades_end(struct http_server *s); /* cuts all */
 void upgrades_tend(struct http_server *s);
 /* Something was said to a conversation of this connection: virtual time shall go on. */
 void upgrade_said(struct exchange *x);
+void upgrade_said_last(struct exchange *x); /* what it leads to is waited for */
 /* Of a forwarded connection, which has no exchange of its own; false: nobody's. */
 bool upgrades_forwarded(struct http_server *s, uint64_t id, const struct response *r,
                         const struct channel_bytes *b);

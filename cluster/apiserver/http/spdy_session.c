@@ -95,6 +95,8 @@ static void to_gateway(struct spdy_session *g, uint64_t id, uint8_t channel, str
         gateway_bytes(s->options.sim, s->gateway, g->exchange->connection->number, id, channel,
                       bytes);
     upgrade_said(g->exchange);
+    if (channel == CHANNEL_CLOSE && s->options.sim)
+        upgrade_said_last(g->exchange);
 }
 
 /* ---- a command ---- */

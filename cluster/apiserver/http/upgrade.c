@@ -32,6 +32,7 @@
 
 #define ANSWER_WITHIN duration_ms(500) /* of virtual time: for something to come back */
 #define REST_WITHIN duration_ms(20)    /* and then for the rest of it */
+#define SILENCES_MAX 4
 #define SPDY_COMMAND "v4.channel.k8s.io"
 #define SPDY_FORWARD "portforward.k8s.io"
 #define GOODBYE_S 10 /* of the real one: for the client to close */
@@ -50,6 +51,7 @@ struct upgrade {
     bool is_over;
     int64_t closing_since; /* seconds of the monotonic clock; 0: not closing */
     struct instant waits_until;
+    int silences; /* how often in a row nothing came back */
 };
 
 static void on_message(void *owner, struct str bytes, bool is_text);
@@ -146,15 +148,33 @@ static void open_channels(struct exchange *x)
     }
 }
 
-void upgrade_said(struct exchange *x)
+static void wait_for_answer(struct exchange *x, struct duration most)
 {
     struct http_server *s = x->server;
-    if (!s->options.sim || !x->upgrade)
-        return;
-    struct instant until = instant_add(sim_now(s->options.sim), ANSWER_WITHIN);
+    struct instant until = instant_add(sim_now(s->options.sim), most);
     x->upgrade->waits_until = until;
     if (instant_before(s->said_until, until))
         s->said_until = until;
+}
+
+/* One that only reads, such as tar, is not waited for after each piece: a file of some megabytes
+ * would take minutes of virtual time. */
+void upgrade_said(struct exchange *x)
+{
+    const struct sim *sim = x->server->options.sim;
+    struct upgrade *u = x->upgrade;
+    if (!sim || !u)
+        return;
+    if (u->waits_until.ns > 0 && !instant_before(sim_now(sim), u->waits_until))
+        u->silences++;
+    wait_for_answer(x, u->silences < SILENCES_MAX ? ANSWER_WITHIN : REST_WITHIN);
+}
+
+/* It is over on the client's side: what comes of it is waited for again. */
+void upgrade_said_last(struct exchange *x)
+{
+    x->upgrade->silences = 0;
+    wait_for_answer(x, ANSWER_WITHIN);
 }
 
 /* Something has come back. */
@@ -163,6 +183,7 @@ static void heard(struct exchange *x, bool is_last)
     struct upgrade *u = x->upgrade;
     x->server->has_resumed = true; /* there is something to write */
     struct instant rest = instant_add(sim_now(x->server->options.sim), REST_WITHIN);
+    u->silences = 0;
     if (is_last)
         u->waits_until = (struct instant){0};
     else if (instant_before(rest, u->waits_until))
@@ -441,6 +462,8 @@ static void on_message(void *owner, struct str bytes, bool is_text)
     gateway_bytes(s->options.sim, s->gateway, x->connection->number, x->id, channel,
                   text_str(&content));
     upgrade_said(x);
+    if (channel == CHANNEL_CLOSE)
+        upgrade_said_last(x);
 }
 
 /* ---- from the gateway ---- */
