@@ -121,6 +121,45 @@ static struct value resources(const struct kubelet *k, bool is_capacity)
     return stated_resources(k, is_capacity, r);
 }
 
+/* ---- extended resources that somebody else has advertised in the capacity: the kubelet makes
+ * them allocatable, whole ---- */
+
+static bool is_advertised(const struct kubelet *k, struct str name)
+{
+    for (size_t i = 0; i < k->config->resource_count; i++)
+        if (str_equal(name, str_from(k->config->resources[i].name)))
+            return false;
+    return str_find(name, '/') < name.size;
+}
+
+static bool advertised_is_news(const struct kubelet *k, struct value node)
+{
+    struct value capacity = VALUE_GET(node, status, capacity);
+    for (size_t i = 0; i < value_count(capacity); i++) {
+        struct str name = value_key_at(capacity, i);
+        if (is_advertised(k, name) &&
+            !value_equal(value_member_at(capacity, i),
+                         value_get_key(VALUE_GET(node, status, allocatable), name)))
+            return true;
+    }
+    return false;
+}
+
+static struct value with_advertised(const struct kubelet *k, struct value own_list,
+                                    struct value node)
+{
+    struct value capacity = VALUE_GET(node, status, capacity);
+    for (size_t i = 0; i < value_count(capacity); i++) {
+        AUTO(text) struct text name = {0}, quantity = {0};
+        text_add(&name, value_key_at(capacity, i));
+        struct value v = value_member_at(capacity, i);
+        text_add(&quantity, value_str(v));
+        if (is_advertised(k, text_str(&name)))
+            own_list = add_resource(own_list, text_c(&name), text_c(&quantity));
+    }
+    return own_list;
+}
+
 static struct value uuid_of(uint64_t a, uint64_t b)
 {
     uint64_t x = hash_pair(a, b), y = hash_mix(x);
@@ -232,8 +271,10 @@ struct value node_conditions(struct kubelet *k, struct value before)
     return list;
 }
 
-struct value node_status(struct kubelet *k, struct value conditions)
+struct value node_status(struct kubelet *k, struct value node, struct value conditions)
 {
+    struct value allocatable = with_advertised(k, resources(k, false), node);
+    struct value capacity = with_advertised(k, resources(k, true), node);
     struct value images = value_is_present(k->images) ? value_keep(k->images) : VALUE_ABSENT;
     return value_pack("{addresses: %v, allocatable: %v, capacity: %v, conditions: %v, "
                       "daemonEndpoints: {kubeletEndpoint: {Port: 10250}}, "
@@ -241,8 +282,7 @@ struct value node_status(struct kubelet *k, struct value conditions)
                       "runtimeHandlers: [{features: {recursiveReadOnlyMounts: true, "
                       "userNamespaces: true}, name: \"\"}, {features: {recursiveReadOnlyMounts: "
                       "true, userNamespaces: true}, name: runc}]}",
-                      addresses(k), resources(k, false), resources(k, true), conditions, images,
-                      node_info(k));
+                      addresses(k), allocatable, capacity, conditions, images, node_info(k));
 }
 
 /* ---- the command to look ---- */
@@ -328,7 +368,7 @@ static struct value new_node(struct kubelet *k)
                       "{\"volumes.kubernetes.io/controller-managed-attach-detach\": \"true\"}}, "
                       "spec: %v, status: %v}",
                       k->config->node, node_labels(k), spec,
-                      node_status(k, value_keep(k->conditions)));
+                      node_status(k, none, value_keep(k->conditions)));
 }
 
 static void registered(struct kubelet *k, struct value node)
@@ -586,7 +626,7 @@ static void post_status(struct kubelet *k, struct value node)
         status_beat(k, next_beat); /* the text may be another then */
     value_drop(k->conditions);
     k->conditions = value_keep(conditions);
-    AUTO(value) struct value status = node_status(k, conditions);
+    AUTO(value) struct value status = node_status(k, node, conditions);
     struct value merged = VALUE_GET(node, status);
     merged = value_kind(merged) == VALUE_OBJECT ? value_keep(merged) : value_object();
     for (size_t i = 0; i < value_count(status); i++)
@@ -640,10 +680,20 @@ void node_status_changed(struct kubelet *k)
     bool is_due = instant_since(k->step->now, k->status_posted_at).ns >=
                   k->flags.node_status_report_frequency;
     if (is_due || conditions_changed(k, VALUE_GET(node, status, conditions)) ||
-        !str_equal(boot, VALUE_STR(info, bootID)) || k->images_are_news) {
+        !str_equal(boot, VALUE_STR(info, bootID)) || k->images_are_news ||
+        advertised_is_news(k, node)) {
         k->status_tries = 0;
         post_status(k, node);
     }
+}
+
+static void look_at_next_beat(struct kubelet *k)
+{
+    int64_t period = k->flags.node_status_update_frequency;
+    int64_t n = instant_since(k->step->now, k->started).ns / period + 1;
+    struct instant next = instant_add(k->started, duration_ns(n * period));
+    if (next.ns < k->status_beat_at.ns)
+        status_beat(k, next);
 }
 
 void node_images_changed(struct kubelet *k)
@@ -651,11 +701,7 @@ void node_images_changed(struct kubelet *k)
     if (!k->registered)
         return; /* the new Node will have them */
     k->images_are_news = true;
-    int64_t period = k->flags.node_status_update_frequency;
-    int64_t n = instant_since(k->step->now, k->started).ns / period + 1;
-    struct instant next = instant_add(k->started, duration_ns(n * period));
-    if (next.ns < k->status_beat_at.ns)
-        status_beat(k, next);
+    look_at_next_beat(k);
 }
 
 /* One beat at a time: computing without posting is invisible, so the beat sleeps until a post is
@@ -691,4 +737,6 @@ void node_object_changed(struct kubelet *k, struct value node)
     if (object_version(node) > object_version(k->node_object) &&
         conditions_changed(k, VALUE_GET(node, status, conditions)))
         node_status_changed(k);
+    else if (advertised_is_news(k, node))
+        look_at_next_beat(k);
 }

@@ -134,7 +134,7 @@ struct pod_worker {
     struct instant refresh_at; /* of volumes whose objects have changed; INSTANT_NEVER: none */
     struct instant wake_at, mount_began, mount_retry_at, kill_began;
     VEC(struct pod_token *) tokens; /* tokens.c */
-    struct instant look_at; /* while a container is held back: the next sync that says so */
+    struct instant look_at;         /* while a container is held back: the next sync that says so */
     timer_id timer;
     /* Init containers first, as in the spec, from main_end on the ephemeral ones, which are added
      * while the pod runs. */
@@ -263,7 +263,8 @@ void node_event(struct kubelet *k, const char *type, const char *reason, const c
 void node_status_changed(struct kubelet *k); /* compute and post at once */
 void node_object_changed(struct kubelet *k, struct value node);
 struct value node_conditions(struct kubelet *k, struct value before); /* owned */
-struct value node_status(struct kubelet *k, struct value conditions /* consumed */);
+struct value node_status(struct kubelet *k, struct value node, /* absent: there is none yet */
+                         struct value conditions /* consumed */);
 
 void node_images_changed(struct kubelet *k);
 /* node_images.c */

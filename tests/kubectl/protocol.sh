@@ -99,3 +99,10 @@ call 500 'etcdserver: request is too large' PATCH $revisions/fits "@$scratch/big
 call 200 '"revision":2' PATCH $revisions/fits '{"revision":2}' application/merge-patch+json
 big huge 3200000
 call 413 'Request entity too large: limit is 3145728' POST $revisions "@$scratch/big"
+
+# ---- an extended resource that somebody advertises becomes allocatable, and stays ----
+call 200 '"example.com/dongle":"4"' PATCH /api/v1/nodes/node-1/status \
+    '[{"op":"add","path":"/status/capacity/example.com~1dongle","value":"4"}]' application/json-patch+json
+expect 0 'condition met' wait node/node-1 --for='jsonpath={.status.allocatable.example\.com/dongle}=4' --timeout=20s
+"$program" ctl run-until +6m --port "${at##*:}" >/dev/null
+expect 0 '^4 4$' get node node-1 -o 'jsonpath={.status.capacity.example\.com/dongle} {.status.allocatable.example\.com/dongle}'
