@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Puts a cluster together from options: hosts, etcd members, API servers behind one balancer
- * address, controller
- * managers, schedulers, nodes with their kubelets; and feeds the picture that eyes outside look at
- * (cluster/view).
+ * address, controller managers, schedulers, nodes with their kubelets; and feeds the picture that
+ * eyes outside look at (cluster/view).
  *
  * Each replica of a control-plane component stands on a host of its own (`etcd-0`,
- * `kube-apiserver-1`, ...), so that
- * each can fail apart; replica i stands in the i-th zone, in turn. Processes bear the names that
- * faults use: `etcd-0`,
- * `kube-apiserver-0`, `kube-controller-manager-0`, `kube-scheduler-0`, `kubelet@node-1`.
+ * `kube-apiserver-1`, ...), so that each can fail apart; replica i stands in the i-th zone, in
+ * turn. Processes bear the names that faults use: `etcd-0`, `kube-apiserver-0`,
+ * `kube-controller-manager-0`, `kube-scheduler-0`, `kubelet@node-1`.
  *
  *     struct cluster *c = cluster_new(&(struct cluster_options){.seed = 1, ...}, &message);
  *     sim_run_until(cluster_sim(c), instant_add(sim_now(cluster_sim(c)), duration_s(60)));

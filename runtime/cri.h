@@ -4,26 +4,21 @@
  * structs.
  *
  * The kubelet connects to the runtime's socket on its own host (cri_address) and sends
- * `cri_request`s; each
- * is answered by one `cri_response` with the same id, in any order. Between them come `cri_event`s:
- * the
- * container event stream (GetContainerEvents). Several kubelets' worth of streams may be open, as
- * after a
- * kubelet restart; events go to all of them.
+ * `cri_request`s; each is answered by one `cri_response` with the same id, in any order. Between
+ * them come `cri_event`s: the container event stream (GetContainerEvents). Several kubelets' worth
+ * of streams may be open, as after a kubelet restart; events go to all of them.
  *
  * The structs hold plain C strings and no Kubernetes values: this layer sits below the cluster.
- * Configurations
- * are immutable and counted; the runtime keeps a reference to what it was given and gives it back
- * in statuses,
- * which is how a restarted kubelet learns what runs.
+ * Configurations are immutable and counted; the runtime keeps a reference to what it was given and
+ * gives it back in statuses, which is how a restarted kubelet learns what runs.
  *
  *     struct cri_request *r = cri_request_new(CRI_RUN_POD_SANDBOX, ++last_id);
  *     r->sandbox_config = cri_sandbox_config_new(S("default"), S("web-1"), S("6f1c..."), 0);
  *     step_send(step, stream, &r->message);
  *
  * Beyond the real interface: CRI_WRITE_VOLUME (the kubelet writes files below its own directory;
- * the node's
- * file tree lives with the runtime) and CRI_PROBE (a connection from the node to a pod's address).
+ * the node's file tree lives with the runtime) and CRI_PROBE (a connection from the node to a pod's
+ * address).
  *
  * Source: kubernetes/cri-api, pkg/apis/runtime/v1/api.proto.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An NFS server: a process that listens at "<host>:2049" and knows its exported paths. Mounting is
- * one question and one
- * answer on a stream; reads and writes of mounted files are not sent over the network.
+ * one question and one answer on a stream; reads and writes of mounted files are not sent over the
+ * network.
  *
  *     static const char *const exports[] = {"/export/content", "/export/certs"};
  *     static const struct nfs_config config = {.host = "nas.domain.lan", .exports = exports,

@@ -4,17 +4,14 @@
  * not modelled.
  *
  * Into a pod: whoever routes (the pod network) sends a traffic_request to the runtime of the pod's
- * node, at
- * traffic_address(node), as a datagram or on a stream; the runtime finds the pod by `ip`, asks the
- * program model,
- * and answers the same way (a datagram goes to `reply_to`). Nobody listens on the port:
- * TRAFFIC_REFUSED.
+ * node, at traffic_address(node), as a datagram or on a stream; the runtime finds the pod by `ip`,
+ * asks the program model, and answers the same way (a datagram goes to `reply_to`). Nobody listens
+ * on the port: TRAFFIC_REFUSED.
  *
  * Out of a pod: a program (wget, nslookup, curl, nc in a script) makes a traffic_request with
- * `host` as the
- * program wrote it; the runtime sends it to its `network` address (runtime_config.network), and
- * goes on when
- * the answer with the same id comes. Without a network, nothing but the pod itself can be reached.
+ * `host` as the program wrote it; the runtime sends it to its `network` address
+ * (runtime_config.network), and goes on when the answer with the same id comes. Without a network,
+ * nothing but the pod itself can be reached.
  */
 #ifndef RUNTIME_TRAFFIC_H
 #define RUNTIME_TRAFFIC_H

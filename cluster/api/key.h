@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The interned identity of an object: resource, namespace, name. One copy per identity, so that
- * keys
- * compare by pointer, and stores index dense arrays by `id` (unique per stored resource, reused
- * only after
- * the last reference is gone). Interning is part of the process-wide heap, like atoms: order is
- * never by id.
+ * keys compare by pointer, and stores index dense arrays by `id` (unique per stored resource,
+ * reused only after the last reference is gone). Interning is part of the process-wide heap, like
+ * atoms: order is never by id.
  *
  *     const struct object_key *k = object_key_of(resource_get(RESOURCE_pods), S("default"),
  *     S("web-1"));

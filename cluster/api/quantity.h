@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * resource.Quantity: fixed-point numbers with a suffix ("100m", "1.5Gi", "1e3"), in values as text
- * in
- * canonical form. Reading rounds up, as Kubernetes does (Value(), MilliValue()), and stops at the
- * limits of int64.
+ * in canonical form. Reading rounds up, as Kubernetes does (Value(), MilliValue()), and stops at
+ * the limits of int64.
  *
  *     int64_t cpu_milli = quantity_milli(VALUE_GET(resources, requests, cpu));
  */
@@ -13,8 +12,7 @@
 #include "cluster/api/value.h"
 
 /* The canonical form of what is written: "1000m" -> "1", "0.5" -> "500m", "1024Mi" -> "1Gi"; false
- * when it is no
- * quantity. */
+ * when it is no quantity. */
 bool quantity_canonical(struct str written, struct text *out);
 /* NULL when it is a quantity, else Kubernetes' error text. */
 const char *quantity_check(struct str written);

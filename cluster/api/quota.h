@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What an object counts against a ResourceQuota: the same sums for the admission that refuses and
- * for the controller that
- * counts anew. Amounts are objects of quantities by quota name: {"pods": "1", "requests.cpu":
- * "100m"}.
+ * for the controller that counts anew. Amounts are objects of quantities by quota name: {"pods":
+ * "1", "requests.cpu": "100m"}.
  *
  * Source: kubernetes.io/docs/concepts/policy/resource-quotas/
  */

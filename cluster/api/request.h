@@ -4,11 +4,9 @@
  * another way for a request to arrive; nothing behind the pipeline's entrance knows.
  *
  * Many requests share one stream, as on an HTTP/2 connection: a request has an id that is unique on
- * its stream, the
- * response carries it back, and so does each event of a watch. A watch is answered by a response of
- * code 200
- * without body, then by watch events, then, when the server ends it, by a watch_event of type
- * WATCH_END.
+ * its stream, the response carries it back, and so does each event of a watch. A watch is answered
+ * by a response of code 200 without body, then by watch events, then, when the server ends it, by a
+ * watch_event of type WATCH_END.
  *
  * Source: kubernetes.io/docs/reference/using-api/api-concepts/
  */
@@ -110,8 +108,8 @@ struct request {
     bool dry_run;
     bool force; /* server-side apply */
     /* A value built by the client library of a component needs no decoding: its names and types are
-     * known
-     * good. Everything from outside (YAML, HTTP) leaves this false and is decoded strictly. */
+     * known good. Everything from outside (YAML, HTTP) leaves this false and is decoded strictly.
+     */
     bool is_typed;
 };
 extern const struct message_type request_message;

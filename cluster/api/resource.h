@@ -30,8 +30,8 @@ enum verb {
 const char *verb_text(enum verb v); /* "get" ... "deletecollection" */
 
 /* RESOURCE(identifier, ...): the identifier is the plural; where rows share a plural, the one that
- * is not
- * stored has its group in front or its version behind (events_events, horizontalpodautoscalers_v1).
+ * is not stored has its group in front or its version behind (events_events,
+ * horizontalpodautoscalers_v1).
  * */
 enum resource_known {
 #define RESOURCE(identifier, ...) RESOURCE_##identifier,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Label selectors, from text ("app=web,tier in (a, b),!canary") or from a LabelSelector object,
- * compiled once and
- * matched in a few nanoseconds; and field selectors' text.
+ * compiled once and matched in a few nanoseconds; and field selectors' text.
  *
  *     struct label_selector *s = label_selector_parse(S("app=web"), &why);       NULL: `why` says
  *     it in Kubernetes' words

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One immutable, shared, reference-counted tree type for every API object (null, bool, 64-bit
- * integer,
- * double, string, array, object). A `struct value` is one opaque 8-byte word, passed by value.
+ * integer, double, string, array, object). A `struct value` is one opaque 8-byte word, passed by
+ * value.
  *
  * Layout (value.c): objects are shapes (an interned, sorted key list) plus packed words; short
- * strings,
- * timestamps and decimals live inside the word; objects whose keys are data are dicts. No caller
- * can tell.
+ * strings, timestamps and decimals live inside the word; objects whose keys are data are dicts. No
+ * caller can tell.
  *
  * Ownership. Reading borrows: what a reader returns is valid while the root is held. Writing
- * consumes: value_set,
- * value_append and their kin take the tree and the new part and return the new tree; a sole owner
- * is changed in
- * place, everybody else's copy stays as it was. To keep the old one, value_keep it first:
+ * consumes: value_set, value_append and their kin take the tree and the new part and return the new
+ * tree; a sole owner is changed in place, everybody else's copy stays as it was. To keep the old
+ * one, value_keep it first:
  *
  *     struct value next = VALUE_SET(value_keep(pod), value_string(S("node-1")), spec, nodeName);
  *     if (VALUE_IS(pod, "Running", status, phase)) ...
@@ -22,8 +20,8 @@
  *     value_drop(next);
  *
  * Atoms, shapes and the arena of nodes are the process-wide heap of values, as malloc's is: they
- * influence
- * memory and speed, never results. Atom numbers depend on arrival: order is always by bytes.
+ * influence memory and speed, never results. Atom numbers depend on arrival: order is always by
+ * bytes.
  */
 #ifndef CLUSTER_API_VALUE_H
 #define CLUSTER_API_VALUE_H
@@ -79,8 +77,7 @@ struct value value_decimal(int64_t n); /* a string, as resourceVersions are */
 struct value value_object(void);       /* {} */
 struct value value_array(void);        /* [] */
 /* From relaxed JSON with holes; a bug in the text aborts. Keys need no quotes, nor do words as
- * values. The text is a
- * literal: it is read once and found again by its address.
+ * values. The text is a literal: it is read once and found again by its address.
  *   %s C string   %S struct str   %d int   %D int64_t   %b bool (int)   %v value (consumed; absent:
  *   key left out)
  *   value_pack("{metadata: {name: %S, labels: %v}, spec: {replicas: %d, paused: false, type:

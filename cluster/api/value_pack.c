@@ -6,8 +6,8 @@
  *
  * A kubelet packs some twenty values for each status of a pod, so a template is read once: it
  * becomes a short list of operations with its keys interned, and each later call only carries them
- * out. An object whose keys are all given by the
- * template and all present gets its shape from the call before, so it is one allocation and a copy.
+ * out. An object whose keys are all given by the template and all present gets its shape from the
+ * call before, so it is one allocation and a copy.
  *
  * Operations are found by the address of the template, which therefore must stay as it is for ever,
  * as a literal does. The address decides nothing but speed.

@@ -3,8 +3,7 @@
  * Admission: the plugins that are on by default, in Kubernetes' order; one file each in admission/.
  *
  * A plugin changes a->object, or refuses by setting a->status (owned; then nothing after it runs).
- * It reads the server's own
- * watch caches and nothing else.
+ * It reads the server's own watch caches and nothing else.
  */
 #ifndef CLUSTER_APISERVER_ADMISSION_H
 #define CLUSTER_APISERVER_ADMISSION_H

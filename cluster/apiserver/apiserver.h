@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kube-apiserver: one process that answers API requests, keeps everything in etcd and a watch cache
- * per
- * resource in front of it. It is stateless but for its caches: a crash loses the requests in
+ * per resource in front of it. It is stateless but for its caches: a crash loses the requests in
  * flight.
  *
  *     struct apiserver_config config = {.name = S("apiserver-0"), .address = a, .etcd = members,
@@ -15,8 +14,8 @@
  * What speaks to it sends `struct request` over a stream to `address` (cluster/api/request.h).
  *
  * At start it waits until each of its watch caches has listed from etcd, then (post-start hooks,
- * through its own
- * write path as system:apiserver, group system:masters; an object that is there stays as it is):
+ * through its own write path as system:apiserver, group system:masters; an object that is there
+ * stays as it is):
  *   - namespaces default, kube-system, kube-public, kube-node-lease;
  *   - ClusterRoles, ClusterRoleBindings, Roles and RoleBindings of the bootstrap policy;
  *   - PriorityClasses system-cluster-critical and system-node-critical;

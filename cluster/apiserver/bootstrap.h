@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What an API server does by itself: the post-start hooks that create a fresh cluster's objects,
- * the lease endpoint
- * reconciler of Service kubernetes, the identity lease, the compaction of etcd.
+ * the lease endpoint reconciler of Service kubernetes, the identity lease, the compaction of etcd.
  */
 #ifndef CLUSTER_APISERVER_BOOTSTRAP_H
 #define CLUSTER_APISERVER_BOOTSTRAP_H

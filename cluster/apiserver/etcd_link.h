@@ -8,9 +8,8 @@
  * What cannot have arrived, and reads, are sent again to the next member instead.
  *
  * DEVIATION: the real client spreads its requests over all members by turns; here one member serves
- * all of them
- * until it is lost, as with a single --etcd-servers entry, so that "the API server's member" is
- * something a scenario can name.
+ * all of them until it is lost, as with a single --etcd-servers entry, so that "the API server's
+ * member" is something a scenario can name.
  */
 #ifndef CLUSTER_APISERVER_ETCD_LINK_H
 #define CLUSTER_APISERVER_ETCD_LINK_H

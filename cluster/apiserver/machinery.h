@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the pipeline asks of the object model (cluster/api), in the pipeline's words: selectors,
- * versions, decoding,
- * defaults, patches, validation. Nothing here has state.
+ * versions, decoding, defaults, patches, validation. Nothing here has state.
  */
 #ifndef CLUSTER_APISERVER_MACHINERY_H
 #define CLUSTER_APISERVER_MACHINERY_H

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Storage: how each verb changes what etcd has. The generic registry does what all kinds have in
- * common; the few kinds
- * and subresources with rules of their own have files of their own (registry_*.c).
+ * common; the few kinds and subresources with rules of their own have files of their own
+ * (registry_*.c).
  *
  * A write starts from the object in the watch cache, as the real GuaranteedUpdate does, and is a
- * compare-and-swap on its
- * revision. When that fails, or when the attempt itself fails on a copy that may be old, etcd is
- * asked and the write tried again.
+ * compare-and-swap on its revision. When that fails, or when the attempt itself fails on a copy
+ * that may be old, etcd is asked and the write tried again.
  */
 #ifndef CLUSTER_APISERVER_REGISTRY_H
 #define CLUSTER_APISERVER_REGISTRY_H

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inside of an API server, shared by its files and by nobody else. Each part has its own
- * header; this one
- * has what ties them together: the server, a connection, a call.
+ * header; this one has what ties them together: the server, a connection, a call.
  *
  * A call is one request on its way through the pipeline (pipeline.c). It is a small state machine:
- * a function
- * that has to wait (for etcd, for a seat, for the cache) names the function that goes on, and
- * returns. A call ends by
- * call_finish, once; it dies with the process, with its client (who cancels or is gone) or with its
- * time (60 s).
+ * a function that has to wait (for etcd, for a seat, for the cache) names the function that goes
+ * on, and returns. A call ends by call_finish, once; it dies with the process, with its client (who
+ * cancels or is gone) or with its time (60 s).
  */
 #ifndef CLUSTER_APISERVER_SERVER_H
 #define CLUSTER_APISERVER_SERVER_H

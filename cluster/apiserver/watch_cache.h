@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The watch caches: one per stored resource, all fed by one etcd watch. Each holds the newest
- * objects (by key and in
- * etcd's order), the recent events, and those who watch.
+ * objects (by key and in etcd's order), the recent events, and those who watch.
  *
  *     const struct etcd_kv *kv = watch_cache_get(s, key);                                 borrowed
  *     until the next input
@@ -11,8 +10,8 @@
  *     watch_cache_next(&c)) ...
  *
  * Invariants: an object in the cache has the revision of its last event; `floor` is the newest
- * revision from which
- * a watch can no longer start; every event above it is in the ring, in the order of revisions.
+ * revision from which a watch can no longer start; every event above it is in the ring, in the
+ * order of revisions.
  */
 #ifndef CLUSTER_APISERVER_WATCH_CACHE_H
 #define CLUSTER_APISERVER_WATCH_CACHE_H

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One API client of one process, as client-go's rest client is: a connection to the API server's
- * address that
- * is kept open and re-opened with back-off, requests in flight by id, a token bucket (QPS and
- * burst).
+ * address that is kept open and re-opened with back-off, requests in flight by id, a token bucket
+ * (QPS and burst).
  *
  * A process hands each of its inputs to client_input first; what the client does not recognise is
  * the process' own.
@@ -15,8 +14,7 @@
  *     ... }
  *
  * Outcome unknown. When the connection is lost, each request in flight is answered with a response
- * of code 0
- * without body: it may or may not have been done.
+ * of code 0 without body: it may or may not have been done.
  *
  * Source: k8s.io/client-go/rest; kubernetes.io/docs/reference/using-api/
  */
@@ -47,9 +45,8 @@ bool client_input(struct client *c, struct step *step, const struct input *input
 typedef void (*response_fn)(void *owner, struct step *step, const struct response *response,
                             uint64_t tag);
 /* Takes the request; stamps id, credential, user agent and field manager (when absent). Queues it
- * while the
- * bucket is empty or the connection is down. `done` may be NULL: nobody cares. Returns the
- * request's id. */
+ * while the bucket is empty or the connection is down. `done` may be NULL: nobody cares. Returns
+ * the request's id. */
 uint64_t client_send(struct client *c, struct step *step, struct request *own_request,
                      response_fn done, void *owner, uint64_t tag);
 void client_forget(struct client *c, struct step *step,
@@ -58,16 +55,13 @@ void client_forget(struct client *c, struct step *step,
 typedef void (*watch_fn)(void *owner, struct step *step, const struct watch_event *event,
                          uint64_t tag);
 /* A watch: `opened` gets the response (code 200, or what refused it, or 0 when the connection broke
- * later: the
- * watch is over then); `event` gets each event, WATCH_END included. */
+ * later: the watch is over then); `event` gets each event, WATCH_END included. */
 uint64_t client_watch(struct client *c, struct step *step, struct request *own_request,
                       response_fn opened, watch_fn event, void *owner, uint64_t tag);
 
 /* Lanes: client sets of one process that share the connection but not the token bucket, as the
- * controllers of a real
- * kube-controller-manager do: each has the client's QPS and burst for itself. Lane 0 is there from
- * the start. What is
- * sent goes through the lane entered last. */
+ * controllers of a real kube-controller-manager do: each has the client's QPS and burst for itself.
+ * Lane 0 is there from the start. What is sent goes through the lane entered last. */
 uint32_t client_add_lane(struct client *c, int qps_factor, int burst_factor);
 uint32_t client_enter_lane(struct client *c, uint32_t lane); /* returns the one before */
 /* Requests of the lane speak for somebody else than the client; a reference is taken. */
@@ -91,8 +85,7 @@ void client_timer_release(struct client *c,
                           struct client_timer *t); /* without effects: the process ends */
 
 /* Called at the end of each input that was the client's, in the order of registering: by then every
- * handler of that
- * input has been called. */
+ * handler of that input has been called. */
 void client_after_input(struct client *c, void (*after)(void *owner, struct step *step),
                         void *owner);
 uint64_t client_random_below(struct client *c, struct step *step, uint64_t limit);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The frame that every controller stands in: workers, queue, retry and cache-sync are here, never
- * in a controller. A controller is a
- * constant that says who it is, what wakes it and what it does:
+ * in a controller. A controller is a constant that says who it is, what wakes it and what it does:
  *
  *     const struct controller_info replicaset_controller = {
  *         .name = "replicaset-controller",
@@ -28,8 +27,8 @@
  * A crash between two phases loses the sync and nothing else: the next one begins from what is
  * observed.
  * Requests of one phase go out one after another (each when the one before is answered), unless
- * sync_parallel opened a group: those of a
- * group are in flight together, the next begins when the group has been answered.
+ * sync_parallel opened a group: those of a group are in flight together, the next begins when the
+ * group has been answered.
  *
  * Level-driven: the wake functions map an event to keys and decide nothing. A failed sync is
  * retried with back-off.
@@ -78,8 +77,7 @@ struct controller_info {
     void *(*new_state)(struct controller *c, struct step *step);
     void (*free_state)(void *state);
     /* Optional: a period of the controller itself (node monitor 5 s, pod GC 20 s); runs outside the
-     * queue, may send by
-     * controller_send. period 0: none. */
+     * queue, may send by controller_send. period 0: none. */
     struct duration period;
     void (*tick)(struct controller *c, struct step *step);
 };
@@ -128,8 +126,7 @@ void controller_wake_owner(
     struct controller *c, struct step *step, const struct object_key *key, struct value before,
     struct value after); /* the controller reference's key, if of kind info->primary */
 /* The key of the primary object that `reference` (a controller reference of `child`) names, when
- * the cache has it with
- * that uid; owned; NULL else. */
+ * the cache has it with that uid; owned; NULL else. */
 const struct object_key *controller_owner_key(struct controller *c, struct value child,
                                               struct value reference);
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reflector and informer: a local, ordered copy of the objects of one resource (and selector), kept
- * by
- * list and watch, with handlers that hear of each change. Objects are the shared immutable values.
+ * by list and watch, with handlers that hear of each change. Objects are the shared immutable
+ * values.
  *
  * The copy may be old: that is the point. It never goes back: a resourceVersion once seen is the
- * floor of
- * the next list (client-go lists with resourceVersion "0" first, then from where it was; after 410
- * with "").
+ * floor of the next list (client-go lists with resourceVersion "0" first, then from where it was;
+ * after 410 with "").
  *
  *     struct informer *pods = informer_new(client, &(struct informer_options){.resource =
  *     resource_get(RESOURCE_pods)});

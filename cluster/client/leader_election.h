@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Leader election by a Lease: acquire, renew, lose (lease 15 s, renew deadline 10 s, retry 2 s).
- * Expiry is judged by the
- * instants at which this process saw the record change, on its own monotonic clock, never by the
- * times in the record.
+ * Expiry is judged by the instants at which this process saw the record change, on its own
+ * monotonic clock, never by the times in the record.
  *
  * Source: k8s.io/client-go/tools/leaderelection.
  */

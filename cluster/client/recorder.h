@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Event recorder: writes Event objects through a client, with client-go's correlation (count on
- * repeats, merging of similar ones,
- * spam filter of burst 25 per source and object). Two shapes: core/v1 (kubelet, controllers) and
- * events.k8s.io/v1 (scheduler).
+ * repeats, merging of similar ones, spam filter of burst 25 per source and object). Two shapes:
+ * core/v1 (kubelet, controllers) and events.k8s.io/v1 (scheduler).
  *
  *     recorder_event(recorder, step, replicaset, "Normal", "SuccessfulCreate", "Created pod: %.*s",
  *     STR_ARG(name));

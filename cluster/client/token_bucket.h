@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A token bucket in exact integers, with the semantics of client-go's flow control: it starts full,
- * refills evenly,
- * and a reservation may be for the future (the level goes below zero), so that waiting is first
- * come, first served.
+ * refills evenly, and a reservation may be for the future (the level goes below zero), so that
+ * waiting is first come, first served.
  *
  *     struct token_bucket b = token_bucket(20, duration_s(1), 30);      20 a second, burst 30
  *     struct instant at = token_bucket_reserve(&b, now);                 when the caller may go

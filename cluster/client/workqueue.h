@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * client-go's work queue: keys, each at most once in line and never with two workers at a time; a
- * key added
- * while it is worked on comes again afterwards. Delayed and rate-limited adding (5 ms * 2^n up to
- * 1000 s per key,
- * and 10/s with a burst of 100 overall, whichever is later).
+ * key added while it is worked on comes again afterwards. Delayed and rate-limited adding (5 ms *
+ * 2^n up to 1000 s per key, and 10/s with a burst of 100 overall, whichever is later).
  *
  * The queue has no timer of its own: its owner asks workqueue_next_instant and calls workqueue_tick
  * then.

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Ownership of children: who matches a selector, who is adopted, who is released. A child belongs
- * to one controller at most; an
- * orphan that matches is adopted after a live look at the owner, a child that no longer matches is
- * released.
+ * to one controller at most; an orphan that matches is adopted after a live look at the owner, a
+ * child that no longer matches is released.
  *
  * Upstream: pkg/controller/controller_ref_manager.go.
  */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The Deployment controller, in parts: deployment.c (loop, claims), deployment_revision.c (which
- * ReplicaSet is new, revisions,
- * history), deployment_rolling.c and deployment_recreate.c (strategies), deployment_scale.c
- * (proportional scaling),
- * deployment_progress.c (status and conditions). Numbers are pure functions, for tests.
+ * ReplicaSet is new, revisions, history), deployment_rolling.c and deployment_recreate.c
+ * (strategies), deployment_scale.c (proportional scaling), deployment_progress.c (status and
+ * conditions). Numbers are pure functions, for tests.
  */
 #ifndef CLUSTER_CONTROLLERS_DEPLOYMENT_H
 #define CLUSTER_CONTROLLERS_DEPLOYMENT_H

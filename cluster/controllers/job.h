@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The Job controller: job.c (loop, creating and deleting), job_policy.c (pure rules: back-off,
- * indexes, failure and success
- * policies), job_removal.c (which pods go), job_status.c (counting through finalizers, conditions).
+ * indexes, failure and success policies), job_removal.c (which pods go), job_status.c (counting
+ * through finalizers, conditions).
  */
 #ifndef CLUSTER_CONTROLLERS_JOB_H
 #define CLUSTER_CONTROLLERS_JOB_H

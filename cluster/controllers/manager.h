@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kube-controller-manager as a simulated process: flags, leader election, one connection, shared
- * informers, and the
- * explicit table of controllers (manager.c).
+ * informers, and the explicit table of controllers (manager.c).
  *
  *     struct controller_flags flags;
  *     controller_flags_init(&flags);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Taints of the node controller, as pure functions over a Node: which taints its conditions ask
- * for, and the list after adding
- * some and taking others away.
+ * for, and the list after adding some and taking others away.
  *
  * Source:
  * kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#taint-based-evictions
@@ -22,8 +21,7 @@ bool node_has_taint(struct value node, const char *key, const char *effect);
 struct value node_taints_swap(struct value node, const char *effect, const char *added,
                               const char *removed, struct wall_time now);
 /* The list that the conditions and spec.unschedulable ask for (NoSchedule), with foreign taints
- * kept; owned. The same
- * word as before when nothing changes. */
+ * kept; owned. The same word as before when nothing changes. */
 struct value node_taints_of_conditions(struct value node, struct wall_time now);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which pods each Service selects, kept by events so that a sync visits the pods of its Service
- * only. Shared shape of the
- * controllers of Endpoints and EndpointSlices; each has a copy of its own in its state.
+ * only. Shared shape of the controllers of Endpoints and EndpointSlices; each has a copy of its own
+ * in its state.
  */
 #ifndef CLUSTER_CONTROLLERS_SERVICE_MEMBERS_H
 #define CLUSTER_CONTROLLERS_SERVICE_MEMBERS_H
@@ -93,9 +93,8 @@ bool service_is_headless(struct value service);
 /* The hostname an endpoint shows: of a pod whose subdomain is the Service; absent else. */
 struct value service_endpoint_hostname(struct value service, struct value pod);
 /* The text of endpoints.kubernetes.io/last-change-trigger-time, owned: the Service's creation at
- * its first sync, then the
- * earliest change of readiness among the pods whose last one differs from what the sync before saw;
- * absent when there is none. */
+ * its first sync, then the earliest change of readiness among the pods whose last one differs from
+ * what the sync before saw; absent when there is none. */
 struct value service_trigger_time(struct service_members *m, const struct object_key *service,
                                   struct value service_object,
                                   const struct service_changes *changes);

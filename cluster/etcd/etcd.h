@@ -3,13 +3,11 @@
  * etcd: members with our own Raft, a write-ahead log on the simulated disk, a revisioned store,
  * watch, leases.
  * This header is all that others see: the process type, its options, and the messages of its
- * clients (the API
- * servers) over a stream, many in flight by id.
+ * clients (the API servers) over a stream, many in flight by id.
  *
  * Keys are interned object keys; values are the shared immutable objects, so a store holds
- * pointers. etcd does not look into
- * a value, but for one thing: `stamp` writes the revision into it once, when it is first applied,
- * as an API server does when it decodes.
+ * pointers. etcd does not look into a value, but for one thing: `stamp` writes the revision into it
+ * once, when it is first applied, as an API server does when it decodes.
  *
  * A write is acknowledged when a quorum has it on disk and this member has applied it.
  *
@@ -136,8 +134,8 @@ struct etcd_response {
     int64_t compact_revision;
     bool succeeded; /* TXN: the comparison held */
     /* owned; RANGE: in key order; TXN: the one put, the tombstone of a deletion (none when there
-     * was nothing
-     * to delete), or the current one when the comparison failed (count 0: the key does not exist)
+     * was nothing to delete), or the current one when the comparison failed (count 0: the key does
+     * not exist)
      * */
     const struct etcd_kv **kvs;
     size_t count;

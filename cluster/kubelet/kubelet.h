@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The kubelet of one node: registers its Node, keeps its Lease and status, runs the pods bound to
- * it through
- * the container runtime of the same host (runtime/cri.h) and reports what it sees. One process
- * type:
+ * it through the container runtime of the same host (runtime/cri.h) and reports what it sees. One
+ * process type:
  *
  *     static const struct kubelet_config config = {.node = "node-1", .cpu_milli = 4000,
  *     .memory_bytes = 16LL << 30, ...};

@@ -207,8 +207,7 @@ static struct value condition(struct kubelet *k, struct value before, const char
 }
 
 /* The container events (PLEG) are missed after three minutes, the runtime after half of one. The
- * text
- * is another with each beat of the status, not with each look at it. */
+ * text is another with each beat of the status, not with each look at it. */
 static const char *runtime_down_text(const struct kubelet *k)
 {
     struct duration silent = instant_since(k->beat_seen, k->runtime_silent_since);

@@ -16,9 +16,8 @@
  *   eviction.c      memory or disk run out: pods are ended
  *
  * Invariants: a worker belongs to one pod uid; at most one call to the runtime that changes a pod
- * is in flight per
- * worker (`calls`); nothing starts before the runtime has said what runs already and the pods have
- * been listed.
+ * is in flight per worker (`calls`); nothing starts before the runtime has said what runs already
+ * and the pods have been listed.
  */
 #ifndef CLUSTER_KUBELET_PRIVATE_H
 #define CLUSTER_KUBELET_PRIVATE_H

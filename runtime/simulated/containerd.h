@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The simulated container runtime of one node: a process "containerd@<node>" that answers the verbs
- * of
- * runtime/cri.h and runs program models in virtual time. Containers live in it: they survive a
- * crash of the
- * kubelet and die with the host. Pulled images are on the host's disk and survive.
+ * of runtime/cri.h and runs program models in virtual time. Containers live in it: they survive a
+ * crash of the kubelet and die with the host. Pulled images are on the host's disk and survive.
  *
  *     static const struct runtime_config config = {.node = "node-1", .memory_bytes = 8LL << 30,
  *     ...};

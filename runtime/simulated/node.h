@@ -16,8 +16,7 @@
  *   faults.c       what can go wrong by order
  *
  * Invariants: a container belongs to a sandbox that is listed; a settled container (running,
- * nothing due) has no
- * timer; containers are in the order of their ids.
+ * nothing due) has no timer; containers are in the order of their ids.
  */
 #ifndef RUNTIME_SIMULATED_NODE_H
 #define RUNTIME_SIMULATED_NODE_H

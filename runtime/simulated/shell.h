@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A subset of the POSIX shell, compiled to small instructions and run in virtual time: a script
- * that sleeps or waits
- * for the network stops between two instructions and goes on when it is called again.
+ * that sleeps or waits for the network stops between two instructions and goes on when it is called
+ * again.
  *
  *     struct shell_code *code = shell_compile(S("until wget -q web; do sleep 2; done"), &error);
  *     struct shell *sh = shell_new(code, &host);
@@ -15,9 +15,8 @@
  *     }
  *
  * Language: lists with ; & && || !, pipelines, { } and ( ), if, while, until, for, case, functions,
- * break, continue,
- * quotes, $NAME ${NAME} ${NAME:-word} $? $# $@ $1 $$ $(...) `...` $((...)), redirections > >> < 2>
- * 2>&1 &>, trap.
+ * break, continue, quotes, $NAME ${NAME} ${NAME:-word} $? $# $@ $1 $$ $(...) `...` $((...)),
+ * redirections > >> < 2> 2>&1 &>, trap.
  * Commands: the table in shell_commands.c. Everything else: "sh: NAME: not found", status 127.
  */
 #ifndef RUNTIME_SIMULATED_SHELL_H

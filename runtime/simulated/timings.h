@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How long the runtime takes, in one place. Chosen so that a pod whose image is present is Running
- * about 300 ms
- * after its binding, as containerd on a quiet machine does (runc's own share is 30-60 ms a
- * container).
+ * about 300 ms after its binding, as containerd on a quiet machine does (runc's own share is 30-60
+ * ms a container).
  * Each is drawn from [base, base + spread].
  */
 #ifndef RUNTIME_SIMULATED_TIMINGS_H

@@ -270,8 +270,7 @@ const struct invariant invariant_no_early_eviction = {
 struct darkness {
     struct instant since; /* all nodes are not Ready; INSTANT_NEVER: some are */
     /* The node controller has taken a NoExecute taint back since: its order to stop gets through.
-     * It
-     * gives it once; when that is lost, a real cluster evicts, too. */
+     * It gives it once; when that is lost, a real cluster evicts, too. */
     bool is_stopped;
 };
 

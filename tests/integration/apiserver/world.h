@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A small world for tests of the API server: etcd members, servers, and clients that do what the
- * test says: a command
- * carries a request, the client sends it, and keeps every answer and event for the test to look at.
+ * test says: a command carries a request, the client sends it, and keeps every answer and event for
+ * the test to look at.
  */
 #ifndef TESTS_INTEGRATION_APISERVER_WORLD_H
 #define TESTS_INTEGRATION_APISERVER_WORLD_H
