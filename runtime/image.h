@@ -34,8 +34,7 @@ enum program_kind {
     PROGRAM_ECHO,    /* answers with its pod's name (agnhost, http-echo, hello-app, whoami) */
     PROGRAM_SHELL,   /* a shell without terminal: ends at once */
     PROGRAM_SCRIPT,  /* sh -c, or a single tool as command */
-    PROGRAM_SLEEP,   /* pause */
-    PROGRAM_KIND_COUNT
+    PROGRAM_SLEEP    /* pause */
 };
 struct image_model {
     const char *repository; /* normalised, without tag; a suffix match after '/' */

@@ -12,7 +12,6 @@
 
 #include <stdarg.h>
 
-#define DECIMAL_DIGITS_MIN 8 /* fewer are inline */
 #define DECIMAL_DIGITS_MAX 17
 
 /* ---- packing ---- */

@@ -297,17 +297,6 @@ int64_t apiserver_version(const struct apiserver *s)
     return s->caches.revision;
 }
 
-size_t apiserver_in_flight(const struct apiserver *s)
-{
-    return s->call_count;
-}
-
-struct value apiserver_cached(const struct apiserver *s, const struct object_key *key)
-{
-    const struct etcd_kv *kv = watch_cache_get(s, key);
-    return kv ? kv->value : VALUE_ABSENT;
-}
-
 struct value apiserver_stamp(struct value own_object, int64_t revision)
 {
     return object_with_version(own_object, revision);

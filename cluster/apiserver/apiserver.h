@@ -85,12 +85,7 @@ struct value apiserver_stamp(struct value own_object, int64_t revision);
 
 struct apiserver;
 bool apiserver_is_ready(const struct apiserver *s); /* as /readyz */
-int64_t apiserver_version(
-    const struct apiserver *s); /* the revision up to which its caches are fresh */
-size_t apiserver_in_flight(
-    const struct apiserver *s); /* requests being worked on, watches not counted */
-struct object_key;
-struct value apiserver_cached(const struct apiserver *s,
-                              const struct object_key *key); /* borrowed; absent when not there */
+/* The revision up to which its caches are fresh. */
+int64_t apiserver_version(const struct apiserver *s);
 
 #endif

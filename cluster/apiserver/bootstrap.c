@@ -69,7 +69,6 @@ static const struct {
 struct hooks {
     size_t next; /* the object in turn */
     bool is_done;
-    int64_t master_lease;
     char *identity; /* "apiserver-<hash>" */
     struct value holder;
 };

@@ -34,7 +34,6 @@ struct leader_election {
     bool is_leader;
     struct value observed;           /* the lease as last read or written; absent: none seen */
     struct instant observed_changed; /* when its spec was last seen to differ */
-    struct instant renewed;          /* last success while leading */
     uint64_t request_id;
     struct client_timer retry_timer, deadline_timer, request_timer;
 };
@@ -161,7 +160,6 @@ static void attempt_ended(struct leader_election *e, struct step *step)
 
 static void succeeded(struct leader_election *e, struct step *step)
 {
-    e->renewed = step->now;
     client_timer_set(e->client, step, &e->deadline_timer,
                      instant_add(step->now, e->options.renew_deadline));
     bool is_new = !e->is_leader;

@@ -219,7 +219,6 @@ static void leader_found(struct etcd_member *m, struct step *step)
 {
     step_timer_cancel(step, m->no_leader_timer);
     m->no_leader_timer = 0;
-    m->has_lost_leader = false;
     etcd_reads_fail(m, step, ETCD_ERROR_LEADER_CHANGED);
     etcd_propose_waiting(m, step);
 }
@@ -352,7 +351,6 @@ static void handle_timer(struct etcd_member *m, struct step *step, uint64_t tag)
         break;
     case TIMER_NO_LEADER:
         m->no_leader_timer = 0;
-        m->has_lost_leader = true;
         etcd_watches_cancel(m, step, ETCD_ERROR_NO_LEADER);
         break;
     default:

@@ -117,7 +117,6 @@ struct etcd_member {
     VEC(struct read) reading, reads_next; /* this round's, the next round's */
 
     VEC(struct watch) watches;
-    bool has_lost_leader;            /* for so long that watches were ended */
     VEC(struct lease_expiry) leases; /* leader only */
     struct instant lease_check;      /* when the timer looks at them */
 };

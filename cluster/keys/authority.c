@@ -72,12 +72,6 @@ static enum err failed(int code, struct errmsg *message)
 
 /* ---- usages ---- */
 
-const char *certificate_usage_text(unsigned usage)
-{
-    CHECK(usage < CERTIFICATE_USAGE_COUNT);
-    return usages[usage].text;
-}
-
 int certificate_usage_find(struct str text)
 {
     for (int i = 0; i < CERTIFICATE_USAGE_COUNT; i++)
@@ -239,18 +233,6 @@ void authority_free(struct authority *a)
 struct str authority_certificate(const struct authority *a)
 {
     return text_str(&a->pem);
-}
-
-int64_t authority_not_before_s(const struct authority *a)
-{
-    (void)a;
-    return NOT_BEFORE_S;
-}
-
-int64_t authority_not_after_s(const struct authority *a)
-{
-    (void)a;
-    return NOT_AFTER_S;
 }
 
 /* ---- signing ---- */

@@ -17,10 +17,9 @@
 
 #define REQUEST_NAMES_MAX 64 /* of each kind; a request with more is refused */
 
-/* Usages as CertificateSigningRequests name them: bit i is row i of certificate_usage_text. */
+/* Usages as CertificateSigningRequests name them ("digital signature"): a bit each. */
 #define CERTIFICATE_USAGE_COUNT 23
-const char *certificate_usage_text(unsigned usage); /* "digital signature" */
-/* -1: there is no such usage. */
+/* The number of its bit; -1: there is no such usage. */
 int certificate_usage_find(struct str text);
 /* The bits of those that components use. */
 uint32_t certificate_usages_of_client(void); /* digital signature, client auth */
@@ -41,8 +40,6 @@ struct authority;
 struct authority *authority_new(const struct secret *secret);
 void authority_free(struct authority *a);
 struct str authority_certificate(const struct authority *a); /* PEM */
-int64_t authority_not_before_s(const struct authority *a);
-int64_t authority_not_after_s(const struct authority *a);
 /* `public_key`: a SubjectPublicKeyInfo, DER. The certificate is PEM. */
 enum err authority_sign(const struct authority *a, struct str public_key,
                         const struct certificate_terms *terms, struct text *ret_certificate,

@@ -337,7 +337,6 @@ static void on_pulled(struct kubelet *k, struct pod_worker *w, size_t i,
         "Successfully pulled image \"%.*s\" in %s (%s including waiting). Image size: %" PRId64
         " bytes.",
         STR_ARG(image), text_c(&took), text_c(&took), r->size_bytes);
-    c->image_present = true;
     node_images_ask(k);
     create(w, i);
     kubelet_pull_done(k);
@@ -369,12 +368,10 @@ static void pull(struct pod_worker *w, size_t i)
 static void on_image_status(struct kubelet *k, struct pod_worker *w, size_t i,
                             const struct cri_response *r)
 {
-    struct pod_container *c = &w->containers[i];
     char small[VALUE_SMALL_SIZE];
     struct str image = image_of(w, i, small);
     struct value spec = worker_container_spec(w, i);
     if (r->is_present) {
-        c->image_present = true;
         kubelet_container_event(
             k, w, i, "Normal", "Pulled",
             "Container image \"%.*s\" already present on machine and can be accessed by the pod",
@@ -673,7 +670,7 @@ void container_adopt(struct pod_worker *w, size_t i, const struct cri_container_
     c->has_run = s->state != CRI_CONTAINER_CREATED;
     c->started = s->started;
     c->started_at = w->kubelet->step->now;
-    c->image_present = c->hook_done = true;
+    c->hook_done = true;
     if (s->state == CRI_CONTAINER_RUNNING)
         c->step = CONTAINER_RUNNING;
     else if (s->state == CRI_CONTAINER_EXITED)

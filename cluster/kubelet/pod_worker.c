@@ -132,7 +132,6 @@ static void check_definitions(struct pod_worker *w)
         if (hash == c->hash)
             continue;
         c->hash = hash;
-        c->image_present = false;
         c->not_before = (struct instant){0};
         c->start_failures = c->pull_failures = 0;
         if (c->step == CONTAINER_RUNNING) {

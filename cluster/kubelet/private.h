@@ -32,8 +32,6 @@
 
 #define KUBELET_VERSION "v1.36.2"
 #define CONTAINER_BACKOFF_FIRST duration_s(10)
-#define CONTAINER_BACKOFF_FORGET duration_minutes(10)
-#define IMAGE_BACKOFF_MAX duration_s(300)
 #define VOLUME_SETTLE duration_ms(20) /* the volume manager's reconciler sees and mounts */
 #define SYNC_RETRY_BACKOFF duration_s(10)
 #define MINIMUM_GRACE_SECONDS 2
@@ -88,7 +86,7 @@ struct pod_container {
     uint32_t container;                     /* the runtime's number; 0: none */
     uint32_t attempt;                       /* of the last one made: restarts */
     uint32_t start_failures, pull_failures; /* in a row: back-off doubles */
-    bool has_run, is_started, is_ready, image_present, hook_done, completed;
+    bool has_run, is_started, is_ready, hook_done, completed;
     bool waits_for_objects;     /* ConfigMaps and Secrets of its environment are being fetched */
     uint64_t hash;              /* of the specification it runs with */
     const char *waiting_reason; /* NULL: ContainerCreating or PodInitializing */
@@ -180,15 +178,13 @@ struct kubelet {
     struct step *step;      /* of the input being handled */
     struct wall_time began; /* this incarnation */
     struct client *client;
-    struct client *events_client;
     struct recorder *recorder;
     struct informer *pods, *node, *services;
     stream_id runtime;
     bool runtime_is_up, runtime_has_listed, registered, registering, lease_in_flight, lease_known,
         is_ready, status_in_flight;
     int status_tries; /* of one beat */
-    bool network_is_ready, cidr_sent, pull_in_flight, started_event, rebooted, memory_pressure,
-        disk_pressure;
+    bool network_is_ready, cidr_sent, pull_in_flight, started_event, memory_pressure, disk_pressure;
     bool is_asking_runtime, runtime_is_silent;
     bool runtime_was_up; /* and is away: workers are made anew when it is back */
     struct instant runtime_silent_since,

@@ -29,7 +29,6 @@ enum cluster_event {
     EVENT_POD_ADD = 1 << 4,         /* a bound pod came, or its labels changed */
     EVENT_POD_DELETE = 1 << 5,      /* a bound pod went or ended */
     EVENT_UNSCHEDULED_POD = 1 << 6, /* the pod itself changed */
-    EVENT_NODE_ANY = EVENT_NODE_ADD | EVENT_NODE_ALLOCATABLE | EVENT_NODE_LABEL | EVENT_NODE_TAINT,
 };
 
 enum fit {

@@ -51,7 +51,7 @@ struct scheduler {
     struct arena arena;
     struct step *step; /* of the input at hand: draws need it */
     size_t next_start;
-    timer_id cycle_timer, queue_timer;
+    timer_id queue_timer;
     struct instant queue_timer_at;
     bool cycle_is_due;
 };
@@ -170,7 +170,6 @@ static void scheduler_input(void *state, struct step *step, const struct input *
     }
     if (!client_input(s->client, step, input) && input->kind == INPUT_TIMER) {
         if (input->tag == TAG_CYCLE) {
-            s->cycle_timer = 0;
             s->cycle_is_due = false;
             schedule_one(s, step);
         } else if (input->tag == TAG_QUEUE) {
@@ -195,8 +194,7 @@ static void wake(struct scheduler *s, struct step *step)
         return;
     if (!s->cycle_is_due && scheduling_queue_has_active(&s->queue)) {
         s->cycle_is_due = true;
-        s->cycle_timer =
-            step_timer_set(step, instant_add(step->now, s->flags.cycle_time), TAG_CYCLE);
+        (void)step_timer_set(step, instant_add(step->now, s->flags.cycle_time), TAG_CYCLE);
     }
     struct instant next = scheduling_queue_next_instant(&s->queue);
     if (next.ns == INSTANT_NEVER.ns || (s->queue_timer && s->queue_timer_at.ns == next.ns))

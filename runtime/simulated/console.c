@@ -20,7 +20,6 @@ enum key {
     KEY_BACKSPACE = 8,
     KEY_TAB = 9,
     KEY_NEWLINE = 10,
-    KEY_CTRL_L = 12,
     KEY_RETURN = 13,
     KEY_CTRL_U = 21,
     KEY_CTRL_W = 23,
@@ -242,7 +241,6 @@ static int number_after(struct str json, const char *name)
 void console_resize(struct console *c, struct str json)
 {
     c->width = number_after(json, "\"Width\"");
-    c->height = number_after(json, "\"Height\"");
 }
 
 void console_end(struct console *c)

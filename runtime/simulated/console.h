@@ -29,7 +29,7 @@ struct console {
     VEC(char *) history;
     size_t history_at; /* history.count: the line that is being typed */
     uint8_t escape;    /* of a key's sequence: how much has come */
-    int width, height; /* of the typist's window; 0: not known */
+    int width; /* of the typist's window; 0: not known */
 };
 void console_feed(struct console *c, struct str bytes, struct text *echo);
 /* {"Width":80,"Height":24} */

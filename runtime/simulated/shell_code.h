@@ -64,7 +64,6 @@ enum shell_redirection_kind {
     REDIRECT_READ,
     REDIRECT_ERROR_WRITE,
     REDIRECT_ERROR_TO_OUT,
-    REDIRECT_HERE,
     REDIRECT_OUT_TO_ERROR
 };
 struct shell_redirection {

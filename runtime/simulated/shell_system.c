@@ -10,8 +10,6 @@
 
 #include "runtime/simulated/shell_code.h"
 
-#define KIB_OF_NODE_DISK INT64_C(51474912)
-
 int shell_run_ps(struct shell_call *c)
 {
     const struct shell_host *h = &c->shell->host;

@@ -211,11 +211,6 @@ int control_fd(const struct control *c)
     return c->poll;
 }
 
-const char *control_path(const struct control *c)
-{
-    return text_c(&c->path);
-}
-
 bool control_is_busy(const struct control *c)
 {
     return c && c->busy > 0;

@@ -23,7 +23,6 @@ struct control *control_new(struct serving *v, const char *folder, const char *n
                             struct errmsg *message);
 void control_free(struct control *c); /* NULL is fine; takes its files away */
 int control_fd(const struct control *c);
-const char *control_path(const struct control *c);
 void control_poll(struct control *c);
 /* Operations, or somebody who waits for the clock. */
 bool control_is_busy(const struct control *c);

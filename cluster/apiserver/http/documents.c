@@ -8,8 +8,6 @@
  * Within one version resources are in the order of the table, which is that of a real server (by
  * plural); groups likewise.
  *
- * DEVIATION: there is no /flagz, though /statusz names it: this API server has no flags.
- *
  * The storage version hash is the first 8 bytes of SHA-256("<group>/<version>/<kind>") of the row
  * that is stored, in base64.
  */

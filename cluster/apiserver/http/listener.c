@@ -188,11 +188,6 @@ int listener_fd(const struct listener *l)
     return l->poll;
 }
 
-size_t listener_quiet_count(const struct listener *l)
-{
-    return l->quiet_count;
-}
-
 /* ---- who comes ---- */
 
 static void expire(struct listener *l, int64_t now_ms)

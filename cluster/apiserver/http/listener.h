@@ -41,7 +41,5 @@ int listener_fd(const struct listener *l);
 int listener_next(struct listener *l, int64_t now_ms, size_t room, struct listener_peer *ret_peer);
 /* How long until somebody has been quiet for too long: at most `most_ms`. */
 int listener_due_ms(const struct listener *l, int most_ms, int64_t now_ms);
-/* Connections that have said nothing. */
-size_t listener_quiet_count(const struct listener *l);
 
 #endif

@@ -23,8 +23,7 @@
 /* Borrowed; what a request does not have is empty. */
 struct http_request {
     struct str method, target;
-    struct str accept, accept_encoding, content_type, user_agent, authorization,
-        if_none_match;
+    struct str accept, content_type, user_agent, authorization, if_none_match;
     struct value impersonate; /* impersonation_add */
     struct str body;
     bool is_websocket, is_spdy; /* asks for an upgrade to it */
