@@ -119,8 +119,7 @@ static bool read_index(struct str text, int64_t completions, int64_t *ret_index,
     return why->size == 0;
 }
 
-/* How many indexes "1,3-5" has; what is wrong with it goes to `why`. */
-static int64_t count_indexes(struct str list, int64_t completions, struct text *why)
+int64_t count_job_indexes(struct str list, int64_t completions, struct text *why)
 {
     int64_t total = 0, last = -1;
     struct str rest = list;
@@ -148,7 +147,9 @@ static int64_t count_indexes(struct str list, int64_t completions, struct text *
         total += y - x + 1;
         last = y;
     }
-    return total;
+    if (str_ends_with(list, S(",")))
+        (void)read_index(S(""), completions, &last, why);
+    return why->size > 0 ? 0 : total;
 }
 
 static void check_success_rule(struct value spec, struct value rule, path_t path, errors_t *errors)
@@ -164,7 +165,7 @@ static void check_success_rule(struct value spec, struct value rule, path_t path
         if (value_str(indexes).size > INDEXES_SIZE_MAX)
             child_error(errors, FIELD_TOO_LONG, path, "succeededIndexes", VALUE_ABSENT,
                         "may not be more than %d bytes", INDEXES_SIZE_MAX);
-        total = count_indexes(value_str(indexes), completions, &why);
+        total = count_job_indexes(value_str(indexes), completions, &why);
         if (why.size > 0)
             child_error(errors, FIELD_INVALID, path, "succeededIndexes", indexes,
                         "error parsing succeededIndexes: %s", text_c(&why));

@@ -63,6 +63,11 @@ void validate_by_schema(const struct type_schema *t, struct value v, path_t path
 void validate_status(const struct resource *r, struct value new, struct value old,
                      errors_t *errors);
 
+void validate_job_status(struct value new, struct value old, path_t status, errors_t *errors);
+void validate_pod_status(struct value new, struct value old, path_t status, errors_t *errors);
+/* How many indexes "1,3-5" has, each below `completions`; what is wrong with it goes to `why`. */
+int64_t count_job_indexes(struct str list, int64_t completions, struct text *why);
+
 typedef void (*validate_fn)(struct value object, errors_t *errors);
 typedef void (*validate_update_fn)(struct value new, struct value old, errors_t *errors);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the status subresources take: counts that are no less than zero and do not exceed each
- * other, counters that only grow, phases that fit (Validate<Kind>StatusUpdate upstream).
- *
- * DEVIATION: of a Job's status only the counts and its two ends are looked at.
+ * other, counters that only grow, phases that fit (Validate<Kind>StatusUpdate upstream). Jobs and
+ * pods have more rules, in files of their own.
  */
 #include "sim/base/base.h"
 
@@ -141,27 +140,6 @@ static void check_namespace(struct value o, path_t path, errors_t *errors)
                               : "may only be 'Active' if `deletionTimestamp` is empty");
 }
 
-static bool has_condition(struct value status, const char *type)
-{
-    struct value list = VALUE_GET(status, conditions);
-    for (size_t i = 0; i < value_count(list); i++) {
-        struct value c = value_at(list, i);
-        if (VALUE_IS(c, "True", status) && value_is(VALUE_GET(c, type), type))
-            return true;
-    }
-    return false;
-}
-
-static void check_job(struct value new, struct value old, path_t path, errors_t *errors)
-{
-    struct value conditions = VALUE_GET(new, conditions);
-    if (value_equal(conditions, VALUE_GET(old, conditions)))
-        return;
-    if (has_condition(new, "Complete") && has_condition(new, "Failed"))
-        child_error(errors, FIELD_INVALID, path, "conditions", VALUE_ABSENT,
-                    "cannot set Complete=True and Failed=true conditions");
-}
-
 static void check_load_balancer(struct value o, path_t path, errors_t *errors)
 {
     struct value list = VALUE_GET(o, status, loadBalancer, ingress);
@@ -201,7 +179,9 @@ void validate_status(const struct resource *r, struct value new, struct value ol
     if (r->index == RESOURCE_namespaces)
         check_namespace(new, &path, errors);
     else if (r->index == RESOURCE_jobs)
-        check_job(new_status, old_status, &path, errors);
+        validate_job_status(new, old, &path, errors);
+    else if (r->index == RESOURCE_pods)
+        validate_pod_status(new, old, &path, errors);
     else if (r->index == RESOURCE_services)
         check_load_balancer(new, &path, errors);
 }
