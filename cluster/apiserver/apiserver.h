@@ -72,7 +72,9 @@ struct apiserver_config {
         /* CPU time of a request, taken one after the other by the seats in flight [0] */
         service_time;
     struct duration compaction_interval; /* --etcd-compaction-interval [5 min] */
-    bool publishes_trust; /* ConfigMaps of kube-system that say whom the server trusts */
+    /* What only people and aggregated servers look at: ConfigMaps of kube-system that say whom the
+     * server trusts, APIServices, conditions of FlowSchemas. */
+    bool publishes_trust;
     bool allow_all;                      /* --authorization-mode=AlwaysAllow instead of Node,RBAC */
     bool tracks_fields;                  /* objects have managedFields from their creation on */
     bool no_bootstrap;                   /* no post-start hooks: for tests of the bare server */

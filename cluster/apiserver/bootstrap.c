@@ -10,10 +10,11 @@
  * The entries live in etcd beside the objects, under the row of componentstatuses, which has no
  * stored objects of its own (upstream: /registry/masterleases/<ip>).
  *
- * DEVIATION: no APIService objects are made and FlowSchemas get no condition. In a run the
- * ConfigMaps extension-apiserver-authentication and
- * kube-apiserver-legacy-service-account-token-tracking of kube-system are missing: nothing in the
- * simulation reads them.
+ * DEVIATION: in a run there are no APIServices, FlowSchemas have no condition, and the ConfigMaps
+ * extension-apiserver-authentication and kube-apiserver-legacy-service-account-token-tracking of
+ * kube-system are missing: nothing in the simulation reads them. When people look (serve), these
+ * are made; but APIServices of custom kinds, and the conditions of FlowSchemas that somebody makes,
+ * are not kept by a controller.
  *
  * Compaction: every 5 min to the revision of 5 min ago, so that watches and continue tokens have
  * that long.
@@ -52,6 +53,15 @@ static const struct {
 #include "cluster/apiserver/bootstrap_flowcontrol.def"
 #undef FLOWCONTROL
 };
+static const struct {
+    const char *group, *version;
+    int group_priority, version_priority;
+} api_services[] = {
+#define API_SERVICE(group, version, group_priority, version_priority)                              \
+    {group, version, group_priority, version_priority},
+#include "cluster/apiserver/bootstrap_apiservices.def"
+#undef API_SERVICE
+};
 static const char *const namespaces[] = {"kube-system", "kube-public", "kube-node-lease",
                                          "default"};
 static const struct {
@@ -76,6 +86,7 @@ struct hooks {
 static struct value hook_object(struct apiserver *s, struct step *step, size_t index,
                                 const struct resource **ret_resource);
 static void hook_next(struct apiserver *s, struct step *step);
+static void hook_answered(struct call *c, struct step *step, int code, struct value body);
 static void endpoints_renew(struct apiserver *s, struct step *step);
 static void identity_renew(struct apiserver *s, struct step *step);
 static void compact(struct apiserver *s, struct step *step);
@@ -148,10 +159,28 @@ void bootstrap_release(struct apiserver *s)
     mem_free(s->hooks);
 }
 
+/* Who creates an object cannot give it a status: that is a write of its own. False: not needed. */
+static bool status_write(struct apiserver *s, struct step *step, struct value stored)
+{
+    const struct resource *r;
+    AUTO(value) struct value object = hook_object(s, step, s->hooks->next, &r);
+    struct value status = VALUE_GET(object, status);
+    if (!value_is_present(status) || value_count(VALUE_GET(stored, status, conditions)) > 0)
+        return false;
+    const struct object_key *key = object_key_of_object(r, object);
+    struct request *q = request_for_key(VERB_UPDATE, key);
+    object_key_unref(key);
+    q->subresource = SUBRESOURCE_STATUS;
+    q->body = value_set(value_keep(stored), ATOM_status, value_keep(status));
+    call_own(s, step, q, hook_answered, NULL);
+    return true;
+}
+
 static void hook_answered(struct call *c, struct step *step, int code, struct value body)
 {
     struct apiserver *s = c->server;
-    (void)body;
+    if (code == 201 && status_write(s, step, body))
+        return;
     if (code < 300 || (code == 409 && c->request->verb == VERB_CREATE)) {
         s->hooks->next++;
         hook_next(s, step);
@@ -179,6 +208,8 @@ static void hook_next(struct apiserver *s, struct step *step)
         if (kv && value_equal(object, kv->value)) {
             object_key_unref(key);
             value_drop(object);
+            if (status_write(s, step, kv->value))
+                return;
             continue;
         }
         struct request *q = request_for_key(kv ? VERB_UPDATE : VERB_CREATE, key);
@@ -305,7 +336,22 @@ static struct value policy_object(size_t i, const struct resource **ret_resource
     return object;
 }
 
-static struct value flowcontrol_object(size_t i, const struct resource **ret_resource)
+/* Each of the built-in ones refers to a level that is built in as well. */
+static struct value flow_schema_status(struct value spec, struct step *step)
+{
+    struct str level = VALUE_STR(spec, priorityLevelConfiguration, name);
+    AUTO(text) struct text message = {0};
+    text_printf(&message,
+                "This FlowSchema references the PriorityLevelConfiguration object named \"%.*s\" "
+                "and it exists",
+                STR_ARG(level));
+    return value_pack("{conditions: [{type: Dangling, status: \"False\", lastTransitionTime: %v, "
+                      "reason: Found, message: %S}]}",
+                      time_value(step->wall), text_str(&message));
+}
+
+static struct value flowcontrol_object(const struct apiserver *s, struct step *step, size_t i,
+                                       const struct resource **ret_resource)
 {
     *ret_resource = resource_get(flowcontrol[i].resource);
     struct value spec = VALUE_ABSENT;
@@ -313,9 +359,34 @@ static struct value flowcontrol_object(size_t i, const struct resource **ret_res
     CHECK(json_parse(str_from(flowcontrol[i].spec), NULL, &spec, &message) == ERR_OK);
     struct value annotations = value_set_key(value_object(), S("apf.kubernetes.io/autoupdate-spec"),
                                              value_string(S("true")));
-    return value_pack("{apiVersion: %S, kind: %S, metadata: {name: %s, annotations: %v}, spec: %v}",
-                      (*ret_resource)->group_version, (*ret_resource)->kind, flowcontrol[i].name,
-                      annotations, spec);
+    struct value status = VALUE_ABSENT;
+    if (s->flags.publishes_trust && flowcontrol[i].resource == RESOURCE_flowschemas)
+        status = flow_schema_status(spec, step);
+    struct value object =
+        value_pack("{apiVersion: %S, kind: %S, metadata: {name: %s, annotations: %v}, spec: %v}",
+                   (*ret_resource)->group_version, (*ret_resource)->kind, flowcontrol[i].name,
+                   annotations, spec);
+    return value_is_present(status) ? value_set(object, ATOM_status, status) : object;
+}
+
+/* The server itself answers for it. */
+static struct value api_service(struct step *step, size_t i, const struct resource **ret_resource)
+{
+    AUTO(text) struct text name = {0};
+    text_printf(&name, "%s.%s", api_services[i].version, api_services[i].group);
+    struct value labels = value_set_key(
+        value_object(), S("kube-aggregator.kubernetes.io/automanaged"), value_string(S("onstart")));
+    struct value spec = value_pack("{groupPriorityMinimum: %d, version: %s, versionPriority: %d}",
+                                   api_services[i].group_priority, api_services[i].version,
+                                   api_services[i].version_priority);
+    if (api_services[i].group[0])
+        spec = value_set(spec, ATOM_group, value_string(str_from(api_services[i].group)));
+    *ret_resource = resource_get(RESOURCE_apiservices);
+    return value_pack("{apiVersion: \"apiregistration.k8s.io/v1\", kind: APIService, metadata: "
+                      "{name: %S, labels: %v}, spec: %v, status: {conditions: [{type: Available, "
+                      "status: \"True\", lastTransitionTime: %v, reason: Local, message: %s}]}}",
+                      text_str(&name), labels, spec, time_value(step->wall),
+                      "Local APIServices are always available");
 }
 
 /* For aggregated API servers, and the day since when the use of legacy tokens is noted. */
@@ -345,7 +416,7 @@ static struct value hook_object(struct apiserver *s, struct step *step, size_t i
     }
     index -= ARRAY_COUNT(namespaces);
     if (index < ARRAY_COUNT(flowcontrol))
-        return flowcontrol_object(index, ret_resource);
+        return flowcontrol_object(s, step, index, ret_resource);
     index -= ARRAY_COUNT(flowcontrol);
     if (index < ARRAY_COUNT(priority_classes)) {
         *ret_resource = resource_get(RESOURCE_priorityclasses);
@@ -379,6 +450,8 @@ static struct value hook_object(struct apiserver *s, struct step *step, size_t i
         *ret_resource = resource_get(RESOURCE_configmaps);
         return trust_object(s, step, index - 2);
     }
+    if (s->flags.publishes_trust && index - 4 < ARRAY_COUNT(api_services))
+        return api_service(step, index - 4, ret_resource);
     return VALUE_ABSENT;
 }
 

@@ -226,3 +226,9 @@ expect 0 "$gone" get endpoints
 expect 0 "$gone" get endpoints kubernetes -n default
 expect 0 "$gone" get endpoints -w --request-timeout=1s
 expect 0 "$gone" delete endpoints -l nothing=here
+
+# ---- what a server says of itself ----
+expect 0 '^v1. +Local +True +[0-9smh]+$' get apiservices
+expect 0 '^v1.apps +Local +True +' get apiservices
+expect 0 '^v2.autoscaling +Local +True +' get apiservices v2.autoscaling
+expect 0 '^catch-all +catch-all +10000 +ByUser +[0-9smh]+ +False$' get flowschemas
