@@ -204,6 +204,13 @@ enum deletion_step deletion_plan(const struct resource *r, struct value object,
 
 void registry_delete(struct call *c, struct step *step)
 {
+    if (c->connection && c->resource == resource_get(RESOURCE_jobs) &&
+        options_of(c)->propagation == PROPAGATION_DEFAULT)
+        c->warnings = value_append(
+            c->warnings,
+            value_string(S("child pods are preserved by default when jobs are deleted; set "
+                           "propagationPolicy=Background to remove them or set "
+                           "propagationPolicy=Orphan to suppress this warning")));
     struct value status = admission_validate(c, step, ADMIT_DELETE);
     if (value_is_present(status))
         call_refuse(c, step, status);

@@ -96,6 +96,11 @@ static const struct object_key *port_key(int64_t port)
 
 /* ---- what is asked for ---- */
 
+static bool is_external_name(struct value service)
+{
+    return VALUE_IS(service, "ExternalName", spec, type);
+}
+
 static bool has_type(struct value service, const char *type)
 {
     return VALUE_IS(service, type, spec, type);
@@ -138,6 +143,10 @@ static struct value patch_allocated(struct value own_new, struct value old)
         own_new =
             VALUE_SET(own_new, value_keep(VALUE_GET(old, spec, clusterIPs)), spec, clusterIPs);
     }
+    struct value ip = VALUE_GET(own_new, spec, clusterIP);
+    if (value_is_present(ip) && !value_equal(ip, VALUE_GET(old, spec, clusterIP)) &&
+        value_equal(VALUE_GET(own_new, spec, clusterIPs), VALUE_GET(old, spec, clusterIPs)))
+        own_new = VALUE_SET(own_new, value_append(value_array(), value_keep(ip)), spec, clusterIPs);
     static const atom kept[] = {ATOM_clusterIPs, ATOM_ipFamilies, ATOM_ipFamilyPolicy};
     for (size_t i = 0; i < ARRAY_COUNT(kept); i++) {
         struct value spec = VALUE_GET(own_new, spec),
@@ -161,6 +170,70 @@ static struct value patch_allocated(struct value own_new, struct value old)
         VALUE_INT(old, 0, spec, healthCheckNodePort) > 0)
         own_new = VALUE_SET(own_new, value_keep(VALUE_GET(old, spec, healthCheckNodePort)), spec,
                             healthCheckNodePort);
+    return own_new;
+}
+
+/* ---- a service of another type ---- */
+
+/* True where no node port is new: then none was asked for. */
+static bool has_node_ports_of(struct value new, struct value old)
+{
+    struct value ports = VALUE_GET(new, spec, ports), before = VALUE_GET(old, spec, ports);
+    for (size_t i = 0; i < value_count(ports); i++) {
+        struct value number = VALUE_GET(value_at(ports, i), nodePort);
+        bool is_old = !value_is_present(number);
+        for (size_t k = 0; k < value_count(before) && !is_old; k++)
+            is_old = value_equal(number, VALUE_GET(value_at(before, k), nodePort));
+        if (!is_old)
+            return false;
+    }
+    return true;
+}
+
+static bool is_seen_outside(struct value service)
+{
+    return has_type(service, "NodePort") || has_type(service, "LoadBalancer") ||
+           (has_type(service, "ClusterIP") &&
+            value_count(VALUE_GET(service, spec, externalIPs)) > 0);
+}
+
+static struct value drop_if_same(struct value own_new, struct value old, atom field)
+{
+    const atom path[] = {ATOM_spec, field};
+    return value_equal(value_path(own_new, path, 2), value_path(old, path, 2))
+               ? value_set_path(own_new, VALUE_ABSENT, path, 2)
+               : own_new;
+}
+
+/* What the new type has no use for goes, where the client left it as it was: it need not have been
+ * its own doing ("dropTypeDependentFields"). */
+static struct value drop_type_dependent(struct value own_new, struct value old)
+{
+    if (is_external_name(own_new) && !is_external_name(old)) {
+        if (value_equal(VALUE_GET(own_new, spec, clusterIP), VALUE_GET(old, spec, clusterIP)) &&
+            value_equal(VALUE_GET(own_new, spec, clusterIPs), VALUE_GET(old, spec, clusterIPs)))
+            own_new = VALUE_REMOVE(VALUE_REMOVE(own_new, spec, clusterIPs), spec, clusterIP);
+        own_new = drop_if_same(own_new, old, ATOM_ipFamilies);
+        own_new = drop_if_same(own_new, old, ATOM_ipFamilyPolicy);
+    }
+    if (wants_ports(old) && !wants_ports(own_new) && has_node_ports_of(own_new, old)) {
+        struct value ports = value_keep(VALUE_GET(own_new, spec, ports));
+        for (size_t i = 0; i < value_count(ports); i++)
+            ports = value_set_at(ports, i, VALUE_REMOVE(value_keep(value_at(ports, i)), nodePort));
+        own_new = VALUE_SET(own_new, ports, spec, ports);
+    }
+    if (wants_health_port(old) && !wants_health_port(own_new))
+        own_new = drop_if_same(own_new, old, ATOM_healthCheckNodePort);
+    if (is_seen_outside(old) && !is_seen_outside(own_new))
+        own_new = drop_if_same(own_new, old, ATOM_externalTrafficPolicy);
+    if (has_type(own_new, "LoadBalancer"))
+        return own_new;
+    if (has_type(old, "LoadBalancer")) {
+        own_new = drop_if_same(own_new, old, ATOM_allocateLoadBalancerNodePorts);
+        own_new = drop_if_same(own_new, old, ATOM_loadBalancerClass);
+    }
+    if (value_count(VALUE_GET(own_new, status, loadBalancer)) > 0)
+        own_new = VALUE_SET(own_new, value_object(), status, loadBalancer);
     return own_new;
 }
 
@@ -219,7 +292,7 @@ void service_allocate(struct call *c, struct step *step, call_fn then)
     struct value old = c->existing ? c->existing->value : VALUE_ABSENT;
     service_release_reservations(c, step);
     if (value_is_present(old))
-        c->object = patch_allocated(c->object, old);
+        c->object = drop_type_dependent(patch_allocated(c->object, old), old);
     struct allocation *x = mem_new(struct allocation);
     c->allocation = x;
     x->then = then;

@@ -106,3 +106,28 @@ call 200 '"example.com/dongle":"4"' PATCH /api/v1/nodes/node-1/status \
 expect 0 'condition met' wait node/node-1 --for='jsonpath={.status.allocatable.example\.com/dongle}=4' --timeout=20s
 "$program" ctl run-until +6m --port "${at##*:}" >/dev/null
 expect 0 '^4 4$' get node node-1 -o 'jsonpath={.status.capacity.example\.com/dongle} {.status.allocatable.example\.com/dongle}'
+
+# ---- a service becomes one of another type: what only the old one had goes ----
+services=/api/v1/namespaces/default/services
+typed() { call "$1" "$2" PATCH $services/s "$3" application/merge-patch+json; }
+call 201 '"nodePort":31777' POST $services '{"metadata":{"name":"s"},"spec":{"type":"LoadBalancer","externalTrafficPolicy":"Local","ports":[{"port":80,"nodePort":31777}]}}'
+typed 200 '"ports":\[\{"protocol":"TCP","port":80,"targetPort":80\}\],"clusterIP":"[0-9.]+","clusterIPs":\["[0-9.]+"\],"type":"ClusterIP","sessionAffinity":"None","ipFamilies":\["IPv4"\],"ipFamilyPolicy":"SingleStack","internalTrafficPolicy":"Cluster"\}' \
+    '{"spec":{"type":"ClusterIP"}}'
+typed 422 'spec.clusterIPs\[0\]: Invalid value: \[."10.96.9.9."\]: may not change once set' '{"spec":{"clusterIP":"10.96.9.9"}}'
+typed 200 '"nodePort":31777' '{"spec":{"type":"NodePort","ports":[{"port":80,"nodePort":31777}]}}'
+typed 422 'nodePort: Forbidden: may not be used when `type` is .ClusterIP.' '{"spec":{"type":"ClusterIP","ports":[{"port":80,"nodePort":31778}]}}'
+typed 200 '"type":"ExternalName","sessionAffinity":"None","externalName":"a.b"' '{"spec":{"type":"ExternalName","externalName":"a.b"}}'
+expect 0 '^$' get service s -o 'jsonpath={.spec.clusterIP}{.spec.ipFamilies}{.spec.ports[0].nodePort}{.spec.externalTrafficPolicy}'
+typed 200 '"clusterIP":"10[0-9.]+"' '{"spec":{"type":"ClusterIP","externalName":null}}'
+# The port is free again.
+call 201 '"nodePort":31777' POST $services '{"metadata":{"name":"t"},"spec":{"type":"NodePort","ports":[{"port":80,"nodePort":31777}]}}'
+
+# ---- a job that is deleted without a word on its pods ----
+jobs=/apis/batch/v1/namespaces/default/jobs
+for query in '' '?propagationPolicy=Background'; do
+    call 201 '"name":"j"' POST $jobs '{"metadata":{"name":"j"},"spec":{"suspend":true,"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"busybox"}]}}}}'
+    curl -sk -X DELETE --cert "$scratch/admin.crt" --key "$scratch/admin.key" -o /dev/null -D "$scratch/headers" "$at$jobs/j$query"
+    told=$(grep -c 'Warning: 299 - "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background' "$scratch/headers")
+    [ "$told" = "$([ -z "$query" ] && echo 1 || echo 0)" ] || { echo "delete job$query:"; cat "$scratch/headers"; failed=1; }
+    sleep 1
+done
