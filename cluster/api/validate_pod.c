@@ -325,37 +325,6 @@ void validate_pod_update(struct value new_pod, struct value old_pod, errors_t *e
 
 /* ---- subresources ---- */
 
-/* Each container's resources of `from` in `own_to`. */
-static struct value take_resources(struct value own_to, struct value from, atom list_key)
-{
-    struct value list = value_get(own_to, list_key), other = value_get(from, list_key);
-    struct value changed = value_keep(list);
-    for (size_t i = 0; i < value_count(list) && i < value_count(other); i++) {
-        struct value resources = value_keep(value_get(value_at(other, i), ATOM_resources));
-        changed = value_set_at(
-            changed, i, value_set(value_keep(value_at(changed, i)), ATOM_resources, resources));
-    }
-    return value_is_present(list) ? value_set(own_to, list_key, changed) : own_to;
-}
-
-void validate_pod_resize(struct value new_pod, struct value old_pod, struct field_errors *errors)
-{
-    struct value new = value_get(new_pod, ATOM_spec), old = value_get(old_pod, ATOM_spec);
-    struct field_path path = path_child(NULL, "spec");
-    if (value_count(VALUE_GET(new, containers)) != value_count(VALUE_GET(old, containers))) {
-        child_error(errors, FIELD_FORBIDDEN, &path, "containers", VALUE_ABSENT,
-                    "containers may not be added or removed on resize");
-        return;
-    }
-    validate_containers(new, value_get(new, ATOM_volumes), &path, errors);
-    AUTO(value) struct value allowed = take_resources(value_keep(old), new, ATOM_containers);
-    allowed = take_resources(allowed, new, ATOM_initContainers);
-    allowed = value_set(allowed, ATOM_resources, value_keep(value_get(new, ATOM_resources)));
-    if (!value_equal(allowed, new))
-        field_error_at(errors, FIELD_FORBIDDEN, &path, VALUE_ABSENT,
-                       "only cpu and memory resources are mutable");
-}
-
 static bool is_container_name(struct value pod, struct value name)
 {
     const struct value lists[] = {VALUE_GET(pod, spec, containers),

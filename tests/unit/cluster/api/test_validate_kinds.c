@@ -431,12 +431,76 @@ static void test_status(void)
     }
 }
 
+static void test_resize(void)
+{
+#define BOX(cpu) "{name: a, image: b, resources: {requests: {cpu: " cpu ", ephemeral-storage: 1}}}"
+#define POD(spec) "{metadata: {name: x, namespace: d}, spec: {" spec "}}"
+    static const struct {
+        const char *new, *old, *expected;
+    } resizes[] = {
+        {POD("containers: [" BOX("2") "]"), POD("containers: [" BOX("1") "]"), ""},
+        {POD("containers: [" BOX("2") ", {name: c, image: b}]"), POD("containers: [" BOX("1") "]"),
+         "spec.containers: Forbidden: containers may not be added or removed on resize"},
+        {POD("containers: [{name: c, image: b}]"), POD("containers: [" BOX("1") "]"),
+         "spec.containers[0].name: Forbidden: containers may not be renamed or reordered on "
+         "resize"},
+        {POD("containers: [{name: a, image: b}]"),
+         POD("containers: [{name: a, image: b, resources: {requests: {cpu: 1}}}]"),
+         "spec: Invalid value: \"\": Pod QOS Class may not change as a result of resizing; "
+         "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed"},
+        {POD("containers: [{name: a, image: c, resources: {requests: {cpu: 1, ephemeral-storage: "
+             "2}}}]"),
+         POD("containers: [" BOX("1") "]"),
+         "spec: Forbidden: only cpu and memory resources are mutable"},
+        {POD("containers: [" BOX("1") "], subdomain: d"), POD("containers: [" BOX("1") "]"),
+         "spec: Forbidden: only cpu and memory resources are mutable"},
+        {POD("os: {name: windows}, containers: [" BOX("2") "]"),
+         POD("os: {name: windows}, containers: [" BOX("1") "]"),
+         ": Forbidden: windows pods cannot be resized"},
+        {POD("containers: [{name: c, image: b}], initContainers: [{name: a, image: b, "
+             "resizePolicy: [{resourceName: cpu, restartPolicy: RestartContainer}], resources: "
+             "{limits: {cpu: 2}, requests: {cpu: 1}}}]"),
+         POD("containers: [{name: c, image: b}], initContainers: [{name: a, image: b, "
+             "resizePolicy: [{resourceName: cpu, restartPolicy: RestartContainer}], resources: "
+             "{limits: {cpu: 1}, requests: {cpu: 1}}}]"),
+         "spec.initContainers[0]: Forbidden: non-sidecar init containers with a resize policy of "
+         "RestartContainer cannot be resized"},
+        {POD("containers: [{name: c, image: b}], resources: {limits: {memory: 1Gi}}"),
+         POD("containers: [{name: c, image: b}], resources: {limits: {memory: 1Gi, cpu: 1}, "
+             "requests: {cpu: 1}}"),
+         "spec: Invalid value: \"\": Pod QOS Class may not change as a result of resizing; "
+         "spec.resources.requests: Forbidden: pod-level resource requests cannot be removed; "
+         "spec.resources.limits: Forbidden: pod-level resource limits cannot be removed"},
+    };
+#undef BOX
+#undef POD
+    const struct resource *r = resource_get(RESOURCE_pods);
+    for (size_t i = 0; i < ARRAY_COUNT(resizes); i++) {
+        struct field_errors errors = {0};
+        AUTO(text) struct text got = {0};
+        AUTO(value)
+        struct value new = default_object(r, value_pack(resizes[i].new), VALUE_ABSENT);
+        AUTO(value)
+        struct value old = default_object(r, value_pack(resizes[i].old), VALUE_ABSENT);
+
+        validate_pod_resize(new, old, &errors);
+
+        if (errors.count > 0)
+            errors_text(&errors, &got);
+        if (!str_equal(text_str(&got), str_from(resizes[i].expected)))
+            fprintf(stderr, "\n  %s:\n   got    %s\n", resizes[i].new, text_c(&got));
+        CU_ASSERT(str_equal(text_str(&got), str_from(resizes[i].expected)));
+        field_errors_release(&errors);
+    }
+}
+
 int main(void)
 {
     CU_initialize_registry();
     CU_pSuite s = CU_add_suite("validate kinds", NULL, NULL);
     CU_add_test(s, "create", test_rows);
     CU_add_test(s, "status", test_status);
+    CU_add_test(s, "resize", test_resize);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();
