@@ -171,8 +171,7 @@ enum value_kind value_kind(struct value v)
     return sort == OTHER_DICT ? VALUE_OBJECT : sort == OTHER_INTEGER ? VALUE_INTEGER : VALUE_DOUBLE;
 }
 
-/* Where the key is or would be. */
-static size_t dict_find(const struct list_node *dict, struct str key, bool *ret_found)
+size_t dict_find(const struct list_node *dict, struct str key, bool *ret_found)
 {
     size_t low = 0, high = dict->head.info;
     while (low < high) {

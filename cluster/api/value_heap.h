@@ -308,6 +308,9 @@ static inline struct str key_word_str(const struct value *key)
     return (struct str){n->bytes, n->head.info & STRING_SIZE_MASK};
 }
 
+/* Where the key is in a dict, or would be. */
+size_t dict_find(const struct list_node *dict, struct str key, bool *ret_found);
+
 /* A string's bytes inside the node that holds the word: valid while that node is. Empty for packed
  * strings. */
 static inline struct str string_in_place(const struct value *v)

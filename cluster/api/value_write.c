@@ -173,30 +173,10 @@ static struct value list_splice(struct value list, size_t at, size_t removed, si
     return word_of(n, word_tag(list));
 }
 
-static size_t dict_place(struct value dict, struct str key, bool *ret_found)
-{
-    const struct list_node *n = word_list(dict);
-    size_t low = 0, high = n->head.info;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = str_compare(key_word_str(&n->items[2 * middle]), key);
-        if (order == 0) {
-            *ret_found = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *ret_found = false;
-    return low;
-}
-
 static struct value dict_set(struct value object, struct str key, struct value part)
 {
     bool is_found;
-    size_t at = dict_place(object, key, &is_found);
+    size_t at = dict_find(word_list(object), key, &is_found);
     uint32_t count = word_node(object)->info;
     if (!value_is_present(part)) {
         if (!is_found)
@@ -278,7 +258,7 @@ struct value *member_slot(struct value object, atom key)
         return slot < 0 ? NULL : &word_list(object)->items[slot];
     }
     bool is_found;
-    size_t at = dict_place(object, atom_text(key), &is_found);
+    size_t at = dict_find(word_list(object), atom_text(key), &is_found);
     return is_found ? &word_list(object)->items[2 * at + 1] : NULL;
 }
 

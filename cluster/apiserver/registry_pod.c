@@ -33,6 +33,14 @@ static struct value condition_put(struct value own_pod, struct value own_conditi
     return VALUE_SET(own_pod, value_append(conditions, own_condition), status, conditions);
 }
 
+/* The answer to a binding and to an eviction. */
+static void finish_created(struct call *c, struct step *step)
+{
+    call_finish(
+        c, step, 201,
+        value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+}
+
 /* ---- binding ---- */
 
 static void bind_try(struct call *c, struct step *step);
@@ -42,9 +50,7 @@ static void bind_done(struct call *c, struct step *step, const struct etcd_respo
     if (call_etcd_failed(c, step, r))
         return;
     if (r->succeeded) {
-        call_finish(
-            c, step, 201,
-            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        finish_created(c, step);
         return;
     }
     etcd_kv_unref(c->existing);
@@ -122,9 +128,7 @@ static void bind_try(struct call *c, struct step *step)
     value_drop(c->object);
     c->object = pod_topology_labels(pod, node);
     if (c->request->dry_run) {
-        call_finish(
-            c, step, 201,
-            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        finish_created(c, step);
         return;
     }
     registry_put(c, step, bind_done, bind_try);
@@ -315,9 +319,7 @@ static void evict_pay(struct call *c, struct step *step)
         return;
     }
     if (x->is_dry_run) {
-        call_finish(
-            c, step, 201,
-            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        finish_created(c, step);
         return;
     }
     struct value next =
@@ -367,9 +369,7 @@ static void evict_mark(struct call *c, struct step *step)
         return;
     }
     if (x->is_dry_run) {
-        call_finish(
-            c, step, 201,
-            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        finish_created(c, step);
         return;
     }
     struct value condition =
@@ -386,9 +386,7 @@ static void evict_deleted(struct call *c, struct step *step, int code, struct va
     if (code >= 400)
         call_refuse(c, step, value_keep(body));
     else
-        call_finish(
-            c, step, 201,
-            value_pack("{kind: Status, apiVersion: v1, metadata: {}, status: Success, code: 201}"));
+        finish_created(c, step);
 }
 
 /* The options of the body hold for the deletion; its version has been compared before the mark was

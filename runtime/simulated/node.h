@@ -247,8 +247,9 @@ void program_step(struct runtime_node *n, struct container *c);      /* somethin
 void program_terminate(struct runtime_node *n, struct container *c); /* SIGTERM */
 void program_interrupt(struct runtime_node *n, struct container *c); /* Ctrl-C at its terminal */
 void program_answer(struct runtime_node *n, struct container *c, const struct traffic_response *r);
-/* The pod's own address stands in for the loopback interface's. */
-void program_localhost(const struct container *c, struct traffic_request *r);
+/* Sends what the shell wants to say from the pod. The request's id; 0: there is no network, and the
+ * shell has its answer. */
+uint64_t program_request(struct runtime_node *n, const struct container *c, struct shell *shell);
 bool program_listens(const struct runtime_node *n, const struct container *c, uint16_t port);
 /* Status 0: nobody answers (time-out). */
 int program_http(struct runtime_node *n, struct container *c, uint16_t port, struct str path,

@@ -409,7 +409,8 @@ char *program_start(struct runtime_node *n, struct container *c)
 
 /* ---- steps ---- */
 
-void program_localhost(const struct container *c, struct traffic_request *r)
+/* The pod's own address stands in for the loopback interface's. */
+static void use_own_address(const struct container *c, struct traffic_request *r)
 {
     bool is_own = r->ip >> 24 == 127 || (r->host && r->kind != TRAFFIC_DNS &&
                                          str_equal(str_from(r->host), S("localhost")));
@@ -417,26 +418,26 @@ void program_localhost(const struct container *c, struct traffic_request *r)
         r->ip = c->sandbox->ip;
 }
 
-static void send_request(struct runtime_node *n, struct container *c)
+uint64_t program_request(struct runtime_node *n, const struct container *c, struct shell *shell)
 {
-    struct traffic_request *r = shell_request(c->shell);
-    program_localhost(c, r);
+    struct traffic_request *r = shell_request(shell);
+    use_own_address(c, r);
     r->id = ++n->last_request;
-    c->request_id = r->id;
     r->source_ip = c->sandbox->ip;
     if (!r->namespace)
         r->namespace = mem_copy_string(str_from(c->sandbox->config->namespace));
     r->reply_to = n->pods;
     if (n->config->network != 0) {
+        uint64_t id = r->id;
         step_send_datagram(n->step, n->config->network, &r->message);
-        return;
+        return id;
     }
-    struct traffic_response *answer =
+    struct traffic_response *none =
         traffic_response_new(r->id, r->ip ? TRAFFIC_UNREACHABLE : TRAFFIC_NO_NAME);
     message_unref(&r->message);
-    c->request_id = 0;
-    shell_answer(c->shell, answer);
-    message_unref(&answer->message);
+    shell_answer(shell, none);
+    message_unref(&none->message);
+    return 0;
 }
 
 void program_step(struct runtime_node *n, struct container *c)
@@ -466,7 +467,7 @@ void program_step(struct runtime_node *n, struct container *c)
         }
         if (state != SHELL_REQUESTS)
             break;
-        send_request(n, c);
+        c->request_id = program_request(n, c, c->shell);
     }
     container_arm(n, c);
 }

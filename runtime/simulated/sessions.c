@@ -258,28 +258,6 @@ static void exec_start(struct runtime_node *n, struct session *s)
     exec_continue(n, s);
 }
 
-static void traffic_send(struct runtime_node *n, struct session *s, const struct container *c)
-{
-    struct traffic_request *r = shell_request(s->shell);
-    program_localhost(c, r);
-    r->id = ++n->last_request;
-    s->request_id = r->id;
-    r->source_ip = c->sandbox->ip;
-    if (!r->namespace)
-        r->namespace = mem_copy_string(str_from(c->sandbox->config->namespace));
-    r->reply_to = n->pods;
-    if (n->config->network != 0) {
-        step_send_datagram(n->step, n->config->network, &r->message);
-        return;
-    }
-    struct traffic_response *none =
-        traffic_response_new(r->id, r->ip ? TRAFFIC_UNREACHABLE : TRAFFIC_NO_NAME);
-    message_unref(&r->message);
-    s->request_id = 0;
-    shell_answer(s->shell, none);
-    message_unref(&none->message);
-}
-
 static void exec_continue(struct runtime_node *n, struct session *s)
 {
     struct container *c = container_of(n, s);
@@ -290,7 +268,7 @@ static void exec_continue(struct runtime_node *n, struct session *s)
         state = shell_run(s->shell, n->step->now);
         if (state != SHELL_REQUESTS)
             break;
-        traffic_send(n, s, c);
+        s->request_id = program_request(n, c, s->shell);
     }
     flush(n, s);
     if (state == SHELL_EXITED) {

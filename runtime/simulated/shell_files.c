@@ -237,6 +237,14 @@ static int say(struct shell_call *c, const char *what, struct str word, const ch
     return 1;
 }
 
+/* Without the slash that may stand at the end of a folder's name. */
+static void bare_path(struct shell_call *c, struct str word, struct text *path)
+{
+    (void)shell_path(c->shell, word, path);
+    while (path->size > 1 && path->bytes[path->size - 1] == '/')
+        path->size--;
+}
+
 static int make_folder(struct shell_call *c, struct str path, struct str word)
 {
     const struct shell_host *h = &c->shell->host;
@@ -262,9 +270,7 @@ int shell_run_touch(struct shell_call *c)
     for (size_t i = 0; i < count; i++) {
         AUTO(text) struct text path = {0};
         struct str word = shell_call_word(c, at[i]);
-        (void)shell_path(c->shell, word, &path);
-        while (path.size > 1 && path.bytes[path.size - 1] == '/')
-            path.size--;
+        bare_path(c, word, &path);
         if (is_folder) {
             status |= make_folder(c, text_str(&path), word);
             continue;
@@ -290,9 +296,7 @@ int shell_run_rm(struct shell_call *c)
     for (size_t i = 0; i < count; i++) {
         AUTO(text) struct text path = {0};
         struct str word = shell_call_word(c, at[i]);
-        (void)shell_path(c->shell, word, &path);
-        while (path.size > 1 && path.bytes[path.size - 1] == '/')
-            path.size--;
+        bare_path(c, word, &path);
         bool is_folder = h->kind(h->owner, text_str(&path)) == FILE_DIRECTORY;
         const char *error =
             is_folder && !is_deep ? "Is a directory" : h->remove(h->owner, text_str(&path));
