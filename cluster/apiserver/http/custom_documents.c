@@ -9,14 +9,7 @@
 #include "cluster/apiserver/http/custom_documents.h"
 
 #include "cluster/api/json.h"
-#include "cluster/apiserver/http/crypto.h"
-
-static void separate(struct text *out)
-{
-    char last = out->bytes[out->size - 1];
-    if (last != '[' && last != '{')
-        text_add_byte(out, ',');
-}
+#include "cluster/apiserver/http/discovery_parts.h"
 
 static struct str group_at(const struct custom_catalog *c, size_t i)
 {
@@ -69,7 +62,7 @@ void custom_group_list(const struct custom_catalog *c, struct text *out)
     for (size_t i = 0; c && i < c->count; i++) {
         if (!begins_group(c, i))
             continue;
-        separate(out);
+        discovery_separate(out);
         text_add_byte(out, '{');
         group_fields(c, group_at(c, i), out);
         text_add_byte(out, '}');
@@ -87,19 +80,6 @@ bool custom_group_document(const struct custom_catalog *c, struct str group, str
     return true;
 }
 
-static void words(const char *name, const char *list, struct text *out)
-{
-    struct str rest = str_from(list);
-    if (rest.size == 0)
-        return;
-    text_printf(out, ",\"%s\":[", name);
-    while (rest.size > 0) {
-        separate(out);
-        json_write_string(str_cut(rest, ',', &rest), out);
-    }
-    text_add_byte(out, ']');
-}
-
 /* In upstream's own order. */
 static const char *verbs_of(const struct custom_kind *k)
 {
@@ -109,31 +89,19 @@ static const char *verbs_of(const struct custom_kind *k)
                  "\"update\",\"watch\"]";
 }
 
-static void storage_hash(const struct custom_kind *k, struct text *out)
-{
-    AUTO(text) struct text name = {0};
-    uint8_t digest[SHA256_SIZE];
-    const struct resource *s = custom_definition_version(k->definition, S(""))->resource;
-    text_printf(&name, "%.*s/%.*s/%.*s", STR_ARG(s->group), STR_ARG(s->version), STR_ARG(s->kind));
-    digest_sha256(text_str(&name), digest);
-    text_add(out, S(",\"storageVersionHash\":\""));
-    base64_write(digest, 8, out);
-    text_add_byte(out, '"');
-}
-
 static void resource_rows(const struct custom_kind *k, struct text *out)
 {
     const struct resource *r = k->resource;
     const char *namespaced = r->is_namespaced ? "true" : "false";
-    separate(out);
+    discovery_separate(out);
     text_printf(out,
                 "{\"name\":\"%.*s\",\"singularName\":\"%.*s\",\"namespaced\":%s,\"kind\":"
                 "\"%.*s\",\"verbs\":%s",
                 STR_ARG(r->plural), STR_ARG(r->singular), namespaced, STR_ARG(r->kind),
                 verbs_of(k));
-    words("shortNames", r->short_names, out);
-    words("categories", r->categories, out);
-    storage_hash(k, out);
+    discovery_words("shortNames", r->short_names, out);
+    discovery_words("categories", r->categories, out);
+    discovery_storage_hash(custom_definition_version(k->definition, S(""))->resource, out);
     text_add_byte(out, '}');
     if (k->has_status)
         text_printf(out,
@@ -181,31 +149,25 @@ bool custom_resource_list(const struct custom_catalog *c, struct str group, stru
 
 /* ---- the aggregated form ---- */
 
-static void response_kind(const struct resource *r, struct text *out)
-{
-    text_printf(out, "\"responseKind\":{\"group\":\"%.*s\",\"version\":\"%.*s\",\"kind\":\"%.*s\"}",
-                STR_ARG(r->group), STR_ARG(r->version), STR_ARG(r->kind));
-}
-
 static void aggregated_kind(const struct custom_kind *k, struct text *out)
 {
     const struct resource *r = k->resource;
-    separate(out);
+    discovery_separate(out);
     text_printf(out, "{\"resource\":\"%.*s\",", STR_ARG(r->plural));
-    response_kind(r, out);
+    discovery_response_kind(r->group, r->version, r->kind, out);
     text_printf(out, ",\"scope\":\"%s\",\"singularResource\":\"%.*s\",\"verbs\":%s",
                 r->is_namespaced ? "Namespaced" : "Cluster", STR_ARG(r->singular), verbs_of(k));
-    words("shortNames", r->short_names, out);
-    words("categories", r->categories, out);
+    discovery_words("shortNames", r->short_names, out);
+    discovery_words("categories", r->categories, out);
     if (k->has_status || k->has_scale)
         text_add(out, S(",\"subresources\":["));
     if (k->has_status) {
         text_add(out, S("{\"subresource\":\"status\","));
-        response_kind(r, out);
+        discovery_response_kind(r->group, r->version, r->kind, out);
         text_add(out, S(",\"verbs\":[\"get\",\"patch\",\"update\"]}"));
     }
     if (k->has_scale) {
-        separate(out);
+        discovery_separate(out);
         text_add(out, S("{\"subresource\":\"scale\",\"responseKind\":{\"group\":\"autoscaling\","
                         "\"version\":\"v1\",\"kind\":\"Scale\"},\"verbs\":[\"get\",\"patch\","
                         "\"update\"]}"));
@@ -217,10 +179,10 @@ static void aggregated_group(const struct custom_catalog *c, struct str group, s
 {
     struct str versions[CUSTOM_VERSIONS_MAX + 1];
     size_t count = custom_versions(c, group, versions, CUSTOM_VERSIONS_MAX);
-    separate(out);
+    discovery_separate(out);
     text_printf(out, "{\"metadata\":{\"name\":\"%.*s\"},\"versions\":[", STR_ARG(group));
     for (size_t v = 0; v < count; v++) {
-        separate(out);
+        discovery_separate(out);
         text_printf(out, "{\"version\":\"%.*s\",\"resources\":[", STR_ARG(versions[v]));
         for (size_t i = 0; i < c->count; i++) {
             const struct custom_kind *k = kind_of(c->items[i], group, versions[v]);

@@ -7,9 +7,6 @@
  *
  * Within one version resources are in the order of the table, which is that of a real server (by
  * plural); groups likewise.
- *
- * The storage version hash is the first 8 bytes of SHA-256("<group>/<version>/<kind>") of the row
- * that is stored, in base64.
  */
 #include "sim/base/base.h"
 
@@ -19,6 +16,7 @@
 #include "cluster/apiserver/http/crypto.h"
 #include "cluster/apiserver/http/custom_documents.h"
 #include "cluster/apiserver/http/discovery_forms.h"
+#include "cluster/apiserver/http/discovery_parts.h"
 #include "cluster/apiserver/http/health.h"
 #include "cluster/apiserver/http/openapi/custom_kinds.h"
 #include "sim/base/calendar.h"
@@ -232,13 +230,6 @@ static bool begins_version(size_t index)
     return true;
 }
 
-static void separate(struct text *out)
-{
-    char last = out->bytes[out->size - 1];
-    if (last != '[' && last != '{')
-        text_add_byte(out, ',');
-}
-
 /* name, versions, preferredVersion */
 static void group_fields(struct str group, struct text *out)
 {
@@ -248,7 +239,7 @@ static void group_fields(struct str group, struct text *out)
         const struct resource *r = resource_at(i);
         if (!str_equal(r->group, group) || !begins_version(i))
             continue;
-        separate(out);
+        discovery_separate(out);
         text_printf(out, "{\"groupVersion\":\"%.*s\",\"version\":\"%.*s\"}",
                     STR_ARG(r->group_version), STR_ARG(r->version));
         if (preferred.size == 0)
@@ -265,7 +256,7 @@ static void group_list(const struct custom_catalog *catalog, struct text *out)
         struct str group = resource_at(i)->group;
         if (group.size == 0 || !begins_group(i))
             continue;
-        separate(out);
+        discovery_separate(out);
         text_add_byte(out, '{');
         group_fields(group, out);
         text_add_byte(out, '}');
@@ -293,21 +284,6 @@ static bool group_document(struct str group, struct text *out)
     return true;
 }
 
-/* Comma-separated words as a JSON array, behind its name; nothing when there are none. */
-static void words(const char *name, const char *list, struct text *out)
-{
-    struct str rest = str_from(list);
-    if (rest.size == 0)
-        return;
-    text_printf(out, ",\"%s\":[", name);
-    while (rest.size > 0) {
-        struct str word = str_cut(rest, ',', &rest);
-        separate(out);
-        json_write_string(word, out);
-    }
-    text_add_byte(out, ']');
-}
-
 /* Sorted by name, as served. */
 static void verbs(const struct resource *r, struct text *out)
 {
@@ -318,22 +294,10 @@ static void verbs(const struct resource *r, struct text *out)
     for (size_t i = 0; i < ARRAY_COUNT(order); i++) {
         if (!(r->verbs & (1u << order[i])))
             continue;
-        separate(out);
+        discovery_separate(out);
         text_printf(out, "\"%s\"", verb_text(order[i]));
     }
     text_add_byte(out, ']');
-}
-
-static void storage_hash(const struct resource *r, struct text *out)
-{
-    AUTO(text) struct text name = {0};
-    uint8_t digest[SHA256_SIZE];
-    const struct resource *s = r->storage;
-    text_printf(&name, "%.*s/%.*s/%.*s", STR_ARG(s->group), STR_ARG(s->version), STR_ARG(s->kind));
-    digest_sha256(text_str(&name), digest);
-    text_add(out, S(",\"storageVersionHash\":\""));
-    base64_write(digest, 8, out);
-    text_add_byte(out, '"');
 }
 
 /* What a subresource takes and gives. */
@@ -422,17 +386,17 @@ static bool resource_list(struct str group, struct str version, struct text *out
                         "\"resources\":[",
                         group.size > 0 ? "\"apiVersion\":\"v1\"," : "", STR_ARG(r->group_version));
         is_there = true;
-        separate(out);
+        discovery_separate(out);
         text_printf(out,
                     "{\"name\":\"%.*s\",\"singularName\":\"%.*s\",\"namespaced\":%s,"
                     "\"kind\":\"%.*s\",",
                     STR_ARG(r->plural), STR_ARG(r->singular), r->is_namespaced ? "true" : "false",
                     STR_ARG(r->kind));
         verbs(r, out);
-        words("shortNames", r->short_names, out);
-        words("categories", r->categories, out);
+        discovery_words("shortNames", r->short_names, out);
+        discovery_words("categories", r->categories, out);
         if (r->verbs & (1u << VERB_WATCH)) /* which is to say: it is stored */
-            storage_hash(r, out);
+            discovery_storage_hash(r->storage, out);
         text_add_byte(out, '}');
         subresource_rows(r, out);
     }
@@ -443,32 +407,25 @@ static bool resource_list(struct str group, struct str version, struct text *out
 
 /* ---- the aggregated form ---- */
 
-static void response_kind(const struct shape *shape, struct text *out)
-{
-    text_printf(out, "\"responseKind\":{\"group\":\"%.*s\",\"version\":\"%.*s\",\"kind\":\"%.*s\"}",
-                STR_ARG(shape->group), STR_ARG(shape->version), STR_ARG(shape->kind));
-}
-
 static void aggregated_resource(const struct resource *r, struct text *out)
 {
-    struct shape own = {S(""), S(""), r->kind, ""};
-    separate(out);
+    discovery_separate(out);
     text_printf(out, "{\"resource\":\"%.*s\",", STR_ARG(r->plural));
-    response_kind(&own, out);
+    discovery_response_kind(S(""), S(""), r->kind, out);
     text_printf(out, ",\"scope\":\"%s\",\"singularResource\":\"%.*s\",",
                 r->is_namespaced ? "Namespaced" : "Cluster", STR_ARG(r->singular));
     verbs(r, out);
-    words("shortNames", r->short_names, out);
-    words("categories", r->categories, out);
+    discovery_words("shortNames", r->short_names, out);
+    discovery_words("categories", r->categories, out);
     if (r->subresources != 0) {
         text_add(out, S(",\"subresources\":["));
         for (size_t i = 0; i < ARRAY_COUNT(by_name); i++) {
             if (!(r->subresources & (1u << by_name[i])))
                 continue;
             struct shape shape = subresource_shape(r, by_name[i]);
-            separate(out);
+            discovery_separate(out);
             text_printf(out, "{\"subresource\":\"%s\",", subresource_text(by_name[i]));
-            response_kind(&shape, out);
+            discovery_response_kind(shape.group, shape.version, shape.kind, out);
             text_printf(out, ",\"verbs\":[%s]}", shape.verbs);
         }
         text_add_byte(out, ']');
@@ -478,7 +435,7 @@ static void aggregated_resource(const struct resource *r, struct text *out)
 
 static void aggregated_version(const struct resource *first, struct text *out)
 {
-    separate(out);
+    discovery_separate(out);
     text_printf(out, "{\"version\":\"%.*s\",\"resources\":[", STR_ARG(first->version));
     for (size_t i = 0; i < resource_count(); i++) {
         if (str_equal(resource_at(i)->group_version, first->group_version))
@@ -495,7 +452,7 @@ static void aggregated(bool is_core, const struct custom_catalog *catalog, struc
         struct str group = resource_at(i)->group;
         if ((group.size == 0) != is_core || !begins_group(i))
             continue;
-        separate(out);
+        discovery_separate(out);
         text_add(out, S("{\"metadata\":{"));
         if (!is_core)
             text_printf(out, "\"name\":\"%.*s\"", STR_ARG(group));
