@@ -9,6 +9,8 @@ passed=0
 failed=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+export XDG_RUNTIME_DIR="$work" # the sockets of those who serve
 program=build/wavetank
 started=$(date +%s)
 

@@ -293,4 +293,4 @@ stop
 says 0 'the same as recorded' "$program" replay "$scratch/scenario-journal"
 says 2 'no --nodes' "$program" serve -f scenarios/library/node-loss.yaml --nodes 3
 says 3 'no runtime for real containers' "$program" serve --runtime bwrap
-unset XDG_RUNTIME_DIR
+export XDG_RUNTIME_DIR="$scratch" # not the default, which would stay behind

@@ -249,6 +249,12 @@ static void test_files(void)
     CU_ASSERT_STRING_EQUAL(text_c(&chosen), "theirs");
     kubeconfig_choose("missing:gone", "another", &chosen);
     CU_ASSERT_STRING_EQUAL(text_c(&chosen), "gone");
+
+    static const char *const left[] = {"new/config", "old", "link", "dangling", "nothing-yet",
+                                       "theirs"};
+    for (size_t i = 0; i < ARRAY_COUNT(left); i++)
+        CU_ASSERT_EQUAL(unlink(left[i]), 0);
+    CU_ASSERT(rmdir("new") == 0 && chdir("/") == 0 && rmdir(folder) == 0);
 }
 
 int main(void)
