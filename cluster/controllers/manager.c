@@ -12,8 +12,7 @@
  * DEVIATION: only the controllers of that table run. StatefulSets, DaemonSets and
  * HorizontalPodAutoscalers are stored but nothing acts on them; nor on volumes and their claims,
  * resource claims, or Endpoints of Services without selector, which are not mirrored into slices.
- * The annotation node.alpha.kubernetes.io/ttl and the finalizers and conditions of ServiceCIDRs are
- * not written.
+ * The finalizers and conditions of ServiceCIDRs are not written.
  */
 #include "sim/base/base.h"
 

@@ -8,9 +8,9 @@
  * (ConfigMaps, Secrets and the like) get another folder with each change, so a subPath of one shows
  * what it was at the start of the container for as long as that lives: `bound` keeps that.
  *
- * A service account's folder is computed when it is read: the namespace is the pod's, ca.crt and
- * token are placeholders of a stable form. DEVIATION: the token in a container's file is not one
- * the API server would accept; pods of the simulation are program models and do not call the API.
+ * A service account's folder that the kubelet has not written (in a run, where it asks for no
+ * tokens: kubelet/tokens.c) is computed when it is read: the namespace is the pod's, ca.crt and token
+ * are placeholders of a stable form.
  */
 #include "sim/base/base.h"
 

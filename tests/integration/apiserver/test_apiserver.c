@@ -59,7 +59,7 @@ static void test_bootstrap(void)
     world_end(&w);
 }
 
-/* The answers of golden136/11-errors-curl for the verbs of a ConfigMap. */
+/* What a real server answers to the verbs of a ConfigMap. */
 static void test_errors(void)
 {
     struct world w;

@@ -99,7 +99,7 @@ static void test_shorter_grace(void)
     value_drop(next);
 }
 
-/* The token of golden136/11-errors-curl, both ways; what is none is refused. */
+/* A real server's token, both ways; what is none is refused. */
 static void test_continue_tokens(void)
 {
     AUTO(text) struct text t = {0};
