@@ -285,23 +285,28 @@ static void rules_review(struct call *c, struct step *step)
 
 /* DEVIATION: a real server probes the health ports of the controller manager, the scheduler and
  * etcd; this one has no such connections and calls them healthy. */
-static struct value component_status(const char *name)
+static struct value component_status(size_t i)
 {
-    return value_pack("{kind: ComponentStatus, apiVersion: v1, metadata: {name: %s}, conditions: "
+    static const char *const names[] = {"controller-manager", "scheduler"};
+    AUTO(text) struct text name = {0};
+    if (i < ARRAY_COUNT(names))
+        text_add(&name, str_from(names[i]));
+    else
+        text_printf(&name, "etcd-%zu", i - ARRAY_COUNT(names));
+    return value_pack("{kind: ComponentStatus, apiVersion: v1, metadata: {name: %S}, conditions: "
                       "[{type: Healthy, status: \"True\", message: ok}]}",
-                      name);
+                      text_str(&name));
 }
 
 bool component_status_answer(struct call *c, struct step *step)
 {
-    static const char *const names[] = {"controller-manager", "scheduler", "etcd-0"};
     if (c->request->resource != resource_get(RESOURCE_componentstatuses))
         return false;
     call_warn(c, value_string(S("v1 ComponentStatus is deprecated in v1.19+")));
     struct value items = value_array();
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        struct value item = component_status(names[i]);
-        if (c->key && str_equal(c->key->name, str_from(names[i]))) {
+    for (size_t i = 0; i < 2 + c->server->flags.etcd_count; i++) {
+        struct value item = component_status(i);
+        if (c->key && str_equal(c->key->name, VALUE_STR(item, metadata, name))) {
             value_drop(items);
             call_finish(c, step, 200, item);
             return true;

@@ -232,3 +232,8 @@ expect 0 '^v1. +Local +True +[0-9smh]+$' get apiservices
 expect 0 '^v1.apps +Local +True +' get apiservices
 expect 0 '^v2.autoscaling +Local +True +' get apiservices v2.autoscaling
 expect 0 '^catch-all +catch-all +10000 +ByUser +[0-9smh]+ +False$' get flowschemas
+stop
+serve --nodes 1 --etcd 3
+expect 0 '^etcd-2 +Healthy +ok' get componentstatuses
+expect 0 '^etcd-1 +Healthy +ok' get componentstatuses etcd-1
+expect 1 'componentstatuses "etcd-3" not found' get componentstatuses etcd-3
