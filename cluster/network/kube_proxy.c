@@ -118,8 +118,9 @@ const struct process_type kube_proxy_process = {
 typedef VEC(struct service_rule) rule_list;
 typedef VEC(struct service_endpoint) endpoint_list;
 
-/* The number of the slice's port with the name of the service's n-th; 0: none. A slice has the ports
- * in the order of the service, where its controller made it, so it is looked for there first. */
+/* The number of the slice's port with the name of the service's n-th; 0: none. A slice has the
+ * ports in the order of the service, where its controller made it, so it is looked for there first.
+ */
 static uint16_t slice_port(struct value slice, struct value service_ports, size_t n)
 {
     struct value ports = VALUE_GET(slice, ports);

@@ -9,8 +9,8 @@
  * what it was at the start of the container for as long as that lives: `bound` keeps that.
  *
  * A service account's folder that the kubelet has not written (in a run, where it asks for no
- * tokens: kubelet/tokens.c) is computed when it is read: the namespace is the pod's, ca.crt and token
- * are placeholders of a stable form.
+ * tokens: kubelet/tokens.c) is computed when it is read: the namespace is the pod's, ca.crt and
+ * token are placeholders of a stable form.
  */
 #include "sim/base/base.h"
 

@@ -301,8 +301,6 @@ static void test_rows(void)
     CU_ASSERT(value_heap_stats().nodes == nodes);
 }
 
-static void test_status(void)
-{
 #define OLD "metadata: {name: x, namespace: d, uid: u, resourceVersion: \"1\"}"
 #define RUNNING(name) "{name: " name ", state: {running: {}}}"
 #define ENDED(name, code) "{name: " name ", state: {terminated: {exitCode: " code "}}}"
@@ -320,99 +318,100 @@ static void test_status(void)
     "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "  \
     "for validation is "                                                                           \
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-    static const struct {
-        enum resource_known resource;
-        const char *new, *old, *expected;
-    } statuses[] = {
-        {RESOURCE_deployments, "{" OLD ", status: {replicas: 2, readyReplicas: 2}}", "{" OLD "}",
-         ""},
-        {RESOURCE_deployments,
-         "{" OLD ", status: {replicas: 1, readyReplicas: 2, unavailableReplicas: -1}}",
-         "{" OLD ", status: {collisionCount: 2}}",
-         "status.unavailableReplicas: Invalid value: -1: must be greater than or equal to 0; "
-         "status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas; "
-         "status.collisionCount: Invalid value: 0: cannot be decremented"},
-        {RESOURCE_statefulsets, "{" OLD ", status: {replicas: 3, availableReplicas: 1}}",
-         "{" OLD "}",
-         "status.availableReplicas: Invalid value: 1: cannot be greater than "
-         "status.readyReplicas"},
-        {RESOURCE_namespaces, "{" OLD ", status: {phase: Terminating}}",
-         "{" OLD ", status: {phase: Active}}",
-         "status.Phase: Invalid value: \"Terminating\": may only be 'Active' if "
-         "`deletionTimestamp` is empty"},
-        {RESOURCE_services,
-         "{" OLD ", spec: {type: ClusterIP}, status: {loadBalancer: {ingress: [{ip: "
-         "\"1.2.3.4\"}]}}}",
-         "{" OLD ", spec: {type: ClusterIP}}",
-         "status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is "
-         "'LoadBalancer'"},
-        /* Jobs */
-        {RESOURCE_jobs,
-         "{" OLD ", spec: {completions: 2}, status: {active: 1, ready: 2, failedIndexes: \"1\", "
-         "conditions: [{type: Complete, status: \"True\"}]}}",
-         "{" OLD ", spec: {completions: 2}, status: {failed: 1}}",
-         "status.completionTime: Required value: completionTime is required for Complete jobs; "
-         "status.conditions: Invalid value: cannot set Complete=True condition without the "
-         "SuccessCriteriaMet=true condition; "
-         "status.active: Invalid value: 1: active>0 is invalid for finished job; "
-         "status.startTime: Required value: startTime is required for finished job; "
-         "status.failedIndexes: Invalid value: \"1\": cannot set non-null failedIndexes when "
-         "backoffLimitPerIndex is null; "
-         "status.ready: Invalid value: 2: cannot set more ready pods than active; "
-         "status.failed: Invalid value: 0: cannot decrease the failed counter"},
-        {RESOURCE_jobs,
-         "{" OLD ", spec: {completions: 9, completionMode: Indexed, backoffLimitPerIndex: 1}, "
-         "status: {completedIndexes: \"0,2-4\", failedIndexes: \"1,4-5,\"}}",
-         "{" OLD ", spec: {completions: 9}}",
-         "status.failedIndexes: Invalid value: \"1,4-5,\": error parsing failedIndexes: cannot "
-         "convert string to integer for index: \"\"; "
-         "status.failedIndexes: Invalid value: \"1,4-5,\": failedIndexes and completedIndexes "
-         "overlap at index: 4"},
-        {RESOURCE_jobs,
-         "{" OLD ", spec: {}, status: {startTime: \"2024-01-01T00:00:05Z\", completionTime: "
-         "\"2024-01-01T00:00:04Z\", uncountedTerminatedPods: {succeeded: [a, \"\"], failed: [a]}, "
-         "conditions: [{type: SuccessCriteriaMet, status: \"True\"}, {type: Complete, status: "
-         "\"True\"}]}}",
-         "{" OLD ", status: {startTime: \"2024-01-01T00:00:00Z\"}}",
-         "status.uncountedTerminatedPods.succeeded[1]: Invalid value: \"\": must not be empty; "
-         "status.uncountedTerminatedPods.failed[0]: Duplicate value: \"a\"; "
-         "status.completionTime: Invalid value: \"2024-01-01T00:00:04Z\": must be equal to or "
-         "after `startTime`; "
-         "status.uncountedTerminatedPods: Invalid value: {\"Succeeded\":[\"a\",\"\"],\"Failed\":"
-         "[\"a\"]}: must be empty for finished job; "
-         "status.startTime: Invalid value: \"2024-01-01T00:00:05Z\": field is immutable for "
-         "unsuspended job once set"},
-        {RESOURCE_jobs, "{" OLD ", status: {failed: 1}}",
-         "{" OLD ", status: {conditions: [{type: Failed, status: \"True\"}, {type: FailureTarget, "
-         "status: \"True\"}]}}",
-         "status.conditions: Invalid value: cannot disable the terminal Failed=True condition; "
-         "status.conditions: Invalid value: cannot disable the terminal FailureTarget=True "
-         "condition"},
-        /* Pods */
-        {RESOURCE_pods, POD_OF("OnFailure", RUNNING("a") ", " RUNNING("b")),
-         POD_OF("OnFailure", ENDED("a", "0") ", " ENDED("b", "1")),
-         "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated "
-         "state"},
-        {RESOURCE_pods, POD_OF("Never", RUNNING("a") ", " RUNNING("b") ", " RUNNING("c")),
-         POD_OF("Never", ENDED("a", "7") ", " ENDED("b", "1") ", " ENDED("c", "42")),
-         "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated "
-         "state"},
-        {RESOURCE_pods, POD_OF("Always", RUNNING("a")), POD_OF("Always", ENDED("a", "0")), ""},
-        {RESOURCE_pods,
-         "{" OLD ", spec: {nodeName: n}, status: {nominatedNodeName: N_, conditions: [{type: "
-         "\"a b\", status: \"True\"}], hostIP: \"1.2.3.4\", hostIPs: [{ip: \"1.2.3.5\"}], podIPs: "
-         "[{ip: x}, {ip: \"1.1.1.1\"}]}}",
-         "{" OLD ", spec: {nodeName: n}}",
-         "metadata.conditions[0].Type: Invalid value: \"a b\": " QUALIFIED "; "
-         "status.nominatedNodeName: Invalid value: \"N_\": " SUBDOMAIN "; "
-         "status.nominatedNodeName: Forbidden: may not be set on pods that are already bound to a "
-         "node; "
-         "status.podIPs[0]: Invalid value: \"x\": must be a valid IP address, (e.g. 10.9.8.7 or "
-         "2001:db8::ffff); "
-         "status.podIPs: Invalid value: [{\"ip\":\"x\"},{\"ip\":\"1.1.1.1\"}]: may specify no "
-         "more than one IP for each IP family; "
-         "status.hostIPs[0].ip: Invalid value: \"1.2.3.5\": must be equal to `hostIP`"},
-    };
+static const struct {
+    enum resource_known resource;
+    const char *new, *old, *expected;
+} statuses[] = {
+    {RESOURCE_deployments, "{" OLD ", status: {replicas: 2, readyReplicas: 2}}", "{" OLD "}", ""},
+    {RESOURCE_deployments,
+     "{" OLD ", status: {replicas: 1, readyReplicas: 2, unavailableReplicas: -1}}",
+     "{" OLD ", status: {collisionCount: 2}}",
+     "status.unavailableReplicas: Invalid value: -1: must be greater than or equal to 0; "
+     "status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas; "
+     "status.collisionCount: Invalid value: 0: cannot be decremented"},
+    {RESOURCE_statefulsets, "{" OLD ", status: {replicas: 3, availableReplicas: 1}}", "{" OLD "}",
+     "status.availableReplicas: Invalid value: 1: cannot be greater than "
+     "status.readyReplicas"},
+    {RESOURCE_namespaces, "{" OLD ", status: {phase: Terminating}}",
+     "{" OLD ", status: {phase: Active}}",
+     "status.Phase: Invalid value: \"Terminating\": may only be 'Active' if "
+     "`deletionTimestamp` is empty"},
+    {RESOURCE_services,
+     "{" OLD ", spec: {type: ClusterIP}, status: {loadBalancer: {ingress: [{ip: "
+     "\"1.2.3.4\"}]}}}",
+     "{" OLD ", spec: {type: ClusterIP}}",
+     "status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is "
+     "'LoadBalancer'"},
+    /* Jobs */
+    {RESOURCE_jobs,
+     "{" OLD ", spec: {completions: 2}, status: {active: 1, ready: 2, failedIndexes: \"1\", "
+     "conditions: [{type: Complete, status: \"True\"}]}}",
+     "{" OLD ", spec: {completions: 2}, status: {failed: 1}}",
+     "status.completionTime: Required value: completionTime is required for Complete jobs; "
+     "status.conditions: Invalid value: cannot set Complete=True condition without the "
+     "SuccessCriteriaMet=true condition; "
+     "status.active: Invalid value: 1: active>0 is invalid for finished job; "
+     "status.startTime: Required value: startTime is required for finished job; "
+     "status.failedIndexes: Invalid value: \"1\": cannot set non-null failedIndexes when "
+     "backoffLimitPerIndex is null; "
+     "status.ready: Invalid value: 2: cannot set more ready pods than active; "
+     "status.failed: Invalid value: 0: cannot decrease the failed counter"},
+    {RESOURCE_jobs,
+     "{" OLD ", spec: {completions: 9, completionMode: Indexed, backoffLimitPerIndex: 1}, "
+     "status: {completedIndexes: \"0,2-4\", failedIndexes: \"1,4-5,\"}}",
+     "{" OLD ", spec: {completions: 9}}",
+     "status.failedIndexes: Invalid value: \"1,4-5,\": error parsing failedIndexes: cannot "
+     "convert string to integer for index: \"\"; "
+     "status.failedIndexes: Invalid value: \"1,4-5,\": failedIndexes and completedIndexes "
+     "overlap at index: 4"},
+    {RESOURCE_jobs,
+     "{" OLD ", spec: {}, status: {startTime: \"2024-01-01T00:00:05Z\", completionTime: "
+     "\"2024-01-01T00:00:04Z\", uncountedTerminatedPods: {succeeded: [a, \"\"], failed: [a]}, "
+     "conditions: [{type: SuccessCriteriaMet, status: \"True\"}, {type: Complete, status: "
+     "\"True\"}]}}",
+     "{" OLD ", status: {startTime: \"2024-01-01T00:00:00Z\"}}",
+     "status.uncountedTerminatedPods.succeeded[1]: Invalid value: \"\": must not be empty; "
+     "status.uncountedTerminatedPods.failed[0]: Duplicate value: \"a\"; "
+     "status.completionTime: Invalid value: \"2024-01-01T00:00:04Z\": must be equal to or "
+     "after `startTime`; "
+     "status.uncountedTerminatedPods: Invalid value: {\"Succeeded\":[\"a\",\"\"],\"Failed\":"
+     "[\"a\"]}: must be empty for finished job; "
+     "status.startTime: Invalid value: \"2024-01-01T00:00:05Z\": field is immutable for "
+     "unsuspended job once set"},
+    {RESOURCE_jobs, "{" OLD ", status: {failed: 1}}",
+     "{" OLD ", status: {conditions: [{type: Failed, status: \"True\"}, {type: FailureTarget, "
+     "status: \"True\"}]}}",
+     "status.conditions: Invalid value: cannot disable the terminal Failed=True condition; "
+     "status.conditions: Invalid value: cannot disable the terminal FailureTarget=True "
+     "condition"},
+    /* Pods */
+    {RESOURCE_pods, POD_OF("OnFailure", RUNNING("a") ", " RUNNING("b")),
+     POD_OF("OnFailure", ENDED("a", "0") ", " ENDED("b", "1")),
+     "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated "
+     "state"},
+    {RESOURCE_pods, POD_OF("Never", RUNNING("a") ", " RUNNING("b") ", " RUNNING("c")),
+     POD_OF("Never", ENDED("a", "7") ", " ENDED("b", "1") ", " ENDED("c", "42")),
+     "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated "
+     "state"},
+    {RESOURCE_pods, POD_OF("Always", RUNNING("a")), POD_OF("Always", ENDED("a", "0")), ""},
+    {RESOURCE_pods,
+     "{" OLD ", spec: {nodeName: n}, status: {nominatedNodeName: N_, conditions: [{type: "
+     "\"a b\", status: \"True\"}], hostIP: \"1.2.3.4\", hostIPs: [{ip: \"1.2.3.5\"}], podIPs: "
+     "[{ip: x}, {ip: \"1.1.1.1\"}]}}",
+     "{" OLD ", spec: {nodeName: n}}",
+     "metadata.conditions[0].Type: Invalid value: \"a b\": " QUALIFIED "; "
+     "status.nominatedNodeName: Invalid value: \"N_\": " SUBDOMAIN "; "
+     "status.nominatedNodeName: Forbidden: may not be set on pods that are already bound to a "
+     "node; "
+     "status.podIPs[0]: Invalid value: \"x\": must be a valid IP address, (e.g. 10.9.8.7 or "
+     "2001:db8::ffff); "
+     "status.podIPs: Invalid value: [{\"ip\":\"x\"},{\"ip\":\"1.1.1.1\"}]: may specify no "
+     "more than one IP for each IP family; "
+     "status.hostIPs[0].ip: Invalid value: \"1.2.3.5\": must be equal to `hostIP`"},
+};
+
+static void test_status(void)
+{
 #undef OLD
     for (size_t i = 0; i < ARRAY_COUNT(statuses); i++) {
         struct field_errors errors = {0};

@@ -53,112 +53,110 @@ static void check(const struct row *rows, size_t count)
     "{spec: {" HARD_POD pod ", containers: [{name: a, securityContext: {" HARD_CONTAINER container \
     "}}]}}"
 
+static const struct row baseline[] = {
+    BASELINE(NOW, "{spec: {containers: [{name: a}]}}", ""),
+    /* AppArmor */
+    BASELINE(NOW,
+             "{metadata: {annotations: {\"container.apparmor.security.beta.kubernetes.io/a\": "
+             "\"localhost/x\"}}, spec: {containers: [{name: a, securityContext: "
+             "{appArmorProfile: {type: RuntimeDefault}}}]}}",
+             ""),
+    BASELINE(NOW, SECURE("appArmorProfile: {type: Unconfined}"),
+             "forbidden AppArmor profile (container \"a\" must not set AppArmor profile type to "
+             "\"Unconfined\")"),
+    BASELINE(NOW,
+             "{metadata: {annotations: {\"container.apparmor.security.beta.kubernetes.io/b\": "
+             "unconfined, \"container.apparmor.security.beta.kubernetes.io/a\": \"\"}}, spec: "
+             "{securityContext: {appArmorProfile: {type: Unconfined}}, containers: [{name: a, "
+             "securityContext: {appArmorProfile: {type: Unconfined}}}]}}",
+             "forbidden AppArmor profiles (pod and container \"a\" and annotation must not set "
+             "AppArmor profile type to \"Unconfined\", "
+             "\"container.apparmor.security.beta.kubernetes.io/b=\"unconfined\"\")"),
+    /* capabilities */
+    BASELINE(NOW, SECURE("capabilities: {add: [NET_BIND_SERVICE, SYS_CHROOT]}"), ""),
+    BASELINE(NOW,
+             "{spec: {initContainers: [{name: i, securityContext: {capabilities: {add: "
+             "[SYS_ADMIN]}}}], containers: [{name: a, securityContext: {capabilities: {add: "
+             "[SYS_ADMIN, NET_RAW, CHOWN]}}}], ephemeralContainers: [{name: e, "
+             "securityContext: {capabilities: {add: [ALL]}}}]}}",
+             "non-default capabilities (containers \"i\", \"a\", \"e\" must not include "
+             "\"ALL\", \"NET_RAW\", \"SYS_ADMIN\" in securityContext.capabilities.add)"),
+    /* host namespaces, paths, ports */
+    BASELINE(NOW, "{spec: {hostNetwork: true, hostPID: true, hostIPC: true}}",
+             "host namespaces (hostNetwork=true, hostPID=true, hostIPC=true)"),
+    BASELINE(NOW, "{spec: {volumes: [{name: v, nfs: {server: x}}]}}", ""),
+    BASELINE(NOW, "{spec: {volumes: [{name: v, hostPath: {path: x}}]}}",
+             "hostPath volumes (volume \"v\")"),
+    BASELINE(NOW, "{spec: {volumes: [{name: v, hostPath: {path: x}}, {name: w, hostPath: {}}]}}",
+             "hostPath volumes (volumes \"v\", \"w\")"),
+    BASELINE(NOW, "{spec: {containers: [{name: a, ports: [{containerPort: 80}]}]}}", ""),
+    BASELINE(NOW, "{spec: {containers: [{name: a, ports: [{hostPort: 80}]}]}}",
+             "hostPort (container \"a\" uses hostPort 80)"),
+    BASELINE(NOW,
+             "{spec: {containers: [{name: a, ports: [{hostPort: 80}, {hostPort: 443}]}, "
+             "{name: b, ports: [{hostPort: 80}]}]}}",
+             "hostPort (containers \"a\", \"b\" use hostPorts 443, 80)"),
+    /* probes and hooks */
+    BASELINE(NOW, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {port: 80}}}]}}", ""),
+    BASELINE(33, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {host: x}}}]}}", ""),
+    BASELINE(34, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {host: x}}}]}}",
+             "probe or lifecycle host (container \"a\" uses probe or lifecycle host \"x\")"),
+    BASELINE(NOW,
+             "{spec: {containers: [{name: b, startupProbe: {tcpSocket: {host: y}}, lifecycle: "
+             "{preStop: {httpGet: {host: z}}}}, {name: a, lifecycle: {postStart: {tcpSocket: "
+             "{host: x}}}, readinessProbe: {httpGet: {host: y}}}]}}",
+             "probe or lifecycle host (containers \"a\", \"b\" use probe or lifecycle hosts "
+             "\"x\", \"y\", \"z\")"),
+    /* privileged, procMount, hostProcess */
+    BASELINE(NOW, SECURE("privileged: false, procMount: Default"), ""),
+    BASELINE(NOW, SECURE("privileged: true"),
+             "privileged (container \"a\" must not set securityContext.privileged=true)"),
+    BASELINE(NOW, SECURE("procMount: Unmasked"),
+             "procMount (container \"a\" must not set securityContext.procMount to "
+             "\"Unmasked\")"),
+    BASELINE(NOW, SECURE("windowsOptions: {hostProcess: false}"), ""),
+    BASELINE(NOW,
+             "{spec: {securityContext: {windowsOptions: {hostProcess: true}}, containers: "
+             "[{name: a, securityContext: {windowsOptions: {hostProcess: true}}}]}}",
+             "hostProcess (pod and container \"a\" must not set "
+             "securityContext.windowsOptions.hostProcess=true)"),
+    /* SELinux */
+    BASELINE(NOW, SECURE("seLinuxOptions: {type: container_engine_t, level: x}"), ""),
+    BASELINE(30, SECURE("seLinuxOptions: {type: container_engine_t}"),
+             "seLinuxOptions (container \"a\" set forbidden securityContext.seLinuxOptions: "
+             "type \"container_engine_t\")"),
+    BASELINE(NOW,
+             "{spec: {securityContext: {seLinuxOptions: {type: z, role: r}}, containers: "
+             "[{name: a, securityContext: {seLinuxOptions: {type: y, user: u}}}]}}",
+             "seLinuxOptions (pod and container \"a\" set forbidden "
+             "securityContext.seLinuxOptions: types \"y\", \"z\"; user may not be set; role "
+             "may not be set)"),
+    /* seccomp */
+    BASELINE(NOW, SECURE("seccompProfile: {type: Localhost}"), ""),
+    BASELINE(NOW,
+             "{spec: {securityContext: {seccompProfile: {type: Unconfined}}, containers: "
+             "[{name: a, securityContext: {seccompProfile: {type: Unconfined}}}, {name: b, "
+             "securityContext: {seccompProfile: {type: Unconfined}}}]}}",
+             "seccompProfile (pod and containers \"a\", \"b\" must not set "
+             "securityContext.seccompProfile.type to \"Unconfined\")"),
+    BASELINE(18, SECURE("seccompProfile: {type: Unconfined}"), ""),
+    BASELINE(18,
+             "{metadata: {annotations: {\"seccomp.security.alpha.kubernetes.io/pod\": "
+             "unconfined, \"container.seccomp.security.alpha.kubernetes.io/a\": x, "
+             "\"container.seccomp.security.alpha.kubernetes.io/none\": x}}, spec: "
+             "{containers: [{name: a}]}}",
+             "seccompProfile (forbidden annotations "
+             "container.seccomp.security.alpha.kubernetes.io/a=\"x\", "
+             "seccomp.security.alpha.kubernetes.io/pod=\"unconfined\")"),
+    BASELINE(19,
+             "{metadata: {annotations: {\"seccomp.security.alpha.kubernetes.io/pod\": "
+             "unconfined}}, spec: {}}",
+             ""),
+};
+
 static void test_baseline(void)
 {
-    static const struct row rows[] = {
-        BASELINE(NOW, "{spec: {containers: [{name: a}]}}", ""),
-        /* AppArmor */
-        BASELINE(NOW,
-                 "{metadata: {annotations: {\"container.apparmor.security.beta.kubernetes.io/a\": "
-                 "\"localhost/x\"}}, spec: {containers: [{name: a, securityContext: "
-                 "{appArmorProfile: {type: RuntimeDefault}}}]}}",
-                 ""),
-        BASELINE(
-            NOW, SECURE("appArmorProfile: {type: Unconfined}"),
-            "forbidden AppArmor profile (container \"a\" must not set AppArmor profile type to "
-            "\"Unconfined\")"),
-        BASELINE(NOW,
-                 "{metadata: {annotations: {\"container.apparmor.security.beta.kubernetes.io/b\": "
-                 "unconfined, \"container.apparmor.security.beta.kubernetes.io/a\": \"\"}}, spec: "
-                 "{securityContext: {appArmorProfile: {type: Unconfined}}, containers: [{name: a, "
-                 "securityContext: {appArmorProfile: {type: Unconfined}}}]}}",
-                 "forbidden AppArmor profiles (pod and container \"a\" and annotation must not set "
-                 "AppArmor profile type to \"Unconfined\", "
-                 "\"container.apparmor.security.beta.kubernetes.io/b=\"unconfined\"\")"),
-        /* capabilities */
-        BASELINE(NOW, SECURE("capabilities: {add: [NET_BIND_SERVICE, SYS_CHROOT]}"), ""),
-        BASELINE(NOW,
-                 "{spec: {initContainers: [{name: i, securityContext: {capabilities: {add: "
-                 "[SYS_ADMIN]}}}], containers: [{name: a, securityContext: {capabilities: {add: "
-                 "[SYS_ADMIN, NET_RAW, CHOWN]}}}], ephemeralContainers: [{name: e, "
-                 "securityContext: {capabilities: {add: [ALL]}}}]}}",
-                 "non-default capabilities (containers \"i\", \"a\", \"e\" must not include "
-                 "\"ALL\", \"NET_RAW\", \"SYS_ADMIN\" in securityContext.capabilities.add)"),
-        /* host namespaces, paths, ports */
-        BASELINE(NOW, "{spec: {hostNetwork: true, hostPID: true, hostIPC: true}}",
-                 "host namespaces (hostNetwork=true, hostPID=true, hostIPC=true)"),
-        BASELINE(NOW, "{spec: {volumes: [{name: v, nfs: {server: x}}]}}", ""),
-        BASELINE(NOW, "{spec: {volumes: [{name: v, hostPath: {path: x}}]}}",
-                 "hostPath volumes (volume \"v\")"),
-        BASELINE(NOW,
-                 "{spec: {volumes: [{name: v, hostPath: {path: x}}, {name: w, hostPath: {}}]}}",
-                 "hostPath volumes (volumes \"v\", \"w\")"),
-        BASELINE(NOW, "{spec: {containers: [{name: a, ports: [{containerPort: 80}]}]}}", ""),
-        BASELINE(NOW, "{spec: {containers: [{name: a, ports: [{hostPort: 80}]}]}}",
-                 "hostPort (container \"a\" uses hostPort 80)"),
-        BASELINE(NOW,
-                 "{spec: {containers: [{name: a, ports: [{hostPort: 80}, {hostPort: 443}]}, "
-                 "{name: b, ports: [{hostPort: 80}]}]}}",
-                 "hostPort (containers \"a\", \"b\" use hostPorts 443, 80)"),
-        /* probes and hooks */
-        BASELINE(NOW, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {port: 80}}}]}}",
-                 ""),
-        BASELINE(33, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {host: x}}}]}}", ""),
-        BASELINE(34, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {host: x}}}]}}",
-                 "probe or lifecycle host (container \"a\" uses probe or lifecycle host \"x\")"),
-        BASELINE(NOW,
-                 "{spec: {containers: [{name: b, startupProbe: {tcpSocket: {host: y}}, lifecycle: "
-                 "{preStop: {httpGet: {host: z}}}}, {name: a, lifecycle: {postStart: {tcpSocket: "
-                 "{host: x}}}, readinessProbe: {httpGet: {host: y}}}]}}",
-                 "probe or lifecycle host (containers \"a\", \"b\" use probe or lifecycle hosts "
-                 "\"x\", \"y\", \"z\")"),
-        /* privileged, procMount, hostProcess */
-        BASELINE(NOW, SECURE("privileged: false, procMount: Default"), ""),
-        BASELINE(NOW, SECURE("privileged: true"),
-                 "privileged (container \"a\" must not set securityContext.privileged=true)"),
-        BASELINE(NOW, SECURE("procMount: Unmasked"),
-                 "procMount (container \"a\" must not set securityContext.procMount to "
-                 "\"Unmasked\")"),
-        BASELINE(NOW, SECURE("windowsOptions: {hostProcess: false}"), ""),
-        BASELINE(NOW,
-                 "{spec: {securityContext: {windowsOptions: {hostProcess: true}}, containers: "
-                 "[{name: a, securityContext: {windowsOptions: {hostProcess: true}}}]}}",
-                 "hostProcess (pod and container \"a\" must not set "
-                 "securityContext.windowsOptions.hostProcess=true)"),
-        /* SELinux */
-        BASELINE(NOW, SECURE("seLinuxOptions: {type: container_engine_t, level: x}"), ""),
-        BASELINE(30, SECURE("seLinuxOptions: {type: container_engine_t}"),
-                 "seLinuxOptions (container \"a\" set forbidden securityContext.seLinuxOptions: "
-                 "type \"container_engine_t\")"),
-        BASELINE(NOW,
-                 "{spec: {securityContext: {seLinuxOptions: {type: z, role: r}}, containers: "
-                 "[{name: a, securityContext: {seLinuxOptions: {type: y, user: u}}}]}}",
-                 "seLinuxOptions (pod and container \"a\" set forbidden "
-                 "securityContext.seLinuxOptions: types \"y\", \"z\"; user may not be set; role "
-                 "may not be set)"),
-        /* seccomp */
-        BASELINE(NOW, SECURE("seccompProfile: {type: Localhost}"), ""),
-        BASELINE(NOW,
-                 "{spec: {securityContext: {seccompProfile: {type: Unconfined}}, containers: "
-                 "[{name: a, securityContext: {seccompProfile: {type: Unconfined}}}, {name: b, "
-                 "securityContext: {seccompProfile: {type: Unconfined}}}]}}",
-                 "seccompProfile (pod and containers \"a\", \"b\" must not set "
-                 "securityContext.seccompProfile.type to \"Unconfined\")"),
-        BASELINE(18, SECURE("seccompProfile: {type: Unconfined}"), ""),
-        BASELINE(18,
-                 "{metadata: {annotations: {\"seccomp.security.alpha.kubernetes.io/pod\": "
-                 "unconfined, \"container.seccomp.security.alpha.kubernetes.io/a\": x, "
-                 "\"container.seccomp.security.alpha.kubernetes.io/none\": x}}, spec: "
-                 "{containers: [{name: a}]}}",
-                 "seccompProfile (forbidden annotations "
-                 "container.seccomp.security.alpha.kubernetes.io/a=\"x\", "
-                 "seccomp.security.alpha.kubernetes.io/pod=\"unconfined\")"),
-        BASELINE(19,
-                 "{metadata: {annotations: {\"seccomp.security.alpha.kubernetes.io/pod\": "
-                 "unconfined}}, spec: {}}",
-                 ""),
-    };
-    check(rows, ARRAY_COUNT(rows));
+    check(baseline, ARRAY_COUNT(baseline));
 }
 
 /* A sysctl is refused before its version, and passes from it on. */
