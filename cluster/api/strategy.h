@@ -16,6 +16,9 @@
 #include "cluster/api/value.h"
 
 struct value strategy_prepare_create(const struct resource *r, struct value own_object);
+/* AppArmor profiles of a new pod that are annotations become fields; who needs that is warned. */
+#define APPARMOR_NAME_MAX 4095
+struct value strategy_fill_apparmor(struct value own_pod, struct value *warnings);
 /* PUT or PATCH of the object itself: status is old's (for kinds that have the subresource),
  * generation grows when object_spec_changed. */
 struct value strategy_prepare_update(const struct resource *r, struct value own_new,

@@ -10,10 +10,10 @@
 #include "cluster/api/validate_parts.h"
 
 #include "cluster/api/json.h"
+#include "cluster/api/strategy.h"
 
 #define SYSCTL_NAME_MAX 253
 #define SYSCTL_SEGMENT "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
-#define APPARMOR_NAME_MAX 4095
 
 /* As Go prints the internal type: {"Type":"Unconfined","LocalhostProfile":"x"}. */
 static void internal_profile(struct value profile, struct text *out)

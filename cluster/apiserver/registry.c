@@ -344,6 +344,8 @@ void registry_create_object(struct call *c, struct step *step, struct value own_
 static void create_admitted(struct call *c, struct step *step)
 {
     c->object = strategy_prepare_create(registry_strategy_row(c), c->object);
+    if (c->resource == resource_get(RESOURCE_pods))
+        c->object = strategy_fill_apparmor(c->object, &c->warnings);
     if (c->resource == resource_get(RESOURCE_services))
         service_allocate(c, step, create_allocated);
     else

@@ -220,6 +220,26 @@ expect 0 'deleted' delete all --all
 expect 0 'No resources found' delete cm,secret -l nothing=here --ignore-not-found
 expect 0 'namespace "e" deleted' delete namespace e --timeout=120s
 
+# ---- pod security: the writer is warned, the pod is refused ----
+expect 0 'namespace/hard created' create namespace hard
+expect 0 'pod/bare created' run bare --image=nginx -n hard
+level='pod-security.kubernetes.io/enforce'
+expect 0 'Warning: existing pods in namespace "hard" violate the new PodSecurity enforce level "restricted:latest"' \
+    label namespace hard "$level=restricted" --dry-run=server
+expect 0 '^Warning: bare: allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true, seccompProfile$' \
+    label namespace hard "$level=restricted"
+expect 1 'pods "p" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false \(container "p" must set' \
+    run p --image=nginx -n hard
+expect 0 'Warning: would violate PodSecurity "restricted:latest": .*seccompProfile \(pod or container "nginx" must set' \
+    create deployment d --image=nginx -n hard
+expect 0 'namespace/hard labeled' label namespace hard "$level=baseline" "$level-version=v1.30" --overwrite
+expect 0 'pod/p created' run p --image=nginx -n hard
+expect 1 'violates PodSecurity "baseline:v1.30": host namespaces \(hostNetwork=true\)$' \
+    run h --image=nginx -n hard --overrides='{"spec":{"hostNetwork":true}}'
+expect 1 'enforce-version.*: Invalid value: "1.30": must be "latest" or "v1.x"' \
+    label namespace hard "$level-version=1.30" --overwrite
+expect 0 'namespace "hard" deleted' delete namespace hard --timeout=120s
+
 # ---- a kind that is to go says so, whatever is asked of it ----
 gone='Warning: v1 Endpoints is deprecated in v1.33\+; use discovery.k8s.io/v1 EndpointSlice'
 expect 0 "$gone" get endpoints
