@@ -2,7 +2,8 @@
  *
  * PodSecurity: the Pod Security Standards, chosen by labels of the namespace,
  * pod-security.kubernetes.io/enforce, /audit, /warn (levels privileged, baseline, restricted;
- * privileged when absent), each with a -version ("latest", or "v1.x": the checks as they were then).
+ * privileged when absent), each with a -version ("latest", or "v1.x": the checks as they were
+ * then).
  *
  * enforce refuses pods, with all that is wrong. warn tells the writer, of pods that are admitted
  * and of the templates of workloads, which are never refused. Who only says what is enforced is

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Pod Security through the whole server: who is refused, who is warned, and what a namespace hears
- * when its policy changes. (Each check by itself: tests/unit/cluster/apiserver/test_pod_security.c.)
+ * when its policy changes. Each check by itself is in tests/unit/cluster/apiserver.
  */
 #include "sim/base/base.h"
 

@@ -53,110 +53,126 @@ static void check(const struct row *rows, size_t count)
     "{spec: {" HARD_POD pod ", containers: [{name: a, securityContext: {" HARD_CONTAINER container \
     "}}]}}"
 
-static const struct row baseline[] = {
-    BASELINE(NOW, "{spec: {containers: [{name: a}]}}", ""),
-    /* AppArmor */
-    BASELINE(NOW,
-             "{metadata: {annotations: {\"container.apparmor.security.beta.kubernetes.io/a\": "
-             "\"localhost/x\"}}, spec: {containers: [{name: a, securityContext: "
-             "{appArmorProfile: {type: RuntimeDefault}}}]}}",
-             ""),
-    BASELINE(NOW, SECURE("appArmorProfile: {type: Unconfined}"),
-             "forbidden AppArmor profile (container \"a\" must not set AppArmor profile type to "
-             "\"Unconfined\")"),
-    BASELINE(NOW,
-             "{metadata: {annotations: {\"container.apparmor.security.beta.kubernetes.io/b\": "
-             "unconfined, \"container.apparmor.security.beta.kubernetes.io/a\": \"\"}}, spec: "
-             "{securityContext: {appArmorProfile: {type: Unconfined}}, containers: [{name: a, "
-             "securityContext: {appArmorProfile: {type: Unconfined}}}]}}",
-             "forbidden AppArmor profiles (pod and container \"a\" and annotation must not set "
-             "AppArmor profile type to \"Unconfined\", "
-             "\"container.apparmor.security.beta.kubernetes.io/b=\"unconfined\"\")"),
-    /* capabilities */
-    BASELINE(NOW, SECURE("capabilities: {add: [NET_BIND_SERVICE, SYS_CHROOT]}"), ""),
-    BASELINE(NOW,
-             "{spec: {initContainers: [{name: i, securityContext: {capabilities: {add: "
-             "[SYS_ADMIN]}}}], containers: [{name: a, securityContext: {capabilities: {add: "
-             "[SYS_ADMIN, NET_RAW, CHOWN]}}}], ephemeralContainers: [{name: e, "
-             "securityContext: {capabilities: {add: [ALL]}}}]}}",
-             "non-default capabilities (containers \"i\", \"a\", \"e\" must not include "
-             "\"ALL\", \"NET_RAW\", \"SYS_ADMIN\" in securityContext.capabilities.add)"),
-    /* host namespaces, paths, ports */
-    BASELINE(NOW, "{spec: {hostNetwork: true, hostPID: true, hostIPC: true}}",
-             "host namespaces (hostNetwork=true, hostPID=true, hostIPC=true)"),
-    BASELINE(NOW, "{spec: {volumes: [{name: v, nfs: {server: x}}]}}", ""),
-    BASELINE(NOW, "{spec: {volumes: [{name: v, hostPath: {path: x}}]}}",
-             "hostPath volumes (volume \"v\")"),
-    BASELINE(NOW, "{spec: {volumes: [{name: v, hostPath: {path: x}}, {name: w, hostPath: {}}]}}",
-             "hostPath volumes (volumes \"v\", \"w\")"),
-    BASELINE(NOW, "{spec: {containers: [{name: a, ports: [{containerPort: 80}]}]}}", ""),
-    BASELINE(NOW, "{spec: {containers: [{name: a, ports: [{hostPort: 80}]}]}}",
-             "hostPort (container \"a\" uses hostPort 80)"),
-    BASELINE(NOW,
-             "{spec: {containers: [{name: a, ports: [{hostPort: 80}, {hostPort: 443}]}, "
-             "{name: b, ports: [{hostPort: 80}]}]}}",
-             "hostPort (containers \"a\", \"b\" use hostPorts 443, 80)"),
-    /* probes and hooks */
-    BASELINE(NOW, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {port: 80}}}]}}", ""),
-    BASELINE(33, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {host: x}}}]}}", ""),
-    BASELINE(34, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {host: x}}}]}}",
-             "probe or lifecycle host (container \"a\" uses probe or lifecycle host \"x\")"),
-    BASELINE(NOW,
-             "{spec: {containers: [{name: b, startupProbe: {tcpSocket: {host: y}}, lifecycle: "
-             "{preStop: {httpGet: {host: z}}}}, {name: a, lifecycle: {postStart: {tcpSocket: "
-             "{host: x}}}, readinessProbe: {httpGet: {host: y}}}]}}",
-             "probe or lifecycle host (containers \"a\", \"b\" use probe or lifecycle hosts "
-             "\"x\", \"y\", \"z\")"),
-    /* privileged, procMount, hostProcess */
-    BASELINE(NOW, SECURE("privileged: false, procMount: Default"), ""),
-    BASELINE(NOW, SECURE("privileged: true"),
-             "privileged (container \"a\" must not set securityContext.privileged=true)"),
-    BASELINE(NOW, SECURE("procMount: Unmasked"),
-             "procMount (container \"a\" must not set securityContext.procMount to "
-             "\"Unmasked\")"),
-    BASELINE(NOW, SECURE("windowsOptions: {hostProcess: false}"), ""),
-    BASELINE(NOW,
-             "{spec: {securityContext: {windowsOptions: {hostProcess: true}}, containers: "
-             "[{name: a, securityContext: {windowsOptions: {hostProcess: true}}}]}}",
-             "hostProcess (pod and container \"a\" must not set "
-             "securityContext.windowsOptions.hostProcess=true)"),
-    /* SELinux */
-    BASELINE(NOW, SECURE("seLinuxOptions: {type: container_engine_t, level: x}"), ""),
-    BASELINE(30, SECURE("seLinuxOptions: {type: container_engine_t}"),
-             "seLinuxOptions (container \"a\" set forbidden securityContext.seLinuxOptions: "
-             "type \"container_engine_t\")"),
-    BASELINE(NOW,
-             "{spec: {securityContext: {seLinuxOptions: {type: z, role: r}}, containers: "
-             "[{name: a, securityContext: {seLinuxOptions: {type: y, user: u}}}]}}",
-             "seLinuxOptions (pod and container \"a\" set forbidden "
-             "securityContext.seLinuxOptions: types \"y\", \"z\"; user may not be set; role "
-             "may not be set)"),
-    /* seccomp */
-    BASELINE(NOW, SECURE("seccompProfile: {type: Localhost}"), ""),
-    BASELINE(NOW,
-             "{spec: {securityContext: {seccompProfile: {type: Unconfined}}, containers: "
-             "[{name: a, securityContext: {seccompProfile: {type: Unconfined}}}, {name: b, "
-             "securityContext: {seccompProfile: {type: Unconfined}}}]}}",
-             "seccompProfile (pod and containers \"a\", \"b\" must not set "
-             "securityContext.seccompProfile.type to \"Unconfined\")"),
-    BASELINE(18, SECURE("seccompProfile: {type: Unconfined}"), ""),
-    BASELINE(18,
-             "{metadata: {annotations: {\"seccomp.security.alpha.kubernetes.io/pod\": "
-             "unconfined, \"container.seccomp.security.alpha.kubernetes.io/a\": x, "
-             "\"container.seccomp.security.alpha.kubernetes.io/none\": x}}, spec: "
-             "{containers: [{name: a}]}}",
-             "seccompProfile (forbidden annotations "
-             "container.seccomp.security.alpha.kubernetes.io/a=\"x\", "
-             "seccomp.security.alpha.kubernetes.io/pod=\"unconfined\")"),
-    BASELINE(19,
-             "{metadata: {annotations: {\"seccomp.security.alpha.kubernetes.io/pod\": "
-             "unconfined}}, spec: {}}",
-             ""),
-};
-
 static void test_baseline(void)
 {
-    check(baseline, ARRAY_COUNT(baseline));
+    static const struct row rows[] = {
+        BASELINE(NOW, "{spec: {containers: [{name: a}]}}", ""),
+        /* AppArmor */
+        BASELINE(NOW,
+                 "{metadata: {annotations: {\"container.apparmor.security.beta.kubernetes.io/a\": "
+                 "\"localhost/x\"}}, spec: {containers: [{name: a, securityContext: "
+                 "{appArmorProfile: {type: RuntimeDefault}}}]}}",
+                 ""),
+        BASELINE(
+            NOW, SECURE("appArmorProfile: {type: Unconfined}"),
+            "forbidden AppArmor profile (container \"a\" must not set AppArmor profile type to "
+            "\"Unconfined\")"),
+        BASELINE(NOW,
+                 "{metadata: {annotations: {\"container.apparmor.security.beta.kubernetes.io/b\": "
+                 "unconfined, \"container.apparmor.security.beta.kubernetes.io/a\": \"\"}}, spec: "
+                 "{securityContext: {appArmorProfile: {type: Unconfined}}, containers: [{name: a, "
+                 "securityContext: {appArmorProfile: {type: Unconfined}}}]}}",
+                 "forbidden AppArmor profiles (pod and container \"a\" and annotation must not set "
+                 "AppArmor profile type to \"Unconfined\", "
+                 "\"container.apparmor.security.beta.kubernetes.io/b=\"unconfined\"\")"),
+        /* capabilities */
+        BASELINE(NOW, SECURE("capabilities: {add: [NET_BIND_SERVICE, SYS_CHROOT]}"), ""),
+        BASELINE(NOW,
+                 "{spec: {initContainers: [{name: i, securityContext: {capabilities: {add: "
+                 "[SYS_ADMIN]}}}], containers: [{name: a, securityContext: {capabilities: {add: "
+                 "[SYS_ADMIN, NET_RAW, CHOWN]}}}], ephemeralContainers: [{name: e, "
+                 "securityContext: {capabilities: {add: [ALL]}}}]}}",
+                 "non-default capabilities (containers \"i\", \"a\", \"e\" must not include "
+                 "\"ALL\", \"NET_RAW\", \"SYS_ADMIN\" in securityContext.capabilities.add)"),
+        /* host namespaces, paths, ports */
+        BASELINE(NOW, "{spec: {hostNetwork: true, hostPID: true, hostIPC: true}}",
+                 "host namespaces (hostNetwork=true, hostPID=true, hostIPC=true)"),
+        BASELINE(NOW, "{spec: {volumes: [{name: v, nfs: {server: x}}]}}", ""),
+        BASELINE(NOW, "{spec: {volumes: [{name: v, hostPath: {path: x}}]}}",
+                 "hostPath volumes (volume \"v\")"),
+        BASELINE(NOW,
+                 "{spec: {volumes: [{name: v, hostPath: {path: x}}, {name: w, hostPath: {}}]}}",
+                 "hostPath volumes (volumes \"v\", \"w\")"),
+        BASELINE(NOW, "{spec: {containers: [{name: a, ports: [{containerPort: 80}]}]}}", ""),
+        BASELINE(NOW, "{spec: {containers: [{name: a, ports: [{hostPort: 80}]}]}}",
+                 "hostPort (container \"a\" uses hostPort 80)"),
+        BASELINE(NOW,
+                 "{spec: {containers: [{name: a, ports: [{hostPort: 80}, {hostPort: 443}]}, "
+                 "{name: b, ports: [{hostPort: 80}]}]}}",
+                 "hostPort (containers \"a\", \"b\" use hostPorts 443, 80)"),
+    };
+    check(rows, ARRAY_COUNT(rows));
+}
+
+static void test_baseline_of_containers(void)
+{
+    static const struct row rows[] = {
+        /* probes and hooks */
+        BASELINE(NOW, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {port: 80}}}]}}",
+                 ""),
+        BASELINE(33, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {host: x}}}]}}", ""),
+        BASELINE(34, "{spec: {containers: [{name: a, livenessProbe: {httpGet: {host: x}}}]}}",
+                 "probe or lifecycle host (container \"a\" uses probe or lifecycle host \"x\")"),
+        BASELINE(NOW,
+                 "{spec: {containers: [{name: b, startupProbe: {tcpSocket: {host: y}}, lifecycle: "
+                 "{preStop: {httpGet: {host: z}}}}, {name: a, lifecycle: {postStart: {tcpSocket: "
+                 "{host: x}}}, readinessProbe: {httpGet: {host: y}}}]}}",
+                 "probe or lifecycle host (containers \"a\", \"b\" use probe or lifecycle hosts "
+                 "\"x\", \"y\", \"z\")"),
+        /* privileged, procMount, hostProcess */
+        BASELINE(NOW, SECURE("privileged: false, procMount: Default"), ""),
+        BASELINE(NOW, SECURE("privileged: true"),
+                 "privileged (container \"a\" must not set securityContext.privileged=true)"),
+        BASELINE(NOW, SECURE("procMount: Unmasked"),
+                 "procMount (container \"a\" must not set securityContext.procMount to "
+                 "\"Unmasked\")"),
+        BASELINE(NOW, SECURE("windowsOptions: {hostProcess: false}"), ""),
+        BASELINE(NOW,
+                 "{spec: {securityContext: {windowsOptions: {hostProcess: true}}, containers: "
+                 "[{name: a, securityContext: {windowsOptions: {hostProcess: true}}}]}}",
+                 "hostProcess (pod and container \"a\" must not set "
+                 "securityContext.windowsOptions.hostProcess=true)"),
+        /* SELinux */
+        BASELINE(NOW, SECURE("seLinuxOptions: {type: container_engine_t, level: x}"), ""),
+        BASELINE(31, SECURE("seLinuxOptions: {type: container_engine_t}"), ""),
+        BASELINE(30, SECURE("seLinuxOptions: {type: container_engine_t}"),
+                 "seLinuxOptions (container \"a\" set forbidden securityContext.seLinuxOptions: "
+                 "type \"container_engine_t\")"),
+        BASELINE(NOW,
+                 "{spec: {securityContext: {seLinuxOptions: {type: z, role: r}}, containers: "
+                 "[{name: a, securityContext: {seLinuxOptions: {type: y, user: u}}}]}}",
+                 "seLinuxOptions (pod and container \"a\" set forbidden "
+                 "securityContext.seLinuxOptions: types \"y\", \"z\"; user may not be set; role "
+                 "may not be set)"),
+    };
+    check(rows, ARRAY_COUNT(rows));
+}
+
+static void test_baseline_seccomp(void)
+{
+    static const struct row rows[] = {
+        BASELINE(NOW, SECURE("seccompProfile: {type: Localhost}"), ""),
+        BASELINE(NOW,
+                 "{spec: {securityContext: {seccompProfile: {type: Unconfined}}, containers: "
+                 "[{name: a, securityContext: {seccompProfile: {type: Unconfined}}}, {name: b, "
+                 "securityContext: {seccompProfile: {type: Unconfined}}}]}}",
+                 "seccompProfile (pod and containers \"a\", \"b\" must not set "
+                 "securityContext.seccompProfile.type to \"Unconfined\")"),
+        BASELINE(18, SECURE("seccompProfile: {type: Unconfined}"), ""),
+        BASELINE(18,
+                 "{metadata: {annotations: {\"seccomp.security.alpha.kubernetes.io/pod\": "
+                 "unconfined, \"container.seccomp.security.alpha.kubernetes.io/a\": x, "
+                 "\"container.seccomp.security.alpha.kubernetes.io/none\": x}}, spec: "
+                 "{containers: [{name: a}]}}",
+                 "seccompProfile (forbidden annotations "
+                 "container.seccomp.security.alpha.kubernetes.io/a=\"x\", "
+                 "seccomp.security.alpha.kubernetes.io/pod=\"unconfined\")"),
+        BASELINE(19,
+                 "{metadata: {annotations: {\"seccomp.security.alpha.kubernetes.io/pod\": "
+                 "unconfined}}, spec: {}}",
+                 ""),
+    };
+    check(rows, ARRAY_COUNT(rows));
 }
 
 /* A sysctl is refused before its version, and passes from it on. */
@@ -263,6 +279,9 @@ static void test_restricted(void)
 /* Whom a version spares, and what a version did not check yet. */
 static void test_versions(void)
 {
+#define NO_SECCOMP                                                                                 \
+    "{spec: {securityContext: {runAsNonRoot: true}, containers: [{name: a, securityContext: "      \
+    "{allowPrivilegeEscalation: false}}]}}"
 #define ROOT_IN_NAMESPACE HARD(", hostUsers: false", ", runAsNonRoot: false, runAsUser: 0")
     static const struct row rows[] = {
         {SECURITY_PRIVILEGED, NOW, SECURE("privileged: true"), ""},
@@ -270,6 +289,18 @@ static void test_versions(void)
         RESTRICTED(21, "{spec: {" HARD_POD ", containers: [{name: a}]}}",
                    "allowPrivilegeEscalation != false (container \"a\" must set "
                    "securityContext.allowPrivilegeEscalation=false)"),
+        RESTRICTED(8, SECURE_USER("privileged: false"),
+                   "allowPrivilegeEscalation != false (container \"a\" must set "
+                   "securityContext.allowPrivilegeEscalation=false)"),
+        RESTRICTED(22, SECURE_USER("allowPrivilegeEscalation: false"),
+                   "unrestricted capabilities (container \"a\" must set "
+                   "securityContext.capabilities.drop=[\"ALL\"])"),
+        RESTRICTED(18, NO_SECCOMP, ""),
+        RESTRICTED(19, NO_SECCOMP,
+                   "seccompProfile (pod or container \"a\" must set "
+                   "securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\")"),
+        RESTRICTED(23, HARD("", ", runAsUser: 0"),
+                   "runAsUser=0 (container \"a\" must not set runAsUser=0)"),
         /* Without restricted capabilities, those of the baseline count. */
         RESTRICTED(21,
                    SECURE_USER("allowPrivilegeEscalation: false, capabilities: {add: [NET_RAW]}"),
@@ -333,9 +364,14 @@ static void test_order(void)
 
 int main(void)
 {
-    static CU_TestInfo tests[] = {{"baseline", test_baseline},     {"sysctls", test_sysctls},
-                                  {"restricted", test_restricted}, {"versions", test_versions},
-                                  {"order", test_order},           CU_TEST_INFO_NULL};
+    static CU_TestInfo tests[] = {{"baseline", test_baseline},
+                                  {"baseline of containers", test_baseline_of_containers},
+                                  {"baseline seccomp", test_baseline_seccomp},
+                                  {"sysctls", test_sysctls},
+                                  {"restricted", test_restricted},
+                                  {"versions", test_versions},
+                                  {"order", test_order},
+                                  CU_TEST_INFO_NULL};
     static CU_SuiteInfo suites[] = {{"pod security", NULL, NULL, NULL, NULL, tests},
                                     CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
