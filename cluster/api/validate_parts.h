@@ -81,6 +81,9 @@ void validate_container_security(struct value c, bool has_host_users, path_t pat
 /* A resourceFieldRef: of the environment, or of a file of a volume. */
 void validate_resource_ref(struct value ref, bool is_of_volume, path_t path, errors_t *errors);
 void validate_volumes(struct value spec, path_t path, errors_t *errors);
+/* Sources of in-tree plugins, by their key. */
+void validate_volume_plugin(atom key, struct value v, path_t path, errors_t *errors);
+void validate_pod_os(struct value spec, path_t path, errors_t *errors);
 bool resource_name_is_standard(struct str name); /* of any kind: "cpu", "pods", "limits.cpu" */
 void validate_resources(struct value resources, path_t path, errors_t *errors);
 void validate_scheduling(struct value spec, path_t path,

@@ -16,6 +16,10 @@
 
 #include "cluster/api/validate_parts.h"
 
+#include "cluster/api/podspec.h"
+#include "cluster/api/quantity.h"
+
+static void check_pod_resources(struct value spec, path_t path, errors_t *errors);
 static void check_dns(struct value spec, path_t path, errors_t *errors);
 static void check_host_network(struct value spec, path_t path, errors_t *errors);
 static void check_names(struct value spec, path_t path, errors_t *errors);
@@ -23,12 +27,10 @@ static void check_gates(struct value spec, path_t path, errors_t *errors);
 
 void validate_pod_spec(struct value spec, path_t path, errors_t *errors)
 {
-    struct field_path selector = path_child(path, "nodeSelector"),
-                      resources = path_child(path, "resources");
+    struct field_path selector = path_child(path, "nodeSelector");
     validate_volumes(spec, path, errors);
     validate_containers(spec, value_get(spec, ATOM_volumes), path, errors);
-    if (value_is_present(value_get(spec, ATOM_resources)))
-        validate_resources(value_get(spec, ATOM_resources), &resources, errors);
+    check_pod_resources(spec, path, errors);
     check_host_network(spec, path, errors);
     check_choice(errors, path, "restartPolicy", value_get(spec, ATOM_restartPolicy),
                  "Always|Never|OnFailure");
@@ -40,9 +42,60 @@ void validate_pod_spec(struct value spec, path_t path, errors_t *errors)
     check_gates(spec, path, errors);
     validate_scheduling(spec, path, errors);
     check_names(spec, path, errors);
+    validate_pod_os(spec, path, errors);
 }
 
 /* ---- parts ---- */
+
+/* What the pod requests as a whole holds what its containers request; none may take more than the
+ * pod is limited to. */
+static void check_sums(struct value spec, struct value own, path_t path, errors_t *errors)
+{
+    struct value requests = VALUE_GET(own, requests), limits = VALUE_GET(own, limits);
+    struct value list = VALUE_GET(spec, containers);
+    struct field_path requests_path = path_child(path, "requests"),
+                      containers = path_child(path, "containers");
+    for (size_t i = 0; i < value_count(requests); i++) {
+        struct str name = value_key_at(requests, i);
+        struct field_path item = {&requests_path, name, PATH_KEY};
+        AUTO(value) struct value sum = podspec_container_request(spec, name);
+        if (value_is_present(sum) && quantity_compare(sum, value_member_at(requests, i)) > 0)
+            field_error_at(errors, FIELD_INVALID, &item, value_member_at(requests, i),
+                           "must be greater than or equal to aggregate container requests of %.*s",
+                           STR_ARG(value_str(sum)));
+    }
+    for (size_t c = 0; c < value_count(list); c++) {
+        struct value own_limits = VALUE_GET(value_at(list, c), resources, limits);
+        /* The path hangs below the pod's resources: so upstream. */
+        struct field_path container = path_index(&containers, c);
+        for (size_t i = 0; i < value_count(own_limits); i++) {
+            struct str name = value_key_at(own_limits, i);
+            struct value limit = value_get_key(limits, name);
+            struct field_path item = {&container, name, PATH_KEY};
+            if (value_is_present(limit) &&
+                quantity_compare(value_member_at(own_limits, i), limit) > 0)
+                child_error(errors, FIELD_INVALID, &item, "limits", value_member_at(own_limits, i),
+                            "must be less than or equal to pod limits of %.*s",
+                            STR_ARG(value_str(limit)));
+        }
+    }
+}
+
+static void check_pod_resources(struct value spec, path_t path, errors_t *errors)
+{
+    struct value own = VALUE_GET(spec, resources);
+    struct field_path here = path_child(path, "resources");
+    if (!value_is_present(own))
+        return;
+    if (VALUE_IS(spec, "windows", os, name))
+        field_error_at(errors, FIELD_FORBIDDEN, &here, VALUE_ABSENT,
+                       "may not be set for a windows pod");
+    if (value_is_present(VALUE_GET(own, claims)))
+        child_error(errors, FIELD_FORBIDDEN, &here, "claims", VALUE_ABSENT,
+                    "claims may not be set for Resources at pod-level");
+    validate_resources(own, &here, errors);
+    check_sums(spec, own, &here, errors);
+}
 
 static void check_host_network(struct value spec, path_t path, errors_t *errors)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Volumes of a pod (ValidateVolumes upstream): each has a name and exactly one source. The rules of
- * the sources that clusters use today are here; those of removed in-tree plugins ask for their
- * required fields only.
+ * the sources that clusters use today are here; those of in-tree plugins in
+ * validate_volume_plugins.c.
  */
 #include "sim/base/base.h"
 
@@ -239,6 +239,7 @@ static void check_source(atom key, struct value v, const struct type_schema *typ
         check_downward_files(v, path, errors);
     } else {
         validate_by_schema(type, v, path, errors);
+        validate_volume_plugin(key, v, path, errors);
     }
 }
 

@@ -83,7 +83,13 @@ class Objects:
         status, _ = self.ask("GET", name)
         if status != 200:
             body.pop("status", None)
+            # The status of a job is its controller's alone, and its startTime is set once: ours keeps out.
+            is_job = item["kind"] == "Job" and "managedBy" not in body.get("spec", {})
+            if is_job:
+                body["spec"]["managedBy"] = "example.org/replay"
             status, ours = self.ask("POST", path, body)
+            if is_job and status == 201:
+                del ours["spec"]["managedBy"]
             if status != 201:
                 self.report(file, "POST " + path, [("status", "", "201", "%d %s" % (status, str(
                     ours.get("message") if isinstance(ours, dict) else ours)[:300]))])

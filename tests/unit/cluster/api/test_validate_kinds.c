@@ -13,6 +13,7 @@
 #include "cluster/api/value_heap.h"
 
 #define NAMED "metadata: {name: x, namespace: d}"
+#define BOXED(rest) "{" NAMED ", spec: {containers: [{name: a, image: b}], " rest "}}"
 #define CLUSTER "metadata: {name: x}"
 #define TARGET "maxReplicas: 3, scaleTargetRef: {kind: Deployment, name: web}"
 #define RULE "{operations: [CREATE], apiGroups: [\"\"], apiVersions: [v1], resources: [pods]}"
@@ -29,6 +30,41 @@ static const struct row {
     enum resource_known resource;
     const char *object, *expected;
 } rows[] = {
+    /* Pod: operating systems, resources of the whole pod, sources of in-tree plugins */
+    {RESOURCE_pods, BOXED("os: {name: plan9}"),
+     "spec.os: Unsupported value: \"plan9\": supported values: \"linux\", \"windows\""},
+    {RESOURCE_pods, BOXED("os: {name: linux}, securityContext: {windowsOptions: {}}"),
+     "spec.securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux "
+     "pod"},
+    {RESOURCE_pods,
+     BOXED("os: {name: windows}, hostPID: true, securityContext: {fsGroup: 1, runAsUser: 2}, "
+           "initContainers: [{name: i, image: b, securityContext: {privileged: true}}]"),
+     "spec.hostPID: Forbidden: cannot be set for a windows pod; "
+     "spec.securityContext.fsGroup: Forbidden: cannot be set for a windows pod; "
+     "spec.securityContext.runAsUser: Forbidden: cannot be set for a windows pod; "
+     "spec.initContainers[0].securityContext.privileged: Forbidden: cannot be set for a windows "
+     "pod"},
+    {RESOURCE_pods,
+     "{" NAMED
+     ", spec: {resources: {requests: {cpu: \"1\"}, limits: {cpu: \"1\"}}, containers: [{name: a, "
+     "image: b, resources: {requests: {cpu: \"2\"}, limits: {cpu: \"2\"}}}]}}",
+     "spec.resources.requests[cpu]: Invalid value: \"1\": must be greater than or equal to "
+     "aggregate container requests of 2; "
+     "spec.resources.containers[0][cpu].limits: Invalid value: \"2\": must be less than or equal "
+     "to pod limits of 1"},
+    {RESOURCE_pods,
+     BOXED("volumes: [{name: a, fc: {}}, {name: b, flocker: {datasetName: a/b}}, {name: c, "
+           "gcePersistentDisk: {pdName: p, partition: 256}}, {name: d, flexVolume: {driver: a/b, "
+           "options: {k8s.io/x: y}}}, {name: e, iscsi: {targetPortal: p, iqn: x, lun: 0}}]"),
+     "spec.volumes[0].fc.targetWWNs: Required value: must specify either targetWWNs or wwids, but "
+     "not both; "
+     "spec.volumes[1].flocker.datasetName: Invalid value: \"a/b\": must not contain '/'; "
+     "spec.volumes[2].gcePersistentDisk.partition: Invalid value: 256: must be between 1 and 255, "
+     "inclusive; "
+     "spec.volumes[3].flexVolume.options[k8s.io/x]: Invalid value: \"k8s.io/x\": kubernetes.io "
+     "and k8s.io namespaces are reserved; "
+     "spec.volumes[4].iscsi.iqn: Invalid value: \"x\": must be valid format starting with iqn, "
+     "eui, or naa"},
     /* ResourceQuota */
     {RESOURCE_resourcequotas,
      "{" NAMED ", spec: {hard: {pods: \"1\", cpu: \"2\"}, scopes: [BestEffort]}}",
@@ -318,6 +354,7 @@ static void test_rows(void)
     "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "  \
     "for validation is "                                                                           \
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+
 static const struct {
     enum resource_known resource;
     const char *new, *old, *expected;
@@ -409,10 +446,10 @@ static const struct {
      "more than one IP for each IP family; "
      "status.hostIPs[0].ip: Invalid value: \"1.2.3.5\": must be equal to `hostIP`"},
 };
+#undef OLD
 
 static void test_status(void)
 {
-#undef OLD
     for (size_t i = 0; i < ARRAY_COUNT(statuses); i++) {
         struct field_errors errors = {0};
         AUTO(text) struct text got = {0};
