@@ -43,6 +43,12 @@ struct value status_make(int code, struct str reason, struct str message, struct
                       message, shown, own_details, code);
 }
 
+struct value status_not_served(void)
+{
+    return status_make(404, S("NotFound"), S("the server could not find the requested resource"),
+                       value_object());
+}
+
 struct value status_not_found(const struct resource *r, struct str name)
 {
     AUTO(text) struct text t = {0};

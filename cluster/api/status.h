@@ -18,6 +18,7 @@ int status_code(struct value status);
 bool value_is_status(struct value v); /* kind: Status */
 
 struct value status_not_found(const struct resource *r, struct str name);
+struct value status_not_served(void); /* 404 of a resource or verb that is not there */
 struct value status_already_exists(const struct resource *r, struct str name);
 struct value status_conflict(const struct resource *r, struct str name,
                              struct str why); /* empty: "the object has been modified; ..." */

@@ -32,6 +32,15 @@ size_t utf8_decode(struct str s, uint32_t *ret_rune)
     return size;
 }
 
+int64_t utf8_count(struct str s)
+{
+    int64_t count = 0;
+    uint32_t rune;
+    for (size_t i = 0; i < s.size; count++)
+        i += utf8_decode(str_slice(s, i, s.size), &rune);
+    return count;
+}
+
 void utf8_add(struct text *out, uint32_t rune)
 {
     if (rune > 0x10ffff || (rune >= 0xd800 && rune < 0xe000))

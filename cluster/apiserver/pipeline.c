@@ -59,12 +59,6 @@ void pipeline_start(struct call *c, struct step *step)
     fairness_enter(c, step);
 }
 
-static struct value status_unserved(void)
-{
-    return status_make(404, S("NotFound"), S("the server could not find the requested resource"),
-                       value_object());
-}
-
 static bool verb_is_served(const struct request *r)
 {
     bool is_of_one = r->verb == VERB_GET || r->verb == VERB_UPDATE || r->verb == VERB_PATCH ||
@@ -130,7 +124,7 @@ void pipeline_execute(struct call *c, struct step *step)
     if (!may(c, step))
         return;
     if (c->is_unserved) {
-        call_finish(c, step, 404, value_is_present(r->target) ? VALUE_ABSENT : status_unserved());
+        call_finish(c, step, 404, value_is_present(r->target) ? VALUE_ABSENT : status_not_served());
         return;
     }
     if (value_is_present(r->refusal)) {
@@ -323,7 +317,7 @@ bool call_may_create(struct call *c, struct step *step)
 static bool act_as(struct call *c, struct step *step)
 {
     struct attribute_texts texts = {0};
-    struct attributes asked = !c->request->resource ? unknown_attributes(c->request, &texts)
+    struct attributes asked = !c->request->resource    ? unknown_attributes(c->request, &texts)
                               : is_unknown(c->request) ? target_attributes(c->request, step)
                                                        : attributes_of(c->request);
     struct value status = VALUE_ABSENT;

@@ -98,16 +98,12 @@ static uint32_t usages_of(struct value csr)
     return bits;
 }
 
-static uint32_t bit(const char *usage)
-{
-    return 1u << (unsigned)certificate_usage_find(str_from(usage));
-}
-
 /* Digital signature, key encipherment (which keys on curves do not need), and the purpose. */
 static bool has_usages_for(struct value csr, const char *purpose)
 {
-    uint32_t usages = usages_of(csr) | bit("key encipherment");
-    return usages == (bit("digital signature") | bit("key encipherment") | bit(purpose));
+    uint32_t usages = usages_of(csr) | certificate_usage_bit("key encipherment");
+    return usages == (certificate_usage_bit("digital signature") |
+                      certificate_usage_bit("key encipherment") | certificate_usage_bit(purpose));
 }
 
 static bool is_of_nodes(const struct signing_request *q)

@@ -41,14 +41,6 @@ static void wake_aggregating(struct controller *c, struct step *step, const stru
             controller_enqueue(c, step, i.key);
 }
 
-static bool has_rule(struct value rules, struct value rule)
-{
-    for (size_t i = 0; i < value_count(rules); i++)
-        if (value_equal(value_at(rules, i), rule))
-            return true;
-    return false;
-}
-
 static struct value rules_for(struct sync *s)
 {
     struct value selectors = VALUE_GET(s->object, aggregationRule, clusterRoleSelectors);
@@ -61,7 +53,7 @@ static struct value rules_for(struct sync *s)
                 continue;
             struct value rules = VALUE_GET(i.object, rules);
             for (size_t j = 0; j < value_count(rules); j++)
-                if (!has_rule(all, value_at(rules, j)))
+                if (!value_has_item(all, value_at(rules, j)))
                     all = value_append(all, value_keep(value_at(rules, j)));
         }
     }

@@ -32,14 +32,6 @@ bool job_is_finished(struct value job)
     return condition_is_true(conditions, "Complete") || condition_is_true(conditions, "Failed");
 }
 
-static bool has_uid(struct value list, struct value uid)
-{
-    for (size_t i = 0; i < value_count(list); i++)
-        if (value_equal(value_at(list, i), uid))
-            return true;
-    return false;
-}
-
 /* ---- observing ---- */
 
 struct finished_pod {
@@ -118,8 +110,8 @@ static bool is_uncounted(struct sync *s, const struct job_view *v, const struct 
     struct value uncounted = VALUE_GET(v->job, status, uncountedTerminatedPods);
     const struct job_state *state = s->controller->state;
     return object_has_finalizer(pod, S(JOB_FINALIZER)) &&
-           !has_uid(value_get(uncounted, ATOM_succeeded), object_uid(pod)) &&
-           !has_uid(value_get(uncounted, ATOM_failed), object_uid(pod)) &&
+           !value_has_item(value_get(uncounted, ATOM_succeeded), object_uid(pod)) &&
+           !value_has_item(value_get(uncounted, ATOM_failed), object_uid(pod)) &&
            !expectations_awaits_deletion_of(state->finalizers, s->key, key);
 }
 

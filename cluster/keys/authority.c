@@ -80,19 +80,19 @@ int certificate_usage_find(struct str text)
     return -1;
 }
 
-static uint32_t usage_bit(const char *text)
+uint32_t certificate_usage_bit(const char *text)
 {
     return 1u << (unsigned)certificate_usage_find(str_from(text));
 }
 
 uint32_t certificate_usages_of_client(void)
 {
-    return usage_bit("digital signature") | usage_bit("client auth");
+    return certificate_usage_bit("digital signature") | certificate_usage_bit("client auth");
 }
 
 uint32_t certificate_usages_of_server(void)
 {
-    return usage_bit("digital signature") | usage_bit("server auth");
+    return certificate_usage_bit("digital signature") | certificate_usage_bit("server auth");
 }
 
 static int usages_set(gnutls_x509_crt_t c, uint32_t wanted)

@@ -21,6 +21,7 @@
 #define CERTIFICATE_USAGE_COUNT 23
 /* The number of its bit; -1: there is no such usage. */
 int certificate_usage_find(struct str text);
+uint32_t certificate_usage_bit(const char *text); /* of one that there is */
 /* The bits of those that components use. */
 uint32_t certificate_usages_of_client(void); /* digital signature, client auth */
 uint32_t certificate_usages_of_server(void);

@@ -91,12 +91,6 @@ static la_ssize_t write_bytes(struct archive *a, void *owner, const void *bytes,
     return (la_ssize_t)size;
 }
 
-static int by_bytes(const void *a, const void *b, void *context)
-{
-    (void)context;
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
 static void add_path(struct tar *t, struct archive *a, struct str path, struct str name, int depth);
 
 static void add_below(struct tar *t, struct archive *a, struct str path, struct str name, int depth)
@@ -107,7 +101,7 @@ static void add_below(struct tar *t, struct archive *a, struct str path, struct 
     h->list(h->owner, path, &list);
     for (struct str rest = text_str(&list); rest.size > 0;)
         vec_push(&names, str_cut(rest, '\n', &rest));
-    sort_stable(names.items, names.count, sizeof(names.items[0]), by_bytes, NULL);
+    sort_stable(names.items, names.count, sizeof(names.items[0]), sort_by_bytes, NULL);
     for (size_t i = 0; i < names.count && depth < DEPTH_MAX; i++) {
         AUTO(text) struct text below = {0};
         AUTO(text) struct text below_name = {0};

@@ -60,18 +60,12 @@ struct names {
     VEC(struct str) items; /* into the text, sorted */
 };
 
-static int by_bytes(const void *a, const void *b, void *context)
-{
-    (void)context;
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
 static void names_read(struct shell_call *c, struct str folder, struct names *n)
 {
     c->shell->host.list(c->shell->host.owner, folder, &n->text);
     for (struct str rest = text_str(&n->text); rest.size > 0;)
         vec_push(&n->items, str_cut(rest, '\n', &rest));
-    sort_stable(n->items.items, n->items.count, sizeof(n->items.items[0]), by_bytes, NULL);
+    sort_stable(n->items.items, n->items.count, sizeof(n->items.items[0]), sort_by_bytes, NULL);
 }
 
 static void names_release(struct names *n)

@@ -175,12 +175,6 @@ int shell_run_wc(struct shell_call *c)
     return 0;
 }
 
-static int compare_lines(const void *a, const void *b, void *context)
-{
-    (void)context;
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
 int shell_run_sort(struct shell_call *c)
 {
     AUTO(text) struct text all = {0};
@@ -192,7 +186,7 @@ int shell_run_sort(struct shell_call *c)
     bool is_unique = str_contains(shell_call_word(c, 1), S("u"));
     for (struct str rest = text_str(&all); rest.size > 0;)
         vec_push(&lines, str_cut(rest, '\n', &rest));
-    sort_stable(lines.items, lines.count, sizeof(lines.items[0]), compare_lines, NULL);
+    sort_stable(lines.items, lines.count, sizeof(lines.items[0]), sort_by_bytes, NULL);
     for (size_t i = 0; i < lines.count; i++) {
         size_t at = is_reverse ? lines.count - 1 - i : i;
         size_t before = is_reverse ? at + 1 : at - 1;

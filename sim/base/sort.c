@@ -68,3 +68,9 @@ void sort_stable(void *items, size_t count, size_t size, sort_compare_fn compare
         memcpy(items, source, count * size);
     mem_free(heap);
 }
+
+int sort_by_bytes(const void *a, const void *b, void *unused)
+{
+    (void)unused;
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}

@@ -11,5 +11,6 @@
 
 typedef int (*sort_compare_fn)(const void *a, const void *b, void *context);
 void sort_stable(void *items, size_t count, size_t size, sort_compare_fn compare, void *context);
+int sort_by_bytes(const void *a, const void *b, void *unused); /* of `struct str` */
 
 #endif

@@ -30,15 +30,6 @@ static struct str text_of(struct cel_value v, char small[VALUE_SMALL_SIZE])
 
 /* ---- runes ---- */
 
-static int64_t rune_count(struct str s)
-{
-    int64_t count = 0;
-    uint32_t rune;
-    for (size_t i = 0; i < s.size; count++)
-        i += utf8_decode(str_slice(s, i, s.size), &rune);
-    return count;
-}
-
 /* The byte at which rune n begins; s.size beyond the last. */
 static size_t byte_at(struct str s, int64_t n)
 {
@@ -71,7 +62,7 @@ static int64_t index_from(struct str s, struct str part, int64_t from, bool is_l
 FUNCTION(string_size)
 {
     (void)r;
-    return cel_int(rune_count(TEXT(a[0])));
+    return cel_int(utf8_count(TEXT(a[0])));
 }
 FUNCTION(starts_with)
 {
@@ -98,7 +89,7 @@ FUNCTION(matches)
 FUNCTION(char_at)
 {
     struct str s = TEXT(a[0]);
-    if (a[1].ns < 0 || a[1].ns > rune_count(s))
+    if (a[1].ns < 0 || a[1].ns > utf8_count(s))
         return cel_error(r, "index out of range: %" PRId64, a[1].ns);
     size_t from = byte_at(s, a[1].ns);
     return cel_string(r, str_slice(s, from, byte_at(s, a[1].ns + 1)));
@@ -208,7 +199,7 @@ FUNCTION(join_by)
 }
 static struct cel_value sliced(run_t *r, struct str s, int64_t from, int64_t to)
 {
-    int64_t count = rune_count(s);
+    int64_t count = utf8_count(s);
     if (from < 0 || from > count)
         return cel_error(r, "index out of range: %" PRId64, from);
     if (to < from || to > count)
@@ -217,7 +208,7 @@ static struct cel_value sliced(run_t *r, struct str s, int64_t from, int64_t to)
 }
 FUNCTION(substring_from)
 {
-    return sliced(r, TEXT(a[0]), a[1].ns, rune_count(TEXT(a[0])));
+    return sliced(r, TEXT(a[0]), a[1].ns, utf8_count(TEXT(a[0])));
 }
 FUNCTION(substring)
 {

@@ -111,27 +111,18 @@ static bool check_type(struct value schema, struct value v, const struct field_p
 
 /* ---- strings ---- */
 
-static int64_t rune_count(struct str s)
-{
-    int64_t count = 0;
-    uint32_t rune;
-    for (size_t i = 0; i < s.size; count++)
-        i += utf8_decode(str_slice(s, i, s.size), &rune);
-    return count;
-}
-
 static void check_string(struct value schema, struct value v, const struct field_path *path,
                          struct field_errors *errors)
 {
     struct str s = value_str(v), pattern = VALUE_STR(schema, pattern);
     struct str format = VALUE_STR(schema, format);
     struct value most = VALUE_GET(schema, maxLength), least = VALUE_GET(schema, minLength);
-    if (value_is_present(most) && rune_count(s) > value_as_integer(most, 0))
+    if (value_is_present(most) && utf8_count(s) > value_as_integer(most, 0))
         field_error_at(errors, FIELD_TOO_LONG, path, VALUE_ABSENT,
                        value_as_integer(most, 0) == 1 ? "may not be more than %" PRId64 " byte"
                                                       : "may not be more than %" PRId64 " bytes",
                        value_as_integer(most, 0));
-    if (value_is_present(least) && rune_count(s) < value_as_integer(least, 0))
+    if (value_is_present(least) && utf8_count(s) < value_as_integer(least, 0))
         fail(errors, FIELD_INVALID, path, v, "should be at least %" PRId64 " chars long",
              value_as_integer(least, 0));
     if (pattern.size > 0 && !pattern_matches(pattern, s))
@@ -214,23 +205,29 @@ static void check_number(struct value schema, struct value v, const struct field
 
 /* ---- lists and objects ---- */
 
+/* Upstream calls properties items, too, where there are too many. */
+static void check_count(struct value v, struct value least, struct value most, const char *what,
+                        const struct field_path *path, struct field_errors *errors)
+{
+    int64_t count = (int64_t)value_count(v);
+    if (value_is_present(least) && count < value_as_integer(least, 0))
+        fail(errors, FIELD_INVALID, path, value_integer(count),
+             "should have at least %" PRId64 " %s", value_as_integer(least, 0), what);
+    if (value_is_present(most) && count > value_as_integer(most, 0))
+        field_error_at(errors, FIELD_TOO_MANY, path, value_integer(count),
+                       "must have at most %" PRId64 " items", value_as_integer(most, 0));
+}
+
 static void check_list(struct value schema, struct value v, struct value old,
                        const struct field_path *path, struct field_errors *errors)
 {
-    struct value most = VALUE_GET(schema, maxItems), least = VALUE_GET(schema, minItems);
     struct value items = schema_items(schema);
-    int64_t count = (int64_t)value_count(v);
     for (size_t i = 0; value_is_present(items) && i < value_count(v); i++) {
         struct field_path here = path_index(path, i);
         struct value item = value_at(v, i);
         check(items, item, list_counterpart(schema, old, item), &here, errors);
     }
-    if (value_is_present(least) && count < value_as_integer(least, 0))
-        fail(errors, FIELD_INVALID, path, value_integer(count),
-             "should have at least %" PRId64 " items", value_as_integer(least, 0));
-    if (value_is_present(most) && count > value_as_integer(most, 0))
-        field_error_at(errors, FIELD_TOO_MANY, path, value_integer(count),
-                       "must have at most %" PRId64 " items", value_as_integer(most, 0));
+    check_count(v, VALUE_GET(schema, minItems), VALUE_GET(schema, maxItems), "items", path, errors);
 }
 
 static void check_members(struct value schema, struct value v, struct value old,
@@ -252,15 +249,9 @@ static void check_members(struct value schema, struct value v, struct value old,
 static void check_object(struct value schema, struct value v, struct value old,
                          const struct field_path *path, struct field_errors *errors)
 {
-    struct value most = VALUE_GET(schema, maxProperties), least = VALUE_GET(schema, minProperties);
     struct value required = VALUE_GET(schema, required);
-    int64_t count = (int64_t)value_count(v);
-    if (value_is_present(least) && count < value_as_integer(least, 0))
-        fail(errors, FIELD_INVALID, path, value_integer(count),
-             "should have at least %" PRId64 " properties", value_as_integer(least, 0));
-    if (value_is_present(most) && count > value_as_integer(most, 0))
-        field_error_at(errors, FIELD_TOO_MANY, path, value_integer(count),
-                       "must have at most %" PRId64 " items", value_as_integer(most, 0));
+    check_count(v, VALUE_GET(schema, minProperties), VALUE_GET(schema, maxProperties), "properties",
+                path, errors);
     for (size_t i = 0; i < value_count(required); i++) {
         struct str key = value_str(value_at(required, i));
         struct field_path here = {path, key, PATH_NAME};

@@ -14,14 +14,6 @@
 #include "cluster/api/custom/format.h"
 #include "cluster/api/object.h"
 
-static bool list_has(struct value list, struct value s)
-{
-    for (size_t i = 0; i < value_count(list); i++)
-        if (value_equal(value_at(list, i), s))
-            return true;
-    return false;
-}
-
 /* ---- formats ---- */
 
 static bool is_recognized(struct str type, struct str format)
@@ -41,7 +33,8 @@ static struct value formats_add(struct value own_formats, struct value schema)
     if (value_kind(schema) != VALUE_OBJECT)
         return formats;
     if (VALUE_STR(schema, format).size > 0 &&
-        !is_recognized(VALUE_STR(schema, type), value_str(format)) && !list_has(formats, format))
+        !is_recognized(VALUE_STR(schema, type), value_str(format)) &&
+        !value_has_item(formats, format))
         formats = value_append(formats, value_keep(format));
     formats = formats_add(formats, schema_items(schema));
     for (size_t n = 0; n < ARRAY_COUNT(lists); n++) {
@@ -72,7 +65,7 @@ struct value definition_warnings(struct value new, struct value old, struct valu
     AUTO(value) struct value before = unrecognized_formats(old);
     for (size_t i = 0; i < value_count(formats); i++) {
         struct str format = value_str(value_at(formats, i));
-        if (!list_has(before, value_at(formats, i)))
+        if (!value_has_item(before, value_at(formats, i)))
             warnings = value_append(warnings,
                                     value_printf("unrecognized format \"%.*s\"", STR_ARG(format)));
     }
@@ -94,7 +87,7 @@ struct value finalizer_warnings(struct value new, struct value old, struct value
     for (size_t i = 0; i < value_count(names); i++) {
         struct str name = value_str(value_at(names, i));
         bool has_path = str_find(name, '/') < name.size, has_dot = str_find(name, '.') < name.size;
-        if (has_path || is_standard(name) || list_has(before, value_at(names, i)))
+        if (has_path || is_standard(name) || value_has_item(before, value_at(names, i)))
             continue;
         warnings = value_append(
             warnings,

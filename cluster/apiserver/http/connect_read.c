@@ -10,12 +10,6 @@
 #include "cluster/api/object.h"
 #include "cluster/api/status.h"
 
-static struct value text_of(const struct target *t, const char *name)
-{
-    struct str s = target_option(t, name);
-    return s.size > 0 ? value_string(s) : VALUE_ABSENT;
-}
-
 static struct value texts_of(const struct target *t, const char *name)
 {
     struct value all = VALUE_ABSENT;
@@ -44,8 +38,8 @@ static bool log_read(struct reading *r, struct connect_options *o)
     o->follow = option_bool(t, "follow");
     o->previous = option_bool(t, "previous");
     o->timestamps = option_bool(t, "timestamps");
-    o->since_time = text_of(t, "sinceTime");
-    o->stream = text_of(t, "stream");
+    o->since_time = option_text(t, "sinceTime");
+    o->stream = option_text(t, "stream");
     if (!number_read(r, "sinceSeconds", &o->since_seconds) ||
         !number_read(r, "tailLines", &o->tail_lines) ||
         !number_read(r, "limitBytes", &o->limit_bytes))
@@ -93,7 +87,7 @@ bool connect_read(const struct http_request *h, struct reading *r)
     struct connect_options *o = request_connect_options(r->request);
     o->is_upgrade = h->is_websocket;
     o->is_spdy = h->is_spdy;
-    o->container = text_of(t, "container");
+    o->container = option_text(t, "container");
     switch (r->request->subresource) {
     case SUBRESOURCE_LOG:
         return log_read(r, o);
@@ -106,7 +100,7 @@ bool connect_read(const struct http_request *h, struct reading *r)
         o->has_stderr = option_bool(t, "stderr") && !o->has_terminal;
         return true;
     case SUBRESOURCE_PORTFORWARD:
-        o->ports = text_of(t, "ports");
+        o->ports = option_text(t, "ports");
         return true;
     case SUBRESOURCE_PROXY:
         proxy_read(h, r, o);

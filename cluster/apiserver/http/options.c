@@ -69,7 +69,7 @@ bool option_bool(const struct target *t, const char *name)
            !str_equal(s, S("FALSE")) && !str_equal(s, S("0"));
 }
 
-static struct value text_read(const struct target *t, const char *name)
+struct value option_text(const struct target *t, const char *name)
 {
     struct str s = target_option(t, name);
     return s.size > 0 ? value_string(s) : VALUE_ABSENT;
@@ -120,10 +120,10 @@ static bool list_read(struct reading *r)
     const struct target *t = &r->target;
     struct list_options *o = request_list_options(r->request);
     int64_t timeout = 0;
-    o->label_selector = text_read(t, "labelSelector");
+    o->label_selector = option_text(t, "labelSelector");
     o->field_selector = field_selector_of(t, r->request->verb == VERB_WATCH);
-    o->resource_version = text_read(t, "resourceVersion");
-    o->continue_token = text_read(t, "continue");
+    o->resource_version = option_text(t, "resourceVersion");
+    o->continue_token = option_text(t, "continue");
     o->allow_bookmarks = option_bool(t, "allowWatchBookmarks");
     if (target_has_option(t, "sendInitialEvents"))
         o->send_initial_events = option_bool(t, "sendInitialEvents");

@@ -37,12 +37,6 @@ struct str manager_of(struct str user_agent)
     return s.size > 0 ? s : S("unknown");
 }
 
-static struct value not_found(void)
-{
-    return status_make(404, S("NotFound"), S("the server could not find the requested resource"),
-                       value_object());
-}
-
 struct value method_refusal(void)
 {
     return status_make(405, S("MethodNotAllowed"),
@@ -227,7 +221,7 @@ static bool resource_read(const struct http_request *h, struct reading *r)
                     (sub == SUBRESOURCE_NONE || (resource->subresources & (1u << sub)));
     bool has_namespace = t->namespace.size > 0 && !str_equal(t->plural, S("namespaces"));
     if (!is_there || (has_namespace && !resource->is_namespaced)) {
-        r->refusal = not_found();
+        r->refusal = status_not_served();
         return false;
     }
     return verb_read(h, r, resource, sub);
@@ -322,7 +316,7 @@ static bool verb_read(const struct http_request *h, struct reading *r,
     bool needs_namespace = resource->is_namespaced &&
                            (is_one || verb == VERB_CREATE || verb == VERB_DELETE_COLLECTION);
     if (needs_namespace && t->namespace.size == 0) {
-        r->refusal = is_one ? not_found() : method_refusal();
+        r->refusal = is_one ? status_not_served() : method_refusal();
         return false;
     }
     if (is_one && verb != VERB_WATCH && !name_check(t->name, r))

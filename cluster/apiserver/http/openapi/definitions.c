@@ -208,12 +208,6 @@ static void list_write(struct page *p, const struct type_schema *owner,
                                                  : S("atomic"));
 }
 
-static int by_text(const void *a, const void *b, void *context)
-{
-    (void)context;
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
 #define ENUM_MAX 64
 
 /* The values, sorted. */
@@ -223,7 +217,7 @@ static void enumeration_write(struct page *p, struct str list)
     size_t count = 0;
     for (; list.size > 0 && count < ENUM_MAX; count++)
         values[count] = str_cut(list, '|', &list);
-    sort_stable(values, count, sizeof(values[0]), by_text, NULL);
+    sort_stable(values, count, sizeof(values[0]), sort_by_bytes, NULL);
     page_key(p, "enum");
     text_add_byte(p->out, '[');
     for (size_t i = 0; i < count; i++) {
