@@ -85,8 +85,8 @@ static struct value definition_status(struct value o)
 {
     struct value versions = VALUE_GET(o, spec, versions), stored = value_array();
     for (size_t i = 0; i < value_count(versions); i++) {
-        if (VALUE_BOOL_AT(value_at(versions, i), storage))
-            stored = value_append(stored, value_keep(VALUE_GET(value_at(versions, i), name)));
+        if (VALUE_BOOL_AT(value_at(versions, i), storage)) /* the name may be missing as yet */
+            stored = value_append(stored, value_string(VALUE_STR(value_at(versions, i), name)));
     }
     return value_pack("{storedVersions: %v}", stored);
 }

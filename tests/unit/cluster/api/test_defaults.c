@@ -246,6 +246,13 @@ static void test_strategies(void)
                                      S("batch.kubernetes.io/controller-uid")),
                        "u1"));
     CU_ASSERT(value_is(value_get_key(VALUE_GET(job, metadata, labels), S("job-name")), "j"));
+
+    AUTO(value)
+    struct value nameless =
+        strategy_prepare_create(resource_get(RESOURCE_customresourcedefinitions),
+                                value_pack("{spec: {versions: [{storage: true}]}}"));
+    AUTO(value) struct value stored = value_pack("[\"\"]");
+    expect("a version without a name", VALUE_GET(nameless, status, storedVersions), stored);
 }
 
 int main(void)
