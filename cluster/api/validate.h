@@ -34,7 +34,8 @@ void validate_certificate_request_update(struct value new, struct value old,
 /* clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy of a service together: before addresses are
  * taken for it. */
 void validate_service_addresses(struct value service, struct field_errors *errors);
-/* An event of events.k8s.io, as stored: what the old kind had and the new one has not is unset. */
+/* A new event of events.k8s.io, as stored, instead of validate_create: what the old kind had and the
+ * new one has not is unset. */
 void validate_new_event(struct value event, struct field_errors *errors);
 /* The resize and ephemeralcontainers subresources of a pod. */
 void validate_pod_resize(struct value new, struct value old, struct field_errors *errors);

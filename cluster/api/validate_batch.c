@@ -245,6 +245,9 @@ void validate_cron_job(struct value o, errors_t *errors)
         child_error(errors, FIELD_INVALID, &job_spec, "selector",
                     VALUE_GET(spec, jobTemplate, spec, selector),
                     "`selector` will be auto-generated");
+    if (VALUE_BOOL_AT(spec, jobTemplate, spec, manualSelector))
+        child_error(errors, FIELD_NOT_SUPPORTED, &job_spec, "manualSelector", value_bool(true),
+                    "supported values: \"nil\", \"false\"");
     if (!text_is_set(VALUE_GET(o, metadata, uid)) &&
         VALUE_STR(o, metadata, name).size > CRON_JOB_NAME_MAX)
         field_error_add(errors, FIELD_INVALID, S("metadata.name"), VALUE_GET(o, metadata, name),

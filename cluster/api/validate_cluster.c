@@ -165,30 +165,53 @@ void validate_node_update(struct value new, struct value old, errors_t *errors)
 
 /* ---- Event ---- */
 
-void validate_event(struct value o, errors_t *errors)
+/* An event of the older kind is told apart by having no eventTime: only its namespace is looked
+ * at. */
+static void check_event_namespace(struct value o, errors_t *errors)
 {
     struct value namespace = VALUE_GET(o, metadata, namespace);
     struct value about = VALUE_GET(o, involvedObject, namespace);
-    bool matches = text_is_set(about) ? value_equal(about, namespace)
-                                      : !text_is_set(namespace) || value_is(namespace, "default");
-    if (!matches) {
-        AUTO(value)
-        struct value shown = text_is_set(about) ? value_keep(about) : value_string(S(""));
-        field_error_add(errors, FIELD_INVALID, S("involvedObject.namespace"), shown,
-                        "does not match event.namespace");
-    }
+    bool is_default = !text_is_set(namespace) || value_is(namespace, "default");
+    bool matches = text_is_set(about) ? value_equal(about, namespace) : is_default;
+    if (value_kind(VALUE_GET(o, eventTime)) == VALUE_STRING)
+        matches = text_is_set(about) || is_default || value_is(namespace, "kube-system");
+    if (matches)
+        return;
+    AUTO(value)
+    struct value shown = text_is_set(about) ? value_keep(about) : value_string(S(""));
+    field_error_add(errors, FIELD_INVALID, S("involvedObject.namespace"), shown,
+                    "does not match event.namespace");
+}
+
+static void check_event_text(errors_t *errors, const char *name, struct value text,
+                             bool is_required, size_t size_max)
+{
+    AUTO(value) struct value empty = value_string(S(""));
+    if (is_required)
+        check_required(errors, NULL, name, text);
+    if (value_str(text).size > size_max)
+        child_error(errors, FIELD_INVALID, NULL, name, empty, "can have at most %d characters",
+                    (int)size_max);
+}
+
+/* `controller`: what the version of the request calls reportingComponent. */
+static void check_event(struct value o, const char *controller, errors_t *errors)
+{
+    struct value reporter = VALUE_GET(o, reportingComponent);
+    check_event_namespace(o, errors);
     if (value_kind(VALUE_GET(o, eventTime)) != VALUE_STRING)
         return;
-    check_required(errors, NULL, "reportingController", VALUE_GET(o, reportingComponent));
-    check_required(errors, NULL, "reportingInstance", VALUE_GET(o, reportingInstance));
-    check_required(errors, NULL, "action", VALUE_GET(o, action));
-    check_required(errors, NULL, "reason", VALUE_GET(o, reason));
-    if (VALUE_STR(o, reportingInstance).size > 128)
-        child_error(errors, FIELD_INVALID, NULL, "reportingInstance", VALUE_ABSENT,
-                    "can have at most 128 characters");
-    if (VALUE_STR(o, message).size > 1024)
-        child_error(errors, FIELD_INVALID, NULL, "message", VALUE_ABSENT,
-                    "can have at most 1024 characters");
+    if (check_required(errors, NULL, controller, reporter))
+        check_child_rule(errors, NULL, controller, reporter, name_qualified);
+    check_event_text(errors, "reportingInstance", VALUE_GET(o, reportingInstance), true, 128);
+    check_event_text(errors, "action", VALUE_GET(o, action), true, 128);
+    check_event_text(errors, "reason", VALUE_GET(o, reason), true, 128);
+    check_event_text(errors, "message", VALUE_GET(o, message), false, 1024);
+}
+
+void validate_event(struct value o, errors_t *errors)
+{
+    check_event(o, "reportingComponent", errors);
 }
 
 void validate_new_event(struct value o, struct field_errors *errors)
@@ -202,6 +225,9 @@ void validate_new_event(struct value o, struct field_errors *errors)
                {ATOM_source, "source"}};
     struct value series = VALUE_GET(o, series), type = VALUE_GET(o, type);
     struct field_path path = path_child(NULL, "series");
+    validate_meta(resource_get(RESOURCE_events), o, errors);
+    validate_own_finalizers(resource_get(RESOURCE_events), o, errors);
+    check_event(o, "reportingController", errors);
     AUTO(value) struct value empty = value_string(S(""));
     if (value_is_present(series) && VALUE_INT(series, 0, count) < 2)
         child_error(errors, FIELD_INVALID, &path, "count", empty, "should be at least 2");

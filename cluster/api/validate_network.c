@@ -473,6 +473,7 @@ static void check_backend(struct value b, path_t path, errors_t *errors)
 static void check_ingress_path(struct value p, path_t path, errors_t *errors)
 {
     static const char *const forbidden[] = {"//", "/./", "/../", "%2f", "%2F"};
+    static const char *const endings[] = {"/..", "/."};
     struct value type = VALUE_GET(p, pathType);
     struct str s = VALUE_STR(p, path);
     struct field_path backend = path_child(path, "backend");
@@ -488,6 +489,11 @@ static void check_ingress_path(struct value p, path_t path, errors_t *errors)
             if (str_contains(s, str_from(forbidden[i])))
                 child_error(errors, FIELD_INVALID, path, "path", VALUE_GET(p, path),
                             "must not contain '%s'", forbidden[i]);
+        }
+        for (size_t i = 0; i < ARRAY_COUNT(endings); i++) {
+            if (str_ends_with(s, str_from(endings[i])))
+                child_error(errors, FIELD_INVALID, path, "path", VALUE_GET(p, path),
+                            "cannot end with '%s'", endings[i]);
         }
     } else if (value_is(type, "ImplementationSpecific")) {
         if (s.size > 0 && s.bytes[0] != '/')
@@ -576,6 +582,13 @@ void validate_ingress(struct value o, errors_t *errors)
     if (value_is_present(VALUE_GET(spec, ingressClassName)))
         check_child_rule(errors, &path, "ingressClassName", VALUE_GET(spec, ingressClassName),
                          name_dns_subdomain);
+    struct value class =
+        value_get_key(VALUE_GET(o, metadata, annotations), S("kubernetes.io/ingress.class"));
+    bool is_new = !value_is_present(VALUE_GET(o, metadata, resourceVersion));
+    if (is_new && value_is_present(class) && value_is_present(VALUE_GET(spec, ingressClassName)) &&
+        !value_equal(class, VALUE_GET(spec, ingressClassName)))
+        field_error_add(errors, FIELD_INVALID, S("annotations.kubernetes.io/ingress.class"), class,
+                        "must match `ingressClassName` when both are specified");
 }
 
 void validate_ingress_class(struct value o, errors_t *errors)

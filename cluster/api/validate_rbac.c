@@ -63,7 +63,8 @@ static void check_subject(struct value s, bool is_namespaced, path_t path, error
     if (value_is(kind, "ServiceAccount")) {
         check_child_rule(errors, path, "name", VALUE_GET(s, name), name_dns_subdomain);
         if (text_is_set(group))
-            check_optional_choice(errors, path, "apiGroup", group, "\"\"");
+            child_error(errors, FIELD_NOT_SUPPORTED, path, "apiGroup", group,
+                        "supported values: \"\"");
         if (!is_namespaced && !text_is_set(VALUE_GET(s, namespace)))
             child_error(errors, FIELD_REQUIRED, path, "namespace", VALUE_ABSENT, NO_DETAIL);
     } else if (is_one_of(kind, "User|Group") && text_is_set(kind)) {

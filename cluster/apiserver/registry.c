@@ -357,10 +357,10 @@ static void create_allocated(struct call *c, struct step *step)
     struct field_errors errors = {0};
     if (c->kind)
         custom_check_object(c, VALUE_ABSENT, &errors);
+    else if (c->request->resource == resource_get(RESOURCE_events_events))
+        validate_new_event(c->object, &errors);
     else
         validate_create(c->resource, c->object, &errors);
-    if (c->request->resource == resource_get(RESOURCE_events_events))
-        validate_new_event(c->object, &errors);
     if (errors.count > 0) {
         struct str name = VALUE_STR(c->object, metadata, name);
         struct value status = status_invalid(c->request->resource, name, &errors);

@@ -65,6 +65,31 @@ static const struct row {
      "and k8s.io namespaces are reserved; "
      "spec.volumes[4].iscsi.iqn: Invalid value: \"x\": must be valid format starting with iqn, "
      "eui, or naa"},
+    /* Event, CronJob, Ingress, RoleBinding */
+    {RESOURCE_events,
+     "{" NAMED ", eventTime: \"2024-01-01T00:00:00.000000Z\", involvedObject: {namespace: e}, "
+     "reason: r, action: a}",
+     "reportingComponent: Required value; reportingInstance: Required value"},
+    {RESOURCE_events,
+     "{" NAMED ", eventTime: \"2024-01-01T00:00:00.000000Z\", involvedObject: {kind: Node}, "
+     "reason: r, action: a, reportingComponent: c, reportingInstance: i}",
+     "involvedObject.namespace: Invalid value: \"\": does not match event.namespace"},
+    {RESOURCE_cronjobs,
+     "{" NAMED ", spec: {schedule: \"* * * * *\", jobTemplate: {spec: {manualSelector: true, "
+     "template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}}}",
+     "spec.jobTemplate.spec.manualSelector: Unsupported value: true: supported values: \"nil\", "
+     "\"false\""},
+    {RESOURCE_ingresses,
+     "{metadata: {name: x, namespace: d, annotations: {kubernetes.io/ingress.class: a}}, spec: "
+     "{ingressClassName: b, rules: [{http: {paths: [{pathType: Exact, path: /a/.., backend: "
+     "{service: {name: s, port: {number: 1}}}}]}}]}}",
+     "spec.rules[0].http.paths[0].path: Invalid value: \"/a/..\": cannot end with '/..'; "
+     "annotations.kubernetes.io/ingress.class: Invalid value: \"a\": must match "
+     "`ingressClassName` when both are specified"},
+    {RESOURCE_rolebindings,
+     "{" NAMED ", roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: r}, subjects: "
+     "[{kind: ServiceAccount, name: s, namespace: d, apiGroup: g}]}",
+     "subjects[0].apiGroup: Unsupported value: \"g\": supported values: \"\""},
     /* ResourceQuota */
     {RESOURCE_resourcequotas,
      "{" NAMED ", spec: {hard: {pods: \"1\", cpu: \"2\"}, scopes: [BestEffort]}}",
