@@ -44,3 +44,12 @@ git ls-files 'sim/*.[ch]' 'runtime/*.[ch]' 'cluster/*.[ch]' 'cluster/*.def' 'sce
         }
     }
     END { flush() }'
+cat <<'RECORDED'
+
+## Beside a recorded API server
+
+Requests of kubectl and the answers of a real cluster were recorded; `tests/recorded` sends them again. What differs, and why
+(`tests/recorded/known.txt` says where):
+
+RECORDED
+sed -n '/^#/!s/.*  # *\(at times: \)\{0,1\}/* /p' tests/recorded/known.txt | LC_ALL=C sort -u
