@@ -119,6 +119,9 @@ void validate_update(const struct resource *r, struct value new, struct value ol
     validate_meta_twice(r, new, old, errors);
     if (!value_is_same(VALUE_GET(new, metadata, finalizers), VALUE_GET(old, metadata, finalizers)))
         validate_own_finalizers(r, new, errors);
+    if (r->index == RESOURCE_pods && !value_is_same(VALUE_GET(new, metadata, annotations),
+                                                    VALUE_GET(old, metadata, annotations)))
+        validate_pod_annotations_update(new, old, errors);
     if (is_same_otherwise(new, old))
         return;
     validate_kind(r, new, errors);

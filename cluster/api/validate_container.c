@@ -110,6 +110,10 @@ static void check_container(struct value c, struct value volumes, bool has_host_
                  "Always|IfNotPresent|Never");
     check_optional_choice(errors, path, "restartPolicy", value_get(c, ATOM_restartPolicy),
                           "Always|Never|OnFailure");
+    size_t rules = value_count(VALUE_GET(c, restartPolicyRules));
+    if (rules > 0 && !text_is_set(value_get(c, ATOM_restartPolicy)))
+        child_error(errors, FIELD_REQUIRED, path, "restartPolicy", VALUE_ABSENT,
+                    "must specify restartPolicy when restart rules are used");
     struct field_path resources = path_child(path, "resources");
     validate_resources(value_get(c, ATOM_resources), &resources, errors);
     validate_container_security(c, has_host_users, path, errors);
@@ -171,7 +175,8 @@ static void check_host_ports(struct value containers, path_t path, errors_t *err
                 continue;
             struct field_path container = path_index(path, i),
                               list = path_child(&container, "ports"), item = path_index(&list, k);
-            AUTO(value) struct value text =
+            AUTO(value)
+            struct value text =
                 value_printf("%.*s/%.*s/%d", STR_ARG(VALUE_STR(p, protocol)),
                              STR_ARG(VALUE_STR(p, hostIP)), (int)VALUE_INT(p, 0, hostPort));
             child_error(errors, FIELD_DUPLICATE, &item, "hostPort", text, NO_DETAIL);

@@ -72,6 +72,8 @@ typedef void (*validate_fn)(struct value object, errors_t *errors);
 typedef void (*validate_update_fn)(struct value new, struct value old, errors_t *errors);
 
 void validate_pod(struct value o, errors_t *errors);
+/* When annotations differ, whatever else does. */
+void validate_pod_annotations_update(struct value new, struct value old, errors_t *errors);
 void validate_pod_update(struct value new, struct value old, errors_t *errors);
 void validate_pod_spec(struct value spec, path_t path, errors_t *errors);
 void validate_containers(struct value spec, struct value volumes, path_t path, errors_t *errors);

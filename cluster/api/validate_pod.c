@@ -206,10 +206,58 @@ static void check_images(struct value list, const char *name, path_t spec, error
     }
 }
 
+#define DELETION_COST "controller.kubernetes.io/pod-deletion-cost"
+#define MIRROR "kubernetes.io/config.mirror"
+
+/* What a ReplicaSet reads when it picks pods to delete: no plus sign, no leading zeros. */
+static bool is_deletion_cost(struct str s)
+{
+    int64_t n = 0;
+    bool is_plain = s.size > 0 && s.bytes[0] != '+' && (s.bytes[0] != '0' || s.size == 1);
+    return is_plain && str_to_int64(s, &n) && n >= INT32_MIN && n <= INT32_MAX;
+}
+
+static void check_annotations(struct value o, errors_t *errors)
+{
+    struct value list = VALUE_GET(o, metadata, annotations);
+    struct field_path meta = path_child(NULL, "metadata"), here = path_child(&meta, "annotations"),
+                      mirror_path = path_key(&here, S(MIRROR)),
+                      cost_path = path_key(&here, S(DELETION_COST));
+    struct value mirror = value_get_key(list, S(MIRROR));
+    struct value cost = value_get_key(list, S(DELETION_COST));
+    if (value_is_present(mirror) && !text_is_set(VALUE_GET(o, spec, nodeName)))
+        field_error_at(errors, FIELD_INVALID, &mirror_path, mirror,
+                       "must set spec.nodeName if mirror pod annotation is set");
+    if (value_is_present(cost) && !is_deletion_cost(value_str(cost)))
+        field_error_at(errors, FIELD_INVALID, &cost_path, cost, "must be a 32bit integer");
+}
+
+/* A mirror stays one, and no other pod becomes one. */
+static void check_mirror_update(struct value new, struct value old, errors_t *errors)
+{
+    struct field_path meta = path_child(NULL, "metadata"), here = path_child(&meta, "annotations"),
+                      item = path_key(&here, S(MIRROR));
+    struct value is = value_get_key(VALUE_GET(new, metadata, annotations), S(MIRROR));
+    struct value was = value_get_key(VALUE_GET(old, metadata, annotations), S(MIRROR));
+    if (value_is_same(is, was) || value_equal(is, was))
+        return;
+    field_error_at(errors, FIELD_FORBIDDEN, &item, VALUE_ABSENT,
+                   value_is_present(was) ? "may not remove or update mirror pod annotation"
+                                         : "may not add mirror pod annotation");
+}
+
+void validate_pod_annotations_update(struct value new, struct value old, errors_t *errors)
+{
+    check_annotations(new, errors);
+    check_mirror_update(new, old, errors);
+}
+
 void validate_pod(struct value o, errors_t *errors)
 {
     struct value spec = value_get(o, ATOM_spec);
     struct field_path path = path_child(NULL, "spec");
+    if (!value_is_present(VALUE_GET(o, metadata, resourceVersion)))
+        check_annotations(o, errors);
     validate_pod_spec(spec, &path, errors);
     check_images(value_get(spec, ATOM_containers), "containers", &path, errors);
     check_images(value_get(spec, ATOM_initContainers), "initContainers", &path, errors);
@@ -226,8 +274,9 @@ void validate_pod(struct value o, errors_t *errors)
 
 void validate_pod_template(struct value template_value, path_t path, errors_t *errors)
 {
-    struct field_path meta = path_child(path, "metadata"), labels = path_child(&meta, "labels"),
-                      annotations = path_child(&meta, "annotations"),
+    /* Below the template itself, not its metadata: so upstream. */
+    struct field_path labels = path_child(path, "labels"),
+                      annotations = path_child(path, "annotations"),
                       spec = path_child(path, "spec");
     struct value list = VALUE_GET(template_value, metadata, annotations);
     check_labels(errors, &labels, VALUE_GET(template_value, metadata, labels));
@@ -434,6 +483,11 @@ void validate_pod_ephemeral_containers(struct value new_pod, struct value old_po
     struct value old = VALUE_GET(old_pod, spec, ephemeralContainers);
     struct field_path spec = path_child(NULL, "spec"),
                       list = path_child(&spec, "ephemeralContainers");
+    if (value_is_present(value_get_key(VALUE_GET(old_pod, metadata, annotations), S(MIRROR)))) {
+        field_error_add(errors, FIELD_FORBIDDEN, S(""), VALUE_ABSENT,
+                        "static pods do not support ephemeral containers");
+        return;
+    }
     for (size_t i = 0; i < value_count(old); i++) {
         struct value was = value_at(old, i), is = VALUE_ABSENT;
         for (size_t k = 0; k < value_count(new); k++) {

@@ -65,6 +65,26 @@ static const struct row {
      "and k8s.io namespaces are reserved; "
      "spec.volumes[4].iscsi.iqn: Invalid value: \"x\": must be valid format starting with iqn, "
      "eui, or naa"},
+    {RESOURCE_pods,
+     "{metadata: {name: x, namespace: d, annotations: {kubernetes.io/config.mirror: m, "
+     "controller.kubernetes.io/pod-deletion-cost: \"08\"}}, spec: {containers: [{name: a, image: "
+     "b, "
+     "restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [1]}}]}]}}",
+     "metadata.annotations[kubernetes.io/config.mirror]: Invalid value: \"m\": must set "
+     "spec.nodeName if mirror pod annotation is set; "
+     "metadata.annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: \"08\": "
+     "must "
+     "be a 32bit integer; "
+     "spec.containers[0].restartPolicy: Required value: must specify restartPolicy when restart "
+     "rules are used"},
+    {RESOURCE_podtemplates,
+     "{" NAMED
+     ", template: {metadata: {labels: {a: \"b c\"}}, spec: {containers: [{name: a, image: "
+     "b}]}}}",
+     "template.labels: Invalid value: \"b c\": a valid label must be an empty string or consist of "
+     "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+     "character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"},
     /* Event, CronJob, Ingress, RoleBinding */
     {RESOURCE_events,
      "{" NAMED ", eventTime: \"2024-01-01T00:00:00.000000Z\", involvedObject: {namespace: e}, "
