@@ -25,6 +25,7 @@ ALL_CFLAGS := $(COMMON) $(WARNINGS) $(OPT) $(EXTRA_CFLAGS)
 LIBRARIES := -lyaml -ljq -lpcre2-8 -larchive -lmicrohttpd -lwslay -lgnutls -lhogweed -lnettle -lgmp -lz -lm
 
 BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjq-dev libpcre2-dev libarchive-dev libmicrohttpd-dev libwslay-dev libgnutls28-dev nettle-dev libgmp-dev zlib1g-dev
+BENCH_PACKAGES := wrk curl
 TEST_PACKAGES  := libcunit1-dev clang faketime valgrind git python3 curl openssl
 
 LAYERS := sim runtime cluster scenarios
@@ -132,6 +133,7 @@ deviations: ## docs/deviations.md from the DEVIATION: comments of the sources
 	@tests/deviations.sh > docs/deviations.md
 
 bench: dependencies ## speeds beside their budgets; also build/bench.json
+	@tests/dependencies.sh $(BENCH_PACKAGES)
 	@$(MAKE) -s -j$$(nproc) all $(filter $(BUILD)/tests/bench/%,$(PLAIN_PROGRAMS))
 	@tests/bench/bench.sh $(BUILD)
 

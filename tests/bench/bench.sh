@@ -8,7 +8,7 @@
 set -eu
 build=${1:-build}
 [ $# -gt 0 ] && shift
-rows=${*:-queue write thousand openb day memory start idle requests maximum huge}
+rows=${*:-queue write thousand openb day memory start idle requests replay maximum huge}
 here=$(dirname "$0")
 traces=${TRACES:-../shared/traces}
 program=$build/wavetank
