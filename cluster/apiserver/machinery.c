@@ -6,10 +6,6 @@
  * Two kinds are served in two shapes: events (core/v1 is stored, events.k8s.io/v1 renames some
  * fields) and horizontal pod autoscalers (autoscaling/v2 is stored, v1 has only a CPU target).
  * Everything else differs in nothing.
- *
- * DEVIATION: autoscaling/v1 shows the CPU utilisation target and leaves the metrics it cannot
- * express out, instead of keeping them in annotations (autoscaling.alpha.kubernetes.io/metrics and
- * its kin).
  */
 #include "cluster/apiserver/machinery.h"
 
@@ -56,44 +52,6 @@ static struct value convert_event(struct value own_object, bool to_stored)
     return own_object;
 }
 
-static struct value hpa_to_v1(struct value own_object)
-{
-    struct value metrics = VALUE_GET(own_object, spec, metrics),
-                 current = VALUE_GET(own_object, status, currentMetrics);
-    struct value target = VALUE_ABSENT, utilization = VALUE_ABSENT;
-    for (size_t i = 0; i < value_count(metrics); i++)
-        if (VALUE_IS(value_at(metrics, i), "cpu", resource, name))
-            target =
-                value_keep(VALUE_GET(value_at(metrics, i), resource, target, averageUtilization));
-    for (size_t i = 0; i < value_count(current); i++)
-        if (VALUE_IS(value_at(current, i), "cpu", resource, name))
-            utilization =
-                value_keep(VALUE_GET(value_at(current, i), resource, current, averageUtilization));
-    own_object = VALUE_REMOVE(own_object, spec, metrics);
-    own_object = VALUE_REMOVE(own_object, spec, behavior);
-    own_object = VALUE_REMOVE(own_object, status, currentMetrics);
-    own_object = VALUE_REMOVE(own_object, status, conditions);
-    if (value_is_present(target))
-        own_object = VALUE_SET(own_object, target, spec, targetCPUUtilizationPercentage);
-    if (value_is_present(utilization))
-        own_object = VALUE_SET(own_object, utilization, status, currentCPUUtilizationPercentage);
-    return own_object;
-}
-
-static struct value hpa_to_v2(struct value own_object)
-{
-    struct value target = value_keep(VALUE_GET(own_object, spec, targetCPUUtilizationPercentage));
-    own_object = VALUE_REMOVE(own_object, spec, targetCPUUtilizationPercentage);
-    own_object = VALUE_REMOVE(own_object, status, currentCPUUtilizationPercentage);
-    if (value_is_present(target))
-        own_object = VALUE_SET(own_object,
-                               value_pack("[{type: Resource, resource: {name: cpu, target: {type: "
-                                          "Utilization, averageUtilization: %v}}}]",
-                                          target),
-                               spec, metrics);
-    return own_object;
-}
-
 struct value version_convert(struct value own_object, const struct resource *from,
                              const struct resource *to)
 {
@@ -104,7 +62,7 @@ struct value version_convert(struct value own_object, const struct resource *fro
     if (to->storage == resource_get(RESOURCE_events))
         own_object = convert_event(own_object, to_stored);
     else if (to->storage == resource_get(RESOURCE_horizontalpodautoscalers))
-        own_object = to_stored ? hpa_to_v2(own_object) : hpa_to_v1(own_object);
+        own_object = to_stored ? autoscaler_to_v2(own_object) : autoscaler_to_v1(own_object);
     own_object = value_set(own_object, ATOM_apiVersion, value_string(to->group_version));
     return value_set(own_object, ATOM_kind, value_string(to->kind));
 }

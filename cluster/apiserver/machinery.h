@@ -30,6 +30,10 @@ bool field_selector_requires(const struct field_selector *f, const char *path,
 struct value version_convert(struct value own_object, const struct resource *from,
                              const struct resource *to);
 
+/* Of horizontal pod autoscalers (version_autoscaler.c). Both consume. */
+struct value autoscaler_to_v1(struct value own_object);
+struct value autoscaler_to_v2(struct value own_object);
+
 /* A copy that says another resourceVersion. */
 struct value object_with_version(struct value own_object, int64_t revision);
 

@@ -131,3 +131,13 @@ for query in '' '?propagationPolicy=Background'; do
     [ "$told" = "$([ -z "$query" ] && echo 1 || echo 0)" ] || { echo "delete job$query:"; cat "$scratch/headers"; failed=1; }
     sleep 1
 done
+
+# ---- an autoscaler seen as v1, and written so: nothing is lost ----
+scalers=/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers
+old=/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers
+call 201 '"name":"h"' POST $scalers '{"metadata":{"name":"h"},"spec":{"maxReplicas":3,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"d"},"behavior":{"scaleDown":{"stabilizationWindowSeconds":7}},"metrics":[{"type":"Resource","resource":{"name":"cpu","target":{"type":"Utilization","averageUtilization":60}}},{"type":"Pods","pods":{"metric":{"name":"qps"},"target":{"type":"AverageValue","averageValue":"1k"}}},{"type":"External","external":{"metric":{"name":"queue","selector":{"matchLabels":{"a":"b"}}},"target":{"type":"Value","value":"5"}}}]}}'
+call 200 '"autoscaling.alpha.kubernetes.io/metrics":"\[\{\\"type\\":\\"Pods\\",\\"pods\\":\{\\"metricName\\":\\"qps\\",\\"targetAverageValue\\":\\"1k\\"\}\},\{\\"type\\":\\"External\\",\\"external\\":\{\\"metricName\\":\\"queue\\",\\"metricSelector\\":\{\\"matchLabels\\":\{\\"a\\":\\"b\\"\}\},\\"targetValue\\":\\"5\\"\}\}\]"' GET $old/h
+call 200 '"targetCPUUtilizationPercentage":61' PATCH $old/h '{"spec":{"targetCPUUtilizationPercentage":61}}' application/merge-patch+json
+call 200 '"metrics":\[\{"type":"Pods","pods":\{"metric":\{"name":"qps"\},"target":\{"type":"AverageValue","averageValue":"1k"\}\}\},\{"type":"External".*"averageUtilization":61.*"behavior":\{.*"stabilizationWindowSeconds":7' GET $scalers/h
+# What anybody may write into such an annotation is taken as far as it makes sense.
+call 201 '"maxReplicas":2' POST $old '{"metadata":{"name":"i","annotations":{"autoscaling.alpha.kubernetes.io/metrics":"[{\"type\":\"Pods\",\"pods\":[1]},{\"type\":\"Pods\",\"pods\":{\"metricName\":5}},7]","autoscaling.alpha.kubernetes.io/behavior":"{\"scaleUp\":5}","autoscaling.alpha.kubernetes.io/conditions":"[3]"}},"spec":{"maxReplicas":2,"scaleTargetRef":{"kind":"Deployment","name":"d"}}}'
