@@ -435,8 +435,8 @@ static void other_target(struct value object, struct value metric, size_t index,
                 average.size > 0 && !is_pods ? " (avg)" : "");
 }
 
-/* DEVIATION: In autoscaling/v1 this is the CPU's target alone, since cells are made from the version
- * that is asked for; a real server makes them from its internal form. */
+/* DEVIATION: In autoscaling/v1 this is the CPU's target alone, since cells are made from the
+ * version that is asked for; a real server makes them from its internal form. */
 static void autoscaler_targets(struct value object, struct text *out)
 {
     struct value metrics = VALUE_GET(object, spec, metrics);
