@@ -26,6 +26,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/api/yaml.h"
+#include "sim/base/base64.h"
 
 #define FILE_BYTES_MAX (16 * 1024 * 1024)
 #define LOCK_TRIES 40
@@ -56,7 +57,7 @@ static struct value with_entry(struct value root, const char *list_name, struct 
 static struct value base64(struct str s)
 {
     AUTO(text) struct text t = {0};
-    base64_write((const uint8_t *)s.bytes, s.size, &t);
+    base64_add((const uint8_t *)s.bytes, s.size, &t);
     return value_string(text_str(&t));
 }
 

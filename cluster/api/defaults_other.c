@@ -7,6 +7,7 @@
 #include "cluster/api/defaults.h"
 
 #include "cluster/api/defaults_parts.h"
+#include "sim/base/base64.h"
 
 /* ---- storage ---- */
 
@@ -131,18 +132,6 @@ struct value default_node(struct value o)
     return VALUE_SET(o, value_keep(capacity), status, allocatable);
 }
 
-static void add_base64(struct str s, struct text *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < s.size; i += 3) {
-        uint32_t group = 0;
-        for (size_t k = 0; k < 3; k++)
-            group = group << 8 | (i + k < s.size ? (unsigned char)s.bytes[i + k] : 0u);
-        for (size_t k = 0; k < 4; k++)
-            text_add_byte(out, i + k <= s.size ? digits[group >> (18 - 6 * k) & 63] : '=');
-    }
-}
-
 /* stringData is written only: it becomes data. */
 static struct value take_string_data(struct value o)
 {
@@ -154,7 +143,9 @@ static struct value take_string_data(struct value o)
         data = value_object();
     for (size_t i = 0; i < value_count(plain); i++) {
         AUTO(text) struct text coded = {0};
-        add_base64(value_str(value_member_at(plain, i)), &coded);
+        char small[VALUE_SMALL_SIZE];
+        struct str text = value_str_in(value_member_at(plain, i), small);
+        base64_add((const uint8_t *)text.bytes, text.size, &coded);
         data = value_set_key(data, value_key_at(plain, i), value_string(text_str(&coded)));
     }
     o = value_set(o, ATOM_data, data);

@@ -20,6 +20,7 @@
 #include "cluster/api/object.h"
 #include "cluster/api/protobuf_parts.h"
 #include "cluster/api/value_heap.h"
+#include "sim/base/base64.h"
 
 #define SECOND UINT64_C(1000000000)
 #define YEAR_1 INT64_C(-62135596800)
@@ -203,21 +204,6 @@ static bool member_read(struct reader *r, struct bytes b, uint64_t number, struc
 
 /* ---- scalars and the messages that are one value in JSON ---- */
 
-static void base64(struct bytes b, struct text *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t size = (size_t)(b.end - b.at);
-    for (size_t i = 0; i < size; i += 3) {
-        uint32_t word = (uint32_t)b.at[i] << 16;
-        word |= i + 1 < size ? (uint32_t)b.at[i + 1] << 8 : 0;
-        word |= i + 2 < size ? b.at[i + 2] : 0;
-        text_add_byte(out, digits[word >> 18]);
-        text_add_byte(out, digits[(word >> 12) & 63]);
-        text_add_byte(out, i + 1 < size ? digits[(word >> 6) & 63] : '=');
-        text_add_byte(out, i + 2 < size ? digits[word & 63] : '=');
-    }
-}
-
 static bool time_read(struct reader *r, struct bytes b, bool is_micro, struct value *ret_value)
 {
     struct wire seconds, nanos;
@@ -312,7 +298,7 @@ static bool small_message_read(struct reader *r, const struct field_schema *f, s
         *ret_value = value_string(text_str(&t));
         return true;
     case SCHEMA_BYTES:
-        base64(b, &t);
+        base64_add(b.at, (size_t)(b.end - b.at), &t);
         *ret_value = value_string(text_str(&t));
         return true;
     case SCHEMA_STRING:

@@ -18,6 +18,7 @@
 #include "cluster/api/protobuf_parts.h"
 #include "cluster/api/value_heap.h"
 #include "cluster/api/wire.h"
+#include "sim/base/base64.h"
 #include "sim/base/mem.h"
 
 #define TAG_SIZE_MAX 3
@@ -162,33 +163,10 @@ static void put_tag(struct protobuf_writer *w, const struct entry *e)
 
 /* ---- elements that are one value in JSON: their content, without length and tag ---- */
 
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static void write_base64(struct protobuf_writer *w, struct str s)
 {
-    uint32_t bits = 0;
-    unsigned count = 0;
     text_clear(&w->scratch);
-    for (size_t i = 0; i < s.size; i++) {
-        int digit = base64_digit(s.bytes[i]);
-        if (digit < 0)
-            continue;
-        bits = bits << 6 | (uint32_t)digit;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            text_add_byte(&w->scratch, (char)(uint8_t)(bits >> count));
-        }
-    }
+    (void)base64_decode(s, &w->scratch); /* it has been checked when it came in */
     wire_put(&w->wire, w->scratch.bytes, w->scratch.size);
 }
 

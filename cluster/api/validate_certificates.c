@@ -12,6 +12,7 @@
 #include "cluster/api/validate.h"
 #include "cluster/api/validate_parts.h"
 #include "cluster/keys/authority.h"
+#include "sim/base/base64.h"
 
 #define SECONDS_MIN 600
 #define LEGACY_SIGNER "kubernetes.io/legacy-unknown"

@@ -22,6 +22,7 @@
 #include "cluster/api/json.h"
 #include "cluster/api/object.h"
 #include "cluster/apiserver/server.h"
+#include "sim/base/base64.h"
 
 #define LEEWAY_S 60
 #define LEGACY_ISSUER "kubernetes/serviceaccount"

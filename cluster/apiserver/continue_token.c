@@ -8,43 +8,10 @@
 
 #include "cluster/api/json.h"
 #include "cluster/api/value.h"
+#include "sim/base/base64.h"
 
 static const char base64_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static void base64_write(struct str s, struct text *out)
-{
-    for (size_t i = 0; i < s.size; i += 3) {
-        uint32_t word = (uint32_t)(unsigned char)s.bytes[i] << 16;
-        if (i + 1 < s.size)
-            word |= (uint32_t)(unsigned char)s.bytes[i + 1] << 8;
-        if (i + 2 < s.size)
-            word |= (uint32_t)(unsigned char)s.bytes[i + 2];
-        size_t digits = s.size - i >= 3 ? 4 : s.size - i + 1;
-        for (size_t d = 0; d < digits; d++)
-            text_add_byte(out, base64_alphabet[(word >> (18 - 6 * d)) & 63]);
-    }
-}
-
-static bool base64_read(struct str s, struct text *out)
-{
-    uint32_t word = 0;
-    unsigned bits = 0;
-    if (s.size % 4 == 1)
-        return false;
-    for (size_t i = 0; i < s.size; i++) {
-        const char *at = s.bytes[i] ? strchr(base64_alphabet, s.bytes[i]) : NULL;
-        if (!at)
-            return false;
-        word = (word << 6) | (uint32_t)(at - base64_alphabet);
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            text_add_byte(out, (char)((word >> bits) & 255));
-        }
-    }
-    return true;
-}
 
 /* Where Go's decoder stops: at the first byte that is none of the alphabet, else at the end. */
 static size_t base64_broken_at(struct str s)
@@ -62,7 +29,7 @@ void continue_token_write(int64_t revision, struct str namespace, struct str nam
     if (namespace.size > 0)
         text_printf(&json, "%.*s/", STR_ARG(namespace));
     text_printf(&json, "%.*s\\u0000\"}", STR_ARG(name));
-    base64_write(text_str(&json), out);
+    base64url_add((const uint8_t *)json.bytes, json.size, out);
 }
 
 /* What follows `key` in the text, up to the end of it. */
@@ -87,7 +54,7 @@ bool continue_token_read(struct str token, struct continue_token *ret_token,
                          struct text *ret_message)
 {
     AUTO(text) struct text json = {0};
-    if (!base64_read(token, &json)) {
+    if (!base64url_decode(token, &json)) {
         text_printf(ret_message,
                     "invalid continue token: continue key is not valid: illegal base64 data at "
                     "input byte %zu",

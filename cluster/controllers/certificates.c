@@ -26,6 +26,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/controllers/manager.h"
+#include "sim/base/base64.h"
 
 #define SIGNER_CLIENT "kubernetes.io/kube-apiserver-client"
 #define SIGNER_KUBELET_CLIENT "kubernetes.io/kube-apiserver-client-kubelet"

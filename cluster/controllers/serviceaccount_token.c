@@ -21,6 +21,7 @@
 #include "cluster/api/json.h"
 #include "cluster/api/object.h"
 #include "cluster/controllers/manager.h"
+#include "sim/base/base64.h"
 
 #define TYPE "kubernetes.io/service-account-token"
 #define NAME_ANNOTATION "kubernetes.io/service-account.name"

@@ -11,6 +11,7 @@
 
 #include "cluster/keys/keys.h"
 
+#include "sim/base/base64.h"
 #include "sim/base/mem.h"
 
 struct keys *keys_new(const struct secret *secret)

@@ -45,11 +45,4 @@ void signing_key_scalar(const struct signing_key *k, uint8_t out[COORDINATE_SIZE
 
 void sha256(struct str s, uint8_t out[DIGEST_SIZE]);
 
-/* RFC 4648: standard with padding; for URLs and file names without. */
-void base64_add(const uint8_t *bytes, size_t size, struct text *out);
-void base64url_add(const uint8_t *bytes, size_t size, struct text *out);
-/* False: not of that form; `out` then holds a part. Standard text may lack its padding. */
-bool base64_decode(struct str s, struct text *out);
-bool base64url_decode(struct str s, struct text *out);
-
 #endif

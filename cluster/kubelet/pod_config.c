@@ -17,6 +17,7 @@
 #include "cluster/api/podspec.h"
 #include "cluster/api/quantity.h"
 #include "runtime/traffic.h"
+#include "sim/base/base64.h"
 
 struct building {
     struct pod_worker *worker;
@@ -262,7 +263,7 @@ static void add_from_key(struct building *b, struct str name, enum resource_know
     }
     AUTO(text) struct text plain = {0};
     if (resource == RESOURCE_secrets)
-        kubelet_decode_base64(value_str(found), &plain);
+        (void)base64_decode(value_str(found), &plain);
     else
         text_add(&plain, value_str(found));
     cri_pairs_set(&b->config->variables, name, text_str(&plain));
@@ -304,7 +305,7 @@ static void add_env_from(struct building *b, struct value source)
         text_printf(&name, "%.*s%.*s", STR_ARG(VALUE_STR(source, prefix)),
                     STR_ARG(value_key_at(data, i)));
         if (secret)
-            kubelet_decode_base64(value_str(value_member_at(data, i)), &plain);
+            (void)base64_decode(value_str(value_member_at(data, i)), &plain);
         else
             text_add(&plain, value_str(value_member_at(data, i)));
         cri_pairs_set(&b->config->variables, text_str(&name), text_str(&plain));

@@ -321,7 +321,6 @@ struct value pod_status(const struct pod_worker *w); /* owned */
 struct str pod_phase(const struct pod_worker *w);
 
 /* volumes.c */
-void kubelet_decode_base64(struct str s, struct text *out); /* stops at what is none */
 /* True when all are mounted; else events and a retry have been seen to. */
 bool volumes_mount(struct pod_worker *w);
 void volumes_refresh(struct pod_worker *w); /* contents of ConfigMaps and Secrets again */

@@ -19,6 +19,7 @@
 #include "cluster/kubelet/private.h"
 
 #include "runtime/nfs.h"
+#include "sim/base/base64.h"
 
 #define MOUNT_RETRY_FIRST duration_ms(500)
 #define MOUNT_RETRY_MAX duration_s(122)
@@ -56,29 +57,6 @@ void volume_path(const struct pod_worker *w, struct value volume, struct text *o
                     plugin_of(volume), STR_ARG(VALUE_STR(volume, name)));
 }
 
-void kubelet_decode_base64(struct str s, struct text *out)
-{
-    uint32_t bits = 0;
-    int count = 0;
-    for (size_t i = 0; i < s.size; i++) {
-        char c = s.bytes[i];
-        int digit = c >= 'A' && c <= 'Z'   ? c - 'A'
-                    : c >= 'a' && c <= 'z' ? c - 'a' + 26
-                    : c >= '0' && c <= '9' ? c - '0' + 52
-                    : c == '+'             ? 62
-                    : c == '/'             ? 63
-                                           : -1;
-        if (digit < 0)
-            return;
-        bits = bits << 6 | (uint32_t)digit;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            text_add_byte(out, (char)(bits >> count & 255));
-        }
-    }
-}
-
 /* ---- contents ---- */
 
 struct filling {
@@ -104,7 +82,7 @@ static void add_file(struct filling *f, enum resource_known resource, struct str
 {
     AUTO(text) struct text plain = {0};
     if (resource == RESOURCE_secrets)
-        kubelet_decode_base64(value_str(content), &plain);
+        (void)base64_decode(value_str(content), &plain);
     else
         text_add(&plain, value_str(content));
     cri_pairs_set(f->files, path, text_str(&plain));

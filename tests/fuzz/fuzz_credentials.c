@@ -9,6 +9,7 @@
 #include "cluster/api/value_heap.h"
 #include "cluster/apiserver/http/reader.h"
 #include "cluster/keys/keys.h"
+#include "sim/base/base64.h"
 
 static const char *const seeds[] = {
     "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwczovL2t1YmVybmV0ZXMuZGVmYXVsdC5zdmMifQ.AAAA",

@@ -12,6 +12,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/keys/authority.h"
+#include "sim/base/base64.h"
 
 #define CLIENT_SIGNER "kubernetes.io/kube-apiserver-client"
 

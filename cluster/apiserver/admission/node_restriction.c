@@ -15,6 +15,7 @@
 
 #include "cluster/api/object.h"
 #include "cluster/keys/authority.h"
+#include "sim/base/base64.h"
 
 #define MIRROR_ANNOTATION "kubernetes.io/config.mirror"
 

@@ -5,6 +5,7 @@
 #include "sim/base/base.h"
 
 #include "cluster/apiserver/http/channels.h"
+#include "sim/base/base64.h"
 
 static const struct {
     const char *name;
@@ -38,49 +39,6 @@ enum channel_protocol channels_negotiate(struct str offered, enum channels_use u
     return CHANNELS_NONE;
 }
 
-/* ---- base64 ---- */
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static void base64_add(struct str s, struct text *out)
-{
-    for (size_t i = 0; i < s.size; i += 3) {
-        unsigned n = (unsigned)(unsigned char)s.bytes[i] << 16;
-        size_t left = s.size - i;
-        if (left > 1)
-            n |= (unsigned)(unsigned char)s.bytes[i + 1] << 8;
-        if (left > 2)
-            n |= (unsigned)(unsigned char)s.bytes[i + 2];
-        text_add_byte(out, digits[n >> 18 & 63]);
-        text_add_byte(out, digits[n >> 12 & 63]);
-        text_add_byte(out, left > 1 ? digits[n >> 6 & 63] : '=');
-        text_add_byte(out, left > 2 ? digits[n & 63] : '=');
-    }
-}
-
-static bool base64_read(struct str s, struct text *out)
-{
-    unsigned n = 0;
-    int have = 0;
-    if (s.size % 4 != 0)
-        return false;
-    while (s.size > 0 && s.bytes[s.size - 1] == '=')
-        s.size--;
-    for (size_t i = 0; i < s.size; i++) {
-        size_t digit = str_find(
-            S("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"), s.bytes[i]);
-        if (digit == 64)
-            return false;
-        n = n << 6 | (unsigned)digit;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            text_add_byte(out, (char)(unsigned char)(n >> have & 255));
-        }
-    }
-    return true;
-}
-
 /* ---- messages ---- */
 
 static bool is_base64(enum channel_protocol p)
@@ -94,7 +52,7 @@ void channels_encode(enum channel_protocol p, uint8_t channel, struct str bytes,
         text_add(out, bytes);
     } else if (is_base64(p)) {
         text_add_byte(out, (char)('0' + channel));
-        base64_add(bytes, out);
+        base64_add((const uint8_t *)bytes.bytes, bytes.size, out);
     } else {
         text_add_byte(out, (char)channel);
         text_add(out, bytes);
@@ -120,5 +78,5 @@ bool channels_decode(enum channel_protocol p, struct str message, uint8_t *ret_c
     if (!is_digit(message.bytes[0]))
         return false;
     *ret_channel = (uint8_t)(message.bytes[0] - '0');
-    return base64_read(rest, out);
+    return rest.size % 4 == 0 && base64_decode(rest, out);
 }

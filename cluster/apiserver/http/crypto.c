@@ -305,11 +305,6 @@ void digest_sha512(struct str s, uint8_t out[SHA512_SIZE])
     CHECK(gnutls_hash_fast(GNUTLS_DIG_SHA512, s.bytes, s.size, out) >= 0);
 }
 
-void base64_write(const uint8_t *bytes, size_t size, struct text *out)
-{
-    base64_add(bytes, size, out);
-}
-
 void random_uuid(struct text *out)
 {
     uint8_t b[16];

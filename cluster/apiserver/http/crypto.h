@@ -60,7 +60,6 @@ void session_tickets_offer(const struct session_tickets *t, void *session); /* b
 #define SHA512_SIZE 64
 void digest_sha256(struct str s, uint8_t out[SHA256_SIZE]);
 void digest_sha512(struct str s, uint8_t out[SHA512_SIZE]);
-void base64_write(const uint8_t *bytes, size_t size, struct text *out); /* standard, padded */
 /* A random UUID, for Audit-Id. */
 void random_uuid(struct text *out);
 

@@ -9,6 +9,7 @@
 
 #include "cluster/api/json.h"
 #include "cluster/apiserver/http/crypto.h"
+#include "sim/base/base64.h"
 
 void discovery_separate(struct text *out)
 {
@@ -39,7 +40,7 @@ void discovery_storage_hash(const struct resource *stored, struct text *out)
                 STR_ARG(stored->kind));
     digest_sha256(text_str(&name), digest);
     text_add(out, S(",\"storageVersionHash\":\""));
-    base64_write(digest, 8, out);
+    base64_add(digest, 8, out);
     text_add_byte(out, '"');
 }
 

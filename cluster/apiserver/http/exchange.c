@@ -15,6 +15,7 @@
 #include "cluster/apiserver/http/documents.h"
 #include "cluster/apiserver/http/head.h"
 #include "cluster/apiserver/http/listener.h"
+#include "sim/base/base64.h"
 #include "sim/base/mem.h"
 
 #define DISCARDED_MAX ((int64_t)16 * 1024 * 1024)

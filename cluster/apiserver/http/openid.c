@@ -12,6 +12,7 @@
 #include "cluster/apiserver/http/documents.h"
 
 #include "cluster/apiserver/authentication.h"
+#include "sim/base/base64.h"
 
 static void configuration(const struct document_facts *facts, struct text *out)
 {

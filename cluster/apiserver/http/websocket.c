@@ -12,6 +12,7 @@
 #include <wslay/wslay.h>
 
 #include "cluster/apiserver/http/crypto.h"
+#include "sim/base/base64.h"
 #include "sim/base/mem.h"
 
 #define SHA1_SIZE 20
@@ -156,6 +157,6 @@ bool websocket_accept(struct str key, struct text *out)
     text_printf(&t, "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", STR_ARG(key));
     if (gnutls_hash_fast(GNUTLS_DIG_SHA1, t.bytes, t.size, digest) < 0)
         return false;
-    base64_write(digest, sizeof(digest), out);
+    base64_add(digest, sizeof(digest), out);
     return true;
 }

@@ -13,6 +13,7 @@
 #include "cluster/api/status.h"
 #include "cluster/api/yaml.h"
 #include "cluster/keys/keys.h"
+#include "sim/base/base64.h"
 
 /* Made with OpenSSL: O=dev, O=ops, CN=alice; O=system:masters, CN=eve. */
 #define REQUEST_ALICE                                                                              \

@@ -8,6 +8,7 @@
 #include <CUnit/Basic.h>
 
 #include "cluster/keys/keys.h"
+#include "sim/base/base64.h"
 
 /* P-256, organisations dev and ops, common name alice, DNS:a.example, IP:10.0.0.1; made with
  * OpenSSL. */
@@ -32,37 +33,6 @@ static const char greedy[] = "-----BEGIN CERTIFICATE REQUEST-----\n"
                              "niu3FCJRwlI7LUvEcLxEAShlZIb5MnxPaQIgaEHmN8TH1VoJeogIz0VRD7NUBpoE\n"
                              "Vs4hU5g/rB0MAG4=\n"
                              "-----END CERTIFICATE REQUEST-----\n";
-
-static void test_base64(void)
-{
-    static const struct {
-        const char *plain, *standard, *url;
-    } rows[] = {{"", "", ""},
-                {"f", "Zg==", "Zg"},
-                {"fo", "Zm8=", "Zm8"},
-                {"foo", "Zm9v", "Zm9v"},
-                {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
-                {"\xfb\xff\xfe", "+//+", "-__-"}};
-    static const char *const bad[] = {"Z", "Zg=x", "Zh==", "Z g=", "====", "Zm9v*"};
-    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        AUTO(text) struct text a = {0};
-        AUTO(text) struct text b = {0};
-        AUTO(text) struct text back = {0};
-        base64_add((const uint8_t *)rows[i].plain, strlen(rows[i].plain), &a);
-        base64url_add((const uint8_t *)rows[i].plain, strlen(rows[i].plain), &b);
-        CU_ASSERT_STRING_EQUAL(text_c(&a), rows[i].standard);
-        CU_ASSERT_STRING_EQUAL(text_c(&b), rows[i].url);
-        CU_ASSERT(base64_decode(text_str(&a), &back));
-        CU_ASSERT_STRING_EQUAL(text_c(&back), rows[i].plain);
-        text_clear(&back);
-        CU_ASSERT(base64url_decode(text_str(&b), &back));
-        CU_ASSERT_STRING_EQUAL(text_c(&back), rows[i].plain);
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
-        AUTO(text) struct text t = {0};
-        CU_ASSERT_FALSE(base64_decode(str_from(bad[i]), &t));
-    }
-}
 
 static void test_signatures(void)
 {
@@ -275,7 +245,7 @@ static void test_requests(void)
 
 int main(void)
 {
-    static CU_TestInfo tests[] = {{"base 64", test_base64},    {"signatures", test_signatures},
+    static CU_TestInfo tests[] = {{"signatures", test_signatures},
                                   {"tokens", test_tokens},     {"authority", test_authority},
                                   {"requests", test_requests}, {"greedy", test_greedy},
                                   {"names", test_names},       CU_TEST_INFO_NULL};

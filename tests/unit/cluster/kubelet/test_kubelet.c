@@ -60,20 +60,11 @@ static void test_phase(void)
     }
 }
 
-static void test_base64(void)
-{
-    struct text out = {0};
-    kubelet_decode_base64(S("aGVsbG8="), &out);
-    CU_ASSERT_STRING_EQUAL(text_c(&out), "hello");
-    text_release(&out);
-}
-
 int main(void)
 {
     static CU_TestInfo tests[] = {{"flags", test_flags},
                                   {"back-off", test_backoff},
                                   {"phase", test_phase},
-                                  {"base64", test_base64},
                                   CU_TEST_INFO_NULL};
     static CU_SuiteInfo suites[] = {{"kubelet", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
