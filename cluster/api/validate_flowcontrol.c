@@ -13,15 +13,6 @@
 #define QUEUES_MAX 10000000
 #define ENTROPY_BITS_MAX 60
 
-static bool has_text(struct value list, const char *text)
-{
-    for (size_t i = 0; i < value_count(list); i++) {
-        if (value_is(value_at(list, i), text))
-            return true;
-    }
-    return false;
-}
-
 /* ---- subjects ---- */
 
 static void check_service_account(struct value subject, path_t parent, errors_t *errors)
@@ -88,7 +79,7 @@ static void check_list(struct value list, const char *name, const char *empty, c
 {
     if (value_count(list) == 0)
         child_error(errors, FIELD_REQUIRED, path, name, VALUE_ABSENT, "%s", empty);
-    else if (value_count(list) > 1 && has_text(list, "*"))
+    else if (value_count(list) > 1 && value_has_string(list, "*"))
         child_error(errors, FIELD_INVALID, path, name, list,
                     "if '*' is present, must not specify other %s", others);
 }
@@ -98,7 +89,7 @@ static void check_verbs(struct value verbs, path_t path, errors_t *errors)
     static const char known[] =
         "*|create|delete|deletecollection|get|list|patch|proxy|update|watch";
     check_list(verbs, "verbs", "verbs must contain at least one value", "verbs", path, errors);
-    if (has_text(verbs, "*"))
+    if (value_has_string(verbs, "*"))
         return;
     for (size_t i = 0; i < value_count(verbs); i++) {
         if (is_one_of(value_at(verbs, i), known))
@@ -124,7 +115,7 @@ static void check_resource_rule(struct value rule, path_t path, errors_t *errors
         field_error_at(errors, FIELD_REQUIRED, &list, VALUE_ABSENT,
                        "resource rules that are not cluster scoped must supply at least one "
                        "namespace");
-    else if (value_count(namespaces) > 1 && has_text(namespaces, "*"))
+    else if (value_count(namespaces) > 1 && value_has_string(namespaces, "*"))
         field_error_at(errors, FIELD_INVALID, &list, namespaces,
                        "if '*' is present, must not specify other namespaces");
     for (size_t i = 0; i < value_count(namespaces); i++) {
@@ -163,7 +154,7 @@ static void check_path_rule(struct value rule, path_t path, errors_t *errors)
     check_verbs(VALUE_GET(rule, verbs), path, errors);
     check_list(urls, "nonResourceURLs", "nonResourceURLs must contain at least one value",
                "non-resource URLs", path, errors);
-    for (size_t i = 0; i < value_count(urls) && !has_text(urls, "*"); i++) {
+    for (size_t i = 0; i < value_count(urls) && !value_has_string(urls, "*"); i++) {
         struct field_path item = path_index(&list, i);
         check_url(value_at(urls, i), &item, errors);
     }

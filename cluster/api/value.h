@@ -105,6 +105,7 @@ struct value value_path(struct value v, const atom *path, size_t count);
 size_t value_count(struct value v);                  /* members or items; 0 for anything else */
 struct value value_at(struct value array, size_t i); /* an array's item; absent beyond the end */
 bool value_has_item(struct value array, struct value item); /* an equal one */
+bool value_has_string(struct value array, const char *string);
 /* Members in order of their keys' bytes. */
 struct value value_member_at(struct value object, size_t i);
 atom value_key_atom_at(struct value object, size_t i);

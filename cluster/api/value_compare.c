@@ -190,3 +190,11 @@ bool value_has_item(struct value array, struct value item)
             return true;
     return false;
 }
+
+bool value_has_string(struct value array, const char *string)
+{
+    for (size_t i = 0; i < value_count(array); i++)
+        if (value_is(value_at(array, i), string))
+            return true;
+    return false;
+}

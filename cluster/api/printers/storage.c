@@ -10,15 +10,6 @@
 
 #define CLASS_ANNOTATION "volume.beta.kubernetes.io/storage-class"
 
-static bool has_mode(struct value modes, const char *mode)
-{
-    for (size_t i = 0; i < value_count(modes); i++) {
-        if (value_is(value_at(modes, i), mode))
-            return true;
-    }
-    return false;
-}
-
 static void cell_modes(struct cells *c, struct value modes)
 {
     static const char *const known[][2] = {{"ReadWriteOnce", "RWO"},
@@ -27,7 +18,7 @@ static void cell_modes(struct cells *c, struct value modes)
                                            {"ReadWriteOncePod", "RWOP"}};
     AUTO(text) struct text t = {0};
     for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
-        if (has_mode(modes, known[i][0]))
+        if (value_has_string(modes, known[i][0]))
             join(&t, str_from(known[i][1]));
     }
     cell_text(c, text_str(&t));
