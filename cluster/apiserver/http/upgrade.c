@@ -21,7 +21,6 @@
 #include <microhttpd.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include "cluster/api/connect.h"
 #include "cluster/api/json.h"
@@ -35,7 +34,7 @@
 #define SILENCES_MAX 4
 #define SPDY_COMMAND "v4.channel.k8s.io"
 #define SPDY_FORWARD "portforward.k8s.io"
-#define GOODBYE_S 10 /* of the real one: for the client to close */
+#define GOODBYE_MS 10000 /* of the real one: for the client to close */
 
 struct upgrade {
     struct websocket *socket;  /* NULL: bare SPDY */
@@ -49,7 +48,7 @@ struct upgrade {
     uint32_t epoll_events;
     bool is_cut; /* what it led to is gone */
     bool is_over;
-    int64_t closing_since; /* seconds of the monotonic clock; 0: not closing */
+    int64_t closing_since_ms; /* of the server's clock; 0: not closing */
     struct instant waits_until;
     int silences; /* how often in a row nothing came back */
 };
@@ -57,13 +56,6 @@ struct upgrade {
 static void on_message(void *owner, struct str bytes, bool is_text);
 
 static const struct websocket_events events = {on_message};
-
-static int64_t seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
-}
 
 /* ---- the handshake ---- */
 
@@ -367,8 +359,8 @@ void upgrade_step(struct exchange *x)
     }
     if (u->socket && u->spdy) /* what has come may have been answered */
         tunnel_flush(u);
-    if (u->socket && websocket_is_closing(u->socket) && u->closing_since == 0) {
-        u->closing_since = seconds();
+    if (u->socket && websocket_is_closing(u->socket) && u->closing_since_ms == 0) {
+        u->closing_since_ms = x->server->now_ms;
         exchange_forget(x); /* who says good-bye hears nothing more */
     }
     interest_set(x);
@@ -410,7 +402,8 @@ void upgrades_tend(struct http_server *s)
         }
         if (wants_write(u))
             upgrade_step(x);
-        if (!u->is_over && u->closing_since && seconds() - u->closing_since > GOODBYE_S)
+        if (!u->is_over && u->closing_since_ms &&
+            x->server->now_ms - u->closing_since_ms > GOODBYE_MS)
             give_back(x);
     }
 }
