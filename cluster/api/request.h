@@ -74,8 +74,9 @@ struct request {
     uint64_t id;
     enum verb verb;
     const struct resource *resource; /* the row asked for: group and version count; NULL: a path */
-    struct value
-        path; /* of a GET of no resource ("/version"): answered by 200 without body to who may */
+    /* Of a GET of no resource ("/version"): answered by 200 to who may, with a text or with whether
+     * the server is ready. */
+    struct value path;
     /* With the row resource_placeholder: what a path of HTTP names, {group, version, resource, name,
      * subresource}, with its namespace in `namespace`. Whether there is such a custom kind, and
      * which row it has, the API server finds out. Absent: `resource` says it. */

@@ -207,7 +207,8 @@ static struct attributes unknown_attributes(const struct request *r, struct attr
     return a;
 }
 
-/* What only this server knows of what a path names; absent: whoever is in front knows the rest. */
+/* What only this server knows of what a path names: the text of some; of the rest, which whoever is
+ * in front knows, whether the server is ready. */
 static struct value path_body(const struct call *c)
 {
     AUTO(text) struct text t = {0};
@@ -216,7 +217,7 @@ static struct value path_body(const struct call *c)
     else if (value_is(c->request->path, "/flagz"))
         flagz_write(c->server, &t);
     else
-        return VALUE_ABSENT;
+        return value_bool(apiserver_is_ready(c->server));
     return value_string(text_str(&t));
 }
 

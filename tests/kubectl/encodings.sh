@@ -110,3 +110,17 @@ admin 200 'etcd_request_duration_seconds_bucket\{group="",operation="create",res
 admin 200 'apiserver_storage_objects\{resource="nodes"\} 2' /metrics
 admin 200 '^Go version: ' /statusz
 admin 200 '^service-node-port-range 30000-32767' /flagz
+
+# ---- health is that of the server which answers: its etcd dies and comes back ----
+stop
+serve --speed paused
+at=$(kubectl config view --raw -o "jsonpath={.clusters[?(@.name=='wavetank')].cluster.server}")
+http 200 '^ok' "$at/readyz"
+"$program" ctl inject processChaos action=kill components=etcd-0 name=dead duration=1h --port "${at##*:}" >/dev/null || failed=1
+"$program" ctl run-until +3s --port "${at##*:}" >/dev/null || failed=1
+http 500 '^\[-\]informer-sync failed: reason withheld' "$at/readyz"
+http 500 '^\[-\]etcd failed: reason withheld' "$at/healthz"
+http 200 '^ok' "$at/livez"
+"$program" ctl heal dead --port "${at##*:}" >/dev/null || failed=1
+"$program" ctl run-until +60s --port "${at##*:}" >/dev/null || failed=1
+http 200 '^ok' "$at/readyz"

@@ -68,18 +68,6 @@ static int fail(int status, const struct errmsg *message)
 
 /* ---- what http_server asks ---- */
 
-static bool is_ready(void *owner)
-{
-    const struct serving *v = owner;
-    struct cluster *c = v->run->cluster;
-    for (size_t i = 0; i < cluster_component_count(c, COMPONENT_APISERVER); i++) {
-        const void *state = sim_process_state(v->sim, cluster_component(c, COMPONENT_APISERVER, i));
-        if (state && apiserver_is_ready(state))
-            return true;
-    }
-    return false;
-}
-
 /* Simplification: only the two schemas that decide for users of `serve` are told apart. */
 static struct http_flow flow_of(void *owner, const struct credential *credential)
 {
@@ -310,7 +298,6 @@ static int server_start(struct serving *v, bool is_plain, struct errmsg *message
             .identity = &v->server_identity,
             .authority = authority_certificate(cluster_keys(v->run->cluster)->authority),
             .keys = cluster_keys(v->run->cluster),
-            .is_ready = is_ready,
             .flow = flow_of,
             .owner = v,
             .is_plain = is_plain,

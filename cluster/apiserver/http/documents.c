@@ -141,7 +141,8 @@ bool document_find(const struct reading *reading, const struct document_facts *f
         text_add(&d->body, value_str(facts->served));
     } else if (str_starts_with(path, S("/openapi/"))) {
         return openapi_document(reading, path, facts, d);
-    } else if (health_document(path, &reading->target, facts->is_ready, &d->code, &d->body)) {
+    } else if (health_document(path, &reading->target, value_as_bool(facts->served), &d->code,
+                               &d->body)) {
         d->content_type = text_type;
     } else {
         if (!discovery_document(path, facts->catalog, &d->body))

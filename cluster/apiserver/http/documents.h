@@ -22,10 +22,9 @@
 /* What is true of the server at this moment. */
 struct document_facts {
     struct str address; /* "127.0.0.1:6443" */
-    bool is_ready;
     struct instant now;
     struct wall_time wall;
-    struct value served; /* a text that the API server has made of the path; absent: none */
+    struct value served; /* the API server's answer: a text, or whether it is ready */
     const struct custom_catalog *catalog; /* of the API server that was asked; NULL: none */
     const struct keys *keys; /* NULL: tokens cannot be checked by others */
     struct str accept; /* the header */

@@ -197,7 +197,6 @@ static void answer_document(struct exchange *x)
     struct http_server *s = x->server;
     struct document_facts facts = {
         .address = listener_name(s->listener),
-        .is_ready = s->options.is_ready(s->options.owner),
         .now = sim_now(s->options.sim),
         .wall = sim_wall(s->options.sim),
         .catalog = x->catalog,

@@ -41,7 +41,6 @@ struct http_server_options {
     const struct identity *identity;
     struct str authority;    /* PEM of who signs client certificates */
     const struct keys *keys; /* for /openid/v1/jwks; NULL: not served */
-    bool (*is_ready)(void *owner);
     struct http_flow (*flow)(void *owner, const struct credential *credential);
     void *owner;
     bool is_plain;           /* HTTP without TLS: whoever can connect is anonymous or has a token */
