@@ -68,10 +68,11 @@ static int fail(int status, const struct errmsg *message)
 
 /* ---- what http_server asks ---- */
 
-/* Simplification: only the two schemas that decide for users of `serve` are told apart. */
+/* DEVIATION: The headers X-Kubernetes-PF-* name the FlowSchemas of administrators and of everybody
+ * else, whatever the API server has decided: accounts and nodes have schemas of their own. */
 static struct http_flow flow_of(void *owner, const struct credential *credential)
 {
-    const struct serving *v = owner;
+    struct serving *v = owner;
     struct str name = S("global-default");
     for (size_t i = 0; credential && i < credential->group_count; i++) {
         if (str_equal(credential->groups[i], S("system:masters")))
@@ -81,9 +82,8 @@ static struct http_flow flow_of(void *owner, const struct credential *credential
         view_get_named(v->run->view, resource_get(RESOURCE_flowschemas), S(""), name);
     struct value level = view_get_named(
         v->run->view, resource_get(RESOURCE_prioritylevelconfigurations), S(""), name);
-    static char uids[2][VALUE_SMALL_SIZE];
-    return (struct http_flow){value_str_in(object_uid(schema), uids[0]),
-                              value_str_in(object_uid(level), uids[1])};
+    return (struct http_flow){value_str_in(object_uid(schema), v->flow_uids[0]),
+                              value_str_in(object_uid(level), v->flow_uids[1])};
 }
 
 /* ---- what the session tells ---- */

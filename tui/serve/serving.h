@@ -49,6 +49,7 @@ struct serving {
     uint64_t refused; /* manifests that were */
     bool has_failed;  /* a step, a check, a replay */
     bool is_live;     /* the port answers */
+    char flow_uids[2][VALUE_SMALL_SIZE]; /* of the answer that is being written */
     int64_t begun_us;
     /* live.c */
     struct pace pace;
